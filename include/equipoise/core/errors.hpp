@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The errors of the library. Every message has the form `[equipoise.<kind>.<number>] where: expected …, got …`.
+/// Numbers: shape 1xx, value 2xx, name 3xx, file 4xx, numeric 5xx; `docs/errors.md` lists them.
+
+#include <cstddef>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace equipoise {
+
+/// What the caller gave is wrong: a value out of range, an unknown name, an impossible combination.
+struct ValueError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+/// A tensor or array does not have the shape that the component needs.
+struct ShapeError : ValueError {
+  using ValueError::ValueError;
+};
+
+/// A name (modality, task, option, metric, column) that does not exist; the message says which ones do.
+struct NameError : ValueError {
+  using ValueError::ValueError;
+};
+
+/// A file cannot be read, understood or written; the message begins with its path.
+struct FileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A computation left the numbers: a NaN loss, a singular system.
+struct NumericError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Builds `[equipoise.<id>] <where>: <parts…>`, e.g. `message("shape.101", "Gated", "expected [B, ", 128, "]")`.
+template <class... Parts>
+[[nodiscard]] std::string message(std::string_view id, std::string_view where, const Parts&... parts) {
+  std::ostringstream out;
+  out << "[equipoise." << id << "] " << where << ": ";
+  (out << ... << parts);
+  return std::move(out).str();
+}
+
+}  // namespace equipoise

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The treatment plan: beams, their multileaf collimators and control points. One model for imported and simulated plans.
+/// Geometry at the isocentre plane (IEC 61217): mm, degree, MU, Gy. Needs nothing but the standard library.
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace equipoise::psqa {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// The axis along which the leaves of a bank travel.
+enum class LeafAxis : std::uint8_t { x, y };
+
+/// One bank pair of the multileaf collimator; stacked collimators (Halcyon, MRIdian) have two layers.
+struct Layer {
+  LeafAxis axis = LeafAxis::x;
+  std::vector<double> boundaries;  ///< [n + 1] mm, ascending, across the leaves' travel
+  std::string tag;                 ///< the device's DICOM name: MLCX, MLCY, MLCX1, MLCX2, …
+
+  [[nodiscard]] std::size_t pairs() const { return boundaries.empty() ? 0 : boundaries.size() - 1; }
+};
+
+/// Leaf tips of one layer at one control point; a pair is closed where b <= a.
+struct LeafPositions {
+  std::vector<double> a;  ///< [n] mm, bank 1 (X1 or Y1 side)
+  std::vector<double> b;  ///< [n] mm, bank 2 (X2 or Y2 side)
+};
+
+enum class Rotation : std::uint8_t { none, clockwise, counter_clockwise };
+
+/// The machine's state when a fraction `weight` of the beam's MU is delivered. Everything is carried forward: no field is optional.
+struct ControlPoint {
+  double gantry = 0;  ///< degree
+  Rotation rotation = Rotation::none;
+  double collimator = 0;  ///< degree
+  double couch = 0;       ///< degree
+  double x1 = -kInfinity, x2 = kInfinity, y1 = -kInfinity, y2 = kInfinity;  ///< jaws, mm; infinite where there is none
+  std::vector<LeafPositions> leaves;                                        ///< one a layer
+  double weight = 0;                                                        ///< cumulative meterset weight, 0..1
+  double dose_rate = 0;                                                     ///< MU/min; 0 where unknown
+};
+
+struct Beam {
+  int number = 0;
+  std::string name;
+  bool dynamic = false;                ///< DICOM beam type DYNAMIC
+  std::string delivery = "TREATMENT";  ///< DICOM treatment delivery type
+  std::string radiation = "PHOTON";
+  double energy_MV = 0;
+  bool fff = false;  ///< flattening filter free
+  std::string machine;
+  double sad = 1000;  ///< source to axis, mm
+  double mu = 0;      ///< beam meterset
+  double isocentre[3] = {0, 0, 0};
+  std::vector<Layer> layers;
+  bool has_x_jaw = false, has_y_jaw = false;
+  std::vector<ControlPoint> control_points;
+
+  /// MU between control points `j - 1` and `j`; 1 <= j < control_points.size().
+  [[nodiscard]] double interval_mu(std::size_t j) const {
+    return mu * (control_points[j].weight - control_points[j - 1].weight);
+  }
+};
+
+struct Plan {
+  std::string id;  ///< file name or simulated id
+  std::string label, patient, vendor, tps, site;
+  int fractions = 1;
+  double prescription_Gy = 0;  ///< to the target, all fractions; 0 where the plan does not say
+  std::vector<Beam> beams;
+  std::vector<std::string> warnings;  ///< what the reader had to repair or ignore, in words
+
+  [[nodiscard]] double dose_per_fraction() const { return fractions > 0 ? prescription_Gy / fractions : 0; }
+};
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What an encoder yields. The kind is known at compile time (fusions constrain on it); the runtime `Feature` holds any
+/// of the kinds.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+enum class FeatureKind : std::uint8_t {
+  vector,  ///< [B, D]
+  tokens,  ///< [B, T, D]
+  map,     ///< [B, C, H, W] or [B, C, Z, H, W], with its pyramid
+};
+
+[[nodiscard]] constexpr std::string_view to_string(FeatureKind kind) {
+  return kind == FeatureKind::vector ? "vector" : kind == FeatureKind::tokens ? "tokens" : "map";
+}
+
+/// Returned by a map encoder: the deepest map and the skip maps that led to it, shallow first.
+struct MapFeature {
+  at::Tensor map;                 ///< [B, C, H, W]
+  std::vector<at::Tensor> skips;  ///< each [B, C_i, H_i, W_i]; may be empty
+};
+
+/// Returned by a sequence encoder.
+struct TokenFeature {
+  at::Tensor tokens;  ///< [B, T, D]
+};
+
+/// Width and kind of an encoder's output, from which fusions and heads take their sizes.
+struct FeatureSpec {
+  FeatureKind kind = FeatureKind::vector;
+  std::int64_t width = 0;                   ///< D, or C of the deepest map
+  std::vector<std::int64_t> skip_widths{};  ///< C_i of the skip maps, shallow first
+};
+
+/// One modality's feature for a batch. Undefined (`!defined()`) where no record of the batch has the modality.
+struct Feature {
+  FeatureKind kind = FeatureKind::vector;
+  at::Tensor value;
+  std::vector<at::Tensor> skips{};
+
+  Feature() = default;
+  explicit Feature(at::Tensor vector) : value(std::move(vector)) {}
+  explicit Feature(TokenFeature from) : kind(FeatureKind::tokens), value(std::move(from.tokens)) {}
+  explicit Feature(MapFeature from)
+      : kind(FeatureKind::map), value(std::move(from.map)), skips(std::move(from.skips)) {}
+
+  [[nodiscard]] bool defined() const { return value.defined(); }
+
+  /// [B, D]: tokens and maps are averaged over their positions.
+  [[nodiscard]] at::Tensor vector() const {
+    if (kind == FeatureKind::vector) return value;
+    return kind == FeatureKind::tokens ? value.mean(1) : value.flatten(2).mean(2);
+  }
+
+  /// The same function applied to every tensor of the feature: how a policy masks, scales or selects records.
+  template <class F>
+  [[nodiscard]] Feature map_tensors(F&& f) const {
+    Feature out = *this;
+    if (!defined()) return out;
+    out.value = f(value);
+    for (at::Tensor& skip : out.skips) skip = f(skip);
+    return out;
+  }
+};
+
+}  // namespace equipoise

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The model: named encoders, and for each task a fusion and a head. Encoders run once a batch; every coalition asked
+/// for is decoded in one wider pass (the fast forward of BMMQA).
+
+#include <equipoise/core/concepts.hpp>
+#include <equipoise/core/decode.hpp>
+#include <equipoise/core/model_base.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/core/record.hpp>
+
+#include <torch/nn/module.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+template <class Module>
+struct EncoderEntry {
+  std::shared_ptr<Module> module;
+  OptionList options;
+};
+
+template <class FusionModule, class Head>
+struct TaskEntry {
+  std::shared_ptr<FusionModule> fusion;
+  std::shared_ptr<Head> head;
+  OptionList fusion_options, head_options;
+};
+
+namespace detail {
+
+template <class Record>
+inline constexpr bool any_map = false;
+template <FixedString... Texts, class... Modules>
+inline constexpr bool any_map<record<slot<Texts, EncoderEntry<Modules>>...>> =
+    ((feature_kind<Modules> == FeatureKind::map) || ...);
+
+template <class E>
+[[nodiscard]] FeatureSpec feature_spec(const E& encoder) {
+  if constexpr (requires { encoder.feature(); })
+    return encoder.feature();
+  else
+    return {feature_kind<E>, encoder.width()};
+}
+
+template <class Encoders>
+[[nodiscard]] std::vector<FeatureSpec> feature_specs(const Encoders& encoders) {
+  std::vector<FeatureSpec> out;
+  encoders.for_each([&](auto, const auto& entry) { out.push_back(feature_spec(*entry.module)); });
+  return out;
+}
+
+/// Says which modality or task a batch lacks or has of the wrong kind.
+template <class Key, class... Present>
+struct CheckBatchInput {
+  static_assert(is_one_of<Key, Present...>, "equipoise: the batch has no input for this modality of the model");
+  static constexpr bool ok = is_one_of<Key, Present...>;
+};
+template <class Wanted, class Given>
+struct CheckTarget {
+  static_assert(std::is_same_v<Wanted, Given>,
+                "equipoise: the batch's target is of another kind than the task's (Values, Labels or Maps)");
+  static constexpr bool ok = std::is_same_v<Wanted, Given>;
+};
+
+}  // namespace detail
+
+/// One prediction tensor a task under the task's name, [B, …] or [C, B, …].
+template <class... Slots>
+using Predictions = record<Slots...>;
+
+template <class Encoders, class Tasks>
+class Model;
+
+/// A composed model; made by `compose`. A `torch::nn::Module`, so saving, moving and listing parameters work as for any
+/// other; parameters are called `encoders.<modality>.…`, `fusions.<task>.…` and `heads.<task>.…`.
+template <FixedString... ModalityTexts, class... EncoderModules, FixedString... TaskTexts, class... Fusions,
+          class... Heads>
+class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
+            record<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>> : public torch::nn::Module,
+                                                                     public ModelBase {
+ public:
+  using Encoders = record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>;
+  using Tasks = record<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>;
+  static constexpr std::size_t M = sizeof...(EncoderModules);
+  static constexpr std::size_t K = sizeof...(Heads);
+  static_assert(M > 0, "equipoise: a model needs at least one modality");
+  static_assert(K > 0, "equipoise: a model needs at least one task");
+
+  Model(Encoders encoders, Tasks tasks)
+      : torch::nn::Module("Model"), encoders_(std::move(encoders)), tasks_(std::move(tasks)) {
+    auto encoder_list = register_module("encoders", std::make_shared<Part>());
+    auto fusion_list = register_module("fusions", std::make_shared<Part>());
+    auto head_list = register_module("heads", std::make_shared<Part>());
+    encoders_.for_each([&](auto key, const auto& entry) {
+      const std::string text(decltype(key)::type::text);
+      encoder_list->register_module(text, entry.module);
+      schema_.modalities.push_back(text);
+    });
+    tasks_.for_each([&](auto key, const auto& entry) {
+      const std::string text(decltype(key)::type::text);
+      fusion_list->register_module(text, entry.fusion);
+      head_list->register_module(text, entry.head);
+      using Head = std::decay_t<decltype(*entry.head)>;
+      schema_.tasks.push_back({text, task_kind<Head>, entry.head->outputs()});
+    });
+  }
+
+  /// Predictions [B, …] for the modalities that each record has.
+  template <class Inputs, class Targets>
+  [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch) {
+    const ModelBatch records = arrange(batch);
+    const Features features = encode(records, full());
+    return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
+  }
+
+  /// The fast forward: predictions [C, B, …] for each coalition, each record's own modalities cut down to it. Encoders
+  /// run once.
+  template <class Inputs, class Targets>
+  [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch, std::span<const Coalition> coalitions) {
+    const ModelBatch records = arrange(batch);
+    const Features features = encode(records, full());
+    const Presence presence = features.presence.restricted_to(coalitions);
+    return predictions([&](std::size_t k) { return outputs(k, features, presence); });
+  }
+
+  /// A batch in the model's order. A modality that the batch lacks, or a target of the wrong kind, does not compile.
+  template <class... In, class... Out>
+  [[nodiscard]] ModelBatch arrange(const Batch<record<In...>, record<Out...>>& batch) const {
+    using detail::CheckBatchInput;
+    static_assert((CheckBatchInput<equipoise::name<ModalityTexts>, typename In::key...>::ok && ...));
+    ModelBatch out;
+    if constexpr ((is_one_of<equipoise::name<ModalityTexts>, typename In::key...> && ...)) {
+      out.inputs = {batch.inputs[name_value<ModalityTexts>{}]...};
+      const std::size_t columns[] = {record<In...>::template index<equipoise::name<ModalityTexts>>()...};
+      out.presence = arrange_presence(batch.presence, columns);
+      out.ids = batch.ids;
+      out.labelled.assign(batch.ids.size(), 0);
+      std::size_t k = 0;
+      (arrange_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k++, out), ...);
+    }
+    return out;
+  }
+
+  [[nodiscard]] const Schema& schema() const override { return schema_; }
+  [[nodiscard]] torch::nn::Module& module() override { return *this; }
+
+  [[nodiscard]] ParameterGroups parameter_groups() override {
+    ParameterGroups groups(M + 1);
+    std::size_t m = 0;
+    (append(groups[m++], encoders_[name_value<ModalityTexts>{}].module->parameters()), ...);
+    (group_fusion(*tasks_[name_value<TaskTexts>{}].fusion, groups), ...);
+    (append(groups[M], tasks_[name_value<TaskTexts>{}].head->parameters()), ...);
+    return groups;
+  }
+
+  [[nodiscard]] Features encode(const ModelBatch& batch, Coalition active) override {
+    Features out{std::vector<Feature>(M),
+                 active == full() ? batch.presence : batch.presence.restricted_to({&active, 1})};
+    std::size_t m = 0;
+    ((encode_one(*encoders_[name_value<ModalityTexts>{}].module, m, batch, out), ++m), ...);
+    return out;
+  }
+
+  [[nodiscard]] at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) override {
+    return with_task<at::Tensor>(
+        task, [&](auto& entry) { return detail::decode(*entry.fusion, *entry.head, features, presence); });
+  }
+
+  [[nodiscard]] at::Tensor joint(std::size_t task, const Features& features, const Presence& presence) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (yields_a_map<std::decay_t<decltype(*entry.fusion)>>)
+        return at::Tensor();
+      else
+        return detail::fuse(*entry.fusion, features, presence);
+    });
+  }
+
+  [[nodiscard]] at::Tensor head_weight(std::size_t task) override {
+    return with_task<at::Tensor>(task, [](auto& entry) {
+      if constexpr (requires { entry.head->weight(); })
+        return entry.head->weight();
+      else
+        return at::Tensor();
+    });
+  }
+
+  [[nodiscard]] at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
+                                bool gaps) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) { return entry.head->loss(prediction, target, gaps); });
+  }
+
+  void fit_prior(std::size_t task, const at::Tensor& targets) override {
+    with_task<int>(task, [&](auto& entry) { return entry.head->fit_prior(targets), 0; });
+  }
+
+  /// The encoder of a modality, e.g. `model->encoder("dose"_n)`.
+  template <class Name>
+  [[nodiscard]] auto& encoder(hana::basic_type<Name> key) {
+    return *encoders_[key].module;
+  }
+  /// A task's fusion; a plain module of the user's own is the one given, not its wrapper.
+  template <class Name>
+  [[nodiscard]] auto& fusion(hana::basic_type<Name> key) {
+    auto& fusion = *tasks_[key].fusion;
+    if constexpr (requires { fusion.inner(); })
+      return fusion.inner();
+    else
+      return fusion;
+  }
+  template <class Name>
+  [[nodiscard]] auto& head(hana::basic_type<Name> key) {
+    return *tasks_[key].head;
+  }
+
+  [[nodiscard]] const Encoders& encoder_entries() const { return encoders_; }
+  [[nodiscard]] const Tasks& task_entries() const { return tasks_; }
+
+ private:
+  struct Part : torch::nn::Module {
+    Part() : torch::nn::Module("Part") {}
+  };
+
+  static void append(std::vector<at::Tensor>& to, const std::vector<at::Tensor>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  }
+
+  /// A fusion's parameters belong to the modality whose part of the fusion they are, else to the shared group.
+  template <class F>
+  static void group_fusion(F& fusion, ParameterGroups& groups) {
+    std::vector<at::Tensor> own;
+    if constexpr (requires { fusion.parameters_of(std::size_t{}); })
+      for (std::size_t m = 0; m < M; ++m) {
+        const std::vector<at::Tensor> part = fusion.parameters_of(m);
+        append(groups[m], part);
+        append(own, part);
+      }
+    for (const at::Tensor& p : fusion.parameters())
+      if (std::none_of(own.begin(), own.end(), [&](const at::Tensor& q) { return q.is_same(p); }))
+        groups[M].push_back(p);
+  }
+
+  static Presence arrange_presence(const Presence& given, std::span<const std::size_t> columns) {
+    std::vector<std::uint64_t> masks;
+    masks.reserve(given.masks().size());
+    for (const std::uint64_t mask : given.masks()) {
+      std::uint64_t out = 0;
+      for (std::size_t m = 0; m < columns.size(); ++m) out |= ((mask >> columns[m]) & 1U) << m;
+      masks.push_back(out);
+    }
+    return {std::move(masks), 1, M};
+  }
+
+  template <class Key, class Target, class... Out>
+  static void arrange_target(const record<Out...>& targets, std::size_t k, ModelBatch& out) {
+    if constexpr (is_one_of<Key, typename Out::key...>) {
+      const auto& target = targets[hana::type_c<Key>];
+      if constexpr (detail::CheckTarget<Target, std::decay_t<decltype(target)>>::ok) {
+        const detail::TargetGaps gaps = detail::gaps_of(target);
+        out.targets.push_back(target.tensor);
+        if (gaps.any) out.gaps |= std::uint64_t{1} << k;
+        for (std::size_t i = 0; i < gaps.labelled.size(); ++i)
+          if (gaps.labelled[i]) out.labelled[i] |= std::uint64_t{1} << k;
+      }
+    } else {
+      out.targets.emplace_back();
+    }
+  }
+
+  template <class E>
+  static void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) {
+    if (!out.presence.anywhere(m)) return;
+    const auto run = [&](const at::Tensor& x) { return Feature(encoder.forward(x)); };
+    if (out.presence.everywhere(m)) {
+      out.items[m] = run(batch.inputs[m]);
+      return;
+    }
+    std::vector<std::int64_t> rows;  // an encoder must not learn, or its statistics drift, from fillers
+    for (std::int64_t i = 0; i < batch.size(); ++i)
+      if (out.presence.of_row(static_cast<std::size_t>(i)).contains(m)) rows.push_back(i);
+    const at::Tensor index = detail::index_tensor(rows, batch.inputs[m]);
+    out.items[m] = run(batch.inputs[m].index_select(0, index)).map_tensors([&](const at::Tensor& t) {
+      std::vector<std::int64_t> shape = t.sizes().vec();
+      shape[0] = batch.size();
+      return t.new_zeros(shape).index_copy(0, index, t);
+    });
+  }
+
+  template <class Result, class F>
+  Result with_task(std::size_t task, F&& f) {
+    std::optional<Result> result;
+    std::size_t k = 0;
+    tasks_.for_each([&](auto, auto& entry) {
+      if (k++ == task) result = f(entry);
+    });
+    return std::move(*result);
+  }
+
+  template <class F>
+  static auto predictions(F&& of_task) {
+    std::size_t k = 0;
+    return Predictions<slot<TaskTexts, at::Tensor>...>{slot<TaskTexts, at::Tensor>{of_task(k++)}...};
+  }
+
+  Encoders encoders_;
+  Tasks tasks_;
+  Schema schema_;
+};
+
+}  // namespace equipoise

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A small convolutional encoder for images: each stage halves the size (3x3 stride 2, group norm, GELU, 3x3, group
+/// norm, GELU). In   [B, in_channels, H, W].   Out   map feature [B, widths.back(), H / 2^n, W / 2^n] with the input
+/// and the earlier stages as skip maps. Group norm rather than batch norm: its result for a record does not depend on
+/// which others are in the batch, nor on fillers.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/normalization.h>
+
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+namespace detail {
+
+/// Groups of a group norm: eight, or as many as divide the width.
+[[nodiscard]] inline std::int64_t norm_groups(std::int64_t width) {
+  return std::gcd<std::int64_t>(width, 8);
+}
+
+}  // namespace detail
+
+class CnnModule : public torch::nn::Module {
+ public:
+  CnnModule(std::int64_t in_channels, std::vector<std::int64_t> widths)
+      : torch::nn::Module("Cnn"), in_channels_(in_channels), widths_(std::move(widths)) {
+    stages_ = register_module("stages", torch::nn::ModuleList());
+    std::int64_t in = in_channels;
+    for (const std::int64_t width : widths_) {
+      stages_->push_back(torch::nn::Sequential(conv(in, width, 2), norm(width), torch::nn::GELU(),
+                                               conv(width, width, 1), norm(width), torch::nn::GELU()));
+      in = width;
+    }
+  }
+
+  /// \param x [B, in_channels, H, W]
+  /// \throws ShapeError for another number of channels or an image smaller than 2^stages.
+  [[nodiscard]] MapFeature forward(const at::Tensor& x) {
+    const std::int64_t least = std::int64_t{1} << widths_.size();
+    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < least || x.size(3) < least)
+      throw ShapeError(message("shape.101", "Cnn", "expected [B, ", in_channels_, ", H >= ", least, ", W >= ", least,
+                               "], got ", x.sizes()));
+    MapFeature out{x, {}};
+    for (const auto& stage : *stages_) {
+      out.skips.push_back(out.map);
+      out.map = stage->as<torch::nn::Sequential>()->forward(out.map);
+    }
+    return out;
+  }
+
+  [[nodiscard]] FeatureSpec feature() const {
+    std::vector<std::int64_t> skips = {in_channels_};
+    skips.insert(skips.end(), widths_.begin(), widths_.end() - 1);
+    return {FeatureKind::map, widths_.back(), std::move(skips)};
+  }
+
+ private:
+  static torch::nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t stride) {
+    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
+  }
+  static torch::nn::GroupNorm norm(std::int64_t width) {
+    return torch::nn::GroupNorm(detail::norm_groups(width), width);
+  }
+
+  std::int64_t in_channels_;
+  std::vector<std::int64_t> widths_;
+  torch::nn::ModuleList stages_{nullptr};
+};
+
+/// `Cnn{.in_channels = 1, .widths = {16, 32, 64, 128}}`.
+struct Cnn {
+  static constexpr std::string_view id = "cnn";
+
+  std::int64_t in_channels = 1;                          ///< > 0
+  std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; a stage halves height and width
+
+  [[nodiscard]] std::shared_ptr<CnnModule> build() const {
+    if (in_channels <= 0) throw ValueError(message("value.201", "Cnn.in_channels", "expected > 0, got ", in_channels));
+    if (widths.empty()) throw ValueError(message("value.201", "Cnn.widths", "expected at least one stage, got none"));
+    return std::make_shared<CnnModule>(in_channels, widths);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Cnn, in_channels, widths);

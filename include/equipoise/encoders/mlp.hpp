@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Multilayer perceptron for tables: linear, layer norm, GELU, dropout, repeated.
+/// In   [B, in_features].   Out   vector feature [B, widths.back()].
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/options.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+class MlpModule : public torch::nn::Module {
+ public:
+  MlpModule(std::int64_t in_features, const std::vector<std::int64_t>& widths, double dropout)
+      : torch::nn::Module("Mlp"), in_features_(in_features), width_(widths.back()) {
+    layers_ = register_module("layers", torch::nn::Sequential());
+    std::int64_t in = in_features;
+    for (const std::int64_t width : widths) {
+      layers_->push_back(torch::nn::Linear(in, width));
+      layers_->push_back(torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
+      layers_->push_back(torch::nn::GELU());
+      if (dropout > 0) layers_->push_back(torch::nn::Dropout(dropout));
+      in = width;
+    }
+  }
+
+  /// \param x [B, in_features]  \return [B, width]
+  /// \throws ShapeError for another number of columns.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x) {
+    if (x.dim() != 2 || x.size(1) != in_features_)
+      throw ShapeError(message("shape.101", "Mlp", "expected [B, ", in_features_, "], got ", x.sizes()));
+    return layers_->forward(x);
+  }
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+
+ private:
+  std::int64_t in_features_, width_;
+  torch::nn::Sequential layers_{nullptr};
+};
+
+/// `Mlp{.in_features = 33, .widths = {64, 128}}`.
+struct Mlp {
+  static constexpr std::string_view id = "mlp";
+
+  std::int64_t in_features = 1;                 ///< columns of the table; > 0
+  std::vector<std::int64_t> widths = {64, 64};  ///< hidden sizes; the last is the feature's
+  double dropout = 0;                           ///< in [0, 1)
+
+  [[nodiscard]] std::shared_ptr<MlpModule> build() const {
+    if (in_features <= 0) throw ValueError(message("value.201", "Mlp.in_features", "expected > 0, got ", in_features));
+    if (widths.empty()) throw ValueError(message("value.201", "Mlp.widths", "expected at least one width, got none"));
+    return std::make_shared<MlpModule>(in_features, widths, dropout);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Mlp, in_features, widths, dropout);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Concatenation, the usual baseline: one linear layer on the features side by side, then GELU where `activate` says
+/// so. In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. The layer is kept as one block of
+/// columns a modality, so that each block is applied once for all coalitions: W [h_1 … h_M] = Σ_m W_m h_m. An absent
+/// modality adds nothing, as if its feature were zero.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/core/presence.hpp>
+#include <equipoise/fusion/masked.hpp>
+
+#include <torch/nn/functional/activation.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+class ConcatModule : public torch::nn::Module {
+ public:
+  ConcatModule(std::span<const FeatureSpec> features, std::int64_t width, bool activate)
+      : torch::nn::Module("Concat"), width_(width), activate_(activate) {
+    std::int64_t total = 0;
+    for (const FeatureSpec& f : features) total += f.width;
+    const double bound =
+        1 / std::sqrt(static_cast<double>(total));  // as one torch::nn::Linear over all columns would draw
+    blocks_ = register_module("blocks", torch::nn::ModuleList());
+    for (const FeatureSpec& f : features) {
+      torch::nn::Linear block(torch::nn::LinearOptions(f.width, width).bias(false));
+      torch::nn::init::uniform_(block->weight, -bound, bound);
+      blocks_->push_back(block);
+    }
+    bias_ = register_parameter("bias", torch::empty({width}).uniform_(-bound, bound));
+  }
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return blocks_->ptr(m)->parameters(); }
+
+  [[nodiscard]] at::Tensor project(std::size_t m, const Feature& h) {
+    return blocks_[m]->as<torch::nn::Linear>()->forward(h.vector());
+  }
+
+  [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& projected, const Presence& presence) {
+    const at::Tensor sum = detail::masked_sum(projected, presence) + bias_;
+    return activate_ ? torch::gelu(sum) : sum;
+  }
+
+ private:
+  std::int64_t width_;
+  bool activate_;
+  torch::nn::ModuleList blocks_{nullptr};
+  at::Tensor bias_;
+};
+
+/// `Concat{.width = 128}`.
+struct Concat {
+  static constexpr std::string_view id = "concat";
+
+  std::int64_t width = 128;  ///< joint feature's size; > 0
+  bool activate = true;      ///< GELU after the layer; without it a linear head stays linear in the features
+
+  [[nodiscard]] std::shared_ptr<ConcatModule> build(std::span<const FeatureSpec> features) const {
+    if (width <= 0) throw ValueError(message("value.201", "Concat.width", "expected > 0, got ", width));
+    return std::make_shared<ConcatModule>(features, width, activate);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Concat, width, activate);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Sums over the present modalities, for all coalitions at once.
+
+#include <equipoise/core/presence.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// [C, B, W] with zero where modality `m` is absent, from [B, W]; the mask is skipped where it is present everywhere.
+[[nodiscard]] inline at::Tensor masked(const at::Tensor& value, std::size_t m, const Presence& presence,
+                                       const at::Tensor& mask) {
+  const at::Tensor wide = value.unsqueeze(0);
+  if (presence.everywhere(m)) return wide.expand({presence.coalitions(), value.size(0), value.size(1)});
+  return wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).logical_not().unsqueeze(2), 0);
+}
+
+/// Σ over present m of `values[m]` [B, W], as [C, B, W]; undefined values count as absent. \pre at least one is
+/// defined.
+[[nodiscard]] inline at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence) {
+  at::Tensor sum, mask;
+  for (std::size_t m = 0; m < values.size(); ++m) {
+    if (!values[m].defined()) continue;
+    if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(values[m]);
+    const at::Tensor term = masked(values[m], m, presence, mask);
+    sum = sum.defined() ? sum.add(term) : term;
+  }
+  return sum;
+}
+
+}  // namespace equipoise::detail

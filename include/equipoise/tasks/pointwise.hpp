@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Losses of real-valued targets, one number a record: L1, L2 and Huber, averaged over the record's valid entries.
+
+#include <torch/types.h>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace equipoise {
+
+enum class PointLoss : std::uint8_t { l1, l2, huber };
+
+/// The names of the options' text form.
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(PointLoss) {
+  return {"l1", "l2", "huber"};
+}
+
+namespace detail {
+
+/// [C, B] from prediction [C, B, …] and target [B, …]; with `gaps`, NaN targets are left out of the mean (0 where all
+/// are NaN).
+[[nodiscard]] inline at::Tensor record_loss(const at::Tensor& prediction, const at::Tensor& target, bool gaps,
+                                            PointLoss loss, double delta) {
+  at::Tensor valid, wanted = target.unsqueeze(0);
+  if (gaps) {
+    valid = wanted.isfinite();
+    wanted = wanted.masked_fill(valid.logical_not(), 0);
+  }
+  const at::Tensor error = prediction - wanted;
+  at::Tensor each = loss == PointLoss::l1 ? error.abs()
+                    : loss == PointLoss::l2
+                        ? error.square()
+                        : torch::huber_loss(prediction, wanted.expand_as(prediction), at::Reduction::None, delta);
+  if (!gaps) return each.flatten(2).mean(2);
+  each = each.masked_fill(valid.logical_not(), 0);
+  return each.flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
+}
+
+}  // namespace detail
+}  // namespace equipoise

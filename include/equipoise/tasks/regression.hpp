@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Regression of O real values from a joint vector by a linear head.
+/// In   joint [R, W], targets `Values` [B, O].   Out   predictions [R, O].
+/// The loss of a record is the mean over its outputs; NaN targets count as missing. Without any modality the task
+/// predicts the constant that fits the training targets best: their mean (L2, Huber) or median (L1).
+
+#include <equipoise/core/batch.hpp>
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/tasks/pointwise.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace equipoise {
+
+class RegressionModule : public torch::nn::Module {
+ public:
+  using Target = Values;
+
+  RegressionModule(std::int64_t joint_width, std::int64_t outputs, PointLoss loss, double delta)
+      : torch::nn::Module("Regression"), loss_(loss), delta_(delta) {
+    linear_ = register_module("linear", torch::nn::Linear(joint_width, outputs));
+    prior_ = register_buffer("prior", torch::zeros({outputs}));
+  }
+
+  [[nodiscard]] std::int64_t outputs() const { return linear_->options.out_features(); }
+  [[nodiscard]] at::Tensor weight() const { return linear_->weight; }
+  [[nodiscard]] at::Tensor prior() const { return prior_; }
+
+  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
+
+  /// \param prediction [C, B, O]  \param target [B, O]  \return [C, B]
+  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool gaps) const {
+    return detail::record_loss(prediction, target, gaps, loss_, delta_);
+  }
+
+  /// \param targets [N, O] of the training records
+  void fit_prior(const at::Tensor& targets) {
+    torch::NoGradGuard no_grad;
+    prior_.copy_(loss_ == PointLoss::l1 ? std::get<0>(targets.nanmedian(0)) : targets.nanmean(0));
+  }
+
+ private:
+  PointLoss loss_;
+  double delta_;
+  torch::nn::Linear linear_{nullptr};
+  at::Tensor prior_;
+};
+
+/// `Regression{.outputs = 3, .loss = PointLoss::huber}`.
+struct Regression {
+  static constexpr std::string_view id = "regression";
+
+  std::int64_t outputs = 1;        ///< O > 0
+  PointLoss loss = PointLoss::l2;  ///< per output, then the mean over outputs
+  double delta = 1.0;              ///< Huber's threshold, in the targets' unit
+
+  [[nodiscard]] std::shared_ptr<RegressionModule> build(std::int64_t joint_width) const {
+    if (outputs <= 0) throw ValueError(message("value.201", "Regression.outputs", "expected > 0, got ", outputs));
+    return std::make_shared<RegressionModule>(joint_width, outputs, loss, delta);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Regression, outputs, loss, delta);

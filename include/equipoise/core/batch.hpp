@@ -16,6 +16,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/isnan.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <span>
@@ -99,6 +100,7 @@ struct ModelBatch {
   std::vector<std::uint64_t> labelled;  ///< [B] bit k: the record has a target of task k
   std::uint64_t gaps = 0;               ///< bit k: some entry of task k's targets is missing
   std::vector<std::int64_t> ids;        ///< [B] stable record ids
+  std::vector<std::int64_t> groups;     ///< [B] records of one group (a patient) stay together in every split
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 
@@ -111,6 +113,7 @@ struct ModelBatch {
     for (const std::int64_t i : records) {
       out.labelled.push_back(labelled[static_cast<std::size_t>(i)]);
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
+      out.groups.push_back(groups[static_cast<std::size_t>(i)]);
     }
     return out;
   }
@@ -129,8 +132,9 @@ template <class Inputs, class Targets>
 struct Batch {
   Inputs inputs;
   Targets targets;
-  Presence presence;              ///< [1, N, M], columns in the order of `inputs`
-  std::vector<std::int64_t> ids;  ///< [N]
+  Presence presence;                 ///< [1, N, M], columns in the order of `inputs`
+  std::vector<std::int64_t> ids;     ///< [N]
+  std::vector<std::int64_t> groups;  ///< [N] records of one group (a patient) stay together in every split
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 
@@ -154,6 +158,15 @@ struct Batch {
     return out;
   }
 
+  /// The same records in groups that no split may cut, e.g. patients; by default each record is its own.
+  [[nodiscard]] Batch with_groups(std::vector<std::int64_t> of_records) const {
+    if (of_records.size() != ids.size())
+      throw ShapeError(message("shape.104", "groups", "expected ", ids.size(), " group ids, got ", of_records.size()));
+    Batch out = *this;
+    out.groups = std::move(of_records);
+    return out;
+  }
+
   /// The given records, in that order.
   [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
     Batch out = *this;
@@ -161,7 +174,11 @@ struct Batch {
     out.targets.for_each([&](auto, auto& y) { y.tensor = detail::select_records(y.tensor, records); });
     out.presence = presence.select(records);
     out.ids.clear();
-    for (const std::int64_t i : records) out.ids.push_back(ids[static_cast<std::size_t>(i)]);
+    out.groups.clear();
+    for (const std::int64_t i : records) {
+      out.ids.push_back(ids[static_cast<std::size_t>(i)]);
+      out.groups.push_back(groups[static_cast<std::size_t>(i)]);
+    }
     return out;
   }
 };
@@ -213,8 +230,8 @@ template <class... Slots>
   targets.for_each([&](auto key, const auto& y) { check(decltype(key)::type::text, y.tensor); });
   std::vector<std::int64_t> ids(static_cast<std::size_t>(std::max<std::int64_t>(records, 0)));
   std::iota(ids.begin(), ids.end(), 0);
-  return Batch<Inputs, Targets>{std::move(inputs), std::move(targets),
-                                Presence(std::max<std::int64_t>(records, 0), Inputs::size()), std::move(ids)};
+  const std::int64_t n = std::max<std::int64_t>(records, 0);
+  return Batch<Inputs, Targets>{std::move(inputs), std::move(targets), Presence(n, Inputs::size()), ids, ids};
 }
 
 }  // namespace equipoise

@@ -146,6 +146,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       const std::size_t columns[] = {record<In...>::template index<equipoise::name<ModalityTexts>>()...};
       out.presence = arrange_presence(batch.presence, columns);
       out.ids = batch.ids;
+      out.groups = batch.groups;
       out.labelled.assign(batch.ids.size(), 0);
       std::size_t k = 0;
       (arrange_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k++, out), ...);

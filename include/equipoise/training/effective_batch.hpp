@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The whole batch of one optimiser step, however it is cut: which records count for which mean, and which are drawn
+/// for a share.
+
+#include <equipoise/core/model_base.hpp>
+#include <equipoise/core/random.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace equipoise::detail {
+
+class EffectiveBatch {
+ public:
+  /// `seed` is this step's own; the batch's presence is already cut down to the plan's and the pass's modalities.
+  EffectiveBatch(ModelBatch batch, std::uint64_t seed) : batch_(std::move(batch)), seed_(seed) {}
+
+  [[nodiscard]] const ModelBatch& records() const { return batch_; }
+  [[nodiscard]] std::int64_t size() const { return batch_.size(); }
+
+  /// Whether record `i` counts in a mean of task `k` over `coalition`: it has a label and something of the coalition.
+  [[nodiscard]] bool counts(std::size_t k, std::size_t i, Coalition coalition) const {
+    return ((batch_.labelled[i] >> k) & 1U) && (coalition.empty() || !(batch_.presence.of_row(i) & coalition).empty());
+  }
+
+  /// Records drawn for a share: ⌈share · B⌉ of them, the same for every coalition and task of the step. Ascending.
+  [[nodiscard]] std::vector<std::int64_t> drawn(double share) const {
+    std::vector<std::int64_t> rows = permutation(size(), hash_of({seed_, hash_of("share")}));
+    rows.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(
+        static_cast<std::int64_t>(std::ceil(share * static_cast<double>(size()))), 1, size())));
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  }
+
+  /// How many records a mean runs over.
+  [[nodiscard]] std::int64_t count(std::size_t k, Coalition coalition, double share) const {
+    std::int64_t n = 0;
+    if (share >= 1) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(size()); ++i) n += counts(k, i, coalition);
+    } else {
+      for (const std::int64_t i : drawn(share)) n += counts(k, static_cast<std::size_t>(i), coalition);
+    }
+    return n;
+  }
+
+ private:
+  ModelBatch batch_;
+  std::uint64_t seed_;
+};
+
+}  // namespace equipoise::detail

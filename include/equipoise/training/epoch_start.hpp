@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The `Epoch` of the training loop: what policies may look at and change before the first batch.
+
+#include <equipoise/contribution/table.hpp>
+#include <equipoise/core/random.hpp>
+#include <equipoise/training/loop.hpp>
+#include <equipoise/training/snapshot.hpp>
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace equipoise::detail {
+
+/// Mean loss of a coalition, summed over tasks, in evaluation mode.
+[[nodiscard]] inline double mean_loss(ModelBase& model, const ModelBatch& data, Coalition coalition,
+                                      c10::Device device) {
+  const CoalitionTable table = coalition_table(model, data, {&coalition, 1}, device);
+  double sum = 0;
+  for (std::size_t k = 0; k < table.losses.size(); ++k) {
+    double task = 0;
+    std::int64_t n = 0;
+    for (std::size_t i = 0; i < table.labelled[k].size(); ++i)
+      if (table.labelled[k][i]) task += table.losses[k].const_data_ptr<double>()[i], ++n;
+    if (n > 0) sum += task / static_cast<double>(n);
+  }
+  return sum;
+}
+
+/// Saves LibTorch's generator on the host and puts it back, so that looking does not change a run.
+class GeneratorGuard {
+ public:
+  GeneratorGuard() : saved_(at::detail::getDefaultCPUGenerator().get_state()) {}
+  GeneratorGuard(const GeneratorGuard&) = delete;
+  GeneratorGuard& operator=(const GeneratorGuard&) = delete;
+  ~GeneratorGuard() { at::Generator(at::detail::getDefaultCPUGenerator()).set_state(saved_); }
+
+ private:
+  at::Tensor saved_;
+};
+
+class EpochStart final : public Epoch {
+ public:
+  EpochStart(ModelBase& model, const ModelBatch& train, const ModelBatch& holdout, const TrainerOptions& options,
+             std::int64_t index, Averages& log)
+      : model_(model),
+        train_(train),
+        holdout_(holdout),
+        options_(options),
+        index_(index),
+        log_(log),
+        plan_(Plan::joint(train.size(), model.modality_count())) {}
+
+  [[nodiscard]] const Schema& schema() const override { return model_.schema(); }
+  [[nodiscard]] std::int64_t index() const override { return index_; }
+  [[nodiscard]] std::int64_t records() const override { return train_.size(); }
+  [[nodiscard]] Plan& plan() override { return plan_; }
+  [[nodiscard]] ModelBase& model() override { return model_; }
+
+  [[nodiscard]] CoalitionTable evaluate(Split split, std::span<const Coalition> coalitions) override {
+    return coalition_table(model_, data(split), coalitions, options_.device);
+  }
+
+  [[nodiscard]] ProbeLosses probe(Coalition branch, std::int64_t epochs) override {
+    const GeneratorGuard generator;
+    const Restore restore(model_.module());
+    ProbeLosses out;
+    out.train_before = mean_loss(model_, train_, branch, options_.device);
+    out.holdout_before = mean_loss(model_, data(Split::holdout), branch, options_.device);
+    GroupedOptimizer optimizer(model_.parameter_groups(), {}, options_);
+    Loop loop(model_, optimizer, options_);
+    Plan plan = Plan::joint(train_.size(), model_.modality_count());
+    plan.passes[0].active = branch;
+    Averages unlogged;
+    std::int64_t step = 0;
+    for (std::int64_t e = 0; e < epochs; ++e) loop.epoch(train_, plan, {}, index_ + e, step, 0, unlogged);
+    out.train_after = mean_loss(model_, train_, branch, options_.device);
+    out.holdout_after = mean_loss(model_, data(Split::holdout), branch, options_.device);
+    return out;
+  }
+
+  [[nodiscard]] double uniform(std::string_view purpose, std::int64_t row, std::uint64_t column) const override {
+    return to_uniform(hash_of({options_.seed, hash_of("epoch"), static_cast<std::uint64_t>(index_), hash_of(purpose),
+                               static_cast<std::uint64_t>(row), column}));
+  }
+  void log(std::string_view name, double value) override { log_.add(name, value); }
+
+ private:
+  [[nodiscard]] const ModelBatch& data(Split split) const {
+    if (split == Split::train) return train_;
+    if (holdout_.size() == 0)
+      throw ValueError(message("value.204", "evaluate", "expected a hold-out: declare Needs::holdout in the policy"));
+    return holdout_;
+  }
+
+  ModelBase& model_;
+  const ModelBatch& train_;
+  const ModelBatch& holdout_;
+  const TrainerOptions& options_;
+  std::int64_t index_;
+  Averages& log_;
+  Plan plan_;
+};
+
+}  // namespace equipoise::detail

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A run over epochs: plan, train, validate, keep the best, write a checkpoint.
+
+#include <equipoise/training/checkpoint.hpp>
+#include <equipoise/training/epoch_start.hpp>
+#include <equipoise/training/loop.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// The hook `on_outputs` of a stack, installed in the model so that it acts at inference too.
+class PolicyOutputs final : public OutputStage {
+ public:
+  explicit PolicyOutputs(const PolicyStack& policies) : policies_(policies) {}
+  [[nodiscard]] at::Tensor apply(const OutputContext& context, at::Tensor prediction) override {
+    for (const AnyPolicy& p : policies_)
+      if (p.hooks().has(Hook::outputs)) prediction = p.on_outputs(context, std::move(prediction));
+    return prediction;
+  }
+
+ private:
+  const PolicyStack& policies_;
+};
+
+class Fit {
+ public:
+  Fit(ModelBase& model, PolicyStack policies, TrainerOptions options)
+      : model_(model), policies_(std::make_shared<PolicyStack>(std::move(policies))), options_(std::move(options)) {
+    check(options_);
+    check_stack();
+    model_.module().to(options_.device);
+    std::vector<at::Tensor> own;
+    for (AnyPolicy& p : *policies_) {
+      p.start(model_);
+      const std::vector<at::Tensor> learned = p.parameters();
+      own.insert(own.end(), learned.begin(), learned.end());
+    }
+    optimizer_ = std::make_unique<GroupedOptimizer>(model_.parameter_groups(), std::move(own), options_);
+    install_outputs();
+  }
+
+  std::function<void(const EpochRecord&)> on_epoch;
+  std::function<void(std::int64_t, std::int64_t)> on_batch;
+  std::function<bool()> should_stop;
+
+  [[nodiscard]] const PolicyStack& policies() const { return *policies_; }
+
+  void resume(const std::filesystem::path& path) {
+    load_checkpoint(path, model_.module(), optimizer_->get(), *policies_, state_);
+  }
+
+  History run(ModelBatch train, const ModelBatch& validation) {
+    if (train.size() == 0) throw ValueError(message("value.205", "fit", "expected training records, got none"));
+    if (state_.next_epoch == 0)
+      for (std::size_t k = 0; k < model_.task_count(); ++k)
+        if (train.targets[k].defined()) model_.fit_prior(k, train.targets[k].to(options_.device));
+    ModelBatch holdout;
+    if (std::any_of(policies_->begin(), policies_->end(), [](const AnyPolicy& p) { return p.needs().holdout; }))
+      split_holdout(train, holdout);
+    state_.history.stop = StopReason::finished;
+    try {
+      while (state_.next_epoch < options_.epochs) {
+        one_epoch(train, holdout, validation);
+        if (options_.patience > 0 && state_.since_best >= options_.patience) {
+          state_.history.stop = StopReason::early_stopping;
+          break;
+        }
+      }
+    } catch (const StopRequested&) {
+      optimizer_->zero_grad();
+      state_.history.stop = StopReason::requested;
+    }
+    if (options_.keep_best && !state_.best.empty()) state_.best.restore(model_.module());
+    model_.module().eval();
+    return state_.history;
+  }
+
+ private:
+  void one_epoch(const ModelBatch& train, const ModelBatch& holdout, const ModelBatch& validation) {
+    const std::int64_t epoch = state_.next_epoch;
+    Averages log;
+    EpochStart start(model_, train, holdout, options_, epoch, log);
+    std::vector<AnyPolicy*> acting;
+    const Plan joint = start.plan();
+    for (AnyPolicy& p : *policies_) {
+      const bool acts = p.acts(epoch, model_.modality_count());
+      if (acts) acting.push_back(&p);
+      if (acts && p.hooks().has(Hook::epoch)) p.begin_epoch(start);
+    }
+    Loop loop(model_, *optimizer_, options_);
+    loop.should_stop = should_stop;
+    loop.on_batch = on_batch;
+    loop.epoch(train, start.plan(), acting, epoch, state_.step, total_steps(start.plan()), log);
+    EpochRecord record{epoch, log.take()};
+    if (validation.size() > 0) validate(validation, record);
+    state_.history.epochs.push_back(record);
+    ++state_.next_epoch;
+    if (!options_.checkpoint.empty())
+      save_checkpoint(options_.checkpoint, model_.module(), optimizer_->get(), *policies_, state_);
+    if (on_epoch) on_epoch(record);
+  }
+
+  void validate(const ModelBatch& validation, EpochRecord& record) {
+    const Coalition full = model_.full();
+    const CoalitionTable table = coalition_table(model_, validation, {&full, 1}, options_.device);
+    double objective = 0;
+    for (std::size_t k = 0; k < table.losses.size(); ++k) {
+      double sum = 0;
+      std::int64_t n = 0;
+      for (std::size_t i = 0; i < table.labelled[k].size(); ++i)
+        if (table.labelled[k][i]) sum += table.losses[k].const_data_ptr<double>()[i], ++n;
+      if (n == 0) continue;
+      record.values.emplace_back("val/" + model_.schema().tasks[k].name, sum / static_cast<double>(n));
+      objective += sum / static_cast<double>(n);
+    }
+    record.values.emplace_back("val/objective", objective);
+    if (state_.history.best_epoch >= 0 && !(objective < state_.best_objective)) return void(++state_.since_best);
+    state_.best_objective = objective;
+    state_.history.best_epoch = record.epoch;
+    state_.since_best = 0;
+    if (options_.keep_best) state_.best = Snapshot(model_.module());
+  }
+
+  /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch were like this one.
+  [[nodiscard]] std::int64_t total_steps(const Plan& plan) const {
+    const auto items = static_cast<std::int64_t>(plan.items.size());
+    const std::int64_t passes =
+        std::count_if(plan.passes.begin(), plan.passes.end(), [](const Pass& p) { return p.step; });
+    return options_.epochs * passes * ((items + options_.batch_size - 1) / options_.batch_size);
+  }
+
+  /// Moves a share of the groups out of the training records, the same groups in every epoch and after a resume.
+  void split_holdout(ModelBatch& train, ModelBatch& holdout) const {
+    std::set<std::int64_t> distinct(train.groups.begin(), train.groups.end());
+    std::vector<std::int64_t> groups(distinct.begin(), distinct.end());
+    const std::vector<std::int64_t> order =
+        permutation(static_cast<std::int64_t>(groups.size()), hash_of({options_.seed, hash_of("holdout")}));
+    const auto n = static_cast<std::size_t>(std::max(1.0, options_.holdout * static_cast<double>(groups.size())));
+    std::set<std::int64_t> out;
+    for (std::size_t i = 0; i < n && i < order.size(); ++i) out.insert(groups[static_cast<std::size_t>(order[i])]);
+    std::vector<std::int64_t> kept, held;
+    for (std::int64_t i = 0; i < train.size(); ++i)
+      (out.contains(train.groups[static_cast<std::size_t>(i)]) ? held : kept).push_back(i);
+    if (kept.empty() || held.empty())
+      throw ValueError(message("value.206", "TrainerOptions.holdout",
+                               "expected at least two groups of records to split, got ", groups.size()));
+    holdout = train.select(held);
+    train = train.select(kept);
+  }
+
+  void check_stack() const {
+    const auto count = [&](auto&& has) { return std::count_if(policies_->begin(), policies_->end(), has); };
+    if (count([](const AnyPolicy& p) { return p.replaces_gradients(); }) > 1)
+      throw ValueError(message("value.207", "policies", "expected at most one that replaces gradients"));
+    if (count([](const AnyPolicy& p) { return p.sets_passes(); }) > 1)
+      throw ValueError(message("value.207", "policies", "expected at most one that sets the passes of an epoch"));
+    for (const AnyPolicy& p : *policies_)
+      for (std::size_t k = 0; p.needs().linear_head && k < model_.task_count(); ++k)
+        if (!model_.head_weight(k).defined())
+          throw ValueError(message("value.208", "policy " + std::string(p.id()), "task ", model_.schema().tasks[k].name,
+                                   ": expected a linear head, got one without weight()"));
+  }
+
+  void install_outputs() {
+    const bool any = std::any_of(policies_->begin(), policies_->end(),
+                                 [](const AnyPolicy& p) { return p.hooks().has(Hook::outputs); });
+    model_.set_output_stage(any ? std::make_shared<PolicyOutputs>(*policies_) : nullptr);
+  }
+
+  ModelBase& model_;
+  std::shared_ptr<PolicyStack> policies_;
+  TrainerOptions options_;
+  std::unique_ptr<GroupedOptimizer> optimizer_;
+  RunState state_;
+};
+
+}  // namespace equipoise::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What a run has recorded: one row an epoch, names as `train/gpr`, `val/gpr`, `lr`, `ogm/k/dose`.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+/// The numbers of one epoch, in the order in which they were first recorded.
+struct EpochRecord {
+  std::int64_t epoch = 0;
+  std::vector<std::pair<std::string, double>> values;
+
+  [[nodiscard]] const double* find(std::string_view name) const {
+    for (const auto& [key, value] : values)
+      if (key == name) return &value;
+    return nullptr;
+  }
+};
+
+enum class StopReason : std::uint8_t { finished, early_stopping, requested };
+
+[[nodiscard]] constexpr std::string_view to_string(StopReason reason) {
+  return reason == StopReason::finished         ? "finished"
+         : reason == StopReason::early_stopping ? "early stopping"
+                                                : "stopped on request";
+}
+
+struct History {
+  std::vector<EpochRecord> epochs;
+  std::int64_t best_epoch = -1;  ///< of the smallest validation objective; -1 without validation
+  StopReason stop = StopReason::finished;
+};
+
+/// Running means by name, in the order of first use.
+class Averages {
+ public:
+  void add(std::string_view name, double value) {
+    for (Entry& e : entries_)
+      if (e.name == name) return void((e.sum += value, ++e.count));
+    entries_.push_back({std::string(name), value, 1});
+  }
+  [[nodiscard]] std::vector<std::pair<std::string, double>> take() {
+    std::vector<std::pair<std::string, double>> out;
+    for (const Entry& e : entries_) out.emplace_back(e.name, e.sum / static_cast<double>(e.count));
+    entries_.clear();
+    return out;
+  }
+
+ private:
+  struct Entry {
+    std::string name;
+    double sum;
+    std::int64_t count;
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace equipoise

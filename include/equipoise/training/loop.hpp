@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The training loop: one, for every method. A batch goes through encoders, features hook, decoding, objectives hook,
+/// backward, gradients hook, optimiser, step hook; which passes a batch makes and which records it has is the epoch's
+/// plan.
+
+#include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/core/gradients.hpp>
+#include <equipoise/training/optimizer.hpp>
+#include <equipoise/training/training_step.hpp>
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// Raised by the loop to leave it when the caller wants to stop.
+struct StopRequested {};
+
+class Loop {
+ public:
+  Loop(ModelBase& model, GroupedOptimizer& optimizer, const TrainerOptions& options)
+      : model_(model), optimizer_(optimizer), options_(options), groups_(model.parameter_groups()) {}
+
+  /// Asked before every batch.
+  std::function<bool()> should_stop;
+  /// Told after every batch: batches done and to do in this epoch.
+  std::function<void(std::int64_t, std::int64_t)> on_batch;
+
+  /// One epoch of `plan` over `data`, with the policies that act in it. `index` counts optimiser steps over the run,
+  /// `total` is how many there will be.
+  void epoch(const ModelBatch& data, const Plan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
+             std::int64_t& index, std::int64_t total, Averages& log) {
+    model_.module().train();
+    const auto items = static_cast<std::int64_t>(plan.items.size());
+    const std::vector<std::int64_t> order =
+        permutation(items, hash_of({options_.seed, hash_of("order"), static_cast<std::uint64_t>(epoch)}));
+    const Prefetch prefetch = prefetch_for(policies);
+    const std::int64_t batches = (items + options_.batch_size - 1) / options_.batch_size;
+    for (std::int64_t b = 0; b < batches; ++b) {
+      if (should_stop && should_stop()) throw StopRequested{};
+      const std::int64_t begin = b * options_.batch_size, size = std::min(options_.batch_size, items - begin);
+      const ModelBatch batch = planned(
+          data, plan, std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
+      for (std::size_t p = 0; p < plan.passes.size(); ++p) {
+        const std::uint64_t seed = hash_of(
+            {options_.seed, hash_of("step"), static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(b), p});
+        pass(batch, plan.passes[p], policies, prefetch, {epoch, index, p, seed}, total, log);
+        if (plan.passes[p].step) ++index;
+      }
+      if (on_batch) on_batch(b + 1, batches);
+    }
+  }
+
+ private:
+  void pass(const ModelBatch& records, const Pass& pass, std::span<AnyPolicy* const> policies, const Prefetch& prefetch,
+            TrainingStep::Position position, std::int64_t total, Averages& log) {
+    const EffectiveBatch whole(restricted(records, pass.active), position.seed);
+    TrainingStep step(model_, whole, prefetch, pass, position, options_.micro_batches, log);
+    Gradients gradients(groups_);
+    const bool routed = std::any_of(policies.begin(), policies.end(),
+                                    [](const AnyPolicy* p) { return p->needs().objective_gradients; });
+    for (const auto& part : step.parts()) {
+      step.enter(*part);
+      part->encode();
+      for (AnyPolicy* p : policies)
+        if (p->hooks().has(Hook::features)) p->on_features(step, part->features());
+      if (pass.joint) add_task_objectives(*part);
+      for (AnyPolicy* p : policies)
+        if (p->hooks().has(Hook::objectives)) p->on_objectives(step, *part);
+      backward(*part, gradients, routed, log);
+      if (step.parts().size() > 1) keep_statistics(*part, prefetch);
+    }
+    if (routed) gradients.sum_objectives();
+    run_gradient_hooks(policies, step, gradients);
+    optimizer_.keep_only(pass.groups);
+    optimizer_.clip();
+    if (pass.step) {
+      optimizer_.step(schedule_factor(options_, position.index, total), gradients);
+      optimizer_.zero_grad();
+    }
+    for (AnyPolicy* p : policies)
+      if (p->hooks().has(Hook::step)) p->end_step(step);
+  }
+
+  /// A policy that replaces gradients goes first, the others see what it made.
+  static void run_gradient_hooks(std::span<AnyPolicy* const> policies, Step& step, Gradients& gradients) {
+    for (const bool replacing : {true, false})
+      for (AnyPolicy* p : policies)
+        if (p->hooks().has(Hook::gradients) && p->replaces_gradients() == replacing) p->on_gradients(step, gradients);
+  }
+
+  /// One objective a task: the mean loss of everything that a record has.
+  void add_task_objectives(MicroBatch& part) const {
+    const Coalition full = model_.full();
+    for (std::size_t k = 0; k < model_.task_count(); ++k) {
+      const bool labelled = std::any_of(part.batch().labelled.begin(), part.batch().labelled.end(),
+                                        [&](auto l) { return (l >> k) & 1U; });
+      if (labelled) part.add(model_.schema().tasks[k].name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
+    }
+  }
+
+  void backward(MicroBatch& part, Gradients& gradients, bool routed, Averages& log) const {
+    std::vector<at::Tensor> values;
+    for (const Objective& o : part.list()) {
+      values.push_back(o.weight == 1 ? o.value : o.value.mul(o.weight));
+      if (!o.value.is_meta()) check_finite(o, part, log);
+    }
+    if (routed) {
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        if (values[k].requires_grad()) torch::autograd::backward({values[k]}, {}, k + 1 < values.size());
+        gradients.accumulate(k, part.list()[k].name);
+      }
+      return;
+    }
+    at::Tensor sum;
+    for (const at::Tensor& value : values)
+      if (value.requires_grad()) sum = sum.defined() ? sum.add(value) : value;
+    if (sum.defined()) torch::autograd::backward({sum});
+  }
+
+  /// Logs the objective and stops the run where it is not a number, with the records that did it.
+  static void check_finite(const Objective& o, const MicroBatch& part, Averages& log) {
+    const double value = o.value.item<double>();
+    if (std::isfinite(value)) return log.add("train/" + o.name, value);
+    std::string ids;
+    for (const std::int64_t id : part.batch().ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
+    throw NumericError(message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,
+                               "; records of the batch: ", ids));
+  }
+
+  void keep_statistics(MicroBatch& part, const Prefetch& prefetch) const {
+    if (!prefetch.outputs.empty())
+      for (std::size_t k = 0; k < model_.task_count(); ++k)
+        if (part.batch().targets[k].defined()) (void)part.detached_losses(k, prefetch.outputs, 1);
+    part.finish();
+  }
+
+  [[nodiscard]] ModelBatch planned(const ModelBatch& data, const Plan& plan,
+                                   std::span<const std::int64_t> order) const {
+    std::vector<std::int64_t> rows;
+    std::vector<std::uint64_t> masks;
+    for (const std::int64_t i : order) {
+      const PlanItem& item = plan.items[static_cast<std::size_t>(i)];
+      rows.push_back(item.record);
+      masks.push_back(data.presence.of_row(static_cast<std::size_t>(item.record)).bits() & item.modalities.bits());
+    }
+    ModelBatch batch = data.select(rows).to(options_.device);
+    batch.presence = Presence(std::move(masks), 1, model_.modality_count());
+    return batch;
+  }
+
+  [[nodiscard]] ModelBatch restricted(const ModelBatch& batch, Coalition active) const {
+    ModelBatch out = batch;
+    if (active != model_.full()) out.presence = batch.presence.restricted_to({&active, 1});
+    return out;
+  }
+
+  [[nodiscard]] Prefetch prefetch_for(std::span<AnyPolicy* const> policies) const {
+    const std::size_t modalities = model_.modality_count();
+    const auto covered = [&](Coverage c) {
+      return c == Coverage::all          ? all_coalitions(modalities)
+             : c == Coverage::singletons ? singletons(modalities)
+                                         : std::vector<Coalition>{};
+    };
+    Prefetch out;
+    const auto merge = [](std::vector<Coalition>& to, const std::vector<Coalition>& from) {
+      for (const Coalition s : from)
+        if (std::find(to.begin(), to.end(), s) == to.end()) to.push_back(s);
+    };
+    for (const AnyPolicy* p : policies) {
+      merge(out.outputs, covered(p->needs().outputs));
+      merge(out.objectives, covered(p->needs().objectives));
+    }
+    return out;
+  }
+
+  ModelBase& model_;
+  GroupedOptimizer& optimizer_;
+  TrainerOptions options_;
+  ParameterGroups groups_;
+};
+
+}  // namespace equipoise::detail

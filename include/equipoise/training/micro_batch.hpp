@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// One micro-batch: its features and what has been decoded of them, each coalition at most once. It is the `Objectives`
+/// that a policy sees.
+
+#include <equipoise/contribution/table.hpp>
+#include <equipoise/core/step.hpp>
+#include <equipoise/training/effective_batch.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// Coalitions that are decoded together, because some policy will want them.
+struct Prefetch {
+  std::vector<Coalition> outputs;     ///< without gradient
+  std::vector<Coalition> objectives;  ///< with gradient, for tasks whose decoding is cheap
+};
+
+class MicroBatch final : public Objectives {
+ public:
+  /// Records [begin, end) of the whole batch.
+  MicroBatch(ModelBase& model, const EffectiveBatch& whole, const Prefetch& prefetch, std::int64_t begin,
+             std::int64_t end)
+      : model_(model), whole_(whole), prefetch_(prefetch), begin_(begin) {
+    if (begin == 0 && end == whole.size()) {
+      batch_ = whole.records();
+    } else {
+      std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
+      std::iota(rows.begin(), rows.end(), begin);
+      batch_ = whole.records().select(rows);
+    }
+  }
+
+  [[nodiscard]] std::int64_t begin() const { return begin_; }
+  [[nodiscard]] const ModelBatch& batch() const { return batch_; }
+  [[nodiscard]] Features& features() { return features_; }
+
+  /// Encodes with gradient. What was decoded before for statistics stays.
+  void encode() { features_ = model_.encode(batch_, model_.full()); }
+
+  /// Frees the graph and the features; detached losses and outputs stay for the hooks after backward.
+  void finish() {
+    for (Block& block : blocks_) block.detach();
+    features_ = {};
+    list().clear();
+  }
+
+  [[nodiscard]] at::Tensor mean_losses(std::size_t task, std::span<const Coalition> coalitions, double share) override {
+    std::vector<at::Tensor> means;
+    const std::vector<std::int64_t> rows = local_rows(share);
+    for (const Coalition s : coalitions) {
+      const Slice slice = find_or_decode(task, s, coalitions, share, true);
+      means.push_back(mean_over(task, slice.block->losses.select(0, slice.row), s, share, rows));
+    }
+    return means.size() == 1 ? means[0].unsqueeze(0) : at::stack(means);
+  }
+
+  [[nodiscard]] at::Tensor outputs(std::size_t task, std::span<const Coalition> coalitions) override {
+    return collect(task, coalitions, 1, true, [](const Block& b) { return b.predictions; });
+  }
+
+  [[nodiscard]] at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) override {
+    return model_.loss(task, predictions, batch_.targets[task], (batch_.gaps >> task) & 1U);
+  }
+
+  [[nodiscard]] const at::Tensor& target(std::size_t task) const override { return batch_.targets[task]; }
+
+  [[nodiscard]] at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition) override {
+    return mean_over(task, values, coalition, 1, local_rows(1));
+  }
+
+  /// Detached losses [C, b'] or outputs [C, b, …]; decoded without gradient if they were not objectives.
+  [[nodiscard]] at::Tensor detached_losses(std::size_t task, std::span<const Coalition> coalitions, double share) {
+    return collect(task, coalitions, share, false, [](const Block& b) { return b.losses; }).detach();
+  }
+  [[nodiscard]] at::Tensor detached_outputs(std::size_t task, std::span<const Coalition> coalitions) {
+    return collect(task, coalitions, 1, false, [](const Block& b) { return b.predictions; }).detach();
+  }
+  [[nodiscard]] at::Tensor detached_joint(std::size_t task, Coalition coalition) {
+    const at::NoGradGuard no_grad;
+    const EvaluationMode evaluation(model_.module());
+    const Features features = statistics_features();
+    return model_.joint(task, features, features.presence.restricted_to({&coalition, 1})).squeeze(0);
+  }
+
+  /// This micro-batch's records of the share, as positions in it.
+  [[nodiscard]] std::vector<std::int64_t> local_rows(double share) const {
+    std::vector<std::int64_t> rows;
+    if (share >= 1) {
+      rows.resize(static_cast<std::size_t>(batch_.size()));
+      std::iota(rows.begin(), rows.end(), 0);
+    } else {
+      for (const std::int64_t i : whole_.drawn(share))
+        if (i >= begin_ && i < begin_ + batch_.size()) rows.push_back(i - begin_);
+    }
+    return rows;
+  }
+
+ private:
+  struct Block {
+    std::size_t task;
+    double share;
+    bool graph;
+    std::vector<Coalition> coalitions;
+    at::Tensor predictions, losses;  ///< [C, b', …], [C, b']
+
+    void detach() {
+      graph = false;
+      predictions = predictions.detach();
+      losses = losses.detach();
+    }
+  };
+  struct Slice {
+    const Block* block;
+    std::int64_t row;
+  };
+
+  [[nodiscard]] Slice find(std::size_t task, Coalition s, double share, bool graph) const {
+    for (const Block& block : blocks_) {
+      if (block.task != task || block.share != share || (graph && !block.graph)) continue;
+      const auto at = std::find(block.coalitions.begin(), block.coalitions.end(), s);
+      if (at != block.coalitions.end()) return {&block, at - block.coalitions.begin()};
+    }
+    return {nullptr, 0};
+  }
+
+  /// Decodes what is asked for, and with it what will be asked for.
+  [[nodiscard]] Slice find_or_decode(std::size_t task, Coalition s, std::span<const Coalition> asked, double share,
+                                     bool graph) {
+    if (const Slice slice = find(task, s, share, graph); slice.block) return slice;
+    std::vector<Coalition> wanted(asked.begin(), asked.end());
+    const bool dense = model_.schema().tasks[task].kind == TaskKind::dense_regression;
+    if (share >= 1 && !(graph && dense)) {
+      const auto& more = graph ? prefetch_.objectives : prefetch_.outputs;
+      wanted.insert(wanted.end(), more.begin(), more.end());
+    }
+    std::vector<Coalition> missing;
+    for (const Coalition c : wanted)
+      if (!find(task, c, share, graph).block && std::find(missing.begin(), missing.end(), c) == missing.end())
+        missing.push_back(c);
+    graph ? decode_with_graph(task, missing, share) : decode_for_statistics(task, missing, share);
+    return find(task, s, share, graph);
+  }
+
+  void decode_with_graph(std::size_t task, const std::vector<Coalition>& coalitions, double share) {
+    if (share >= 1) return add_block(task, coalitions, share, true, features_, batch_.targets[task]);
+    const std::vector<std::int64_t> rows = local_rows(share);
+    add_block(task, coalitions, share, true, features_.select(rows), select_records(batch_.targets[task], rows));
+  }
+
+  void decode_for_statistics(std::size_t task, const std::vector<Coalition>& coalitions, double share) {
+    const at::NoGradGuard no_grad;
+    const EvaluationMode evaluation(model_.module());
+    const Features features = statistics_features();
+    if (share >= 1) return add_block(task, coalitions, share, false, features, batch_.targets[task]);
+    const std::vector<std::int64_t> rows = local_rows(share);
+    add_block(task, coalitions, share, false, features.select(rows), select_records(batch_.targets[task], rows));
+  }
+
+  /// Statistics asked for before this micro-batch's turn (a hook that needs the whole batch) need features now.
+  [[nodiscard]] Features statistics_features() {
+    return features_.items.empty() ? model_.encode(batch_, model_.full()) : features_.detach();
+  }
+
+  void add_block(std::size_t task, std::vector<Coalition> coalitions, double share, bool graph,
+                 const Features& features, const at::Tensor& target) {
+    Block block{task, share, graph, std::move(coalitions), {}, {}};
+    const bool whole = block.coalitions.size() == 1 && block.coalitions[0] == model_.full();
+    block.predictions =
+        model_.outputs(task, features, whole ? features.presence : features.presence.restricted_to(block.coalitions));
+    block.losses = model_.loss(task, block.predictions, target, (batch_.gaps >> task) & 1U);
+    blocks_.push_back(std::move(block));
+  }
+
+  template <class Get>
+  [[nodiscard]] at::Tensor collect(std::size_t task, std::span<const Coalition> coalitions, double share, bool graph,
+                                   Get&& get) {
+    const Slice first = find_or_decode(task, coalitions[0], coalitions, share, graph);
+    if (std::equal(coalitions.begin(), coalitions.end(), first.block->coalitions.begin(),
+                   first.block->coalitions.end()))
+      return get(*first.block);
+    std::vector<at::Tensor> parts;
+    for (const Coalition s : coalitions) {
+      const Slice slice = find_or_decode(task, s, coalitions, share, graph);
+      parts.push_back(get(*slice.block).select(0, slice.row));
+    }
+    return parts.size() == 1 ? parts[0].unsqueeze(0) : at::stack(parts);
+  }
+
+  /// Sum over this micro-batch's counted records, divided by their number in the whole batch. A record that a policy
+  /// has emptied adds nothing.
+  [[nodiscard]] at::Tensor mean_over(std::size_t task, const at::Tensor& values, Coalition coalition, double share,
+                                     const std::vector<std::int64_t>& rows) {
+    const std::int64_t n = whole_.count(task, coalition, share);
+    std::vector<std::int64_t> out;
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      const auto i = static_cast<std::size_t>(rows[j]);
+      const bool emptied =
+          !features_.items.empty() && !coalition.empty() && (features_.presence.of_row(i) & coalition).empty();
+      if (emptied || !whole_.counts(task, static_cast<std::size_t>(begin_) + i, coalition))
+        out.push_back(static_cast<std::int64_t>(j));
+    }
+    const at::Tensor counted = out.empty() ? values : values.index_fill(0, index_tensor(out, values), 0);
+    return counted.sum().div(static_cast<double>(std::max<std::int64_t>(n, 1)));
+  }
+
+  ModelBase& model_;
+  const EffectiveBatch& whole_;
+  const Prefetch& prefetch_;
+  std::int64_t begin_;
+  ModelBatch batch_;
+  Features features_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace equipoise::detail

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A copy of a module's parameters and buffers, to return to.
+
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/module.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise::detail {
+
+class Snapshot {
+ public:
+  Snapshot() = default;
+  explicit Snapshot(torch::nn::Module& module) {
+    for (const at::Tensor& t : tensors(module)) copies_.push_back(t.detach().clone());
+  }
+  [[nodiscard]] bool empty() const { return copies_.empty(); }
+  [[nodiscard]] std::vector<at::Tensor>& copies() { return copies_; }
+
+  void restore(torch::nn::Module& module) const {
+    const at::NoGradGuard no_grad;
+    const std::vector<at::Tensor> to = tensors(module);
+    for (std::size_t i = 0; i < to.size(); ++i) to[i].detach().copy_(copies_[i]);
+  }
+
+ private:
+  static std::vector<at::Tensor> tensors(torch::nn::Module& module) {
+    std::vector<at::Tensor> out = module.parameters();
+    const std::vector<at::Tensor> buffers = module.buffers();
+    out.insert(out.end(), buffers.begin(), buffers.end());
+    return out;
+  }
+  std::vector<at::Tensor> copies_;
+};
+
+/// Returns to the snapshot when it goes out of scope, whatever happened.
+class Restore {
+ public:
+  explicit Restore(torch::nn::Module& module) : module_(module), snapshot_(module) {}
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
+  ~Restore() { snapshot_.restore(module_); }
+
+ private:
+  torch::nn::Module& module_;
+  Snapshot snapshot_;
+};
+
+}  // namespace equipoise::detail

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// `Trainer`: fits a model with balancing policies.
+/// \code
+/// eq::Trainer trainer(model, eq::ShapleyLossFactors{}, eq::ContributionWeighting{}, {.epochs = 40, .seed = 7});
+/// eq::History history = trainer.fit(train, validation);
+/// \endcode
+
+#include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/core/model.hpp>
+#include <equipoise/training/fit.hpp>
+#include <equipoise/training/options.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+namespace detail {
+
+template <class H>
+concept is_linear_head = requires(H& head) {
+  head.weight();
+};
+
+template <class M>
+inline constexpr bool has_linear_heads = false;
+template <FixedString... A, class... E, FixedString... B, class... F, class... H>
+inline constexpr bool
+    has_linear_heads<Model<record<slot<A, EncoderEntry<E>>...>, record<slot<B, TaskEntry<F, H>>...>>> =
+        (is_linear_head<H> && ...);
+
+template <class M, class... P>
+[[nodiscard]] PolicyStack checked_stack(P... policies) {
+  static_assert((CheckPolicy<P>::ok && ...));
+  static_assert((CheckNeeds<P, has_linear_heads<M>>::ok && ...));
+  return stack(std::move(policies)...);
+}
+
+}  // namespace detail
+
+template <class M>
+class Trainer {
+ public:
+  explicit Trainer(std::shared_ptr<M> model, TrainerOptions options = {})
+      : Trainer(std::move(model), PolicyStack{}, std::move(options)) {}
+
+  template <class P>
+  requires(!std::same_as<P, PolicyStack> && !std::same_as<P, TrainerOptions>)
+      Trainer(std::shared_ptr<M> model, P policy, TrainerOptions options = {})
+      : Trainer(std::move(model), detail::checked_stack<M>(std::move(policy)), std::move(options)) {}
+
+  template <class P, class Q>
+  requires(!std::same_as<Q, TrainerOptions>)
+      Trainer(std::shared_ptr<M> model, P first, Q second, TrainerOptions options = {})
+      : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second)), std::move(options)) {}
+
+  template <class P, class Q, class R>
+  requires(!std::same_as<R, TrainerOptions>)
+      Trainer(std::shared_ptr<M> model, P first, Q second, R third, TrainerOptions options = {})
+      : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second), std::move(third)),
+                std::move(options)) {}
+
+  /// Policies chosen at run time; `eq::stack(…)` or a list of `AnyPolicy`.
+  Trainer(std::shared_ptr<M> model, PolicyStack policies, TrainerOptions options = {})
+      : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
+
+  /// Trains for the epochs that are left and returns the whole history. With validation data the parameters of the best
+  /// epoch are kept. \throws NumericError when an objective is no longer finite, naming the batch's records; FileError
+  /// when the checkpoint cannot be written.
+  template <class In, class Out>
+  History fit(const Batch<In, Out>& train) {
+    return fit_.run(model_->arrange(train), {});
+  }
+  template <class In, class Out, class In2, class Out2>
+  History fit(const Batch<In, Out>& train, const Batch<In2, Out2>& validation) {
+    return fit_.run(model_->arrange(train), model_->arrange(validation));
+  }
+
+  /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.
+  void resume(const std::filesystem::path& checkpoint) { fit_.resume(checkpoint); }
+
+  /// Called after every epoch.
+  void on_epoch(std::function<void(const EpochRecord&)> told) { fit_.on_epoch = std::move(told); }
+  /// Called after every batch with the batches done and to do in the epoch.
+  void on_batch(std::function<void(std::int64_t, std::int64_t)> told) { fit_.on_batch = std::move(told); }
+  /// Asked before every batch; true ends the run after the last whole epoch that was saved.
+  void stop_when(std::function<bool()> asked) { fit_.should_stop = std::move(asked); }
+
+  [[nodiscard]] const PolicyStack& policies() const { return fit_.policies(); }
+  [[nodiscard]] M& model() { return *model_; }
+
+ private:
+  std::shared_ptr<M> model_;
+  detail::Fit fit_;
+};
+
+template <class M, class... Rest>
+Trainer(std::shared_ptr<M>, Rest...) -> Trainer<M>;
+
+}  // namespace equipoise

@@ -1,0 +1,12 @@
+// error: equipoise: this record has no entry of that name
+#include <equipoise/core/record.hpp>
+
+using namespace equipoise::literals;
+
+int main() {
+  equipoise::record r{equipoise::slot<"dose", int>{1}, equipoise::slot<"metrics", int>{2}};
+#ifdef MUST_FAIL
+  (void)r["doze"_n];
+#endif
+  return r["dose"_n] - 1;
+}

@@ -1,0 +1,54 @@
+# Gates: formatting, header hygiene, tiers and arrows, wrong composition, consumption, self-contained sources.
+
+set(compile_flags -std=c++20 -fsyntax-only -I${CMAKE_SOURCE_DIR}/include -isystem ${EQUIPOISE_LIBTORCH_ROOT}/include
+                  -isystem ${EQUIPOISE_LIBTORCH_ROOT}/include/torch/csrc/api/include -isystem /usr/include/eigen3)
+
+find_program(CLANG_FORMAT NAMES clang-format-14 clang-format)
+if(CLANG_FORMAT)
+  file(GLOB_RECURSE own_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/include/*.hpp ${CMAKE_SOURCE_DIR}/tests/*.cpp ${CMAKE_SOURCE_DIR}/tests/*.hpp
+       ${CMAKE_SOURCE_DIR}/examples/*.cpp ${CMAKE_SOURCE_DIR}/examples/*.hpp ${CMAKE_SOURCE_DIR}/bench/*.cpp ${CMAKE_SOURCE_DIR}/bench/*.hpp)
+  add_test(NAME gate.format COMMAND ${CLANG_FORMAT} --dry-run --Werror ${own_sources})
+endif()
+
+find_program(EQUIPOISE_PYTHON NAMES python3)
+add_test(NAME gate.arrows COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/arrows.py --source ${CMAKE_SOURCE_DIR} --compiler ${CMAKE_CXX_COMPILER} -- ${compile_flags})
+add_test(NAME gate.headers_alone COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/headers_alone.py --source ${CMAKE_SOURCE_DIR} --work ${CMAKE_CURRENT_BINARY_DIR}/headers
+                                        --compiler ${CMAKE_CXX_COMPILER} -- ${compile_flags})
+add_test(NAME gate.sources COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/sources.py ${CMAKE_SOURCE_DIR})
+set_tests_properties(gate.headers_alone PROPERTIES TIMEOUT 1200)
+
+# Two translation units that include everything link.
+equipoise_program(gate_links SOURCES gates/links_a.cpp gates/links_b.cpp)
+if(EQUIPOISE_PSQA)
+  target_link_libraries(gate_links PRIVATE equipoise::psqa)
+endif()
+add_test(NAME gate.links COMMAND gate_links)
+
+# A project of somebody else's, from the installed package in an odd prefix.
+add_test(NAME gate.consumer COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DBUILD=${CMAKE_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer
+                                    -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
+set_tests_properties(gate.consumer PROPERTIES TIMEOUT 600)
+
+# Wrong composition: one file, one mistake, one sentence; each also compiles with the mistake left out. They share one precompiled header.
+file(GLOB compile_fails CONFIGURE_DEPENDS compile_fail/*.cpp)
+set(fail_pch ${CMAKE_CURRENT_BINARY_DIR}/compile_fail/all.hpp)
+set(pch_flags ${compile_flags})
+list(REMOVE_ITEM pch_flags -fsyntax-only)
+add_custom_command(OUTPUT ${fail_pch}.gch
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/compile_fail
+  COMMAND ${CMAKE_COMMAND} -E echo "\\#include <torch/torch.h>" > ${fail_pch}
+  COMMAND ${CMAKE_CXX_COMPILER} ${pch_flags} -x c++-header ${fail_pch} -o ${fail_pch}.gch VERBATIM)
+add_custom_target(compile_fail_pch ALL DEPENDS ${fail_pch}.gch)
+foreach(source IN LISTS compile_fails)
+  get_filename_component(name ${source} NAME_WE)
+  file(STRINGS ${source} first LIMIT_COUNT 1)
+  string(REGEX REPLACE "^// error: " "" sentence "${first}")
+  add_test(NAME compile_ok.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} -include ${fail_pch} ${source} COMMAND_EXPAND_LISTS)
+  add_test(NAME compile_fail.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} -include ${fail_pch} -DMUST_FAIL ${source} COMMAND_EXPAND_LISTS)
+  string(REGEX REPLACE "([][+.*()^$?\\\\])" "\\\\\\1" pattern "${sentence}")
+  set_tests_properties(compile_fail.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${pattern}" LABELS compile_fail)
+endforeach()
+
+# The examples and scripts say and do what they promise.
+add_test(NAME gate.two_libtorch COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/gates/two_libtorch.sh ${CMAKE_SOURCE_DIR} ${EQUIPOISE_LIBTORCH_ROOT} ${CMAKE_CURRENT_BINARY_DIR}/two_libtorch)
+set_tests_properties(gate.two_libtorch PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)

@@ -1,0 +1,8 @@
+#include <equipoise/equipoise.hpp>
+#include <equipoise/psqa/psqa.hpp>
+
+int other();
+
+int main() {
+  return other();
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Softmax-attention fusion (BMMQA): each modality gives a value and a score, a softmax over the scores of the present
+/// modalities weighs the values. In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. From Zeng,
+/// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
+/// our reading.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/core/presence.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+class AttentionFusionModule : public torch::nn::Module {
+ public:
+  /// A modality's part of the fusion, the same for all coalitions; undefined tensors where it is absent from the whole
+  /// batch.
+  struct Projected {
+    at::Tensor value;  ///< [B, width]
+    at::Tensor score;  ///< [B, 1]
+  };
+
+  AttentionFusionModule(std::span<const FeatureSpec> features, std::int64_t width, std::int64_t hidden)
+      : torch::nn::Module("AttentionFusion"), width_(width) {
+    values_ = register_module("values", torch::nn::ModuleList());
+    scores_ = register_module("scores", torch::nn::ModuleList());
+    for (const FeatureSpec& f : features) {
+      values_->push_back(torch::nn::Sequential(torch::nn::Linear(f.width, width), torch::nn::GELU()));
+      scores_->push_back(
+          torch::nn::Sequential(torch::nn::Linear(width, hidden), torch::nn::Tanh(), torch::nn::Linear(hidden, 1)));
+    }
+  }
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const {
+    std::vector<at::Tensor> out = values_->ptr(m)->parameters();
+    const std::vector<at::Tensor> scores = scores_->ptr(m)->parameters();
+    out.insert(out.end(), scores.begin(), scores.end());
+    return out;
+  }
+
+  [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
+    const at::Tensor value = values_[m]->as<torch::nn::Sequential>()->forward(h.vector());
+    return {value, scores_[m]->as<torch::nn::Sequential>()->forward(value)};
+  }
+
+  [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) {
+    const at::Tensor weights = attention(parts, presence);  // [C, B, P]
+    std::vector<at::Tensor> values;
+    for (const Projected& part : parts)
+      if (part.value.defined()) values.push_back(part.value);
+    return torch::einsum("cbp,pbw->cbw", {weights, torch::stack(values)});
+  }
+
+  /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order; rows without any are
+  /// zero.
+  [[nodiscard]] static at::Tensor attention(const std::vector<Projected>& parts, const Presence& presence) {
+    std::vector<at::Tensor> scores;
+    std::vector<std::int64_t> columns;
+    bool complete = true;
+    for (std::size_t m = 0; m < parts.size(); ++m) {
+      if (!parts[m].value.defined()) continue;
+      scores.push_back(parts[m].score);
+      columns.push_back(static_cast<std::int64_t>(m));
+      complete = complete && presence.everywhere(m);
+    }
+    const at::Tensor score = torch::cat(scores, 1).unsqueeze(0).expand({presence.coalitions(), -1, -1});  // [C, B, P]
+    if (complete) return score.softmax(2);
+    const at::Tensor present = presence.tensor(score).index_select(2, torch::tensor(columns).to(score.device()));
+    // Rows without any present modality would be 0 / 0: let them see all, then nothing.
+    const at::Tensor masked = score.masked_fill(present.logical_not().logical_and(present.any(2, true)),
+                                                -std::numeric_limits<float>::infinity());
+    return masked.softmax(2).masked_fill(present.logical_not(), 0);
+  }
+
+ private:
+  std::int64_t width_;
+  torch::nn::ModuleList values_{nullptr}, scores_{nullptr};
+};
+
+/// `AttentionFusion{.width = 128}`.
+struct AttentionFusion {
+  static constexpr std::string_view id = "attention";
+
+  std::int64_t width = 128;  ///< of the values and the joint feature; > 0
+  std::int64_t hidden = 32;  ///< of the score's hidden layer; > 0
+
+  [[nodiscard]] std::shared_ptr<AttentionFusionModule> build(std::span<const FeatureSpec> features) const {
+    if (width <= 0 || hidden <= 0)
+      throw ValueError(
+          message("value.201", "AttentionFusion", "expected width > 0 and hidden > 0, got ", width, " and ", hidden));
+    return std::make_shared<AttentionFusionModule>(features, width, hidden);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::AttentionFusion, width, hidden);

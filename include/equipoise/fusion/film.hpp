@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Feature-wise linear modulation: every modality's projected feature is scaled and shifted by the other present
+/// modalities, then all are added. In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
+///   u_m = V_m h_m,  γ_m = 1 + Σ_{n≠m present} G_n h_n,  joint = GELU(Σ_m present γ_m u_m + S_m h_m).
+/// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv:1709.07871, where
+/// one modality conditions one other; the symmetric form for any M is ours. With one modality present it is a plain
+/// projection.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/core/presence.hpp>
+#include <equipoise/fusion/masked.hpp>
+
+#include <torch/nn/functional/activation.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+class FilmModule : public torch::nn::Module {
+ public:
+  FilmModule(std::span<const FeatureSpec> features, std::int64_t width) : torch::nn::Module("Film"), width_(width) {
+    layers_ = register_module("layers", torch::nn::ModuleList());
+    for (const FeatureSpec& f : features) layers_->push_back(torch::nn::Linear(f.width, 3 * width));
+  }
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return layers_->ptr(m)->parameters(); }
+
+  /// \return [B, 3 * width]: value, scale and shift that this modality gives
+  [[nodiscard]] at::Tensor project(std::size_t m, const Feature& h) {
+    return layers_[m]->as<torch::nn::Linear>()->forward(h.vector());
+  }
+
+  [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& projected, const Presence& presence) const {
+    at::Tensor mask, total;
+    std::vector<at::Tensor> terms;  // [C, B, 3 * width], zero where absent
+    for (std::size_t m = 0; m < projected.size(); ++m) {
+      if (!projected[m].defined()) continue;
+      if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(projected[m]);
+      terms.push_back(detail::masked(projected[m], m, presence, mask));
+      total = total.defined() ? total + terms.back() : terms.back();
+    }
+    at::Tensor joint;
+    for (const at::Tensor& term : terms) {
+      const at::Tensor others = total - term;  // an absent modality's value is zero, and so is what it would scale
+      const at::Tensor modulated =
+          term.narrow(2, 0, width_) * (1 + others.narrow(2, width_, width_)) + term.narrow(2, 2 * width_, width_);
+      joint = joint.defined() ? joint + modulated : modulated;
+    }
+    return torch::gelu(joint);
+  }
+
+ private:
+  std::int64_t width_;
+  torch::nn::ModuleList layers_{nullptr};
+};
+
+/// `Film{.width = 128}`.
+struct Film {
+  static constexpr std::string_view id = "film";
+
+  std::int64_t width = 128;  ///< joint feature's size; > 0
+
+  [[nodiscard]] std::shared_ptr<FilmModule> build(std::span<const FeatureSpec> features) const {
+    if (width <= 0) throw ValueError(message("value.201", "Film.width", "expected > 0, got ", width));
+    return std::make_shared<FilmModule>(features, width);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Film, width);

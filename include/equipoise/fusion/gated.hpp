@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Gated fusion: each present modality's projected feature is weighed by a gate that looks at all present modalities.
+/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
+///   u_m = tanh(V_m h_m),  g_m = softmax over present m of (Σ_n present W_mn h_n + b_m), per channel,  joint = Σ_m g_m
+///   u_m.
+/// After Arevalo et al., "Gated Multimodal Units", 2017, arXiv:1702.01992, where M = 2 and the gates are z and 1 - z;
+/// the softmax carries it to any M and to absent modalities (ours; for M = 2 it is the same function with z = sigmoid
+/// of the difference).
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/core/presence.hpp>
+#include <equipoise/fusion/masked.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+class GatedModule : public torch::nn::Module {
+ public:
+  struct Projected {
+    at::Tensor value;  ///< [B, width]
+    at::Tensor gates;  ///< [B, M * width]: what this modality says about every gate
+  };
+
+  GatedModule(std::span<const FeatureSpec> features, std::int64_t width) : torch::nn::Module("Gated"), width_(width) {
+    const auto modalities = static_cast<std::int64_t>(features.size());
+    values_ = register_module("values", torch::nn::ModuleList());
+    gates_ = register_module("gates", torch::nn::ModuleList());
+    for (const FeatureSpec& f : features) {
+      values_->push_back(torch::nn::Linear(f.width, width));
+      gates_->push_back(torch::nn::Linear(torch::nn::LinearOptions(f.width, modalities * width).bias(false)));
+      biases_.push_back(register_parameter("bias" + std::to_string(biases_.size()), torch::zeros({width})));
+    }
+  }
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const {
+    std::vector<at::Tensor> out = values_->ptr(m)->parameters();
+    out.push_back(gates_->ptr<torch::nn::LinearImpl>(m)->weight);
+    out.push_back(biases_[m]);
+    return out;
+  }
+
+  [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
+    const at::Tensor v = h.vector();
+    return {torch::tanh(values_[m]->as<torch::nn::Linear>()->forward(v)),
+            gates_[m]->as<torch::nn::Linear>()->forward(v)};
+  }
+
+  [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) const {
+    std::vector<at::Tensor> votes, values;
+    for (const Projected& part : parts) {
+      votes.push_back(part.gates);
+      if (part.value.defined()) values.push_back(part.value);
+    }
+    const auto modalities = static_cast<std::int64_t>(parts.size());
+    at::Tensor gate =
+        detail::masked_sum(votes, presence).unflatten(2, {modalities, width_}) + torch::stack(biases_);  // [C, B, M, W]
+    if (!presence.complete()) {
+      const at::Tensor present = presence.tensor(gate).unsqueeze(3);
+      gate = gate.masked_fill(present.logical_not().logical_and(present.any(2, true)),
+                              -std::numeric_limits<float>::infinity());
+      gate = gate.softmax(2).masked_fill(present.logical_not(), 0);
+    } else {
+      gate = gate.softmax(2);
+    }
+    at::Tensor joint;
+    for (std::size_t m = 0; m < parts.size(); ++m) {
+      if (!parts[m].value.defined()) continue;
+      const at::Tensor term = gate.select(2, static_cast<std::int64_t>(m)) * parts[m].value;
+      joint = joint.defined() ? joint + term : term;
+    }
+    return joint;
+  }
+
+ private:
+  std::int64_t width_;
+  torch::nn::ModuleList values_{nullptr}, gates_{nullptr};
+  std::vector<at::Tensor> biases_;
+};
+
+/// `Gated{.width = 128}`.
+struct Gated {
+  static constexpr std::string_view id = "gated";
+
+  std::int64_t width = 128;  ///< joint feature's size; > 0
+
+  [[nodiscard]] std::shared_ptr<GatedModule> build(std::span<const FeatureSpec> features) const {
+    if (width <= 0) throw ValueError(message("value.201", "Gated.width", "expected > 0, got ", width));
+    return std::make_shared<GatedModule>(features, width);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Gated, width);

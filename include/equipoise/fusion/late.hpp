@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Late fusion: each modality goes through a predictor of its own (two layers), the present ones are averaged.
+/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
+/// The task's head is linear, so averaging joint features and averaging the modalities' predictions are the same
+/// function; for classifications the mean of logits is the (normalised) product of experts.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/core/presence.hpp>
+#include <equipoise/fusion/masked.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+class LateModule : public torch::nn::Module {
+ public:
+  LateModule(std::span<const FeatureSpec> features, std::int64_t width) : torch::nn::Module("Late"), width_(width) {
+    predictors_ = register_module("predictors", torch::nn::ModuleList());
+    for (const FeatureSpec& f : features)
+      predictors_->push_back(
+          torch::nn::Sequential(torch::nn::Linear(f.width, width), torch::nn::GELU(), torch::nn::Linear(width, width)));
+  }
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return predictors_->ptr(m)->parameters(); }
+
+  [[nodiscard]] at::Tensor project(std::size_t m, const Feature& h) {
+    return predictors_[m]->as<torch::nn::Sequential>()->forward(h.vector());
+  }
+
+  [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& projected, const Presence& presence) const {
+    const at::Tensor sum = detail::masked_sum(projected, presence);
+    if (presence.complete()) return sum / static_cast<double>(presence.modalities());
+    return sum / presence.tensor(sum).sum(2, true).clamp_min(1).to(sum.scalar_type());
+  }
+
+ private:
+  std::int64_t width_;
+  torch::nn::ModuleList predictors_{nullptr};
+};
+
+/// `Late{.width = 128}`.
+struct Late {
+  static constexpr std::string_view id = "late";
+
+  std::int64_t width = 128;  ///< of each predictor; > 0
+
+  [[nodiscard]] std::shared_ptr<LateModule> build(std::span<const FeatureSpec> features) const {
+    if (width <= 0) throw ValueError(message("value.201", "Late.width", "expected > 0, got ", width));
+    return std::make_shared<LateModule>(features, width);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Late, width);

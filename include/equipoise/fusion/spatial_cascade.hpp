@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Spatial cascading (BMMQA): decodes a map from the map modalities' pyramid, level by level, while the other
+/// modalities' vectors are injected at every level, spread over space. In   map features with n skip maps, vector
+/// features, presence [C, B, M].   Out   joint map of `widths.back()` channels at the first skip's size.
+///   x_0 = Σ P_m map_m;  x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))),  l = 1 …
+///   n.
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, whose abstract names the idea; the layers are our reading.
+///
+/// The fast forward shares what depends on one modality (P, L, V are applied once). Rows in which no map modality is
+/// present are the same everywhere in space, so they are decoded at one pixel, where a convolution is the sum of its
+/// taps. One group in the norm, or uniform rows would be normalised away.
+
+#include <equipoise/core/concepts.hpp>
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/options.hpp>
+
+#include <torch/nn/functional/upsampling.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+class SpatialCascadeModule : public torch::nn::Module {
+ public:
+  static constexpr bool needs_a_map = true;
+
+  /// What one modality gives to each level: maps [B, W_l, H_l, W_l] (the deepest map first, then the skips, deep to
+  /// shallow) or vectors [B, W_l].
+  struct Projected {
+    bool is_map = false;
+    std::vector<at::Tensor> levels;
+  };
+
+  SpatialCascadeModule(std::span<const FeatureSpec> features, std::vector<std::int64_t> widths)
+      : torch::nn::Module("SpatialCascade"), widths_(std::move(widths)) {
+    lateral_ = register_module("lateral", torch::nn::ModuleList());
+    for (const FeatureSpec& f : features)
+      lateral_->push_back(f.kind == FeatureKind::map ? map_layers(f) : vector_layers(f));
+    reduce_ = register_module("reduce", torch::nn::ModuleList());
+    mix_ = register_module("mix", torch::nn::ModuleList());
+    norm_ = register_module("norm", torch::nn::ModuleList());
+    for (std::size_t l = 0; l < widths_.size(); ++l) {
+      const std::int64_t from = l == 0 ? widths_[0] : widths_[l - 1], to = widths_[l];
+      reduce_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(from, to, 1)));
+      mix_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(to, to, 3).padding(1).bias(false)));
+      norm_->push_back(torch::nn::GroupNorm(1, to));
+    }
+  }
+
+  /// Channels of the joint map.
+  [[nodiscard]] std::int64_t width() const { return widths_.back(); }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return lateral_->ptr(m)->parameters(); }
+
+  [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
+    auto& layers = *lateral_[m]->as<torch::nn::ModuleList>();
+    Projected out{h.kind == FeatureKind::map, {}};
+    if (out.is_map) {
+      out.levels.push_back(layers[0]->as<torch::nn::Conv2d>()->forward(h.value));
+      for (std::size_t l = 0; l < widths_.size(); ++l)
+        out.levels.push_back(layers[l + 1]->as<torch::nn::Conv2d>()->forward(h.skips[widths_.size() - 1 - l]));
+    } else {
+      const at::Tensor v = h.vector();
+      for (std::size_t l = 0; l < widths_.size(); ++l)
+        out.levels.push_back(layers[l]->as<torch::nn::Linear>()->forward(v));
+    }
+    return out;
+  }
+
+  [[nodiscard]] JointMap combine(const std::vector<Projected>& parts, const Presence& presence) {
+    std::uint64_t maps = 0, any = 0;
+    for (std::size_t m = 0; m < parts.size(); ++m)
+      if (!parts[m].levels.empty()) {
+        any |= std::uint64_t{1} << m;
+        if (parts[m].is_map) maps |= std::uint64_t{1} << m;
+      }
+    JointMap out;
+    for (std::size_t row = 0; row < presence.masks().size(); ++row) {
+      if (presence.masks()[row] & maps)
+        out.varying_rows.push_back(static_cast<std::int64_t>(row));
+      else if (presence.masks()[row] & any)
+        out.uniform_rows.push_back(static_cast<std::int64_t>(row));
+    }
+    if (!out.varying_rows.empty()) out.varying = decode_varying(Rows(parts, presence, out.varying_rows));
+    if (!out.uniform_rows.empty()) out.uniform = decode_uniform(Rows(parts, presence, out.uniform_rows));
+    return out;
+  }
+
+ private:
+  /// The sum over present modalities of what they give to a level, for some rows (c, b).
+  class Rows {
+   public:
+    Rows(const std::vector<Projected>& parts, const Presence& presence, const std::vector<std::int64_t>& rows)
+        : parts_(parts),
+          presence_(presence),
+          rows_(rows),
+          plain_(presence.coalitions() == 1 && static_cast<std::int64_t>(rows.size()) == presence.records()) {
+      for (const std::int64_t row : rows) records_.push_back(row % presence.records());
+    }
+
+    /// \return [R, W, …] or an undefined tensor where no row has such a modality
+    [[nodiscard]] at::Tensor sum(bool maps, std::size_t level) const {
+      at::Tensor total;
+      for (std::size_t m = 0; m < parts_.size(); ++m) {
+        if (parts_[m].levels.empty() || parts_[m].is_map != maps) continue;
+        const at::Tensor term = of_rows(parts_[m].levels[level], m);
+        if (term.defined()) total = total.defined() ? total + term : term;
+      }
+      return total;
+    }
+
+   private:
+    [[nodiscard]] at::Tensor of_rows(const at::Tensor& projected, std::size_t m) const {
+      std::vector<std::int64_t> without;
+      for (std::size_t r = 0; r < rows_.size(); ++r)
+        if (!presence_.of_row(static_cast<std::size_t>(rows_[r])).contains(m))
+          without.push_back(static_cast<std::int64_t>(r));
+      if (without.size() == rows_.size()) return {};
+      const at::Tensor rows = plain_ ? projected : projected.index_select(0, detail::index_tensor(records_, projected));
+      return without.empty() ? rows : rows.index_fill(0, detail::index_tensor(without, projected), 0);
+    }
+
+    const std::vector<Projected>& parts_;
+    const Presence& presence_;
+    const std::vector<std::int64_t>& rows_;
+    std::vector<std::int64_t> records_;
+    bool plain_;
+  };
+
+  [[nodiscard]] at::Tensor decode_varying(const Rows& rows) {
+    namespace F = torch::nn::functional;
+    at::Tensor x = rows.sum(true, 0);
+    for (std::size_t l = 0; l < widths_.size(); ++l) {
+      const at::Tensor skip = rows.sum(true, l + 1), vector = rows.sum(false, l);
+      if (l > 0) x = reduce_[l]->as<torch::nn::Conv2d>()->forward(x);
+      x = F::interpolate(x, F::InterpolateFuncOptions()
+                                .size(std::vector<std::int64_t>{skip.size(2), skip.size(3)})
+                                .mode(torch::kBilinear)
+                                .align_corners(false));
+      x = x + skip;
+      if (vector.defined()) x = x + vector.unsqueeze(2).unsqueeze(3);
+      x = torch::gelu(norm_[l]->as<torch::nn::GroupNorm>()->forward(mix_[l]->as<torch::nn::Conv2d>()->forward(x)));
+    }
+    return x;
+  }
+
+  /// The same at one pixel of an infinite uniform map.
+  [[nodiscard]] at::Tensor decode_uniform(const Rows& rows) {
+    at::Tensor x;  // [R, W_l]
+    for (std::size_t l = 0; l < widths_.size(); ++l) {
+      const at::Tensor vector = rows.sum(false, l);
+      if (l > 0) {
+        const auto& reduce = *reduce_[l]->as<torch::nn::Conv2d>();
+        x = torch::linear(x, reduce.weight.flatten(1), reduce.bias);
+      }
+      x = x.defined() ? x + vector : vector;
+      x = torch::linear(x, mix_[l]->as<torch::nn::Conv2d>()->weight.sum({2, 3}));
+      x = torch::gelu(norm_[l]->as<torch::nn::GroupNorm>()->forward(x));
+    }
+    return x.unsqueeze(2).unsqueeze(3);
+  }
+
+  [[nodiscard]] torch::nn::ModuleList map_layers(const FeatureSpec& f) const {
+    if (f.skip_widths.size() != widths_.size())
+      throw ValueError(message("value.209", "SpatialCascade.widths", "expected one width for each of the encoder's ",
+                               f.skip_widths.size(), " skip maps, got ", widths_.size()));
+    torch::nn::ModuleList layers;
+    layers->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(f.width, widths_[0], 1)));
+    for (std::size_t l = 0; l < widths_.size(); ++l)
+      layers->push_back(
+          torch::nn::Conv2d(torch::nn::Conv2dOptions(f.skip_widths[widths_.size() - 1 - l], widths_[l], 1)));
+    return layers;
+  }
+  [[nodiscard]] torch::nn::ModuleList vector_layers(const FeatureSpec& f) const {
+    torch::nn::ModuleList layers;
+    for (const std::int64_t width : widths_) layers->push_back(torch::nn::Linear(f.width, width));
+    return layers;
+  }
+
+  std::vector<std::int64_t> widths_;
+  torch::nn::ModuleList lateral_{nullptr}, reduce_{nullptr}, mix_{nullptr}, norm_{nullptr};
+};
+
+/// `SpatialCascade{.widths = {128, 64, 32, 16}}`.
+struct SpatialCascade {
+  static constexpr std::string_view id = "spatial_cascade";
+
+  std::vector<std::int64_t> widths = {
+      128, 64, 32, 16};  ///< channels of each level, deepest first; as many as the map encoder has skip maps
+
+  [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {
+    if (widths.empty())
+      throw ValueError(message("value.201", "SpatialCascade.widths", "expected at least one width, got none"));
+    return std::make_shared<SpatialCascadeModule>(features, widths);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::SpatialCascade, widths);

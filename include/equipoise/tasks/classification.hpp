@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Classification into C classes from a joint vector by a linear head and cross-entropy.
+/// In   joint [R, W], targets `Labels` int64 [B], negative where missing.   Out   logits [R, C].
+/// Without any modality the task predicts the classes' frequencies in the training data (as log-probabilities).
+
+#include <equipoise/core/batch.hpp>
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/options.hpp>
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace equipoise {
+
+class ClassificationModule : public torch::nn::Module {
+ public:
+  using Target = Labels;
+
+  ClassificationModule(std::int64_t joint_width, std::int64_t classes, double smoothing)
+      : torch::nn::Module("Classification"), smoothing_(smoothing) {
+    linear_ = register_module("linear", torch::nn::Linear(joint_width, classes));
+    prior_ = register_buffer("prior", torch::zeros({classes}));
+  }
+
+  [[nodiscard]] std::int64_t outputs() const { return prior_.numel(); }
+  [[nodiscard]] at::Tensor weight() const { return linear_->weight; }
+  [[nodiscard]] at::Tensor prior() const { return prior_; }
+
+  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
+
+  /// \param prediction logits [C', B, C]  \param target [B]  \return [C', B]; zero where the label is missing
+  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool) const {
+    const at::Tensor wanted = target.unsqueeze(0).expand({prediction.size(0), -1}).reshape({-1});
+    return torch::cross_entropy_loss(prediction.flatten(0, 1), wanted.clamp_min(missing), {}, at::Reduction::None,
+                                     missing, smoothing_)
+        .view({prediction.size(0), prediction.size(1)});
+  }
+
+  /// \param targets [N] labels of the training records; a class that never occurs counts as half a record
+  void fit_prior(const at::Tensor& targets) {
+    const torch::NoGradGuard no_grad;
+    const at::Tensor seen = targets.masked_select(targets.ge(0));
+    const at::Tensor counts = seen.bincount({}, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
+    prior_.copy_((counts / counts.sum()).log());
+  }
+
+ private:
+  static constexpr std::int64_t missing = -1;
+
+  double smoothing_;
+  torch::nn::Linear linear_{nullptr};
+  at::Tensor prior_;
+};
+
+/// `Classification{.classes = 10}`.
+struct Classification {
+  static constexpr std::string_view id = "classification";
+
+  std::int64_t classes = 2;  ///< >= 2
+  double smoothing = 0;      ///< label smoothing in [0, 1)
+
+  [[nodiscard]] std::shared_ptr<ClassificationModule> build(std::int64_t joint_width) const {
+    if (classes < 2) throw ValueError(message("value.201", "Classification.classes", "expected >= 2, got ", classes));
+    if (smoothing < 0 || smoothing >= 1)
+      throw ValueError(message("value.201", "Classification.smoothing", "expected in [0, 1), got ", smoothing));
+    return std::make_shared<ClassificationModule>(joint_width, classes, smoothing);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Classification, classes, smoothing);

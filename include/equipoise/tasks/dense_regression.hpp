@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Regression of a map from a joint map by a 1x1 convolution.
+/// In   joint map [R, W, H, W'], targets `Maps` [B, C, H, W'].   Out   predictions [R, C, H, W'].
+/// The loss of a record is the mean over its valid pixels (NaN targets are not), so it does not depend on the
+/// resolution. Without any modality the task predicts one constant a channel, the one that fits the training targets
+/// best: their mean (L2, Huber) or median (L1).
+
+#include <equipoise/core/batch.hpp>
+#include <equipoise/core/errors.hpp>
+#include <equipoise/core/options.hpp>
+#include <equipoise/tasks/pointwise.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace equipoise {
+
+class DenseRegressionModule : public torch::nn::Module {
+ public:
+  using Target = Maps;
+
+  DenseRegressionModule(std::int64_t joint_width, std::int64_t channels, PointLoss loss, double delta)
+      : torch::nn::Module("DenseRegression"), loss_(loss), delta_(delta) {
+    conv_ = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(joint_width, channels, 1)));
+    prior_ = register_buffer("prior", torch::zeros({channels}));
+  }
+
+  [[nodiscard]] std::int64_t outputs() const { return prior_.numel(); }
+  [[nodiscard]] at::Tensor prior() const { return prior_; }
+
+  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return conv_->forward(joint); }
+
+  /// \param prediction [C, B, O, H, W]  \param target [B, O, H, W]  \return [C, B]
+  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool gaps) const {
+    return detail::record_loss(prediction, target, gaps, loss_, delta_);
+  }
+
+  /// \param targets [N, O, H, W] of the training records
+  void fit_prior(const at::Tensor& targets) {
+    const torch::NoGradGuard no_grad;
+    const at::Tensor flat = targets.transpose(0, 1).flatten(1);  // [O, N * H * W]
+    prior_.copy_(loss_ == PointLoss::l1 ? std::get<0>(flat.nanmedian(1)) : flat.nanmean(1));
+  }
+
+ private:
+  PointLoss loss_;
+  double delta_;
+  torch::nn::Conv2d conv_{nullptr};
+  at::Tensor prior_;
+};
+
+/// `DenseRegression{.channels = 1}`.
+struct DenseRegression {
+  static constexpr std::string_view id = "dense_regression";
+
+  std::int64_t channels = 1;       ///< of the predicted map; > 0
+  PointLoss loss = PointLoss::l2;  ///< per pixel, then the mean over valid pixels
+  double delta = 1.0;              ///< Huber's threshold, in the targets' unit
+
+  [[nodiscard]] std::shared_ptr<DenseRegressionModule> build(std::int64_t joint_width) const {
+    if (channels <= 0)
+      throw ValueError(message("value.201", "DenseRegression.channels", "expected > 0, got ", channels));
+    return std::make_shared<DenseRegressionModule>(joint_width, channels, loss, delta);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::DenseRegression, channels, loss, delta);

@@ -49,6 +49,8 @@ class Step {
   [[nodiscard]] virtual at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) = 0;
   /// The input of the task's head for a coalition, [B, W], without gradient; undefined for dense heads.
   [[nodiscard]] virtual at::Tensor joint(std::size_t task, Coalition coalition) = 0;
+  /// The weight [O, W] of a linear head, the parameter itself; undefined where the head is not linear.
+  [[nodiscard]] virtual at::Tensor head_weight(std::size_t task) = 0;
   /// The mean of per-record `values` [B] over the batch's records that have a label of the task and at least one
   /// modality of `coalition`: the one service by which policies sum over a batch, whatever it is cut into. 0-dim; zero
   /// if there is no such record.
@@ -103,6 +105,10 @@ class Objectives {
   /// Mean over the whole batch of per-record values [b] of this micro-batch (this micro-batch's share of it), for
   /// records that have a label and a modality of `coalition`.
   [[nodiscard]] virtual at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition) = 0;
+
+  /// This micro-batch's part of the whole batch, in (0, 1]: weigh by it what is not a mean over records, a regulariser
+  /// for instance.
+  [[nodiscard]] virtual double part_of_batch() const = 0;
 
   [[nodiscard]] std::vector<Objective>& list() { return list_; }
   /// The objective of that name, or null.

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The treatment plan: beams, their multileaf collimators and control points. One model for imported and simulated plans.
-/// Geometry at the isocentre plane (IEC 61217): mm, degree, MU, Gy. Needs nothing but the standard library.
+/// The treatment plan: beams, their multileaf collimators and control points. One model for imported and simulated
+/// plans. Geometry at the isocentre plane (IEC 61217): mm, degree, MU, Gy. Needs nothing but the standard library.
 
 #include <cstddef>
 #include <cstdint>
@@ -35,12 +35,13 @@ struct LeafPositions {
 
 enum class Rotation : std::uint8_t { none, clockwise, counter_clockwise };
 
-/// The machine's state when a fraction `weight` of the beam's MU is delivered. Everything is carried forward: no field is optional.
+/// The machine's state when a fraction `weight` of the beam's MU is delivered. Everything is carried forward: no field
+/// is optional.
 struct ControlPoint {
   double gantry = 0;  ///< degree
   Rotation rotation = Rotation::none;
-  double collimator = 0;  ///< degree
-  double couch = 0;       ///< degree
+  double collimator = 0;                                                    ///< degree
+  double couch = 0;                                                         ///< degree
   double x1 = -kInfinity, x2 = kInfinity, y1 = -kInfinity, y2 = kInfinity;  ///< jaws, mm; infinite where there is none
   std::vector<LeafPositions> leaves;                                        ///< one a layer
   double weight = 0;                                                        ///< cumulative meterset weight, 0..1

@@ -70,6 +70,7 @@ class Loop {
     Gradients gradients(groups_);
     const bool routed = std::any_of(policies.begin(), policies.end(),
                                     [](const AnyPolicy* p) { return p->needs().objective_gradients; });
+    std::vector<std::pair<std::string, double>> values;  // of the objectives, summed over micro-batches
     for (const auto& part : step.parts()) {
       step.enter(*part);
       part->encode();
@@ -78,9 +79,10 @@ class Loop {
       if (pass.joint) add_task_objectives(*part);
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::objectives)) p->on_objectives(step, *part);
-      backward(*part, gradients, routed, log);
+      backward(*part, gradients, routed, values);
       if (step.parts().size() > 1) keep_statistics(*part, prefetch);
     }
+    for (const auto& [name, value] : values) log.add("train/" + name, value);
     if (routed) gradients.sum_objectives();
     run_gradient_hooks(policies, step, gradients);
     optimizer_.keep_only(pass.groups);
@@ -110,11 +112,12 @@ class Loop {
     }
   }
 
-  void backward(MicroBatch& part, Gradients& gradients, bool routed, Averages& log) const {
+  void backward(MicroBatch& part, Gradients& gradients, bool routed,
+                std::vector<std::pair<std::string, double>>& sums) const {
     std::vector<at::Tensor> values;
     for (const Objective& o : part.list()) {
       values.push_back(o.weight == 1 ? o.value : o.value.mul(o.weight));
-      if (!o.value.is_meta()) check_finite(o, part, log);
+      if (!o.value.is_meta()) check_finite(o, part, sums);
     }
     if (routed) {
       for (std::size_t k = 0; k < values.size(); ++k) {
@@ -129,10 +132,18 @@ class Loop {
     if (sum.defined()) torch::autograd::backward({sum});
   }
 
-  /// Logs the objective and stops the run where it is not a number, with the records that did it.
-  static void check_finite(const Objective& o, const MicroBatch& part, Averages& log) {
+  /// Stops the run where an objective is not a number, with the records that did it.
+  static void check_finite(const Objective& o, const MicroBatch& part,
+                           std::vector<std::pair<std::string, double>>& sums) {
     const double value = o.value.item<double>();
-    if (std::isfinite(value)) return log.add("train/" + o.name, value);
+    if (std::isfinite(value)) {
+      const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& s) { return s.first == o.name; });
+      if (known == sums.end())
+        sums.emplace_back(o.name, value);
+      else
+        known->second += value;
+      return;
+    }
     std::string ids;
     for (const std::int64_t id : part.batch().ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
     throw NumericError(message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,

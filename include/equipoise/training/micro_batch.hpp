@@ -82,6 +82,10 @@ class MicroBatch final : public Objectives {
     return mean_over(task, values, coalition, 1, local_rows(1));
   }
 
+  [[nodiscard]] double part_of_batch() const override {
+    return static_cast<double>(batch_.size()) / static_cast<double>(whole_.size());
+  }
+
   /// Detached losses [C, b'] or outputs [C, b, …]; decoded without gradient if they were not objectives.
   [[nodiscard]] at::Tensor detached_losses(std::size_t task, std::span<const Coalition> coalitions, double share) {
     return collect(task, coalitions, share, false, [](const Block& b) { return b.losses; }).detach();
@@ -147,12 +151,27 @@ class MicroBatch final : public Objectives {
       const auto& more = graph ? prefetch_.objectives : prefetch_.outputs;
       wanted.insert(wanted.end(), more.begin(), more.end());
     }
+    if (share < 1) reuse_whole(task, wanted, share, graph);
     std::vector<Coalition> missing;
     for (const Coalition c : wanted)
       if (!find(task, c, share, graph).block && std::find(missing.begin(), missing.end(), c) == missing.end())
         missing.push_back(c);
-    graph ? decode_with_graph(task, missing, share) : decode_for_statistics(task, missing, share);
+    if (!missing.empty()) graph ? decode_with_graph(task, missing, share) : decode_for_statistics(task, missing, share);
     return find(task, s, share, graph);
+  }
+
+  /// What has been decoded for every record need not be decoded again for a share of them.
+  void reuse_whole(std::size_t task, const std::vector<Coalition>& wanted, double share, bool graph) {
+    for (const Coalition c : wanted) {
+      if (find(task, c, share, graph).block) continue;
+      const Slice whole = find(task, c, 1, graph);
+      if (!whole.block) continue;
+      const std::vector<std::int64_t> rows = local_rows(share);
+      Block block{task, share, whole.block->graph, {c}, {}, {}};
+      block.predictions = select_records(whole.block->predictions.select(0, whole.row), rows).unsqueeze(0);
+      block.losses = select_records(whole.block->losses.select(0, whole.row), rows).unsqueeze(0);
+      blocks_.push_back(std::move(block));
+    }
   }
 
   void decode_with_graph(std::size_t task, const std::vector<Coalition>& coalitions, double share) {

@@ -62,6 +62,8 @@ class TrainingStep final : public Step {
     return joined(0, [&](MicroBatch& part) { return part.detached_joint(task, coalition); });
   }
 
+  [[nodiscard]] at::Tensor head_weight(std::size_t task) override { return model_.head_weight(task); }
+
   [[nodiscard]] at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                 double share) override {
     std::vector<std::int64_t> rows, out;

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// AGM, adaptive gradient modulation: mono-modal responses are the Shapley values of the model's output; each
+/// modality's relative loss is steered to its own running average.
+///   r_m = φ_m(z) + z(∅) / M;  s_m = mean l(r_m, y);  ratio_m = exp(M/(M-1) (mean_n s_n - s_m)), τ_m the same with
+///   running means; κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
+/// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours: group m is scaled for any fusion; regression
+/// divides s by a running mean of itself.
+
+#include <equipoise/balancing/score.hpp>
+#include <equipoise/contribution/shapley.hpp>
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+struct Agm {
+  static constexpr std::string_view id = "agm";
+  static constexpr Hooks hooks = Hook::gradients;
+  static constexpr Needs needs{.outputs = Coverage::all};
+
+  double alpha = 1.0;  ///< α > 0: strength
+  double cap = 10.0;   ///< upper limit of τ - ratio
+
+  struct State {
+    std::vector<double> running;  ///< [M] S_m, the running mean of s_m
+    std::vector<double> tau;      ///< [K] of regressions
+    std::int64_t steps = 0;       ///< t
+  };
+
+  /// exp(M/(M-1) (mean s - s_m)): large for a strong modality.
+  [[nodiscard]] static std::vector<double> relative(std::span<const double> s) {
+    const double m = static_cast<double>(s.size()), mean = std::accumulate(s.begin(), s.end(), 0.0) / m;
+    std::vector<double> out;
+    for (const double x : s) out.push_back(std::exp(m / (m - 1) * (mean - x)));
+    return out;
+  }
+
+  /// κ_m from this step's s and the running means S before it.
+  [[nodiscard]] static std::vector<double> factors(std::span<const double> s, std::span<const double> running,
+                                                   double alpha, double cap) {
+    const std::vector<double> ratio = relative(s), tau = relative(running);
+    std::vector<double> kappa;
+    for (std::size_t m = 0; m < s.size(); ++m) kappa.push_back(std::exp(alpha * std::min(tau[m] - ratio[m], cap)));
+    return kappa;
+  }
+
+  /// Responses r_m [M, …] from outputs z [2^M, …] in mask order; they sum to the full output.
+  [[nodiscard]] static at::Tensor responses(const at::Tensor& z, std::size_t modalities) {
+    const std::vector<double> weights = detail::shapley_weights(modalities);
+    std::vector<at::Tensor> r;
+    for (std::size_t m = 0; m < modalities; ++m) {
+      at::Tensor sum = z.select(0, 0).div(static_cast<double>(modalities));
+      for (std::int64_t s = 0; s < z.size(0); ++s) {
+        const Coalition c(static_cast<std::uint64_t>(s));
+        if (!c.contains(m))
+          sum =
+              sum.add(z.select(0, static_cast<std::int64_t>(c.with(m).bits())).sub(z.select(0, s)), weights[c.size()]);
+      }
+      r.push_back(sum);
+    }
+    return at::stack(r);
+  }
+
+  void on_gradients(State& state, Step& step, Gradients& gradients) const {
+    if (step.active() != step.full() || step.modalities() < 2) return;
+    const std::vector<double> s = response_losses(state, step);
+    if (!std::all_of(s.begin(), s.end(), [](double x) { return std::isfinite(x); })) return step.log("agm/skipped", 1);
+    state.running.resize(s.size(), 0.0);
+    const std::vector<double> kappa = factors(s, state.running, alpha, cap);
+    ++state.steps;
+    const double t = static_cast<double>(state.steps);
+    for (std::size_t m = 0; m < s.size(); ++m) {
+      step.log("agm/k/" + step.schema().modalities[m], kappa[m]);
+      gradients.scale(m, kappa[m]);
+      state.running[m] = state.running[m] * (t - 1) / t + s[m] / t;
+    }
+  }
+
+ private:
+  [[nodiscard]] static std::vector<double> response_losses(State& state, Step& step) {
+    const std::vector<Coalition> all = all_coalitions(step.modalities());
+    std::vector<double> s(step.modalities(), 0.0);
+    state.tau.resize(step.tasks(), 0.0);
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      const at::Tensor losses = step.loss_of(k, responses(step.outputs(k, all), step.modalities()));  // [M, B]
+      std::vector<double> mean(s.size());
+      for (std::size_t m = 0; m < s.size(); ++m)
+        mean[m] = step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), step.full()).item<double>();
+      const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
+      state.tau[k] = classes ? 1.0
+                             : updated_tau(state.tau[k], std::accumulate(mean.begin(), mean.end(), 0.0) /
+                                                             static_cast<double>(s.size()));
+      for (std::size_t m = 0; m < s.size(); ++m) s[m] += mean[m] / state.tau[k] / static_cast<double>(step.tasks());
+    }
+    return s;
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Agm, alpha, cap);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Agm::State, running, tau, steps);
+static_assert(equipoise::CheckPolicy<equipoise::Agm>::ok);

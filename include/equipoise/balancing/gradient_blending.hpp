@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Gradient-Blending: weighs the unimodal losses and the joint loss by the generalisation that each gains over the
+/// overfitting that it incurs, measured by training a copy of the model on each branch alone.
+///   G = L_V(before) - L_V(after),  ΔO = (L_V - L_T)(after) - (L_V - L_T)(before),  w ∝ max(G, 0) / max(ΔO², ε),  Σ w =
+///   1
+/// From Wang, Tran, Feiszli, CVPR 2020, arXiv:1905.12681 (online variant). The floors are ours: a branch that got worse
+/// weighs nothing. L_V is measured on a hold-out of the training data, never on validation data.
+
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+struct GradientBlending {
+  static constexpr std::string_view id = "gradient_blending";
+  static constexpr Hooks hooks = Hook::epoch | Hook::objectives;
+  static constexpr Needs needs{.objectives = Coverage::singletons, .holdout = true};
+
+  std::int64_t super_epoch = 10;  ///< epochs between two measurements; > 0
+  std::int64_t probe_epochs = 1;  ///< n: epochs for which each branch's copy is trained
+  double dense_share = 0.25;      ///< part of the records on which unimodal losses of dense tasks are taken
+
+  struct State {
+    std::vector<double> weights;  ///< [M + 1] of the modalities and the joint branch
+  };
+
+  /// w from each branch's losses.
+  [[nodiscard]] static std::vector<double> blend(std::span<const ProbeLosses> branches) {
+    std::vector<double> w;
+    for (const ProbeLosses& b : branches) {
+      const double gain = std::max(b.holdout_before - b.holdout_after, 0.0);
+      const double overfit = (b.holdout_after - b.train_after) - (b.holdout_before - b.train_before);
+      w.push_back(gain / std::max(overfit * overfit, 1e-8));
+    }
+    const double sum = std::accumulate(w.begin(), w.end(), 0.0);
+    for (double& x : w) x = sum > 0 ? x / sum : 1 / static_cast<double>(w.size());
+    return w;
+  }
+
+  void begin_epoch(State& state, Epoch& epoch) const {
+    if (!state.weights.empty() && epoch.index() % super_epoch != 0) return;
+    std::vector<Coalition> branches = singletons(epoch.schema().modalities.size());
+    branches.push_back(Coalition::full(branches.size()));
+    std::vector<ProbeLosses> losses;
+    for (const Coalition branch : branches) losses.push_back(epoch.probe(branch, probe_epochs));
+    state.weights = blend(losses);
+    for (std::size_t m = 0; m + 1 < branches.size(); ++m)
+      epoch.log("gradient_blending/w/" + epoch.schema().modalities[m], state.weights[m]);
+    epoch.log("gradient_blending/w/joint", state.weights.back());
+  }
+
+  void on_objectives(State& state, Step& step, Objectives& objectives) const {
+    if (step.active().size() < 2) return;
+    const std::vector<Coalition> alone = singletons(step.modalities());
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      Objective* joint = objectives.find(step.schema().tasks[k].name);
+      if (!joint) continue;
+      const double share = step.schema().tasks[k].kind == TaskKind::dense_regression ? dense_share : 1;
+      const double task_weight = joint->weight;
+      joint->weight *= state.weights.back();
+      const at::Tensor losses = objectives.mean_losses(k, alone, share);  // [M]
+      at::Tensor sum;
+      for (std::size_t m = 0; m < alone.size(); ++m) {
+        const at::Tensor term = losses.select(0, static_cast<std::int64_t>(m)).mul(state.weights[m]);
+        sum = sum.defined() ? sum.add(term) : term;
+      }
+      objectives.add(step.schema().tasks[k].name + "/unimodal", sum, task_weight);
+    }
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::GradientBlending, super_epoch, probe_epochs, dense_share);
+BOOST_HANA_ADAPT_STRUCT(equipoise::GradientBlending::State, weights);
+static_assert(equipoise::CheckPolicy<equipoise::GradientBlending>::ok);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// MLA, alternating unimodal adaptation: one modality a pass through the shared head, whose gradient is made orthogonal
+/// to what the previous modality used; at inference the modalities' predictions are fused by certainty.
+///   G ← G P, P ← P - (P r)(P r)ᵀ / (a + rᵀ P r), r the mean head input of the pass, a = 0.1^{1 + t/T};  w_m =
+///   softmax(max_n H_n - H_m), H entropy
+/// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707. The order project, step, update follows the stated
+/// purpose (ours; the released code updates first and divides element by element). Regression fuses by exp(-u_m / τ),
+/// u_m a running mean of the modality's loss (ours). Wants a fusion whose joint feature of a single modality is that
+/// modality's projection: Sum, Late or AttentionFusion.
+
+#include <equipoise/core/policy.hpp>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/outer.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+struct Mla {
+  static constexpr std::string_view id = "mla";
+  static constexpr Hooks hooks = Hook::epoch | Hook::outputs | Hook::gradients;
+  static constexpr Needs needs{.linear_head = true};
+  static constexpr bool sets_passes = true;
+
+  double base = 0.1;      ///< a at the first batch: smaller removes more of the previous modality's direction
+  double momentum = 0.9;  ///< of the running unimodal losses that weigh regressions
+
+  struct State {
+    std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity
+    std::vector<double> losses;          ///< [K * M] u_m
+    std::int64_t batches = 0;            ///< of one epoch, as far as known
+    std::int64_t batch = 0;              ///< t in this epoch
+  };
+
+  [[nodiscard]] State start(ModelBase& model) const {
+    State state;
+    for (std::size_t k = 0; k < model.task_count(); ++k) {
+      const at::Tensor w = model.head_weight(k);
+      state.projection.push_back(at::eye(w.size(1), w.options().requires_grad(false)));
+    }
+    state.losses.assign(model.task_count() * model.modality_count(), 0.0);
+    return state;
+  }
+
+  /// P after a pass with mean head input r [W].
+  [[nodiscard]] static at::Tensor updated(const at::Tensor& p, const at::Tensor& r, double a) {
+    const at::Tensor pr = p.mv(r);
+    return p.sub(at::outer(pr, pr).div(r.dot(pr).add(a)));
+  }
+
+  void begin_epoch(State& state, Epoch& epoch) const {
+    const std::size_t modalities = epoch.schema().modalities.size();
+    Plan& plan = epoch.plan();
+    plan.passes.clear();
+    for (std::size_t m = 0; m < modalities; ++m)
+      plan.passes.push_back({Coalition::single(m), Coalition::single(m).with(modalities).bits()});
+    state.batches = std::max<std::int64_t>(state.batch, 1);
+    state.batch = 0;
+  }
+
+  void on_gradients(State& state, Step& step, Gradients&) const {
+    const std::size_t m = step.pass_index();
+    const double a = std::pow(base, 1 + static_cast<double>(state.batch) / static_cast<double>(state.batches));
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      const at::Tensor joint = step.joint(k, step.active());  // [B, W]
+      const at::Tensor weight = step.head_weight(k);
+      if (weight.defined() && weight.grad().defined()) weight.mutable_grad() = weight.grad().mm(state.projection[k]);
+      const at::Tensor r = joint.mean(0).to(state.projection[k].scalar_type());
+      if (!r.is_meta()) state.projection[k] = updated(state.projection[k], r, a);
+      follow_loss(state, step, k, m);
+    }
+    if (m + 1 == step.modalities()) ++state.batch;
+  }
+
+  /// Several modalities present: their own predictions, weighed by how certain each is.
+  [[nodiscard]] at::Tensor on_outputs(const State& state, const OutputContext& context, at::Tensor z) const {
+    const std::size_t modalities = context.presence.modalities();
+    bool single = true;
+    for (const std::uint64_t mask : context.presence.masks()) single = single && Coalition(mask).size() < 2;
+    if (single) return z;
+    std::vector<at::Tensor> each, score;
+    for (std::size_t m = 0; m < modalities; ++m) {
+      std::vector<std::uint64_t> masks(context.presence.masks().begin(), context.presence.masks().end());
+      for (std::uint64_t& mask : masks) mask &= std::uint64_t{1} << m;
+      each.push_back(context.decode(
+          Presence(std::move(masks), static_cast<std::size_t>(context.presence.coalitions()), modalities)));
+      score.push_back(certainty(state, context, each.back(), m));
+    }
+    const at::Tensor present = context.presence.tensor(z).movedim(2, 0).unsqueeze(3);  // [M, C, B, 1]
+    const at::Tensor w =
+        at::stack(score).masked_fill(present.logical_not(), -1e30).softmax(0).masked_fill(present.logical_not(), 0);
+    const at::Tensor fused = at::stack(each).mul(w).sum(0);
+    return z.where(present.any(0).logical_not(), fused);  // rows without any modality keep the prior
+  }
+
+ private:
+  /// -H for classes, -u / τ for regressions: [C, B, 1].
+  [[nodiscard]] static at::Tensor certainty(const State& state, const OutputContext& context, const at::Tensor& z,
+                                            std::size_t m) {
+    if (context.kind == TaskKind::classification) {
+      const at::Tensor log_p = z.log_softmax(2);
+      return log_p.exp().mul(log_p).sum(2, true);
+    }
+    const std::size_t modalities = context.presence.modalities();
+    const auto begin = state.losses.begin() + static_cast<std::ptrdiff_t>(context.task * modalities);
+    const double tau = std::max(
+        std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(modalities), 0.0) / static_cast<double>(modalities),
+        1e-12);
+    return at::zeros_like(z.select(2, 0)).sub(state.losses[context.task * modalities + m] / tau).unsqueeze(2);
+  }
+
+  void follow_loss(State& state, Step& step, std::size_t k, std::size_t m) const {
+    const at::Tensor mean = step.mean_loss(k, Coalition::single(m));
+    if (mean.is_meta()) return;
+    double& u = state.losses[k * step.modalities() + m];
+    u = u == 0 ? mean.item<double>() : momentum * u + (1 - momentum) * mean.item<double>();
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Mla, base, momentum);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Mla::State, projection, losses, batches, batch);
+static_assert(equipoise::CheckPolicy<equipoise::Mla>::ok);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// MMPareto: on each modality's parameters, combines the multimodal and the unimodal gradient so that neither is hurt,
+/// and keeps their magnitude.
+///   g = ∂L/∂θ_m, u = ∂L_m/∂θ_m;  λ = 1/2 where g·u > 0, else the min-norm point;  h = 2 λ g + 2 (1 - λ) u;  grad = γ
+///   max(1, |g + u| / |h|) h
+/// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum. The unimodal losses reach disjoint
+/// encoders, so one objective holds all of them and two backward passes suffice for any M (ours). The released code
+/// takes the magnitude per tensor: `per_tensor`.
+
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+struct MMPareto {
+  static constexpr std::string_view id = "mmpareto";
+  static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
+  static constexpr Needs needs{.objectives = Coverage::singletons, .objective_gradients = true};
+  static constexpr bool replaces_gradients = true;
+
+  double gamma = 1.5;         ///< γ > 0: magnitude of the combined gradient
+  bool per_tensor = false;    ///< magnitude factor per parameter tensor instead of per modality
+  double dense_share = 0.25;  ///< part of the records on which unimodal losses of dense tasks are taken
+
+  struct State {};
+
+  /// λ, the multimodal gradient's part of the min-norm point, from |g|², |u|² and g·u.
+  [[nodiscard]] static double share_of_joint(double gg, double uu, double gu) {
+    if (gu > 0) return 0.5;
+    const double d = gg + uu - 2 * gu;
+    return d > 0 ? std::clamp((uu - gu) / d, 0.0, 1.0) : 0.5;
+  }
+
+  /// Coefficients of g and u in the final gradient.
+  [[nodiscard]] static std::array<double, 2> coefficients(double gg, double uu, double gu, double gamma) {
+    const double lambda = share_of_joint(gg, uu, gu), a = 2 * lambda, b = 2 * (1 - lambda);
+    const double h = std::sqrt(std::max(a * a * gg + b * b * uu + 2 * a * b * gu, 0.0));
+    if (h == 0) return {1, 1};
+    const double factor = gamma * std::max(1.0, std::sqrt(std::max(gg + uu + 2 * gu, 0.0)) / h);
+    return {factor * a, factor * b};
+  }
+
+  void on_objectives(State&, Step& step, Objectives& objectives) const {
+    if (step.active().size() < 2) return;
+    const std::vector<Coalition> alone = singletons(step.modalities());
+    at::Tensor sum;
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      const Objective* joint = objectives.find(step.schema().tasks[k].name);
+      if (!joint) continue;
+      const double share = step.schema().tasks[k].kind == TaskKind::dense_regression ? dense_share : 1;
+      const at::Tensor losses = objectives.mean_losses(k, alone, share).sum().mul(joint->weight);
+      sum = sum.defined() ? sum.add(losses) : losses;
+    }
+    if (sum.defined()) objectives.add("unimodal", sum);
+  }
+
+  void on_gradients(State&, Step& step, Gradients& gradients) const {
+    if (step.active().size() < 2 || gradients.objectives() < 2) return;
+    const std::size_t unimodal = gradients.objective("unimodal");
+    for (std::size_t m = 0; m < step.modalities(); ++m) {
+      const Gradients::List& u = gradients.of(unimodal, m);
+      Gradients::List g(u.size());
+      for (std::size_t k = 0; k < gradients.objectives(); ++k)
+        for (std::size_t p = 0; k != unimodal && p < g.size(); ++p) {
+          const at::Tensor& j = gradients.of(k, m)[p];
+          if (j.defined()) g[p] = g[p].defined() ? g[p].add(j) : j;
+        }
+      combine(m, g, u, gradients);
+    }
+  }
+
+ private:
+  [[nodiscard]] static double dot(const Gradients::List& a, const Gradients::List& b) {
+    const at::Tensor sum = Gradients::dot(a, b);
+    return sum.defined() && !sum.is_meta() ? sum.item<double>() : 0;
+  }
+
+  void combine(std::size_t m, const Gradients::List& g, const Gradients::List& u, Gradients& gradients) const {
+    const double gg = dot(g, g), uu = dot(u, u), gu = dot(g, u);
+    const double lambda = share_of_joint(gg, uu, gu);
+    const std::array<double, 2> whole = coefficients(gg, uu, gu, gamma);
+    for (std::size_t p = 0; p < g.size(); ++p) {
+      if (!g[p].defined() || !u[p].defined())
+        continue;  // an objective that does not reach the tensor leaves the sum as it is
+      std::array<double, 2> c = whole;
+      if (per_tensor) {
+        const at::Tensor h = g[p].mul(2 * lambda).add(u[p], 2 * (1 - lambda));
+        const double size = h.norm().item<double>();
+        const double factor = size > 0 ? gamma * std::max(1.0, g[p].add(u[p]).norm().item<double>() / size) : 1;
+        c = {factor * 2 * lambda, factor * 2 * (1 - lambda)};
+      }
+      gradients.parameters(m)[p].mutable_grad() = g[p].mul(c[0]).add(u[p], c[1]);
+    }
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::MMPareto, gamma, per_tensor, dense_share);
+static_assert(equipoise::CheckPolicy<equipoise::MMPareto>::ok);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// OGM-GE, on-the-fly gradient modulation: damps the gradient of the modality that does better, and adds noise to keep
+/// the optimiser's.
+///   k_m = 1 - tanh(α ρ_m) if ρ_m > 1 else 1;  grad θ_m ← k_m grad θ_m (+ n, n ~ N(0, std(grad)²))
+/// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours: any number of modalities and regression
+/// (score.hpp); `update`, which scales the group's learning rate instead, since Adam undoes a constant factor on a
+/// gradient; means instead of batch sums.
+
+#include <equipoise/balancing/score.hpp>
+#include <equipoise/core/policy.hpp>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/normal.h>
+#include <ATen/ops/randn.h>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+/// Where a modality's factor acts.
+enum class Application : std::uint8_t { gradient, update };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Application) {
+  return {"gradient", "update"};
+}
+
+struct Ogm {
+  static constexpr std::string_view id = "ogm";
+  static constexpr Hooks hooks = Hook::gradients;
+  static constexpr Needs needs{.outputs = Coverage::singletons};
+
+  double alpha = 0.3;                               ///< α > 0: strength; 0.1 … 0.8 in the paper
+  bool noise = true;                                ///< generalisation enhancement (GE)
+  Score score = Score::exp_loss;                    ///< of regressions
+  Ratio ratio = Ratio::mean_of_others;              ///< one modality against the others
+  Application application = Application::gradient;  ///< `update` also works with Adam
+  bool skip_1d = false;                             ///< leave biases and norms alone, as the released code does
+
+  struct State {
+    std::vector<double> tau;  ///< [K]
+  };
+
+  /// k_m from ρ_m; a ratio that is not finite leaves the gradient alone.
+  [[nodiscard]] static double factor(double rho, double alpha) {
+    return rho > 1 && std::isfinite(rho) ? 1 - std::tanh(alpha * rho) : 1;
+  }
+
+  void on_gradients(State& state, Step& step, Gradients& gradients) const {
+    if (step.active().size() < 2) return;
+    const std::vector<double> scores = modality_scores(step, score, state.tau);
+    const std::vector<double> rho = ratios(scores, ratio);
+    for (std::size_t m = 0; m < rho.size(); ++m) {
+      const double k = factor(rho[m], alpha);
+      step.log("ogm/k/" + step.schema().modalities[m], k);
+      if (application == Application::update) gradients.scale_rate(m, k);
+      modulate(m, application == Application::gradient ? k : 1, step, gradients);
+    }
+  }
+
+ private:
+  void modulate(std::size_t m, double k, Step& step, Gradients& gradients) const {
+    at::Generator generator = at::detail::createCPUGenerator(step.seed("ogm" + std::to_string(m)));
+    gradients.for_each(m, [&](const at::Tensor& p, at::Tensor& g) {
+      if (skip_1d && p.dim() < 2) return;
+      const at::Tensor spread = noise && g.numel() > 1 ? g.std() : at::Tensor();
+      if (k != 1) g.mul_(k);
+      if (!spread.defined()) return;
+      const at::Tensor n =
+          g.is_meta() ? at::randn(g.sizes(), g.options()) : at::randn(g.sizes(), generator, at::kFloat).to(g.options());
+      g.add_(n.mul(spread.add(1e-8)));
+    });
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Ogm, alpha, noise, score, ratio, application, skip_1d);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Ogm::State, tau);
+static_assert(equipoise::CheckPolicy<equipoise::Ogm>::ok);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// OPM, on-the-fly prediction modulation: drops the dominant modality's feature, record by record, with a probability
+/// that grows with its dominance.
+///   q_m = clip(q (1 + λ tanh(ρ_m - 1)), 0, 1) if ρ_m > 1 else 0;  h_m ← b_m h_m / (1 - θ), b_m ~ Bernoulli(1 - q_m), θ
+///   = Σ d_m q_m / Σ d_m
+/// From Wei, Hu, Du, Wen, "On-the-fly Modulation for Balanced Multimodal Learning", TPAMI 2024. Ours: any number of
+/// modalities and regression (score.hpp); a dropped feature is an absent modality (presence), so every fusion drops it
+/// the way it was made to; a record that loses everything adds nothing.
+
+#include <equipoise/balancing/score.hpp>
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+struct Opm {
+  static constexpr std::string_view id = "opm";
+  static constexpr Hooks hooks = Hook::features;
+  static constexpr Needs needs{.outputs = Coverage::singletons};
+
+  double base = 0.5;                    ///< q in [0, 1]: probability to drop at balance
+  double lambda = 0.5;                  ///< λ >= 0: how much dominance adds
+  double probability = 0.7;             ///< of acting in a step
+  Score score = Score::exp_loss;        ///< of regressions
+  Ratio ratio = Ratio::mean_of_others;  ///< one modality against the others
+
+  struct State {
+    std::vector<double> tau;  ///< [K]
+    std::int64_t step = -1;   ///< the last one that moved tau
+  };
+
+  /// q_m from ρ_m.
+  [[nodiscard]] static double drop_probability(double rho, double base, double lambda) {
+    return rho > 1 && std::isfinite(rho) ? std::clamp(base * (1 + lambda * std::tanh(rho - 1)), 0.0, 1.0) : 0;
+  }
+
+  /// θ: the expected share of feature channels that are dropped.
+  [[nodiscard]] static double dropped_share(std::span<const double> q, std::span<const double> widths) {
+    double dropped = 0, total = 0;
+    for (std::size_t m = 0; m < q.size(); ++m) dropped += q[m] * widths[m], total += widths[m];
+    return dropped / total;
+  }
+
+  void on_features(State& state, Step& step, Features& features) const {
+    if (step.active().size() < 2) return;
+    const bool follow = std::exchange(state.step, step.index()) != step.index();
+    const std::vector<double> rho = ratios(modality_scores(step, score, state.tau, follow), ratio);
+    if (to_uniform(step.seed("opm")) >= probability) return;
+    std::vector<double> q(rho.size()), widths(rho.size(), 0);
+    for (std::size_t m = 0; m < rho.size(); ++m) {
+      q[m] = drop_probability(rho[m], base, lambda);
+      if (features.items[m].defined()) widths[m] = static_cast<double>(features.items[m].value.size(1));
+      step.log("opm/q/" + step.schema().modalities[m], q[m]);
+    }
+    const double scale = 1 / (1 - dropped_share(q, widths));
+    if (scale == 1) return;
+    for (Feature& feature : features.items)
+      feature = feature.map_tensors([&](const at::Tensor& t) { return t.mul(scale); });
+    std::vector<std::uint64_t> masks(features.presence.masks().begin(), features.presence.masks().end());
+    for (std::size_t i = 0; i < masks.size(); ++i)
+      for (std::size_t m = 0; m < q.size(); ++m)
+        if (step.uniform("opm", static_cast<std::int64_t>(i), m) < q[m]) masks[i] &= ~(std::uint64_t{1} << m);
+    features.presence = Presence(std::move(masks), 1, q.size());
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::Opm, base, lambda, probability, score, ratio);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Opm::State, tau, step);
+static_assert(equipoise::CheckPolicy<equipoise::Opm>::ok);

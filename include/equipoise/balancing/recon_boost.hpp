@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// ReconBoost: modalities take turns as weak learners of an ensemble z = ν Σ_m z_m; in a stage's first phase only
+/// modality m learns what the others get wrong, in its second all parameters learn the ensemble.
+///   classification, phase 1: -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|², J = sg(ν
+///   Σ_{n≠m} z_n) regression, phase 1: l(J + z_m, y), which for squared error fits z_m to the residual (ours)
+/// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
+/// term, so that it has no gradient; here only the previous modality is detached (ours).
+
+#include <equipoise/core/policy.hpp>
+
+#include <ATen/ops/ones.h>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+struct ReconBoost {
+  static constexpr std::string_view id = "recon_boost";
+  static constexpr Hooks hooks = Hook::epoch | Hook::outputs | Hook::objectives;
+  static constexpr Needs needs{.objectives = Coverage::singletons};
+  static constexpr bool sets_passes = true;
+
+  std::int64_t alternate_epochs = 4;  ///< of phase 1 in a stage; > 0
+  std::int64_t rectify_epochs = 4;    ///< of phase 2 in a stage; >= 0
+  double weight = 5;                  ///< w_1
+  double weight_right = 1;            ///< w_2: how much less a sample counts that the others get right
+  double agreement = 0.5;             ///< α of the agreement with the previous modality; classifications only
+
+  struct State {
+    at::Tensor nu;              ///< [1] learned
+    std::int64_t learner = -1;  ///< the modality of phase 1; -1 in phase 2
+    std::int64_t stage = 0;
+  };
+
+  [[nodiscard]] State start(ModelBase& model) const {
+    const ParameterGroups groups = model.parameter_groups();
+    State state;
+    for (const auto& group : groups)
+      if (!group.empty()) state.nu = at::ones({1}, group[0].options().requires_grad(false)).set_requires_grad(true);
+    return state;
+  }
+  [[nodiscard]] std::vector<at::Tensor> parameters(State& state) const { return {state.nu}; }
+
+  void begin_epoch(State& state, Epoch& epoch) const {
+    const std::size_t modalities = epoch.schema().modalities.size();
+    const std::int64_t length = alternate_epochs + rectify_epochs;
+    state.stage = epoch.index() / length;
+    const bool alternate = epoch.index() % length < alternate_epochs;
+    state.learner = alternate ? state.stage % static_cast<std::int64_t>(modalities) : -1;
+    Pass& pass = epoch.plan().passes.front();
+    pass.joint = !alternate;
+    if (alternate) pass.groups = Coalition::single(static_cast<std::size_t>(state.learner)).bits();
+  }
+
+  void on_objectives(State& state, Step& step, Objectives& objectives) const {
+    if (state.learner < 0) return;
+    const auto m = static_cast<std::size_t>(state.learner);
+    const std::size_t previous = (m + step.modalities() - 1) % step.modalities();
+    const std::vector<Coalition> alone = singletons(step.modalities());
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      if (!objectives.target(k).defined()) continue;
+      const at::Tensor each = objectives.outputs(k, alone);  // [M, b, …], each ν z_n
+      const at::Tensor own = each.select(0, static_cast<std::int64_t>(m));
+      const at::Tensor others = each.sum(0).sub(own).detach();
+      const at::Tensor z = own.div(state.nu.detach());
+      const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
+      at::Tensor losses = objectives.loss_of(k, (classes ? z : others.add(z)).unsqueeze(0)).squeeze(0);
+      if (classes) {
+        const at::Tensor label = objectives.target(k).clamp_min(0).unsqueeze(1);
+        losses = losses.mul(sample_weights(others.softmax(1).gather(1, label).squeeze(1), z.size(1)));
+        if (state.stage > 0) {
+          const at::Tensor before =
+              each.select(0, static_cast<std::int64_t>(previous)).div(state.nu).softmax(1).detach();
+          losses = losses.add(z.softmax(1).sub(before).square().mean(1), agreement);
+        }
+      }
+      objectives.add(step.schema().tasks[k].name, objectives.mean(k, losses, Coalition::single(m)));
+    }
+  }
+
+  [[nodiscard]] at::Tensor on_outputs(const State& state, const OutputContext& context, at::Tensor z) const {
+    const std::size_t modalities = context.presence.modalities();
+    if (modalities == 1) return z;
+    bool single = true;
+    for (const std::uint64_t mask : context.presence.masks()) single = single && Coalition(mask).size() == 1;
+    if (single) return z.mul(state.nu);
+    at::Tensor sum;
+    const at::Tensor present = context.presence.tensor(z);  // [C, B, M]
+    for (std::size_t m = 0; m < modalities; ++m) {
+      std::vector<std::uint64_t> masks(context.presence.masks().begin(), context.presence.masks().end());
+      for (std::uint64_t& mask : masks) mask &= std::uint64_t{1} << m;
+      const at::Tensor own = context.decode(
+          Presence(std::move(masks), static_cast<std::size_t>(context.presence.coalitions()), modalities));
+      at::Tensor absent = present.select(2, static_cast<std::int64_t>(m)).logical_not();
+      while (absent.dim() < own.dim()) absent = absent.unsqueeze(-1);
+      const at::Tensor term = own.masked_fill(absent, 0);
+      sum = sum.defined() ? sum.add(term) : term;
+    }
+    at::Tensor empty = present.any(2).logical_not();
+    while (empty.dim() < z.dim()) empty = empty.unsqueeze(-1);
+    return z.where(empty, sum.mul(state.nu));  // rows without any modality keep the prior
+  }
+
+  /// (w_1 - w_2 p) / C, from the others' probability of the true class.
+  [[nodiscard]] at::Tensor sample_weights(const at::Tensor& p, std::int64_t classes) const {
+    return p.mul(-weight_right).add(weight).div(static_cast<double>(classes));
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::ReconBoost, alternate_epochs, rectify_epochs, weight, weight_right, agreement);
+BOOST_HANA_ADAPT_STRUCT(equipoise::ReconBoost::State, nu, learner, stage);
+static_assert(equipoise::CheckPolicy<equipoise::ReconBoost>::ok);

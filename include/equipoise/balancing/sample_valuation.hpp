@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Sample-level modality valuation: values each modality for each record by Shapley, and adds copies of the record in
+/// which only a modality that contributes less than its fair share is present.
+///   v_i(S) = |S| if right else 0 (classification), l_i(∅) - l_i(S) scaled to a fair share of 1 (regression, ours);
+///   copies = κ max(0, 1 - φ_im), at most 3
+/// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds). Fractions are rounded at
+/// random (ours).
+
+#include <equipoise/contribution/shapley.hpp>
+#include <equipoise/contribution/value.hpp>
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+struct SampleValuation {
+  static constexpr std::string_view id = "sample_valuation";
+  static constexpr Hooks hooks = Hook::epoch;
+  static constexpr Needs needs{};
+
+  std::int64_t warmup = 5;  ///< epochs of joint training before the first valuation
+  double kappa = 2;         ///< κ: copies for each unit of missing contribution
+  double most = 3;          ///< copies of a record and modality at most
+
+  struct State {};
+
+  /// Contributions [M, N] with a fair share of 1, from the correctness (0, 1) of coalitions [2^M, N].
+  [[nodiscard]] static Eigen::MatrixXd from_correctness(const Eigen::Ref<const Eigen::MatrixXd>& correct) {
+    return shapley(valuation_values(correct));
+  }
+  /// The same from losses: M φ / v(all), or 0 where the full model is no better than the prior.
+  [[nodiscard]] static Eigen::MatrixXd from_losses(const Eigen::Ref<const Eigen::MatrixXd>& losses) {
+    const Eigen::MatrixXd v = coalition_values(losses, Value::loss_reduction);
+    Eigen::MatrixXd phi = shapley(v);
+    for (Eigen::Index i = 0; i < phi.cols(); ++i) {
+      const double all = v(v.rows() - 1, i);
+      phi.col(i) *= all > 1e-12 ? static_cast<double>(phi.rows()) / all : 0;
+    }
+    return phi;
+  }
+  /// Expected copies.
+  [[nodiscard]] static double copies(double contribution, double kappa, double most) {
+    return std::min(kappa * std::max(0.0, 1 - contribution), most);
+  }
+
+  void begin_epoch(State&, Epoch& epoch) const {
+    if (epoch.index() < warmup) return;
+    const std::size_t modalities = epoch.schema().modalities.size();
+    const CoalitionTable table = epoch.evaluate(Split::train, all_coalitions(modalities));
+    Eigen::MatrixXd mean = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(modalities), epoch.records());
+    Eigen::VectorXd tasks = Eigen::VectorXd::Zero(epoch.records());
+    for (std::size_t k = 0; k < table.losses.size(); ++k) {
+      if (!table.losses[k].defined()) continue;
+      const Eigen::MatrixXd phi = table.correct[k].defined() ? from_correctness(as_matrix(table.correct[k]))
+                                                             : from_losses(as_matrix(table.losses[k]));
+      for (Eigen::Index i = 0; i < phi.cols(); ++i)
+        if (table.labelled[k][static_cast<std::size_t>(i)]) mean.col(i) += phi.col(i), tasks(i) += 1;
+    }
+    std::int64_t added = 0;
+    for (Eigen::Index i = 0; i < mean.cols(); ++i)
+      for (std::size_t m = 0; m < modalities && tasks(i) > 0; ++m) {
+        const double expected = copies(mean(static_cast<Eigen::Index>(m), i) / tasks(i), kappa, most);
+        const double fraction = expected - std::floor(expected);
+        const auto n =
+            static_cast<std::int64_t>(std::floor(expected)) + (epoch.uniform("valuation", i, m) < fraction ? 1 : 0);
+        for (std::int64_t c = 0; c < n; ++c) epoch.plan().items.push_back({i, Coalition::single(m)});
+        added += n;
+      }
+    epoch.log("sample_valuation/copies", static_cast<double>(added));
+  }
+
+ private:
+  /// [2^M, N] double
+  [[nodiscard]] static Eigen::MatrixXd as_matrix(const at::Tensor& table) {
+    const at::Tensor t = table.to(at::kDouble).contiguous();
+    return Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+        t.const_data_ptr<double>(), t.size(0), t.size(1));
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::SampleValuation, warmup, kappa, most);
+static_assert(equipoise::CheckPolicy<equipoise::SampleValuation>::ok);

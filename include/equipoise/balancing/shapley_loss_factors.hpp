@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// BMMQA's modality loss factors: each task also minimises its unimodal losses, and a modality that contributes less
+/// gets more of them.
+///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ],  a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0;  c = shares of
+///   the running Shapley values
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
+/// Contributions come from the step's own losses, so there is no extra pass of an encoder and no second backward.
+/// Factors are those of the steps before, so that they do not depend on how a batch is cut.
+
+#include <equipoise/balancing/step_contributions.hpp>
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+enum class FactorForm : std::uint8_t { power, exponential };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(FactorForm) {
+  return {"power", "exponential"};
+}
+
+struct ShapleyLossFactors {
+  static constexpr std::string_view id = "shapley_loss_factors";
+  static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
+  static constexpr Needs needs{.objectives = Coverage::singletons};
+
+  double mean = 0.5;                    ///< a_0 > 0: mean factor of a task's unimodal losses
+  FactorForm form = FactorForm::power;  ///< c^-γ or exp(β (1/M - c))
+  double gamma = 1;                     ///< γ or β >= 0; 0 gives equal factors
+  double least = 0.25, most = 4;        ///< limits of a factor before a_0
+  double momentum = 0.95;               ///< of the running contributions, in [0, 1)
+  double dense_share = 0.25;            ///< part of the records on which dense tasks decode coalitions
+
+  struct State {
+    std::vector<double> contributions;  ///< [K * M] running φ
+  };
+
+  /// Factors [M] of mean 1 from shares.
+  [[nodiscard]] static std::vector<double> factors(std::span<const double> share, FactorForm form, double gamma,
+                                                   double least, double most) {
+    const double m = static_cast<double>(share.size());
+    std::vector<double> a;
+    for (const double c : share)
+      a.push_back(form == FactorForm::power ? std::pow(std::max(c, 1e-6), -gamma) : std::exp(gamma * (1 / m - c)));
+    const auto normalise = [&] {
+      const double mean = std::accumulate(a.begin(), a.end(), 0.0) / m;
+      for (double& x : a) x /= mean;
+    };
+    normalise();
+    for (double& x : a) x = std::clamp(x, least, most);
+    normalise();
+    return a;
+  }
+
+  void on_objectives(State& state, Step& step, Objectives& objectives) const {
+    if (step.active().size() < 2) return;
+    const std::vector<Coalition> alone = singletons(step.modalities());
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      const Schema::Task& task = step.schema().tasks[k];
+      const Objective* joint = objectives.find(task.name);
+      if (!joint) continue;
+      const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
+      const std::vector<double> a = factors(share, form, gamma, least, most);
+      const at::Tensor losses =
+          objectives.mean_losses(k, alone, detail::contribution_share(task.kind, dense_share));  // [M]
+      at::Tensor sum;
+      for (std::size_t m = 0; m < a.size(); ++m) {
+        step.log("factor/" + task.name + "/" + step.schema().modalities[m], a[m]);
+        step.log("share/" + task.name + "/" + step.schema().modalities[m], share[m]);
+        const at::Tensor term = losses.select(0, static_cast<std::int64_t>(m)).mul(mean * a[m]);
+        sum = sum.defined() ? sum.add(term) : term;
+      }
+      objectives.add(task.name + "/unimodal", sum, joint->weight);
+    }
+  }
+
+  void on_gradients(State& state, Step& step, Gradients&) const {
+    if (step.active().size() == step.modalities() && !is_meta(step))
+      detail::follow_contributions(step, state.contributions, momentum, dense_share);
+  }
+
+ private:
+  /// On the meta device there are no values to follow.
+  [[nodiscard]] static bool is_meta(Step& step) { return step.losses(0, std::vector{step.full()}).is_meta(); }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors, mean, form, gamma, least, most, momentum, dense_share);
+BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors::State, contributions);
+static_assert(equipoise::CheckPolicy<equipoise::ShapleyLossFactors>::ok);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Contributions from the step's own coalition losses, smoothed over steps: what BMMQA's loss factors and task weights
+/// share. Losses that were decoded as objectives are not decoded again.
+
+#include <equipoise/contribution/imbalance.hpp>
+#include <equipoise/contribution/shapley.hpp>
+#include <equipoise/contribution/value.hpp>
+#include <equipoise/core/step.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// The part of the records on which a task's coalitions are decoded.
+[[nodiscard]] inline double contribution_share(TaskKind kind, double dense_share) {
+  return kind == TaskKind::dense_regression ? dense_share : 1;
+}
+
+/// φ [M] of v(S) = (l(∅) - l(S)) / l(∅) for one task, from the batch's mean losses.
+[[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
+  const double share = contribution_share(step.schema().tasks[task].kind, dense_share);
+  const std::vector<Coalition> all = all_coalitions(step.modalities());
+  const at::Tensor losses = step.losses(task, all, share);  // [2^M, B']
+  Eigen::MatrixXd mean(losses.size(0), 1);
+  for (Eigen::Index s = 0; s < mean.rows(); ++s)
+    mean(s, 0) = step.mean(task, losses.select(0, s), step.full(), share).item<double>();
+  const Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::relative_reduction));
+  return {phi.data(), phi.data() + phi.size()};
+}
+
+/// Moves the running contributions `phi` [K * M] towards this step's: φ ← β φ + (1 - β) φ_step, at first φ_step. Steps
+/// that are not finite count for nothing.
+inline void follow_contributions(Step& step, std::vector<double>& phi, double momentum, double dense_share) {
+  const std::size_t modalities = step.modalities();
+  const bool first = phi.empty();
+  if (first) phi.assign(step.tasks() * modalities, 0.0);
+  for (std::size_t k = 0; k < step.tasks(); ++k) {
+    const std::vector<double> now = step_contributions(step, k, dense_share);
+    for (std::size_t m = 0; m < modalities; ++m) {
+      double& running = phi[k * modalities + m];
+      if (std::isfinite(now[m])) running = first ? now[m] : momentum * running + (1 - momentum) * now[m];
+    }
+  }
+}
+
+/// One task's shares [M] of the running contributions [K * M]; equal before there are any.
+[[nodiscard]] inline std::vector<double> task_shares(std::span<const double> phi, std::size_t task,
+                                                     std::size_t modalities) {
+  if (phi.empty()) return std::vector<double>(modalities, 1 / static_cast<double>(modalities));
+  return shares(phi.subspan(task * modalities, modalities));
+}
+
+}  // namespace equipoise::detail

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Contributions of modalities to a trained model on a data set: exact Shapley values a task and a record, from one
+/// pass of the fast forward.
+
+#include <equipoise/contribution/shapley.hpp>
+#include <equipoise/contribution/table.hpp>
+#include <equipoise/contribution/value.hpp>
+#include <equipoise/core/model.hpp>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+/// What the modalities contribute to one task.
+struct TaskContributions {
+  std::string task;
+  std::vector<double> mean;    ///< [M] of the data set: Shapley values of the mean losses' game
+  Eigen::MatrixXd per_record;  ///< [M, N] in the loss's unit (V3); NaN where the record has no label
+  std::vector<double> losses;  ///< [2^M] mean loss of every coalition
+};
+
+/// Contributions by name: `phi.of("metrics"_n, "gpr"_n)`.
+struct Contributions {
+  Schema schema;
+  std::vector<TaskContributions> tasks;  ///< [K]
+
+  /// One modality's contribution to one task.
+  /// \throws NameError for a name that the model does not have.
+  template <class Modality, class Task>
+  [[nodiscard]] double of(hana::basic_type<Modality>, hana::basic_type<Task>) const {
+    for (const TaskContributions& t : tasks)
+      for (std::size_t m = 0; m < schema.modalities.size(); ++m)
+        if (t.task == Task::text && schema.modalities[m] == Modality::text) return t.mean[m];
+    throw NameError(message("name.306", "contributions", "no modality ", Modality::text, " or task ", Task::text));
+  }
+};
+
+/// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
+[[nodiscard]] inline Contributions contributions(ModelBase& model, const ModelBatch& data,
+                                                 Value value = Value::relative_reduction,
+                                                 c10::Device device = c10::DeviceType::CPU) {
+  const CoalitionTable table = coalition_table(model, data, all_coalitions(model.modality_count()), device);
+  Contributions out{model.schema(), {}};
+  for (std::size_t k = 0; k < model.task_count(); ++k) {
+    if (!table.losses[k].defined()) continue;
+    const at::Tensor losses = table.losses[k].contiguous();
+    const Eigen::MatrixXd l = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+        losses.const_data_ptr<double>(), losses.size(0), losses.size(1));
+    Eigen::MatrixXd mean = Eigen::MatrixXd::Zero(l.rows(), 1);
+    double n = 0;
+    for (Eigen::Index i = 0; i < l.cols(); ++i)
+      if (table.labelled[k][static_cast<std::size_t>(i)]) mean += l.col(i), n += 1;
+    mean /= std::max(n, 1.0);
+    TaskContributions task{model.schema().tasks[k].name,
+                           {},
+                           shapley(coalition_values(l, Value::loss_reduction)),
+                           {mean.data(), mean.data() + mean.size()}};
+    const Eigen::MatrixXd phi = shapley(coalition_values(mean, value));
+    task.mean.assign(phi.data(), phi.data() + phi.size());
+    for (Eigen::Index i = 0; i < l.cols(); ++i)
+      if (!table.labelled[k][static_cast<std::size_t>(i)])
+        task.per_record.col(i).setConstant(std::numeric_limits<double>::quiet_NaN());
+    out.tasks.push_back(std::move(task));
+  }
+  return out;
+}
+
+/// `eq::shapley(*model, test)`: contributions of each modality to each task on a data set.
+template <class Encoders, class Tasks, class In, class Out>
+[[nodiscard]] Contributions shapley(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+                                    Value value = Value::relative_reduction) {
+  return contributions(model, model.arrange(data), value);
+}
+
+}  // namespace equipoise

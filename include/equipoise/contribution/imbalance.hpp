@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// From contributions to shares, and how unbalanced shares are. A balanced share is not a goal in itself: modalities
+/// differ in what they know.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace equipoise {
+
+/// c_m = max(φ_m, 0) / Σ max(φ, 0); equal shares where no modality contributes. The sum is 1.
+[[nodiscard]] inline std::vector<double> shares(std::span<const double> contributions) {
+  std::vector<double> c;
+  for (const double phi : contributions) c.push_back(std::max(phi, 0.0));
+  const double sum = std::accumulate(c.begin(), c.end(), 0.0);
+  for (double& x : c) x = sum > 0 ? x / sum : 1.0 / static_cast<double>(c.size());
+  return c;
+}
+
+/// 1 - entropy(c) / log M in [0, 1]; 0 is balanced, 1 a single modality does all.
+[[nodiscard]] inline double imbalance_degree(std::span<const double> share) {
+  if (share.size() < 2) return 0;
+  double entropy = 0;
+  for (const double c : share)
+    if (c > 0) entropy -= c * std::log(c);
+  return 1 - entropy / std::log(static_cast<double>(share.size()));
+}
+
+/// Mean |c_m - c_n| over pairs of modalities.
+[[nodiscard]] inline double mean_pairwise_difference(std::span<const double> share) {
+  double sum = 0;
+  std::size_t pairs = 0;
+  for (std::size_t m = 0; m < share.size(); ++m)
+    for (std::size_t n = m + 1; n < share.size(); ++n) sum += std::abs(share[m] - share[n]), ++pairs;
+  return pairs == 0 ? 0 : sum / static_cast<double>(pairs);
+}
+
+/// Gini coefficient Σ_mn |c_m - c_n| / (2 M^2 mean).
+[[nodiscard]] inline double gini(std::span<const double> share) {
+  const double m = static_cast<double>(share.size());
+  const double mean = std::accumulate(share.begin(), share.end(), 0.0) / m;
+  return mean_pairwise_difference(share) * m * (m - 1) / (2 * m * m * mean);
+}
+
+}  // namespace equipoise

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Shapley values of the game whose players are modalities, from the table of all 2^M coalitions' values, in the order
+/// of `all_coalitions`.
+///   φ_m = Σ_{S ∌ m} |S|! (M - |S| - 1)! / M! · [v(S ∪ m) - v(S)]
+
+#include <equipoise/core/coalition.hpp>
+#include <equipoise/core/errors.hpp>
+
+#include <Eigen/Core>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace equipoise {
+
+namespace detail {
+
+/// M of a table of 2^M values.
+[[nodiscard]] inline std::size_t players_of(std::size_t table_size) {
+  if (!std::has_single_bit(table_size))
+    throw ShapeError(message("shape.106", "shapley", "expected a table of 2^M coalitions, got ", table_size));
+  return static_cast<std::size_t>(std::countr_zero(table_size));
+}
+
+/// |S|! (M - |S| - 1)! / M! for |S| = 0 … M - 1.
+[[nodiscard]] inline std::vector<double> shapley_weights(std::size_t players) {
+  std::vector<double> weights(players);
+  double w = players > 0 ? 1.0 / static_cast<double>(players) : 0;  // |S| = 0: (M-1)! / M!
+  for (std::size_t s = 0; s < players; ++s) {
+    weights[s] = w;
+    w *= static_cast<double>(s + 1) / static_cast<double>(players - s - 1 == 0 ? 1 : players - s - 1);
+  }
+  return weights;
+}
+
+}  // namespace detail
+
+/// Exact Shapley values. \param values [2^M, N], a column a game (record, output)  \return [M, N]
+/// \throws ShapeError when the number of rows is not a power of two.  Cost: M 2^(M-1) N.
+[[nodiscard]] inline Eigen::MatrixXd shapley(const Eigen::Ref<const Eigen::MatrixXd>& values) {
+  const std::size_t players = detail::players_of(static_cast<std::size_t>(values.rows()));
+  const std::vector<double> weights = detail::shapley_weights(players);
+  Eigen::MatrixXd phi = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(players), values.cols());
+  for (std::uint64_t s = 0; s < static_cast<std::uint64_t>(values.rows()); ++s)
+    for (std::size_t m = 0; m < players; ++m) {
+      const Coalition without(s);
+      if (without.contains(m)) continue;
+      phi.row(static_cast<Eigen::Index>(m)) +=
+          weights[without.size()] *
+          (values.row(static_cast<Eigen::Index>(without.with(m).bits())) - values.row(static_cast<Eigen::Index>(s)));
+    }
+  return phi;
+}
+
+/// Exact Shapley values of one game. \param values [2^M]  \return [M]
+[[nodiscard]] inline std::vector<double> shapley(std::span<const double> values) {
+  const Eigen::Map<const Eigen::VectorXd> column(values.data(), static_cast<Eigen::Index>(values.size()));
+  const Eigen::MatrixXd phi = shapley(Eigen::Ref<const Eigen::MatrixXd>(Eigen::MatrixXd(column)));
+  return {phi.data(), phi.data() + phi.size()};
+}
+
+/// The Shapley interaction index of each pair, [M, M] symmetric with a zero diagonal: what two modalities are worth
+/// together beyond apart. Grabisch and Roubens, 1999.
+[[nodiscard]] inline Eigen::MatrixXd shapley_interactions(std::span<const double> values) {
+  const std::size_t players = detail::players_of(values.size());
+  Eigen::MatrixXd index = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(players), static_cast<Eigen::Index>(players));
+  const std::vector<double> weights = detail::shapley_weights(players > 1 ? players - 1 : 0);
+  for (std::size_t a = 0; a < players; ++a)
+    for (std::size_t b = a + 1; b < players; ++b) {
+      double sum = 0;
+      for (std::uint64_t s = 0; s < values.size(); ++s) {
+        const Coalition c(s);
+        if (c.contains(a) || c.contains(b)) continue;
+        const auto v = [&](Coalition x) { return values[static_cast<std::size_t>(x.bits())]; };
+        sum += weights[c.size()] * (v(c.with(a).with(b)) - v(c.with(a)) - v(c.with(b)) + v(c));
+      }
+      index(static_cast<Eigen::Index>(a), static_cast<Eigen::Index>(b)) =
+          index(static_cast<Eigen::Index>(b), static_cast<Eigen::Index>(a)) = sum;
+    }
+  return index;
+}
+
+}  // namespace equipoise

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Value functions: from the losses (or correctness) of coalitions to the game that Shapley values divide.
+
+#include <equipoise/core/coalition.hpp>
+
+#include <Eigen/Core>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace equipoise {
+
+enum class Value : std::uint8_t {
+  loss_reduction,      ///< l(∅) - l(S): in the loss's unit
+  relative_reduction,  ///< (l(∅) - l(S)) / l(∅): no unit, tasks compare; with squared error and the mean as prior it is
+                       ///< explained variance
+};
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Value) {
+  return {"loss_reduction", "relative_reduction"};
+}
+
+/// \param losses [2^M, N] of coalitions in mask order  \return the values, [2^M, N], zero for the empty coalition
+[[nodiscard]] inline Eigen::MatrixXd coalition_values(const Eigen::Ref<const Eigen::MatrixXd>& losses, Value value) {
+  Eigen::MatrixXd v = losses.row(0).replicate(losses.rows(), 1) - losses;
+  if (value == Value::relative_reduction)
+    for (Eigen::Index n = 0; n < v.cols(); ++n) v.col(n) /= std::max(losses(0, n), 1e-12);
+  return v;
+}
+
+/// Sample-level valuation: |S| where coalition S predicts the right class, else 0. \param correct [2^M, N] of 0 and 1
+/// Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255.
+[[nodiscard]] inline Eigen::MatrixXd valuation_values(const Eigen::Ref<const Eigen::MatrixXd>& correct) {
+  Eigen::MatrixXd v = correct;
+  for (Eigen::Index s = 0; s < v.rows(); ++s)
+    v.row(s) *= static_cast<double>(Coalition(static_cast<std::uint64_t>(s)).size());
+  return v;
+}
+
+}  // namespace equipoise

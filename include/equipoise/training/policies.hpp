@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Every policy of the library, and the choice of one by name at run time. Adding one: its header, its line here, its
+/// test.
+
+#include <equipoise/balancing/agm.hpp>
+#include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/balancing/gradient_blending.hpp>
+#include <equipoise/balancing/mla.hpp>
+#include <equipoise/balancing/mmpareto.hpp>
+#include <equipoise/balancing/ogm.hpp>
+#include <equipoise/balancing/opm.hpp>
+#include <equipoise/balancing/recon_boost.hpp>
+#include <equipoise/balancing/sample_valuation.hpp>
+#include <equipoise/balancing/shapley_loss_factors.hpp>
+#include <equipoise/weighting/all.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace equipoise {
+
+using EveryPolicy = std::tuple<Ogm, Opm, MMPareto, Agm, Mla, ReconBoost, GradientBlending, SampleValuation,
+                               ShapleyLossFactors, ContributionWeighting, UncertaintyWeighting>;
+
+namespace detail {
+
+template <class F>
+void for_each_policy(F&& f) {
+  [&]<class... P>(std::tuple<P...>*) { (f.template operator()<P>(), ...); }(static_cast<EveryPolicy*>(nullptr));
+}
+
+}  // namespace detail
+
+/// The names that `make_policy` knows.
+[[nodiscard]] inline std::vector<std::string> policy_names() {
+  std::vector<std::string> names;
+  detail::for_each_policy([&]<class P>() { names.emplace_back(P::id); });
+  return names;
+}
+
+/// A policy by name with options as text; `from` and `to` set its window.
+/// \throws NameError for an unknown policy or option, with the nearest name; ValueError for a value of the wrong type.
+[[nodiscard]] inline AnyPolicy make_policy(std::string_view name, const OptionList& list) {
+  std::optional<AnyPolicy> made;
+  detail::for_each_policy([&]<class P>() {
+    if (P::id != name) return;
+    P policy;
+    Window window;
+    const std::string where = "policy " + std::string(name);
+    for (const auto& [key, text] : list) {
+      if (key != "from" && key != "to") {
+        set_option(policy, key, text, where);
+        continue;
+      }
+      std::int64_t epoch = 0;
+      if (detail::has_on_outputs<P>)
+        throw ValueError(
+            message("value.210", where,
+                    "expected no window: the policy changes the deployed model and cannot be switched off"));
+      if (!detail::from_text(text, epoch))
+        throw ValueError(message("value.202", where, "option ", key, ": expected an epoch, got \"", text, "\""));
+      (key == "from" ? window.from : window.to) = epoch;
+    }
+    made.emplace(std::move(policy), window);
+  });
+  if (!made)
+    throw NameError(message("name.305", "policy", "no policy \"", name, "\"; ", nearest_name(name, policy_names())));
+  return std::move(*made);
+}
+
+}  // namespace equipoise

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// BMMQA's task weights from modality contributions: a task that lives on an underused modality weighs more.
+///   underused: w_t ∝ Σ_m c_tm / (M C_m)^γ, C_m the mean share over tasks;   imbalance: w = K softmax(η I / T), I_t = 1
+///   - entropy(c_t) / log M.   Mean 1.
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
+
+#include <equipoise/balancing/step_contributions.hpp>
+#include <equipoise/core/policy.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise {
+
+enum class TaskWeightForm : std::uint8_t { underused, imbalance };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(TaskWeightForm) {
+  return {"underused", "imbalance"};
+}
+
+struct ContributionWeighting {
+  static constexpr std::string_view id = "contribution_weighting";
+  static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
+  static constexpr Needs needs{};
+
+  TaskWeightForm form = TaskWeightForm::underused;
+  double gamma = 1;           ///< γ of underused, η of imbalance (negative favours balanced tasks)
+  double temperature = 1;     ///< T > 0 of imbalance
+  double momentum = 0.95;     ///< of the running contributions, in [0, 1)
+  double dense_share = 0.25;  ///< part of the records on which dense tasks decode coalitions
+
+  struct State {
+    std::vector<double> contributions;  ///< [K * M] running φ
+  };
+
+  /// Weights [K] of mean 1 from shares [K][M].
+  [[nodiscard]] static std::vector<double> weights(const std::vector<std::vector<double>>& share, TaskWeightForm form,
+                                                   double gamma, double temperature) {
+    const std::size_t tasks = share.size(), modalities = share.front().size();
+    std::vector<double> w(tasks, 0.0);
+    for (std::size_t k = 0; k < tasks; ++k) {
+      if (form == TaskWeightForm::imbalance) {
+        w[k] = std::exp(gamma * imbalance_degree(share[k]) / temperature);
+        continue;
+      }
+      for (std::size_t m = 0; m < modalities; ++m) {
+        double mean = 0;
+        for (const auto& c : share) mean += c[m] / static_cast<double>(tasks);
+        if (share[k][m] > 0) w[k] += share[k][m] / std::pow(static_cast<double>(modalities) * mean, gamma);
+      }
+    }
+    const double sum = std::accumulate(w.begin(), w.end(), 0.0);
+    for (double& x : w) x *= static_cast<double>(tasks) / sum;
+    return w;
+  }
+
+  void on_objectives(State& state, Step& step, Objectives& objectives) const {
+    if (step.active().size() < 2) return;
+    std::vector<std::vector<double>> share;
+    for (std::size_t k = 0; k < step.tasks(); ++k)
+      share.push_back(detail::task_shares(state.contributions, k, step.modalities()));
+    const std::vector<double> w = weights(share, form, gamma, temperature);
+    for (std::size_t k = 0; k < step.tasks(); ++k) {
+      const std::string& name = step.schema().tasks[k].name;
+      step.log("weight/" + name, w[k]);
+      for (Objective& o : objectives.list())
+        if (o.name == name || o.name.starts_with(name + "/")) o.weight *= w[k];
+    }
+  }
+
+  void on_gradients(State& state, Step& step, Gradients&) const {
+    if (step.active().size() == step.modalities() && !step.losses(0, std::vector{step.full()}).is_meta())
+      detail::follow_contributions(step, state.contributions, momentum, dense_share);
+  }
+};
+
+}  // namespace equipoise
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::ContributionWeighting, form, gamma, temperature, momentum, dense_share);
+BOOST_HANA_ADAPT_STRUCT(equipoise::ContributionWeighting::State, contributions);
+static_assert(equipoise::CheckPolicy<equipoise::ContributionWeighting>::ok);

@@ -12,6 +12,7 @@
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/policy.hpp>
+#include <equipoise/core/random.hpp>
 
 #include <algorithm>
 #include <cmath>

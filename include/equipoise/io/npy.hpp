@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// NPY files, versions 1 and 2: little-endian numbers in C order. Written aside and renamed; rows can be appended one
+/// by one, so that memory does not grow with the array.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/io/atomic_file.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise::io {
+
+template <class T>
+concept NpyNumber = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::int32_t> || std::same_as<T, std::uint8_t>;
+
+/// A dense array: `values` in C order.
+template <NpyNumber T>
+struct NpyArray {
+  std::vector<std::size_t> shape;
+  std::vector<T> values;
+};
+
+namespace detail {
+
+template <NpyNumber T>
+[[nodiscard]] constexpr std::string_view npy_type() {
+  if constexpr (std::same_as<T, float>)
+    return "<f4";
+  else if constexpr (std::same_as<T, double>)
+    return "<f8";
+  else if constexpr (std::same_as<T, std::int64_t>)
+    return "<i8";
+  else if constexpr (std::same_as<T, std::int32_t>)
+    return "<i4";
+  else
+    return "|u1";
+}
+
+/// A version 1 header, padded so that the data begin at a multiple of 64 bytes.
+[[nodiscard]] inline std::string npy_header(std::string_view type, std::span<const std::size_t> shape) {
+  std::string dictionary = "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': (";
+  for (const std::size_t n : shape) dictionary += std::to_string(n) + ", ";
+  dictionary += "), }";
+  const std::size_t length = (10 + dictionary.size() + 1 + 63) / 64 * 64 - 10;
+  dictionary.resize(length - 1, ' ');
+  std::string header("\x93NUMPY\x01\x00", 8);
+  header += static_cast<char>(length & 0xff);
+  header += static_cast<char>(length >> 8);
+  return header + dictionary + '\n';
+}
+
+/// The text after `key` in the header's dictionary.
+[[nodiscard]] inline std::string npy_entry(const std::string& dictionary, std::string_view key,
+                                           const std::string& where) {
+  const std::size_t at = dictionary.find("'" + std::string(key) + "'");
+  if (at == std::string::npos) throw FileError(message("file.411", where, "expected an NPY header with ", key));
+  return dictionary.substr(dictionary.find(':', at) + 1);
+}
+
+}  // namespace detail
+
+/// \throws FileError for a file that is missing, truncated, not NPY, of another type or in Fortran order.
+template <NpyNumber T>
+[[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw FileError(message("file.401", where, "expected a readable file"));
+  char start[10] = {};
+  in.read(start, 10);
+  if (!in || std::string_view(start, 6) != "\x93NUMPY")
+    throw FileError(message("file.411", where, "expected an NPY file, got another format"));
+  std::size_t length =
+      static_cast<unsigned char>(start[8]) | static_cast<std::size_t>(static_cast<unsigned char>(start[9])) << 8;
+  if (start[6] >= 2) {
+    char more[2] = {};
+    in.read(more, 2);
+    length |= static_cast<std::size_t>(static_cast<unsigned char>(more[0])) << 16 |
+              static_cast<std::size_t>(static_cast<unsigned char>(more[1])) << 24;
+  }
+  const std::uintmax_t file_size = std::filesystem::file_size(path);
+  if (length > file_size)
+    throw FileError(message("file.412", where, "expected a header of ", length, " bytes, got a truncated file"));
+  std::string dictionary(length, '\0');
+  in.read(dictionary.data(), static_cast<std::streamsize>(length));
+  const std::string type = detail::npy_entry(dictionary, "descr", where);
+  if (type.find(detail::npy_type<T>()) == std::string::npos)
+    throw FileError(message("file.413", where, "expected numbers of type ", detail::npy_type<T>(), ", got",
+                            type.substr(0, type.find(','))));
+  if (detail::npy_entry(dictionary, "fortran_order", where).find("True") < 3)
+    throw FileError(message("file.413", where, "expected C order, got Fortran order"));
+  std::string shape = detail::npy_entry(dictionary, "shape", where);
+  NpyArray<T> out;
+  std::size_t count = 1;
+  shape = shape.substr(0, shape.find(')'));
+  for (std::size_t i = 0; i < shape.size();) {
+    if (shape[i] < '0' || shape[i] > '9') {
+      ++i;
+      continue;
+    }
+    std::size_t n = 0;
+    for (; i < shape.size() && shape[i] >= '0' && shape[i] <= '9'; ++i)
+      n = n * 10 + static_cast<std::size_t>(shape[i] - '0');
+    if (n != 0 && count > file_size / n)
+      throw FileError(message("file.412", where, "expected as many values as the shape says, got a truncated file"));
+    out.shape.push_back(n);
+    count *= n;
+  }
+  const auto begin = static_cast<std::uintmax_t>(in.tellg());
+  if (file_size - begin != count * sizeof(T))
+    throw FileError(
+        message("file.412", where, "expected ", count * sizeof(T), " bytes of data, got ", file_size - begin));
+  out.values.resize(count);
+  in.read(reinterpret_cast<char*>(out.values.data()), static_cast<std::streamsize>(count * sizeof(T)));
+  if (!in) throw FileError(message("file.412", where, "expected ", count, " values, got a truncated file"));
+  return out;
+}
+
+/// \throws FileError when the disk does not take it; an older file is then untouched.
+template <NpyNumber T>
+void write_npy(const std::filesystem::path& path, std::span<const std::size_t> shape, std::span<const T> values) {
+  AtomicFile file(path);
+  file.write(detail::npy_header(detail::npy_type<T>(), shape));
+  file.write(values.data(), values.size_bytes());
+  file.commit();
+}
+
+/// Writes [N, …] row by row; N is given at the start and checked at the end.
+template <NpyNumber T>
+class NpyWriter {
+ public:
+  /// \param shape of the whole array; a row is all but its first dimension
+  NpyWriter(const std::filesystem::path& path, std::vector<std::size_t> shape)
+      : file_(path),
+        where_(path.string()),
+        rows_(shape.at(0)),
+        row_size_(std::accumulate(shape.begin() + 1, shape.end(), std::size_t{1}, std::multiplies<>())) {
+    file_.write(detail::npy_header(detail::npy_type<T>(), shape));
+  }
+  void append(std::span<const T> row) {
+    if (row.size() != row_size_)
+      throw ShapeError(message("shape.107", where_, "expected a row of ", row_size_, " values, got ", row.size()));
+    file_.write(row.data(), row.size_bytes());
+    ++written_;
+  }
+  void commit() {
+    if (written_ != rows_) throw ShapeError(message("shape.107", where_, "expected ", rows_, " rows, got ", written_));
+    file_.commit();
+  }
+
+ private:
+  AtomicFile file_;
+  std::string where_;
+  std::size_t rows_, row_size_, written_ = 0;
+};
+
+}  // namespace equipoise::io

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The shape of a beam's opening: leaf pairs of one bank, cut down by the jaws. Stacked collimators become one virtual
+/// bank of finer strips, and leaves that move along y become leaves along x, so that every metric sees one kind of
+/// aperture.
+
+#include <equipoise/psqa/plan.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// A beam with one virtual bank: boundaries [n + 1] mm and per control point leaf tips [n].
+struct Bank {
+  std::vector<double> boundaries;
+  struct Point {
+    std::vector<double> a, b;
+    double x1, x2, y1, y2;
+  };
+  std::vector<Point> points;
+};
+
+namespace detail {
+
+/// The layer's pair that covers a strip, or `pairs()` where none does.
+[[nodiscard]] inline std::size_t pair_at(const Layer& layer, double y) {
+  const auto above = std::upper_bound(layer.boundaries.begin(), layer.boundaries.end(), y);
+  if (above == layer.boundaries.begin() || above == layer.boundaries.end()) return layer.pairs();
+  return static_cast<std::size_t>(above - layer.boundaries.begin()) - 1;
+}
+
+}  // namespace detail
+
+/// One virtual bank for a beam. \pre the beam has at least one layer
+[[nodiscard]] inline Bank merged_bank(const Beam& beam) {
+  Bank bank;
+  for (const Layer& layer : beam.layers)
+    bank.boundaries.insert(bank.boundaries.end(), layer.boundaries.begin(), layer.boundaries.end());
+  std::sort(bank.boundaries.begin(), bank.boundaries.end());
+  bank.boundaries.erase(
+      std::unique(bank.boundaries.begin(), bank.boundaries.end(), [](double u, double v) { return v - u < 1e-6; }),
+      bank.boundaries.end());
+  const std::size_t strips = bank.boundaries.size() - 1;
+  std::vector<std::vector<std::size_t>> pair(beam.layers.size());
+  for (std::size_t l = 0; l < beam.layers.size(); ++l)
+    for (std::size_t s = 0; s < strips; ++s)
+      pair[l].push_back(detail::pair_at(beam.layers[l], 0.5 * (bank.boundaries[s] + bank.boundaries[s + 1])));
+  const bool along_y = beam.layers[0].axis == LeafAxis::y;
+  for (const ControlPoint& cp : beam.control_points) {
+    Bank::Point point{
+        std::vector<double>(strips, -kInfinity), std::vector<double>(strips, kInfinity), cp.x1, cp.x2, cp.y1, cp.y2};
+    if (along_y) std::swap(point.x1, point.y1), std::swap(point.x2, point.y2);
+    for (std::size_t s = 0; s < strips; ++s) {
+      for (std::size_t l = 0; l < beam.layers.size(); ++l) {
+        if (pair[l][s] == beam.layers[l].pairs()) continue;
+        point.a[s] = std::max(point.a[s], cp.leaves[l].a[pair[l][s]]);
+        point.b[s] = std::min(point.b[s], cp.leaves[l].b[pair[l][s]]);
+      }
+      if (point.b[s] < point.a[s]) point.a[s] = point.b[s] = 0.5 * (point.a[s] + point.b[s]);
+    }
+    bank.points.push_back(std::move(point));
+  }
+  return bank;
+}
+
+/// Half way between two control points: where the beam is, on average, in the interval.
+[[nodiscard]] inline Bank::Point midway(const Bank::Point& p, const Bank::Point& q) {
+  const auto mean = [](double u, double v) { return u == v ? u : 0.5 * (u + v); };  // infinite jaws stay infinite
+  Bank::Point out{p.a, p.b, mean(p.x1, q.x1), mean(p.x2, q.x2), mean(p.y1, q.y1), mean(p.y2, q.y2)};
+  for (std::size_t l = 0; l < p.a.size(); ++l) out.a[l] = mean(p.a[l], q.a[l]), out.b[l] = mean(p.b[l], q.b[l]);
+  return out;
+}
+
+/// One leaf pair's opening within the jaws.
+struct Opening {
+  double left = 0, right = 0;  ///< mm; right >= left
+  double height = 0;           ///< mm, 0 where the jaws cover the pair
+  double bottom = 0;           ///< mm
+
+  [[nodiscard]] double gap() const { return right - left; }
+  [[nodiscard]] bool exposed() const { return height > 0; }
+  [[nodiscard]] bool open() const { return exposed() && gap() > 1e-6; }
+};
+
+/// The openings [n] of a point.
+[[nodiscard]] inline std::vector<Opening> openings(const Bank& bank, const Bank::Point& p) {
+  std::vector<Opening> out(p.a.size());
+  for (std::size_t l = 0; l < out.size(); ++l) {
+    const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
+    const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
+    out[l] = {left, std::max(left, right), std::max(0.0, top - bottom), bottom};
+  }
+  return out;
+}
+
+}  // namespace equipoise::psqa

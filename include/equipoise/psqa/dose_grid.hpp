@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Dose on a regular grid. A plane is a grid with one frame.
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace equipoise::psqa {
+
+struct DoseGrid {
+  std::array<std::size_t, 3> shape = {1, 0, 0};  ///< frames (z), rows (y), columns (x)
+  std::array<double, 3> spacing = {1, 1, 1};     ///< mm, z y x
+  std::array<double, 3> origin = {0, 0, 0};      ///< mm, z y x: centre of the first voxel
+  std::vector<double> values;                    ///< Gy, x fastest
+
+  [[nodiscard]] std::size_t size() const { return shape[0] * shape[1] * shape[2]; }
+  [[nodiscard]] double& at(std::size_t z, std::size_t y, std::size_t x) {
+    return values[(z * shape[1] + y) * shape[2] + x];
+  }
+  [[nodiscard]] double at(std::size_t z, std::size_t y, std::size_t x) const {
+    return values[(z * shape[1] + y) * shape[2] + x];
+  }
+
+  /// A plane of zeros whose centre is the origin of coordinates.
+  [[nodiscard]] static DoseGrid plane(std::size_t rows, std::size_t columns, double spacing_mm) {
+    DoseGrid g;
+    g.shape = {1, rows, columns};
+    g.spacing = {1, spacing_mm, spacing_mm};
+    g.origin = {0, -0.5 * spacing_mm * static_cast<double>(rows - 1),
+                -0.5 * spacing_mm * static_cast<double>(columns - 1)};
+    g.values.assign(rows * columns, 0.0);
+    return g;
+  }
+};
+
+}  // namespace equipoise::psqa

@@ -25,12 +25,12 @@
 namespace equipoise::psqa {
 
 struct GammaCriteria {
-  double dd_percent = 2;       ///< dose difference, % of the norm (global) or of the reference dose (local); > 0
-  double dta_mm = 2;           ///< distance to agreement; > 0
-  bool local = false;          ///< local instead of global normalisation
-  double cutoff_percent = 10;  ///< reference points below this % of the norm are not evaluated; >= 0
-  std::optional<double> norm;  ///< Gy; by default the maximum of the evaluated distribution
-  double max_gamma = 2;        ///< values are capped here, and the search ends here; > 0
+  double dd_percent = 2;         ///< dose difference, % of the norm (global) or of the reference dose (local); > 0
+  double dta_mm = 2;             ///< distance to agreement; > 0
+  bool local = false;            ///< local instead of global normalisation
+  double cutoff_percent = 10;    ///< reference points below this % of the norm are not evaluated; >= 0
+  std::optional<double> norm{};  ///< Gy; by default the maximum of the evaluated distribution
+  double max_gamma = 2;          ///< values are capped here, and the search ends here; > 0
 };
 
 struct GammaResult {

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Plans and planes as DICOM: RTPLAN and RTDOSE files with the attributes that the standard requires. Identifiers are
+/// made from the plan's id, so that the same plan gives the same file. Positions are decimal strings of at most 16
+/// characters: they come back to about 1e-10 mm.
+
+#include <equipoise/core/random.hpp>
+#include <equipoise/psqa/dicom.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/plan.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise::psqa {
+
+namespace detail {
+
+/// The shortest text of at most 16 characters.
+[[nodiscard]] inline std::string decimal(double value) {
+  char buffer[32];
+  for (int digits = 15; digits > 0; --digits) {
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::general, digits).ptr;
+    if (end - buffer <= 16) return {buffer, end};
+  }
+  return "0";
+}
+template <class Numbers>
+[[nodiscard]] std::string decimals(const Numbers& values) {
+  std::string out;
+  for (const double v : values) out += (out.empty() ? "" : "\\") + decimal(v);
+  return out;
+}
+
+/// A UID below 2.25 (made from a UUID-sized number), from a text.
+[[nodiscard]] inline std::string uid_of(std::string_view text) {
+  return "2.25." + std::to_string(hash_of(text)) + std::to_string(hash_of({hash_of(text), 1}) % 1000000000ULL);
+}
+
+inline void put_common(DcmItem& d, const Plan& plan, const char* sop_class, const std::string& kind,
+                       const char* modality) {
+  put(d, DCM_SpecificCharacterSet, "ISO_IR 100");
+  put(d, DCM_SOPClassUID, sop_class);
+  put(d, DCM_SOPInstanceUID, uid_of(plan.id + kind));
+  put(d, DCM_StudyDate, "20250101");
+  put(d, DCM_StudyTime, "120000");
+  put(d, DCM_AccessionNumber, "");
+  put(d, DCM_Modality, modality);
+  put(d, DCM_Manufacturer, plan.vendor);
+  put(d, DCM_ManufacturerModelName, plan.tps);
+  put(d, DCM_ReferringPhysicianName, "");
+  put(d, DCM_OperatorsName, "");
+  put(d, DCM_PatientName, plan.patient);
+  put(d, DCM_PatientID, plan.patient);
+  put(d, DCM_PatientBirthDate, "");
+  put(d, DCM_PatientSex, "O");
+  put(d, DCM_StudyInstanceUID, uid_of(plan.id + "study"));
+  put(d, DCM_SeriesInstanceUID, uid_of(plan.id + kind + "series"));
+  put(d, DCM_StudyID, "1");
+  put(d, DCM_SeriesNumber, "1");
+  put(d, DCM_FrameOfReferenceUID, uid_of(plan.id + "frame"));
+  put(d, DCM_PositionReferenceIndicator, "");
+}
+
+inline void put_devices(DcmItem& item, const Beam& beam) {
+  const auto jaw = [&](const char* type) {
+    DcmItem& device = add_item(item, DCM_BeamLimitingDeviceSequence);
+    put(device, DCM_RTBeamLimitingDeviceType, type);
+    put(device, DCM_NumberOfLeafJawPairs, "1");
+  };
+  if (beam.has_x_jaw) jaw("ASYMX");
+  if (beam.has_y_jaw) jaw("ASYMY");
+  for (const Layer& layer : beam.layers) {
+    DcmItem& device = add_item(item, DCM_BeamLimitingDeviceSequence);
+    put(device, DCM_RTBeamLimitingDeviceType, layer.tag);
+    put(device, DCM_NumberOfLeafJawPairs, std::to_string(layer.pairs()));
+    put(device, DCM_LeafPositionBoundaries, decimals(layer.boundaries));
+  }
+}
+
+inline void put_positions(DcmItem& item, const Beam& beam, const ControlPoint& cp) {
+  const auto device = [&](const char* type, const std::string& positions) {
+    DcmItem& d = add_item(item, DCM_BeamLimitingDevicePositionSequence);
+    put(d, DCM_RTBeamLimitingDeviceType, type);
+    put(d, DCM_LeafJawPositions, positions);
+  };
+  if (beam.has_x_jaw) device("ASYMX", decimals(std::vector{cp.x1, cp.x2}));
+  if (beam.has_y_jaw) device("ASYMY", decimals(std::vector{cp.y1, cp.y2}));
+  for (std::size_t l = 0; l < beam.layers.size(); ++l) {
+    std::vector<double> both = cp.leaves[l].a;
+    both.insert(both.end(), cp.leaves[l].b.begin(), cp.leaves[l].b.end());
+    device(beam.layers[l].tag.c_str(), decimals(both));
+  }
+}
+
+[[nodiscard]] inline const char* direction(Rotation r) {
+  return r == Rotation::clockwise ? "CW" : r == Rotation::counter_clockwise ? "CC" : "NONE";
+}
+
+inline void put_beam(DcmItem& data, const Beam& beam) {
+  DcmItem& item = add_item(data, DCM_BeamSequence);
+  put(item, DCM_TreatmentMachineName, beam.machine);
+  put(item, DCM_PrimaryDosimeterUnit, "MU");
+  put(item, DCM_SourceAxisDistance, decimal(beam.sad));
+  put_devices(item, beam);
+  put(item, DCM_BeamNumber, std::to_string(beam.number));
+  put(item, DCM_BeamName, beam.name);
+  put(item, DCM_BeamType, beam.dynamic ? "DYNAMIC" : "STATIC");
+  put(item, DCM_RadiationType, beam.radiation);
+  put(item, DCM_TreatmentDeliveryType, beam.delivery);
+  for (const DcmTagKey& none : {DCM_NumberOfWedges, DCM_NumberOfCompensators, DCM_NumberOfBoli, DCM_NumberOfBlocks})
+    put(item, none, "0");
+  put(item, DCM_FinalCumulativeMetersetWeight, "1");
+  put(item, DCM_NumberOfControlPoints, std::to_string(beam.control_points.size()));
+  for (std::size_t k = 0; k < beam.control_points.size(); ++k) {
+    const ControlPoint& cp = beam.control_points[k];
+    DcmItem& point = add_item(item, DCM_ControlPointSequence);
+    put(point, DCM_ControlPointIndex, std::to_string(k));
+    put(point, DCM_CumulativeMetersetWeight, decimal(cp.weight));
+    if (k == 0) {
+      put(point, DCM_NominalBeamEnergy, decimal(beam.energy_MV));
+      put(point, DCM_DoseRateSet, decimal(cp.dose_rate));
+      put(point, DCM_IsocenterPosition, decimals(beam.isocentre));
+      for (const DcmTagKey& still : {DCM_BeamLimitingDeviceRotationDirection, DCM_PatientSupportRotationDirection,
+                                     DCM_TableTopEccentricRotationDirection})
+        put(point, still, "NONE");
+      put(point, DCM_TableTopEccentricAngle, "0");
+      for (const DcmTagKey& unknown :
+           {DCM_TableTopVerticalPosition, DCM_TableTopLongitudinalPosition, DCM_TableTopLateralPosition})
+        put(point, unknown, "");
+    }
+    put(point, DCM_GantryAngle, decimal(cp.gantry));
+    put(point, DCM_GantryRotationDirection, direction(cp.rotation));
+    put(point, DCM_BeamLimitingDeviceAngle, decimal(cp.collimator));
+    put(point, DCM_PatientSupportAngle, decimal(cp.couch));
+    put_positions(point, beam, cp);
+  }
+}
+
+/// Saves under a temporary name, then renames.
+inline void save_dicom(DcmFileFormat& file, const std::filesystem::path& path) {
+  const std::string temporary = path.string() + ".part";
+  const OFCondition status = file.saveFile(temporary.c_str(), EXS_LittleEndianExplicit);
+  std::error_code error;
+  if (status.good()) std::filesystem::rename(temporary, path, error);
+  if (status.good() && !error) return;
+  const std::string reason = status.bad() ? status.text() : error.message();
+  std::filesystem::remove(temporary, error);
+  throw FileError(message("file.403", path.string(), "cannot be written: ", reason));
+}
+
+}  // namespace detail
+
+/// Writes a plan as RTPLAN.
+/// \throws FileError when the file cannot be written; an older one is then untouched.
+inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
+  detail::silence_dcmtk();
+  DcmFileFormat file;
+  DcmItem& d = *file.getDataset();
+  detail::put_common(d, plan, UID_RTPlanStorage, "plan", "RTPLAN");
+  detail::put(d, DCM_RTPlanLabel, plan.label.substr(0, 16));
+  detail::put(d, DCM_RTPlanDate, "20250101");
+  detail::put(d, DCM_RTPlanTime, "120000");
+  detail::put(d, DCM_RTPlanGeometry, "TREATMENT_DEVICE");
+  detail::put(d, DCM_ApprovalStatus, "UNAPPROVED");
+  if (plan.prescription_Gy > 0) {
+    DcmItem& dose = detail::add_item(d, DCM_DoseReferenceSequence);
+    detail::put(dose, DCM_DoseReferenceNumber, "1");
+    detail::put(dose, DCM_DoseReferenceStructureType, "SITE");
+    detail::put(dose, DCM_DoseReferenceType, "TARGET");
+    detail::put(dose, DCM_TargetPrescriptionDose, detail::decimal(plan.prescription_Gy));
+  }
+  DcmItem& group = detail::add_item(d, DCM_FractionGroupSequence);
+  detail::put(group, DCM_FractionGroupNumber, "1");
+  detail::put(group, DCM_NumberOfFractionsPlanned, std::to_string(plan.fractions));
+  detail::put(group, DCM_NumberOfBeams, std::to_string(plan.beams.size()));
+  detail::put(group, DCM_NumberOfBrachyApplicationSetups, "0");
+  for (const Beam& beam : plan.beams) {
+    DcmItem& reference = detail::add_item(group, DCM_ReferencedBeamSequence);
+    detail::put(reference, DCM_BeamMeterset, detail::decimal(beam.mu));
+    detail::put(reference, DCM_ReferencedBeamNumber, std::to_string(beam.number));
+  }
+  for (const Beam& beam : plan.beams) detail::put_beam(d, beam);
+  detail::save_dicom(file, path);
+}
+
+/// Writes a plane or volume as RTDOSE with 32-bit pixels. \param plan whose dose it is
+/// \throws FileError when the file cannot be written.
+inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::string& kind,
+                         const std::filesystem::path& path) {
+  detail::silence_dcmtk();
+  DcmFileFormat file;
+  DcmItem& d = *file.getDataset();
+  detail::put_common(d, plan, UID_RTDoseStorage, kind, "RTDOSE");
+  const double most = *std::max_element(dose.values.begin(), dose.values.end());
+  const double scaling = most > 0 ? std::stod(detail::decimal(most / 4294967295.0 * (1 + 1e-9))) : 1;
+  const auto us = [&](const DcmTagKey& tag, Uint16 v) { (void)d.putAndInsertUint16(tag, v); };
+  us(DCM_SamplesPerPixel, 1);
+  us(DCM_Rows, static_cast<Uint16>(dose.shape[1]));
+  us(DCM_Columns, static_cast<Uint16>(dose.shape[2]));
+  us(DCM_BitsAllocated, 32);
+  us(DCM_BitsStored, 32);
+  us(DCM_HighBit, 31);
+  us(DCM_PixelRepresentation, 0);
+  using detail::decimals, detail::put;
+  put(d, DCM_PhotometricInterpretation, "MONOCHROME2");
+  put(d, DCM_InstanceNumber, "1");
+  put(d, DCM_NumberOfFrames, std::to_string(dose.shape[0]));
+  (void)d.putAndInsertTagKey(DCM_FrameIncrementPointer, DCM_GridFrameOffsetVector);
+  put(d, DCM_ImagePositionPatient, decimals(std::vector{dose.origin[2], dose.origin[1], dose.origin[0]}));
+  put(d, DCM_ImageOrientationPatient, "1\\0\\0\\0\\1\\0");
+  put(d, DCM_PixelSpacing, decimals(std::vector{dose.spacing[1], dose.spacing[2]}));
+  put(d, DCM_SliceThickness, "");
+  put(d, DCM_DoseUnits, "GY");
+  put(d, DCM_DoseType, "PHYSICAL");
+  put(d, DCM_DoseSummationType, "PLAN");
+  std::vector<double> offsets;
+  for (std::size_t z = 0; z < dose.shape[0]; ++z) offsets.push_back(dose.spacing[0] * static_cast<double>(z));
+  put(d, DCM_GridFrameOffsetVector, decimals(offsets));
+  put(d, DCM_DoseGridScaling, detail::decimal(scaling));
+  DcmItem& reference = detail::add_item(d, DCM_ReferencedRTPlanSequence);
+  put(reference, DCM_ReferencedSOPClassUID, UID_RTPlanStorage);
+  put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(plan.id + "plan"));
+  std::vector<Uint16> words;  // little-endian halves of 32-bit pixels
+  for (const double v : dose.values) {
+    const auto pixel = static_cast<std::uint32_t>(std::llround(std::max(v, 0.0) / scaling));
+    words.push_back(static_cast<Uint16>(pixel & 0xffff));
+    words.push_back(static_cast<Uint16>(pixel >> 16));
+  }
+  (void)d.putAndInsertUint16Array(DCM_PixelData, words.data(), words.size());
+  detail::save_dicom(file, path);
+}
+
+}  // namespace equipoise::psqa

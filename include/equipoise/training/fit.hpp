@@ -61,6 +61,12 @@ class Fit {
     load_checkpoint(path, model_.module(), optimizer_->get(), *policies_, state_);
   }
 
+  void resume_best(const std::filesystem::path& path) {
+    resume(path);
+    if (options_.keep_best && !state_.best.empty()) state_.best.restore(model_.module());
+    model_.module().eval();
+  }
+
   History run(ModelBatch train, const ModelBatch& validation) {
     if (train.size() == 0) throw ValueError(message("value.205", "fit", "expected training records, got none"));
     if (state_.next_epoch == 0)

@@ -86,6 +86,9 @@ class Trainer {
   /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.
   void resume(const std::filesystem::path& checkpoint) { fit_.resume(checkpoint); }
 
+  /// Takes the parameters of the best epoch (or the last one) from a checkpoint, ready for inference.
+  void resume_best(const std::filesystem::path& checkpoint) { fit_.resume_best(checkpoint); }
+
   /// Called after every epoch.
   void on_epoch(std::function<void(const EpochRecord&)> told) { fit_.on_epoch = std::move(told); }
   /// Called after every batch with the batches done and to do in the epoch.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the commands of the program share: interruption, progress, output.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+
+namespace psqa_program {
+
+/// Thrown when the user has pressed Ctrl-C.
+struct Interrupted : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+void catch_interrupts();
+[[nodiscard]] bool interrupted();
+
+/// One line on a terminal, redrawn with the time left; a line every few seconds in a pipe. Writes to standard error.
+class Progress {
+ public:
+  explicit Progress(std::string what);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress();
+  void show(std::int64_t done, std::int64_t all, const std::string& more = "");
+
+ private:
+  std::string what_;
+  double begun_, shown_ = -1e9;
+  bool terminal_, open_ = false;
+};
+
+/// A step of a longer command.
+void step(const std::string& what);
+
+/// Prints JSON with two spaces.
+void print_json(const nlohmann::ordered_json& value);
+
+/// A commands file adds its sub-commands.
+void add_data_commands(CLI::App& app);
+void add_learning_commands(CLI::App& app);
+
+}  // namespace psqa_program

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// The report and the table of methods.
+
+#include <equipoise/io/png.hpp>
+#include <equipoise/report/html.hpp>
+#include <iomanip>
+#include <iostream>
+
+#include "run.hpp"
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+using eq::report::fixed;
+
+std::string with_interval(const eq::Interval& i, int decimals) {
+  return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
+}
+
+std::vector<std::string> header() {
+  return {"method",           "MAE 3%/3 mm",    "MAE 2%/3 mm", "MAE 2%/2 mm", "MAE 2%/2 mm, GPR < 90 %",
+          "Spearman 2%/2 mm", "AUC GPR < 90 %", "DD MAE, %",   "DD SSIM"};
+}
+
+std::vector<std::string> row_of(const psqa::Figures& f) {
+  return {f.method,
+          with_interval(f.rates[0].mae, 2),
+          with_interval(f.rates[1].mae, 2),
+          with_interval(f.rates[2].mae, 2),
+          with_interval(f.rates[2].mae_failing, 2),
+          fixed(f.rates[2].spearman, 2),
+          fixed(f.rates[2].auc_failing, 2),
+          with_interval(f.maps.mae, 3),
+          with_interval(f.maps.ssim, 4)};
+}
+
+void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Run& run) {
+  page.heading("Cohort");
+  page.paragraph(
+      "Provenance: " + cohort.about.value("provenance", "unknown") + ". " + std::to_string(cohort.records.size()) +
+      " plans, split by patient: " + std::to_string(run.split.train.size()) + " for training, " +
+      std::to_string(run.split.validation.size()) + " for validation, " + std::to_string(run.split.test.size()) +
+      " for test. A simulated cohort stands for no clinic: it shows what methods can do, not what patients will get.");
+  std::vector<std::vector<std::string>> rows;
+  std::map<std::string, std::vector<std::size_t>> sites;
+  for (std::size_t i = 0; i < cohort.records.size(); ++i)
+    sites[cohort.records[i].site].push_back(i), sites["all"].push_back(i);
+  for (const auto& [site, members] : sites) {
+    std::vector<std::string> row = {site, std::to_string(members.size())};
+    for (std::size_t c = 0; c < 3; ++c) {
+      std::vector<double> x;
+      double failing = 0;
+      for (const std::size_t i : members)
+        x.push_back(cohort.records[i].gpr[c]), failing += cohort.records[i].gpr[c] < 90;
+      const auto [mean, sd] = psqa::detail::mean_and_sd(x);
+      row.push_back(fixed(mean, 1) + " ± " + fixed(sd, 1));
+      if (c == 2) row.push_back(fixed(100 * failing / static_cast<double>(x.size()), 1));
+    }
+    rows.push_back(row);
+  }
+  page.table({"site", "plans", "GPR 3%/3 mm, %", "GPR 2%/3 mm, %", "GPR 2%/2 mm, %", "below 90 %, %"}, rows);
+}
+
+eq::report::Series series_of(const eq::History& history, const std::string& key, const std::string& name) {
+  eq::report::Series s;
+  s.name = name;
+  for (const eq::EpochRecord& e : history.epochs)
+    if (const double* v = e.find(key)) s.x.push_back(static_cast<double>(e.epoch + 1)), s.y.push_back(*v);
+  return s;
+}
+
+void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
+  page.heading("Learning curves");
+  std::vector<std::string> charts;
+  for (const auto& [key, title] : {std::pair{"gpr", "Passing rates"}, std::pair{"dd", "Dose-difference map"}}) {
+    eq::report::Chart c{
+        .title = std::string(title) + ": loss on training (with dropout of nothing) and validation records",
+        .x_label = "epoch",
+        .y_label = "loss",
+        .series = {}};
+    c.title = std::string(title) + ": loss of training and validation records";
+    for (const Run& run : runs) {
+      c.series.push_back(series_of(run.history, std::string("train/") + key, run.config.method + ", training"));
+      c.series.push_back(series_of(run.history, std::string("val/") + key, run.config.method + ", validation"));
+    }
+    charts.push_back(eq::report::svg(c));
+  }
+  page.row(charts);
+}
+
+void rates_section(eq::report::Page& page, const std::vector<psqa::Judged>& judged,
+                   const std::vector<psqa::Figures>& figures) {
+  page.heading("Passing rates at 2%/2 mm");
+  std::vector<std::string> charts;
+  for (const psqa::Judged& j : judged) {
+    eq::report::Chart c{.title = j.method + ": predicted against true",
+                        .x_label = "true GPR, %",
+                        .y_label = "predicted GPR, %",
+                        .series = {{j.method, {}, {}, {}, {}}},
+                        .identity = true,
+                        .points = true};
+    for (std::size_t i = 0; i < j.truth.size(); ++i)
+      c.series[0].x.push_back(j.truth[i][2]), c.series[0].y.push_back(j.predicted[i][2]);
+    charts.push_back(eq::report::svg(c));
+  }
+  page.row(charts);
+  eq::report::Chart strata{.title = "Mean absolute error by stratum of the true rate",
+                           .x_label = "true GPR at 2%/2 mm",
+                           .y_label = "MAE, points",
+                           .series = {},
+                           .from_zero = true,
+                           .categories = {"< 90 % (n " + std::to_string(figures[0].rates[2].n_stratum[0]) + ")",
+                                          "90-95 % (n " + std::to_string(figures[0].rates[2].n_stratum[1]) + ")",
+                                          ">= 95 % (n " + std::to_string(figures[0].rates[2].n_stratum[2]) + ")"}};
+  for (const psqa::Figures& f : figures)
+    strata.series.push_back(
+        {f.method, {0, 1, 2}, {f.rates[2].mae_stratum.begin(), f.rates[2].mae_stratum.end()}, {}, {}});
+  page.chart(strata);
+}
+
+std::string picture(const at::Tensor& map, std::string_view caption, double top, bool diverging) {
+  const at::Tensor t = map.to(torch::kFloat).contiguous();
+  const auto h = static_cast<std::size_t>(t.size(0)), w = static_cast<std::size_t>(t.size(1));
+  const auto colour = [&](double v) {
+    return diverging ? eq::io::diverging_colour(v / top) : eq::io::sequential_colour(v / top);
+  };
+  return eq::report::Page::image(eq::io::map_png<float>({t.const_data_ptr<float>(), h * w}, w, h, colour, 4), caption);
+}
+
+void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, const psqa::Judged& judged) {
+  page.heading("Dose-difference maps of " + judged.method);
+  page.paragraph(
+      "Plans with the smallest, the median and the largest mean error of the predicted map. Doses are relative to the "
+      "plan's maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
+  const at::Tensor valid = judged.dd_truth.isfinite();
+  const at::Tensor error = ((judged.dd_predicted - judged.dd_truth.nan_to_num(0))
+                                .abs()
+                                .masked_fill(valid.logical_not(), 0)
+                                .flatten(1)
+                                .sum(1) /
+                            valid.flatten(1).sum(1).clamp_min(1))
+                               .contiguous();
+  const at::Tensor order = error.argsort();
+  const std::int64_t n = order.size(0);
+  for (const auto& [place, name] :
+       {std::pair<std::int64_t, const char*>{0, "best"}, {n / 2, "median"}, {n - 1, "worst"}}) {
+    const std::int64_t i = order[place].item<std::int64_t>();
+    const auto record = static_cast<std::size_t>(run.split.test[static_cast<std::size_t>(i)]);
+    const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width);
+    const at::Tensor planned = psqa::detail::pooled(cohort.plane(cohort.planned, record), 1, h, w, 1)[0][0],
+                     measured = psqa::detail::pooled(cohort.plane(cohort.measured, record), 1, h, w, 1)[0][0];
+    const double most = planned.max().item<double>();
+    const std::string id = cohort.records[record].id + " (" + name + ", " + fixed(error[i].item<double>(), 2) + " %)";
+    page.row({picture(planned, id + ": planned", most, false), picture(measured, "measured", most, false),
+              picture(judged.dd_truth[i][0], "true difference", 10, true),
+              picture(judged.dd_predicted[i][0].masked_fill(judged.dd_truth[i][0].isnan(),
+                                                            std::numeric_limits<float>::quiet_NaN()),
+                      "predicted difference", 10, true)});
+  }
+}
+
+void contributions_section(eq::report::Page& page, const std::vector<Run>& runs, const psqa::Cohort& cohort) {
+  page.heading("Contributions of the modalities");
+  page.paragraph(
+      "Shapley values of v(S) = (l(none) - l(S)) / l(none) on the test records: the part of the loss without any "
+      "modality that each one takes away.");
+  std::vector<std::vector<std::string>> rows;
+  for (const Run& run : runs) {
+    const eq::Contributions phi =
+        run.learner->contributions_on(psqa::learning_batch(cohort, run.scales).select(run.split.test));
+    for (const eq::TaskContributions& t : phi.tasks)
+      rows.push_back({run.config.method + ", " + t.task, fixed(t.mean[0], 3), fixed(t.mean[1], 3),
+                      fixed(1 - t.losses.back() / t.losses.front(), 3)});
+  }
+  page.table({"method, task", "dose", "metrics", "together"}, rows);
+  for (const Run& run : runs) {
+    std::vector<std::string> charts;
+    for (const char* task : {"gpr", "dd"}) {
+      eq::report::Chart c{.title = run.config.method + ": shares of the contributions to " + task + " over training",
+                          .x_label = "epoch",
+                          .y_label = "share",
+                          .series = {},
+                          .from_zero = true};
+      for (const char* modality : {"dose", "metrics"})
+        c.series.push_back(series_of(run.history, std::string("share/") + task + "/" + modality, modality));
+      if (!c.series[0].x.empty()) charts.push_back(eq::report::svg(c));
+    }
+    if (!charts.empty()) page.row(charts);
+  }
+}
+
+}  // namespace
+
+void print_table(const std::vector<psqa::Figures>& figures) {
+  std::vector<std::vector<std::string>> rows = {header()};
+  for (const psqa::Figures& f : figures) rows.push_back(row_of(f));
+  std::vector<std::size_t> wide(rows[0].size(), 0);
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) wide[i] = std::max(wide[i], row[i].size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i)
+      std::cout << (i == 0 ? std::left : std::right) << std::setw(static_cast<int>(wide[i]) + 2) << row[i];
+    std::cout << "\n";
+  }
+  std::cout << "MAE of passing rates in points, of maps in % of the norm; [95 % interval over patients]; constant: "
+               "training median and zero map.\n";
+}
+
+void write_report(std::vector<Run>& runs, const std::filesystem::path& file) {
+  const psqa::Cohort cohort = psqa::read_cohort(runs.at(0).config.cohort);
+  std::vector<psqa::Judged> judged;
+  const std::vector<psqa::Figures> figures = compare(runs, cohort, judged);
+  eq::report::Page page("Patient-specific QA: predicted passing rates and dose differences");
+  page.heading("Methods");
+  std::vector<std::vector<std::string>> rows;
+  for (const psqa::Figures& f : figures) rows.push_back(row_of(f));
+  page.table(header(), rows);
+  page.paragraph(
+      "Test records, each opened once. MAE of passing rates in points, of maps in % of the norm within 10 % of it; 95 "
+      "% intervals by bootstrap over patients. SSIM with a range of 20 %. constant: the training records' median rates "
+      "and the zero map. One seed a method: differences within the intervals mean nothing.");
+  cohort_section(page, cohort, runs[0]);
+  curves_section(page, runs);
+  rates_section(page, judged, figures);
+  maps_section(page, runs[0], cohort, judged[0]);
+  contributions_section(page, runs, cohort);
+  page.heading("How it was made");
+  for (const Run& run : runs) {
+    std::string text = "fusion " + run.config.fusion + "\n";
+    for (const PolicyChoice& p : run.config.policies)
+      for (const auto& [key, value] : eq::make_policy(p.name, p.options).options())
+        text += p.name + "." + key + " = " + value + "\n";
+    for (const auto& [key, value] : eq::options(run.config.trainer)) text += "trainer." + key + " = " + value + "\n";
+    page.details(run.config.method, text);
+  }
+  page.details("cohort.json", cohort.about.dump(2));
+  page.write(file);
+}
+
+}  // namespace psqa_program

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Runs: train, save, open, judge.
+
+#include "run.hpp"
+
+#include <cmath>
+#include <equipoise/io/atomic_file.hpp>
+#include <fstream>
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Json options_json(const eq::OptionList& list) {
+  Json out = Json::object();
+  for (const auto& [key, text] : list) out[key] = text;
+  return out;
+}
+
+eq::OptionList options_of(const Json& j) {
+  eq::OptionList out;
+  for (const auto& [key, text] : j.items()) out.emplace_back(key, text.get<std::string>());
+  return out;
+}
+
+Json to_json(const RunConfig& c, const psqa::Scales& scales, const eq::DataSplit& split) {
+  Json policies = Json::array();
+  for (const PolicyChoice& p : c.policies) policies.push_back({{"name", p.name}, {"options", options_json(p.options)}});
+  return {{"schema", "equipoise.psqa.run/1"},
+          {"cohort", c.cohort},
+          {"method", c.method},
+          {"fusion", c.fusion},
+          {"policies", policies},
+          {"trainer", options_json(eq::options(c.trainer))},
+          {"sizes",
+           {{"metrics", c.sizes.metrics},
+            {"encoder", c.sizes.encoder},
+            {"decoder", c.sizes.decoder},
+            {"width", c.sizes.width}}},
+          {"pool", c.pool},
+          {"scales", scales.to_json()},
+          {"split",
+           {{"seed", c.split_seed}, {"train", split.train}, {"validation", split.validation}, {"test", split.test}}}};
+}
+
+eq::PolicyStack stack_of(const std::vector<PolicyChoice>& choices) {
+  eq::PolicyStack out;
+  for (const PolicyChoice& c : choices) out.push_back(eq::make_policy(c.name, c.options));
+  return out;
+}
+
+void append_history(const fs::path& file, const eq::EpochRecord& record) {
+  Json line{{"epoch", record.epoch}};
+  for (const auto& [name, value] : record.values) line[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
+  std::ofstream out(file, std::ios::app);
+  out << line.dump() << "\n";
+  if (!out.flush()) throw eq::FileError(eq::message("file.403", file.string(), "cannot be written"));
+}
+
+eq::History read_history(const fs::path& file) {
+  eq::History history;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    const Json j = Json::parse(line, nullptr, false);
+    if (j.is_discarded()) break;  // the last line of a run that was cut off
+    eq::EpochRecord& r = history.epochs.emplace_back();
+    for (const auto& [key, value] : j.items())
+      if (key == "epoch")
+        r.epoch = value;
+      else if (value.is_number())
+        r.values.emplace_back(key, value);
+  }
+  return history;
+}
+
+/// Epochs that the checkpoint does not have (the run was cut off in between) leave the log, so that it can go on.
+void trim_history(const fs::path& file, std::int64_t epochs) {
+  const eq::History kept = read_history(file);
+  eq::io::AtomicFile out(file);
+  for (const eq::EpochRecord& r : kept.epochs) {
+    if (r.epoch >= epochs) break;
+    Json line{{"epoch", r.epoch}};
+    for (const auto& [name, value] : r.values) line[name] = value;
+    out.write(line.dump() + "\n");
+  }
+  out.commit();
+}
+
+std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
+  torch::manual_seed(c.trainer.seed);
+  return psqa::make_learner(c.fusion, c.sizes);
+}
+
+std::vector<std::string> patients_of(const psqa::Cohort& cohort) {
+  std::vector<std::string> out;
+  for (const psqa::CohortRecord& r : cohort.records) out.push_back(r.patient);
+  return out;
+}
+
+}  // namespace
+
+std::vector<PolicyChoice> policies_of_method(const std::string& method) {
+  if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
+  return {};
+}
+std::string fusion_of_method(const std::string& method) {
+  return method == "bmmqa" ? "attention" : method;
+}
+
+Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
+  Run run;
+  if (resume) {
+    run = open_run(folder);
+    run.config.trainer.epochs = std::max(config.trainer.epochs, run.config.trainer.epochs);
+    run.learner = new_learner(run.config);
+  } else {
+    if (fs::exists(folder))
+      throw eq::FileError(
+          eq::message("file.431", folder.string(), "expected a new folder, got one that exists (go on with --resume)"));
+    run.config = config;
+  }
+  const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
+  if (!resume) {
+    run.split = eq::split_by_group(patients_of(cohort), config.validation, config.test, config.split_seed);
+    run.scales = psqa::fit_scales(cohort, run.split.train, config.pool);
+    run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
+    run.learner = new_learner(run.config);  // throws for an unknown fusion before anything is written
+    (void)stack_of(run.config.policies);
+    fs::create_directories(folder);
+    eq::io::AtomicFile file(folder / "run.json");
+    file.write(to_json(run.config, run.scales, run.split).dump(2) + "\n");
+    file.commit();
+  }
+  run.folder = folder;
+  run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
+  const auto all = psqa::learning_batch(cohort, run.scales);
+  const fs::path log = folder / "history.jsonl";
+  if (resume) trim_history(log, static_cast<std::int64_t>(run.history.epochs.size()));
+  Progress progress(run.config.method + ": epoch");
+  psqa::Watch watch;
+  watch.on_epoch = [&](const eq::EpochRecord& r) {
+    append_history(log, r);
+    const double* objective = r.find("val/objective");
+    progress.show(r.epoch + 1, run.config.trainer.epochs,
+                  objective ? "val " + std::to_string(*objective).substr(0, 6) : "");
+  };
+  watch.should_stop = [] { return interrupted(); };
+  const fs::path checkpoint = run.config.trainer.checkpoint;
+  run.history =
+      run.learner->fit(all.select(run.split.train), all.select(run.split.validation), stack_of(run.config.policies),
+                       run.config.trainer, watch, resume && fs::exists(checkpoint) ? checkpoint : fs::path());
+  if (run.history.stop == eq::StopReason::requested)
+    throw Interrupted("interrupted after " + std::to_string(run.history.epochs.size()) +
+                      " epochs; go on with: psqa train --resume --out " + folder.string());
+  return run;
+}
+
+Run open_run(const fs::path& folder) {
+  std::ifstream in(folder / "run.json");
+  if (!in)
+    throw eq::FileError(eq::message("file.401", (folder / "run.json").string(), "expected a readable file: is ",
+                                    folder.string(), " a run?"));
+  Run run;
+  run.folder = folder;
+  try {
+    const Json j = Json::parse(in);
+    RunConfig& c = run.config;
+    c.cohort = j.at("cohort"), c.method = j.at("method"), c.fusion = j.at("fusion"), c.pool = j.at("pool");
+    for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_of(p.at("options"))});
+    eq::set_options(c.trainer, options_of(j.at("trainer")), "run.json");
+    const Json& s = j.at("sizes");
+    c.sizes = {s.at("metrics"), s.at("encoder"), s.at("decoder"), s.at("width")};
+    run.scales = psqa::Scales::from_json(j.at("scales"));
+    c.split_seed = j.at("split").at("seed");
+    j.at("split").at("train").get_to(run.split.train);
+    j.at("split").at("validation").get_to(run.split.validation);
+    j.at("split").at("test").get_to(run.split.test);
+  } catch (const nlohmann::json::exception& e) {
+    throw eq::FileError(
+        eq::message("file.438", (folder / "run.json").string(), "expected a run's description: ", e.what()));
+  }
+  run.history = read_history(folder / "history.jsonl");
+  run.learner = new_learner(run.config);
+  const fs::path checkpoint = folder / "checkpoint.pt";
+  if (fs::exists(checkpoint)) run.learner->restore(checkpoint, stack_of(run.config.policies), run.config.trainer);
+  return run;
+}
+
+psqa::Judged judge(Run& run, const psqa::Cohort& cohort) {
+  if (!fs::exists(run.folder / "checkpoint.pt"))
+    throw eq::FileError(
+        eq::message("file.401", (run.folder / "checkpoint.pt").string(), "expected a trained model, got none"));
+  const auto test = psqa::learning_batch(cohort, run.scales).select(run.split.test);
+  const psqa::PsqaOutput out = run.learner->predict(test);
+  psqa::Judged judged;
+  judged.method = run.config.method;
+  for (const std::int64_t i : run.split.test) {
+    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
+    judged.patients.push_back(r.patient);
+    judged.truth.push_back(r.gpr);
+  }
+  judged.predicted = psqa::to_rates(out.gpr, run.scales);
+  judged.dd_truth = test.targets[eq::name_value<"dd">{}].tensor * run.scales.dd_sd;
+  judged.dd_predicted = out.dd * run.scales.dd_sd;
+  return judged;
+}
+
+std::vector<std::array<double, 3>> training_rates(const Run& run, const psqa::Cohort& cohort) {
+  std::vector<std::array<double, 3>> out;
+  for (const std::int64_t i : run.split.train) out.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
+  return out;
+}
+
+std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
+                                   std::vector<psqa::Judged>& judged) {
+  std::vector<psqa::Figures> out;
+  for (Run& run : runs) {
+    if (run.split.test != runs[0].split.test)
+      throw eq::ValueError("report: expected runs with the same test records, " + run.folder.string() + " has others");
+    judged.push_back(judge(run, cohort));
+    out.push_back(psqa::figures(judged.back()));
+  }
+  out.push_back(psqa::figures(psqa::constant_baseline(judged[0], training_rates(runs[0], cohort))));
+  return out;
+}
+
+}  // namespace psqa_program

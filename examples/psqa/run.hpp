@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A training run as a folder: `run.json` (method, options, scales, split), `checkpoint.pt`, `history.jsonl`.
+
+#include <equipoise/data/split.hpp>
+#include <equipoise/psqa/evaluate.hpp>
+#include <equipoise/psqa/learner.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common.hpp"
+
+namespace psqa_program {
+
+struct PolicyChoice {
+  std::string name;
+  equipoise::OptionList options;
+};
+
+/// What defines a run; saved as run.json.
+struct RunConfig {
+  std::string cohort;
+  std::string method = "bmmqa";  ///< how the run is called in tables
+  std::string fusion = "attention";
+  std::vector<PolicyChoice> policies;
+  equipoise::TrainerOptions trainer;
+  equipoise::psqa::PsqaSizes sizes;
+  std::int64_t pool = 2;
+  double validation = 0.15, test = 0.25;  ///< shares of the patients
+  std::uint64_t split_seed = 1;           ///< of the split, the same for all methods of a comparison
+};
+
+/// A trained model with all that is needed to use it.
+struct Run {
+  RunConfig config;
+  equipoise::psqa::Scales scales;
+  equipoise::DataSplit split;
+  std::unique_ptr<equipoise::psqa::Learner> learner;
+  equipoise::History history;
+  std::filesystem::path folder;
+};
+
+/// The policies of a method: BMMQA's two, or none for a baseline.
+[[nodiscard]] std::vector<PolicyChoice> policies_of_method(const std::string& method);
+/// The fusion of a method: attention for bmmqa, else the method's own name.
+[[nodiscard]] std::string fusion_of_method(const std::string& method);
+
+/// Trains into a folder, or goes on with the run that is there.
+Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool resume);
+/// \throws FileError when the folder is no run.
+[[nodiscard]] Run open_run(const std::filesystem::path& folder);
+
+/// The test records as the run's model sees and says them.
+[[nodiscard]] equipoise::psqa::Judged judge(Run& run, const equipoise::psqa::Cohort& cohort);
+/// The training records' rates, for the constant baseline.
+[[nodiscard]] std::vector<std::array<double, 3>> training_rates(const Run& run, const equipoise::psqa::Cohort& cohort);
+
+/// One self-contained HTML page about runs on one cohort.
+void write_report(std::vector<Run>& runs, const std::filesystem::path& file);
+/// The table of methods on standard output.
+void print_table(const std::vector<equipoise::psqa::Figures>& figures);
+/// Figures of all runs on the cohort's test records, and of the constant baseline.
+[[nodiscard]] std::vector<equipoise::psqa::Figures> compare(std::vector<Run>& runs,
+                                                            const equipoise::psqa::Cohort& cohort,
+                                                            std::vector<equipoise::psqa::Judged>& judged);
+
+}  // namespace psqa_program

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Confidence intervals by bootstrap over groups: whole patients are drawn, since the records of one are not
+/// independent.
+
+#include <equipoise/core/random.hpp>
+
+#include <equipoise/evaluation/metrics.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace equipoise {
+
+struct Interval {
+  double value = 0, low = 0, high = 0;
+};
+
+/// The statistic on all records and its percentile interval over resamples of groups. \param groups of each record
+/// \param statistic called with a list of record positions (with repeats)  \param level e.g. 0.95
+template <class Statistic>
+[[nodiscard]] Interval bootstrap(const std::vector<std::string>& groups, Statistic&& statistic, double level = 0.95,
+                                 int resamples = 2000, std::uint64_t seed = 1) {
+  std::map<std::string, std::vector<std::size_t>> members;
+  std::vector<std::size_t> all;
+  for (std::size_t i = 0; i < groups.size(); ++i) members[groups[i]].push_back(i), all.push_back(i);
+  std::vector<const std::vector<std::size_t>*> list;
+  for (const auto& [name, records] : members) list.push_back(&records);
+  std::vector<double> values;
+  for (int r = 0; r < resamples; ++r) {
+    std::vector<std::size_t> drawn;
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      const auto pick = static_cast<std::size_t>(to_uniform(hash_of({seed, static_cast<std::uint64_t>(r), k})) *
+                                                 static_cast<double>(list.size()));
+      drawn.insert(drawn.end(), list[pick]->begin(), list[pick]->end());
+    }
+    if (const double v = statistic(drawn); std::isfinite(v)) values.push_back(v);
+  }
+  return {statistic(all), quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
+}
+
+}  // namespace equipoise

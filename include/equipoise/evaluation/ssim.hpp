@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Structural similarity of two maps: 11 x 11 Gaussian window with sigma 1.5, a fixed data range L. Wang, Bovik,
+/// Sheikh, Simoncelli, 2004. It depends on L and on the window: compare only values with the same ones, and list that
+/// of a zero map beside them.
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace equipoise {
+
+namespace detail {
+
+/// Gaussian window, valid part only: [(h - 10), (w - 10)].
+[[nodiscard]] inline Eigen::ArrayXXd window_mean(const Eigen::ArrayXXd& x) {
+  constexpr Eigen::Index size = 11;
+  Eigen::ArrayXd g(size);
+  for (Eigen::Index i = 0; i < size; ++i) g(i) = std::exp(-0.5 * std::pow(static_cast<double>(i - 5) / 1.5, 2));
+  g /= g.sum();
+  Eigen::ArrayXXd rows = Eigen::ArrayXXd::Zero(x.rows(), x.cols() - size + 1),
+                  out = Eigen::ArrayXXd::Zero(x.rows() - size + 1, x.cols() - size + 1);
+  for (Eigen::Index i = 0; i < size; ++i) rows += g(i) * x.middleCols(i, rows.cols());
+  for (Eigen::Index i = 0; i < size; ++i) out += g(i) * rows.middleRows(i, out.rows());
+  return out;
+}
+
+}  // namespace detail
+
+/// Mean SSIM of two maps [height, width]. \pre both sides are at least 11  \param range L > 0: the largest difference
+/// that the data can have
+[[nodiscard]] inline double ssim(std::span<const float> a, std::span<const float> b, std::size_t height,
+                                 std::size_t width, double range) {
+  using Map = Eigen::Map<const Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+  const auto h = static_cast<Eigen::Index>(height), w = static_cast<Eigen::Index>(width);
+  const Eigen::ArrayXXd x = Map(a.data(), h, w).cast<double>(), y = Map(b.data(), h, w).cast<double>();
+  const double c1 = std::pow(0.01 * range, 2), c2 = std::pow(0.03 * range, 2);
+  const Eigen::ArrayXXd mx = detail::window_mean(x), my = detail::window_mean(y);
+  const Eigen::ArrayXXd vx = detail::window_mean(x * x) - mx * mx, vy = detail::window_mean(y * y) - my * my,
+                        vxy = detail::window_mean(x * y) - mx * my;
+  return (((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean();
+}
+
+}  // namespace equipoise

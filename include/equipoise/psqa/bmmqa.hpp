@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// BMMQA, the flagship: from a plan's dose plane and its complexity metrics to gamma passing rates at 3%/3 mm, 2%/3 mm
+/// and 2%/2 mm, and to the map of dose differences, before anybody measures. Zeng, Ahmed, Tunio, Diagnostics 2025,
+/// 15(20), 2555. Its baselines differ in the fusion for the passing rates alone.
+
+#include <equipoise/core/compose.hpp>
+#include <equipoise/encoders/cnn.hpp>
+#include <equipoise/encoders/mlp.hpp>
+#include <equipoise/fusion/all.hpp>
+#include <equipoise/tasks/all.hpp>
+#include <equipoise/training/policies.hpp>
+
+#include <cstdint>
+
+namespace equipoise::psqa {
+
+/// Sizes that every model of a comparison shares.
+struct PsqaSizes {
+  std::int64_t metrics = 29;                              ///< columns of the table
+  std::vector<std::int64_t> encoder = {16, 32, 64, 128};  ///< channels of the dose encoder's stages
+  std::vector<std::int64_t> decoder = {64, 32, 16, 8};    ///< channels of the cascade's levels
+  std::int64_t width = 64;                                ///< of the table's and the joint feature
+};
+
+/// Dose plane and metrics to passing rates through `fusion`, and to the dose-difference map through the spatial
+/// cascade.
+template <class GprFusion>
+[[nodiscard]] auto psqa_model(const PsqaSizes& s, GprFusion fusion) {
+  return compose(modality<"dose">(Cnn{.in_channels = 1, .widths = s.encoder}),
+                 modality<"metrics">(Mlp{.in_features = s.metrics, .widths = {s.width, s.width}}),
+                 task<"gpr">(fusion, Regression{.outputs = 3, .loss = PointLoss::huber}),
+                 task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
+}
+
+/// Softmax attention for the passing rates.
+[[nodiscard]] inline auto bmmqa(const PsqaSizes& sizes) {
+  return psqa_model(sizes, AttentionFusion{.width = sizes.width});
+}
+
+/// Shapley loss factors and contribution task weights.
+[[nodiscard]] inline PolicyStack bmmqa_policies() {
+  return stack(ShapleyLossFactors{}, ContributionWeighting{});
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A model of the PSQA family behind one interface, chosen by the name of its fusion at run time: BMMQA or a baseline.
+
+#include <equipoise/contribution/data_set.hpp>
+#include <equipoise/psqa/bmmqa.hpp>
+#include <equipoise/psqa/learning_data.hpp>
+#include <equipoise/training/trainer.hpp>
+
+#include <torch/nn/module.h>
+#include <torch/serialize.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+using PsqaBatch = decltype(learning_batch(std::declval<const Cohort&>(), std::declval<const Scales&>()));
+using PlanBatch = decltype(plan_batch(std::declval<const DoseGrid&>(), {}, std::declval<const Scales&>()));
+
+/// What a caller may watch and stop.
+struct Watch {
+  std::function<void(const EpochRecord&)> on_epoch;
+  std::function<void(std::int64_t, std::int64_t)> on_batch;
+  std::function<bool()> should_stop;
+};
+
+/// Outputs in the model's own scale.
+struct PsqaOutput {
+  at::Tensor gpr;  ///< [N, 3]
+  at::Tensor dd;   ///< [N, 1, h, w]
+};
+
+class Learner {
+ public:
+  virtual ~Learner() = default;
+  /// Trains; the policies stay part of the model, since some also act at inference. \param resume a checkpoint to go on
+  /// from, or empty
+  virtual History fit(const PsqaBatch& train, const PsqaBatch& validation, PolicyStack policies,
+                      const TrainerOptions& options, const Watch& watch, const std::filesystem::path& resume) = 0;
+  /// Restores a trained model from its checkpoint, with the policies that it was trained with.
+  virtual void restore(const std::filesystem::path& checkpoint, PolicyStack policies,
+                       const TrainerOptions& options) = 0;
+  [[nodiscard]] virtual PsqaOutput predict(const PsqaBatch& data) = 0;
+  [[nodiscard]] virtual PsqaOutput predict(const PlanBatch& plan) = 0;
+  [[nodiscard]] virtual Contributions contributions_on(const PsqaBatch& data) = 0;
+  [[nodiscard]] virtual torch::nn::Module& module() = 0;
+};
+
+namespace detail {
+
+template <class M>
+class ModelLearner final : public Learner {
+ public:
+  explicit ModelLearner(std::shared_ptr<M> model) : model_(std::move(model)) {}
+
+  History fit(const PsqaBatch& train, const PsqaBatch& validation, PolicyStack policies, const TrainerOptions& options,
+              const Watch& watch, const std::filesystem::path& resume) override {
+    trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
+    if (!resume.empty()) trainer_->resume(resume);
+    trainer_->on_epoch(watch.on_epoch);
+    trainer_->on_batch(watch.on_batch);
+    trainer_->stop_when(watch.should_stop);
+    return trainer_->fit(train, validation);
+  }
+
+  void restore(const std::filesystem::path& checkpoint, PolicyStack policies, const TrainerOptions& options) override {
+    trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
+    trainer_->resume_best(checkpoint);
+  }
+
+  [[nodiscard]] PsqaOutput predict(const PsqaBatch& data) override {
+    std::vector<at::Tensor> gpr, dd;
+    for (std::int64_t begin = 0; begin < data.size(); begin += 64) {
+      std::vector<std::int64_t> rows;
+      for (std::int64_t i = begin; i < std::min(begin + 64, data.size()); ++i) rows.push_back(i);
+      const PsqaOutput part = run(data.select(rows));
+      gpr.push_back(part.gpr), dd.push_back(part.dd);
+    }
+    return {torch::cat(gpr), torch::cat(dd)};
+  }
+  [[nodiscard]] PsqaOutput predict(const PlanBatch& plan) override { return run(plan); }
+  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override { return shapley(*model_, data); }
+  [[nodiscard]] torch::nn::Module& module() override { return *model_; }
+
+ private:
+  template <class B>
+  [[nodiscard]] PsqaOutput run(const B& data) {
+    const torch::NoGradGuard no_grad;
+    model_->eval();
+    const auto p = model_->predict(data);
+    return {p[name_value<"gpr">{}], p[name_value<"dd">{}]};
+  }
+
+  std::shared_ptr<M> model_;
+  std::unique_ptr<Trainer<M>> trainer_;
+};
+
+template <class Fusion>
+[[nodiscard]] std::unique_ptr<Learner> learner_with(const PsqaSizes& sizes, Fusion fusion) {
+  auto model = psqa_model(sizes, fusion);
+  return std::make_unique<ModelLearner<typename decltype(model)::element_type>>(std::move(model));
+}
+
+}  // namespace detail
+
+/// The fusions for the passing rates, by name.
+[[nodiscard]] inline const std::vector<std::string>& fusion_names() {
+  static const std::vector<std::string> names = {"attention", "concat", "sum", "gated", "film", "late"};
+  return names;
+}
+
+/// \throws NameError for an unknown fusion, with the nearest one.
+[[nodiscard]] inline std::unique_ptr<Learner> make_learner(const std::string& fusion, const PsqaSizes& sizes) {
+  if (fusion == "attention") return detail::learner_with(sizes, AttentionFusion{.width = sizes.width});
+  if (fusion == "concat") return detail::learner_with(sizes, Concat{.width = sizes.width});
+  if (fusion == "sum") return detail::learner_with(sizes, Sum{.width = sizes.width});
+  if (fusion == "gated") return detail::learner_with(sizes, Gated{.width = sizes.width});
+  if (fusion == "film") return detail::learner_with(sizes, Film{.width = sizes.width});
+  if (fusion == "late") return detail::learner_with(sizes, Late{.width = sizes.width});
+  throw NameError(message("name.308", "fusion", "no fusion \"", fusion, "\"; ", nearest_name(fusion, fusion_names())));
+}
+
+}  // namespace equipoise::psqa

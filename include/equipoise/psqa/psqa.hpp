@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Everything of the radiotherapy part.
+
+#include <equipoise/psqa/bmmqa.hpp>
+#include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/evaluate.hpp>
+#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/learner.hpp>
+#include <equipoise/psqa/rtdose_reader.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>

@@ -102,9 +102,9 @@ struct Mla {
     }
     const at::Tensor present = context.presence.tensor(z).movedim(2, 0).unsqueeze(3);  // [M, C, B, 1]
     const at::Tensor w =
-        at::stack(score).masked_fill(present.logical_not(), -1e30).softmax(0).masked_fill(present.logical_not(), 0);
+        at::stack(score).masked_fill(present.eq(false), -1e30).softmax(0).masked_fill(present.eq(false), 0);
     const at::Tensor fused = at::stack(each).mul(w).sum(0);
-    return z.where(present.any(0).logical_not(), fused);  // rows without any modality keep the prior
+    return z.where(present.any(0).eq(false), fused);  // rows without any modality keep the prior
   }
 
  private:

@@ -97,12 +97,12 @@ struct ReconBoost {
       for (std::uint64_t& mask : masks) mask &= std::uint64_t{1} << m;
       const at::Tensor own = context.decode(
           Presence(std::move(masks), static_cast<std::size_t>(context.presence.coalitions()), modalities));
-      at::Tensor absent = present.select(2, static_cast<std::int64_t>(m)).logical_not();
+      at::Tensor absent = present.select(2, static_cast<std::int64_t>(m)).eq(false);
       while (absent.dim() < own.dim()) absent = absent.unsqueeze(-1);
       const at::Tensor term = own.masked_fill(absent, 0);
       sum = sum.defined() ? sum.add(term) : term;
     }
-    at::Tensor empty = present.any(2).logical_not();
+    at::Tensor empty = present.any(2).eq(false);
     while (empty.dim() < z.dim()) empty = empty.unsqueeze(-1);
     return z.where(empty, sum.mul(state.nu));  // rows without any modality keep the prior
   }

@@ -50,6 +50,7 @@ template <class F>
 template <class Head>
 [[nodiscard]] at::Tensor decode_map(Head& head, const JointMap& joint, const Presence& presence) {
   const std::int64_t rows = presence.coalitions() * presence.records();
+  if (rows == 0) return head.prior().view({1, 1, -1, 1, 1}).expand({presence.coalitions(), 0, -1, 1, 1});
   const auto shaped = [&](const at::Tensor& t) { return t.unflatten(0, {presence.coalitions(), presence.records()}); };
   if (static_cast<std::int64_t>(joint.varying_rows.size()) == rows) return shaped(head.forward(joint.varying));
   std::vector<std::int64_t> place(static_cast<std::size_t>(rows), -1);

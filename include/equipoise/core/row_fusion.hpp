@@ -44,7 +44,7 @@ class RowFusion : public torch::nn::Module {
       }
       at::Tensor wide = vectors[m].unsqueeze(0).expand({c, b, -1});
       if (!presence.everywhere(m))
-        wide = wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).logical_not().unsqueeze(2), 0);
+        wide = wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).eq(false).unsqueeze(2), 0);
       rows.push_back(wide.reshape({c * b, -1}));
     }
     return fusion_->forward(rows, mask.flatten(0, 1)).view({c, b, -1});

@@ -84,9 +84,9 @@ class AttentionFusionModule : public torch::nn::Module {
     if (complete) return score.softmax(2);
     const at::Tensor present = presence.tensor(score).index_select(2, torch::tensor(columns).to(score.device()));
     // Rows without any present modality would be 0 / 0: let them see all, then nothing.
-    const at::Tensor masked = score.masked_fill(present.logical_not().logical_and(present.any(2, true)),
-                                                -std::numeric_limits<float>::infinity());
-    return masked.softmax(2).masked_fill(present.logical_not(), 0);
+    const at::Tensor masked =
+        score.masked_fill(present.eq(false).logical_and(present.any(2, true)), -std::numeric_limits<float>::infinity());
+    return masked.softmax(2).masked_fill(present.eq(false), 0);
   }
 
  private:

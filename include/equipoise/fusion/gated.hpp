@@ -72,9 +72,9 @@ class GatedModule : public torch::nn::Module {
         detail::masked_sum(votes, presence).unflatten(2, {modalities, width_}) + torch::stack(biases_);  // [C, B, M, W]
     if (!presence.complete()) {
       const at::Tensor present = presence.tensor(gate).unsqueeze(3);
-      gate = gate.masked_fill(present.logical_not().logical_and(present.any(2, true)),
+      gate = gate.masked_fill(present.eq(false).logical_and(present.any(2, true)),
                               -std::numeric_limits<float>::infinity());
-      gate = gate.softmax(2).masked_fill(present.logical_not(), 0);
+      gate = gate.softmax(2).masked_fill(present.eq(false), 0);
     } else {
       gate = gate.softmax(2);
     }

@@ -19,7 +19,7 @@ namespace equipoise::detail {
                                        const at::Tensor& mask) {
   const at::Tensor wide = value.unsqueeze(0);
   if (presence.everywhere(m)) return wide.expand({presence.coalitions(), value.size(0), value.size(1)});
-  return wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).logical_not().unsqueeze(2), 0);
+  return wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).eq(false).unsqueeze(2), 0);
 }
 
 /// Σ over present m of `values[m]` [B, W], as [C, B, W]; undefined values count as absent. \pre at least one is

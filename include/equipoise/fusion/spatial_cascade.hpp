@@ -53,8 +53,8 @@ class SpatialCascadeModule : public torch::nn::Module {
     mix_ = register_module("mix", torch::nn::ModuleList());
     norm_ = register_module("norm", torch::nn::ModuleList());
     for (std::size_t l = 0; l < widths_.size(); ++l) {
-      const std::int64_t from = l == 0 ? widths_[0] : widths_[l - 1], to = widths_[l];
-      reduce_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(from, to, 1)));
+      const std::int64_t to = widths_[l];
+      if (l > 0) reduce_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(widths_[l - 1], to, 1)));
       mix_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(to, to, 3).padding(1).bias(false)));
       norm_->push_back(torch::nn::GroupNorm(1, to));
     }
@@ -144,7 +144,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     at::Tensor x = rows.sum(true, 0);
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const at::Tensor skip = rows.sum(true, l + 1), vector = rows.sum(false, l);
-      if (l > 0) x = reduce_[l]->as<torch::nn::Conv2d>()->forward(x);
+      if (l > 0) x = reduce_[l - 1]->as<torch::nn::Conv2d>()->forward(x);
       x = F::interpolate(x, F::InterpolateFuncOptions()
                                 .size(std::vector<std::int64_t>{skip.size(2), skip.size(3)})
                                 .mode(torch::kBilinear)
@@ -162,7 +162,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const at::Tensor vector = rows.sum(false, l);
       if (l > 0) {
-        const auto& reduce = *reduce_[l]->as<torch::nn::Conv2d>();
+        const auto& reduce = *reduce_[l - 1]->as<torch::nn::Conv2d>();
         x = torch::linear(x, reduce.weight.flatten(1), reduce.bias);
       }
       x = x.defined() ? x + vector : vector;

@@ -92,7 +92,7 @@ namespace detail {
 
 [[nodiscard]] inline MapFigures map_figures(const Judged& j) {
   const at::Tensor valid = j.dd_truth.isfinite(), truth = j.dd_truth.nan_to_num(0),
-                   predicted = j.dd_predicted.masked_fill(valid.logical_not(), 0);
+                   predicted = j.dd_predicted.masked_fill(valid.eq(false), 0);
   const at::Tensor n = valid.flatten(1).sum(1).clamp_min(1), error = predicted - truth;
   const at::Tensor mae = (error.abs().flatten(1).sum(1) / n).to(torch::kDouble).contiguous(),
                    mse = (error.square().flatten(1).sum(1) / n).to(torch::kDouble).contiguous();

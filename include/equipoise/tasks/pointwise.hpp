@@ -28,7 +28,7 @@ namespace detail {
   at::Tensor valid, wanted = target.unsqueeze(0);
   if (gaps) {
     valid = wanted.isfinite();
-    wanted = wanted.masked_fill(valid.logical_not(), 0);
+    wanted = wanted.masked_fill(valid.eq(false), 0);
   }
   const at::Tensor error = prediction - wanted;
   at::Tensor each = loss == PointLoss::l1 ? error.abs()
@@ -36,7 +36,7 @@ namespace detail {
                         ? error.square()
                         : torch::huber_loss(prediction, wanted.expand_as(prediction), at::Reduction::None, delta);
   if (!gaps) return each.flatten(2).mean(2);
-  each = each.masked_fill(valid.logical_not(), 0);
+  each = each.masked_fill(valid.eq(false), 0);
   return each.flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
 }
 

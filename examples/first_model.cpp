@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// A first model: two modalities, one of which is easier to learn from, a regression, and BMMQA's loss factors against
+/// plain training.
+
+#include <equipoise/equipoise.hpp>
+#include <iostream>
+
+namespace eq = equipoise;
+using namespace eq::literals;
+
+int main() {
+  torch::manual_seed(1);
+  // A table that shows half of the target plainly, and a small image whose brightness holds the other half under noise.
+  const at::Tensor table = torch::randn({512, 4}), signal = torch::randn({512, 1, 1, 1});
+  const at::Tensor image = signal + 2 * torch::randn({512, 1, 16, 16});
+  const at::Tensor target = table.narrow(1, 0, 1) + signal.flatten(1);
+  const auto data =
+      eq::batch(eq::input<"table">(table), eq::input<"image">(image), eq::target<"y">(eq::Values{target}));
+  std::vector<std::int64_t> first(384), last(128);
+  std::iota(first.begin(), first.end(), 0);
+  std::iota(last.begin(), last.end(), 384);
+  const auto train = data.select(first), test = data.select(last);
+
+  const auto fit = [&](eq::PolicyStack policies) {
+    torch::manual_seed(2);
+    auto model = eq::compose(eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {32}}),
+                             eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                             eq::task<"y">(eq::AttentionFusion{.width = 32}, eq::Regression{.outputs = 1}));
+    eq::Trainer trainer(model, std::move(policies), {.epochs = 15, .batch_size = 32, .seed = 7});
+    const eq::History history = trainer.fit(train, test);
+    const eq::Contributions phi = eq::shapley(*model, test);
+    std::cout << "  loss " << *history.epochs[static_cast<std::size_t>(history.best_epoch)].find("val/y")
+              << ", contributions: table " << phi.of("table"_n, "y"_n) << ", image " << phi.of("image"_n, "y"_n)
+              << "\n";
+  };
+  std::cout << "plain joint training\n";
+  fit({});
+  std::cout << "Shapley loss factors\n";
+  fit(eq::stack(eq::ShapleyLossFactors{}));
+}

@@ -1,0 +1,146 @@
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+namespace eq = equipoise;
+
+namespace {
+
+void same(const std::vector<double>& got, const std::vector<double>& expected, double margin = 1e-6) {
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).margin(margin));
+}
+
+const std::vector<double> kTwo = {0.786986, 0.394029}, kThree = {0.786986, 0.394029, 1.0 / 3};
+
+}  // namespace
+
+TEST_CASE("ratios of the common toy batch, for two and three modalities", "[balancing][worked]") {
+  same(eq::ratios(kTwo, eq::Ratio::mean_of_others), {1.997278, 0.500681}, 3e-6);  // scores are printed to six digits
+  same(eq::ratios(kThree, eq::Ratio::mean_of_others), {2.163944, 0.703423, 0.564486}, 3e-6);
+  same(eq::ratios(std::vector{0.670320, 0.201897}, eq::Ratio::mean_of_others), {3.320117, 0.301194}, 3e-5);
+  same(eq::ratios(std::vector{1 / 0.04, 1 / 0.16}, eq::Ratio::mean_of_others), {4, 0.25});
+}
+
+TEST_CASE("OGM damps the dominant modality of the toy batch", "[balancing][worked]") {
+  CHECK(eq::Ogm::factor(1.997278, 0.3) == Approx(0.463532).margin(1e-6));
+  CHECK(eq::Ogm::factor(0.500681, 0.3) == 1);
+  CHECK(eq::Ogm::factor(2.163944, 0.3) == Approx(0.428880).margin(1e-6));
+  CHECK(eq::Ogm::factor(3.320117, 0.3) == Approx(0.240076).margin(1e-6));
+  CHECK(eq::Ogm::factor(4, 0.3) == Approx(0.166345).margin(1e-6));
+  CHECK(eq::Ogm::factor(std::nan(""), 0.3) == 1);
+}
+
+TEST_CASE("OPM drops the dominant modality of the toy batch", "[balancing][worked]") {
+  const double q = eq::Opm::drop_probability(1.997278, 0.5, 0.5);
+  CHECK(q == Approx(0.690112).margin(1e-6));
+  const double theta = eq::Opm::dropped_share(std::vector{q, 0.0}, std::vector{8.0, 8.0});
+  CHECK(theta == Approx(0.345056).margin(1e-6));
+  CHECK(1 / (1 - theta) == Approx(1.526848).margin(2e-6));
+  CHECK(eq::Opm::drop_probability(2.163944, 0.5, 0.5) == Approx(0.705580).margin(1e-6));
+  CHECK(eq::Opm::drop_probability(0.9, 0.5, 0.5) == 0);
+}
+
+TEST_CASE("MMPareto combines the worked gradients", "[balancing][worked]") {
+  const auto combined = [](double gx, double gy, double ux, double uy) {
+    const auto c = eq::MMPareto::coefficients(gx * gx + gy * gy, ux * ux + uy * uy, gx * ux + gy * uy, 1.5);
+    return std::vector{c[0] * gx + c[1] * ux, c[0] * gy + c[1] * uy};
+  };
+  CHECK(eq::MMPareto::share_of_joint(1, 1.25, -0.5) == Approx(0.538462).margin(1e-6));
+  same(combined(1, 0, -0.5, 1), {0.930261, 1.395391});
+  same(combined(1, 0, -0.2, 3), {4.324150, 1.729660});
+  same(combined(1, 0, 1, 1), {3, 1.5});
+}
+
+TEST_CASE("AGM's responses sum to the output, and its factors are the worked ones", "[balancing][worked]") {
+  const at::Tensor z = torch::tensor({{0.2, 0.1}, {1.0, 0.0}, {0.0, 2.0}, {2.0, 1.0}}, torch::kDouble);
+  const at::Tensor r = eq::Agm::responses(z, 2);
+  CHECK(torch::allclose(r, torch::tensor({{1.5, -0.5}, {0.5, 1.5}}, torch::kDouble)));
+  same(eq::Agm::relative(std::vector{0.5, 1.1}), {1.822119, 0.548812});
+  same(eq::Agm::factors(std::vector{0.5, 1.1}, std::vector{0.6, 0.9}, 1, 10), {0.623591, 1.211679});
+  same(eq::Agm::factors(std::vector{0.4, 0.9, 1.4}, std::vector{0.5, 0.8, 1.1}, 1, 10), {0.577707, 1, 1.179702});
+}
+
+TEST_CASE("MLA removes the previous modality's direction", "[balancing][worked]") {
+  const at::Tensor p = eq::Mla::updated(torch::eye(2, torch::kDouble), torch::ones({2}, torch::kDouble), 0.1);
+  CHECK(torch::allclose(p, torch::tensor({{0.523810, -0.476190}, {-0.476190, 0.523810}}, torch::kDouble), 0, 1e-6));
+  const at::Tensor g = torch::tensor({{1.0, 2.0}, {3.0, -1.0}}, torch::kDouble).mm(p);
+  CHECK(torch::allclose(g, torch::tensor({{-0.428571, 0.571429}, {2.047619, -1.952381}}, torch::kDouble), 0, 1e-6));
+}
+
+TEST_CASE("MLA fuses the toy batch by certainty", "[balancing][worked]") {
+  const at::Tensor a = torch::tensor({{2.0, 0.0, 0.0}, {0.0, 0.0, 2.0}}, torch::kDouble),
+                   v = torch::tensor({{1.0, 0.0, 0.0}, {0.0, 1.0, 0.0}}, torch::kDouble);
+  const eq::Presence both(2, 2);
+  const eq::OutputContext context{0, eq::TaskKind::classification, both,
+                                  [&](const eq::Presence& p) { return (p.anywhere(0) ? a : v).unsqueeze(0); }};
+  const at::Tensor fused = eq::Mla{}.on_outputs({}, context, (a + v).unsqueeze(0));
+  CHECK(torch::allclose(fused[0], 0.576825 * a + 0.423175 * v, 0, 2e-6));
+}
+
+TEST_CASE("ReconBoost weighs what the others do not know", "[balancing][worked]") {
+  const double ce = -std::log(std::exp(1.0) / (std::exp(1.0) + 2));
+  const at::Tensor w = eq::ReconBoost{}.sample_weights(torch::tensor({0.8, 0.1}, torch::kDouble), 3);
+  CHECK(w[0].item<double>() * ce == Approx(0.772023).margin(1e-6));
+  CHECK(w[1].item<double>() * ce == Approx(0.900693).margin(1e-6));
+}
+
+TEST_CASE("Gradient-Blending weighs the worked branches", "[balancing][worked]") {
+  const std::vector<eq::ProbeLosses> branches = {{1.2, 1.3, 0.4, 0.9}, {1.5, 1.55, 1.0, 1.2}, {1.1, 1.2, 0.2, 0.7}};
+  same(eq::GradientBlending::blend(branches), {0.118033, 0.734426, 0.147541});
+  // A branch that got worse weighs nothing; if all did, all weigh the same.
+  const std::vector<eq::ProbeLosses> worse = {{1, 1, 1, 1.5}, {1, 1, 0.5, 0.8}};
+  CHECK(eq::GradientBlending::blend(worse)[0] == 0);
+  same(eq::GradientBlending::blend(std::vector<eq::ProbeLosses>{{1, 1, 1, 1.5}, {1, 1, 1, 2}}), {0.5, 0.5});
+}
+
+TEST_CASE("sample-level valuation copies what contributes too little", "[balancing][worked]") {
+  // columns: correctness of {a}, {v}, {a, v}
+  const std::vector<std::array<double, 3>> right = {{1, 1, 1}, {1, 0, 1}, {0, 1, 1}, {0, 0, 1},
+                                                    {1, 1, 0}, {1, 0, 0}, {0, 0, 0}};
+  const std::vector<std::array<double, 4>> expected = {{1, 1, 0, 0}, {1.5, .5, 0, 1}, {.5, 1.5, 1, 0}, {1, 1, 0, 0},
+                                                       {0, 0, 2, 2}, {.5, -.5, 1, 3}, {0, 0, 2, 2}};
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    Eigen::MatrixXd correct(4, 1);
+    correct << 0, right[i][0], right[i][1], right[i][2];
+    const Eigen::MatrixXd phi = eq::SampleValuation::from_correctness(correct);
+    for (Eigen::Index m = 0; m < 2; ++m) {
+      CHECK(phi(m, 0) == Approx(expected[i][static_cast<std::size_t>(m)]));
+      CHECK(eq::SampleValuation::copies(phi(m, 0), 2, 3) == Approx(expected[i][static_cast<std::size_t>(m) + 2]));
+    }
+  }
+}
+
+TEST_CASE("Shapley loss factors of the worked contributions", "[balancing][worked]") {
+  using F = eq::ShapleyLossFactors;
+  const std::vector<double> c = eq::shares(std::vector{.6, .2});
+  same(F::factors(c, eq::FactorForm::power, 1, 0.25, 4), {0.5, 1.5});
+  same(F::factors(c, eq::FactorForm::power, 0.5, 0.25, 4), {0.732051, 1.267949});
+  same(F::factors(std::vector{.5, .5}, eq::FactorForm::exponential, 3, 0.25, 4), {1, 1});
+  const std::vector<double> extreme = F::factors(std::vector{1.0, 0.0}, eq::FactorForm::power, 1, 0.25, 4);
+  CHECK(extreme[0] > 0);
+  CHECK(extreme[0] + extreme[1] == Approx(2));
+}
+
+TEST_CASE("task weights from contributions", "[balancing][worked]") {
+  using W = eq::ContributionWeighting;
+  same(W::weights({{.5, .5}, {.5, .5}}, eq::TaskWeightForm::underused, 1, 1), {1, 1});
+  // The second task lives on modality 1, which is used less overall.
+  const std::vector<double> w = W::weights({{.9, .1}, {.4, .6}}, eq::TaskWeightForm::underused, 1, 1);
+  CHECK(w[1] > w[0]);
+  CHECK(w[0] + w[1] == Approx(2));
+  // (.9/1.3 + .1/.7) and (.4/1.3 + .6/.7), normalised to mean one
+  const double a = .9 / 1.3 + .1 / .7, b = .4 / 1.3 + .6 / .7;
+  same(w, {2 * a / (a + b), 2 * b / (a + b)});
+}
+
+TEST_CASE("a policy is chosen by name, with options and a window", "[balancing][registry]") {
+  const eq::AnyPolicy p = eq::make_policy("ogm", {{"alpha", "0.7"}, {"noise", "false"}, {"from", "3"}});
+  CHECK(p.id() == "ogm");
+  CHECK(p.options()[0] == std::pair<std::string, std::string>("alpha", "0.69999999999999996"));
+  CHECK_FALSE(p.acts(2, 2));
+  CHECK(p.acts(3, 2));
+  CHECK_FALSE(p.acts(3, 1));
+  CHECK_THROWS_WITH(eq::make_policy("omg", {}), Catch::Contains("did you mean \"ogm\""));
+  CHECK_THROWS_WITH(eq::make_policy("ogm", {{"alhpa", "1"}}), Catch::Contains("did you mean \"alpha\""));
+  CHECK_THROWS_AS(eq::make_policy("mla", {{"to", "3"}}), eq::ValueError);
+}

@@ -1,0 +1,16 @@
+// error: equipoise: the batch's target is of another kind than the task's (Values, Labels or Maps)
+#include <equipoise/core/compose.hpp>
+#include <equipoise/encoders/mlp.hpp>
+#include <equipoise/fusion/concat.hpp>
+#include <equipoise/tasks/regression.hpp>
+
+namespace eq = equipoise;
+
+int main() {
+  auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 3}), eq::task<"y">(eq::Concat{}, eq::Regression{}));
+#ifdef MUST_FAIL
+  (void)model->arrange(eq::batch(eq::input<"a">(at::Tensor()), eq::target<"y">(eq::Labels{at::Tensor()})));
+#else
+  (void)model->arrange(eq::batch(eq::input<"a">(at::Tensor()), eq::target<"y">(eq::Values{at::Tensor()})));
+#endif
+}

@@ -1,0 +1,110 @@
+#include <equipoise/contribution/imbalance.hpp>
+#include <equipoise/contribution/shapley.hpp>
+#include <equipoise/contribution/value.hpp>
+#include <equipoise/core/random.hpp>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+
+namespace {
+
+std::vector<double> random_game(std::size_t players, std::uint64_t seed) {
+  std::vector<double> v(std::size_t{1} << players);
+  for (std::size_t s = 0; s < v.size(); ++s) v[s] = eq::to_uniform(eq::hash_of({seed, s}));
+  return v;
+}
+
+void same(const std::vector<double>& got, const std::vector<double>& expected, double margin = 1e-6) {
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).margin(margin));
+}
+
+}  // namespace
+
+TEST_CASE("Shapley values of the worked games", "[contribution][worked]") {
+  same(eq::shapley(std::vector<double>{0, .6, .5, .8}), {0.45, 0.35});
+  same(eq::shapley(std::vector{.1, .5, .4, .65, .3, .6, .55, .8}), {0.308333, 0.233333, 0.158333});
+  same(eq::shapley(std::vector<double>{0, .3, .2, .45, .25, .5, .4, .6, .05, .35, .3, .55, .28, .58, .5, .75}),
+       {0.266667, 0.181667, 0.213333, 0.088333});
+  same(eq::shapley(std::vector<double>{0, 0, 0, 0, 0, 1, 1, 1}), {1.0 / 6, 1.0 / 6, 2.0 / 3});
+  same(eq::shapley(std::vector<double>{0, 1, 1, 2, 0, 1, 1, 2}), {1, 1, 0});
+}
+
+TEST_CASE("Shapley values obey their axioms for any game", "[contribution][property]") {
+  for (std::size_t players = 1; players <= 6; ++players)
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+      const std::vector<double> u = random_game(players, seed), w = random_game(players, seed + 1000);
+      const std::vector<double> phi = eq::shapley(u), psi = eq::shapley(w);
+      double sum = 0;
+      for (const double p : phi) sum += p;
+      CHECK(sum == Approx(u.back() - u.front()).margin(1e-12));
+      std::vector<double> mixed(u.size()), shifted(u.size()), swapped(u.size());
+      for (std::size_t s = 0; s < u.size(); ++s) {
+        mixed[s] = 2 * u[s] - 3 * w[s];
+        shifted[s] = u[s] + 7;
+        const eq::Coalition c(s);
+        eq::Coalition t = c;
+        if (players > 1) {
+          t = t.without(0).without(1);
+          if (c.contains(0)) t = t.with(1);
+          if (c.contains(1)) t = t.with(0);
+        }
+        swapped[t.bits()] = u[s];
+      }
+      const std::vector<double> a = eq::shapley(mixed), b = eq::shapley(shifted), c = eq::shapley(swapped);
+      for (std::size_t m = 0; m < players; ++m) {
+        CHECK(a[m] == Approx(2 * phi[m] - 3 * psi[m]).margin(1e-12));
+        CHECK(b[m] == Approx(phi[m]).margin(1e-12));
+      }
+      if (players > 1) {
+        CHECK(c[0] == Approx(phi[1]).margin(1e-12));
+        CHECK(c[1] == Approx(phi[0]).margin(1e-12));
+      }
+    }
+}
+
+TEST_CASE("a player that always adds the same gets exactly that", "[contribution][property]") {
+  std::vector<double> v = random_game(4, 5);
+  for (std::size_t s = 0; s < 8; ++s) v[s + 8] = v[s] + 0.25;
+  CHECK(eq::shapley(v)[3] == Approx(0.25).margin(1e-12));
+}
+
+TEST_CASE("values of records average to the value of the average game", "[contribution][property]") {
+  Eigen::MatrixXd games(8, 20);
+  for (Eigen::Index s = 0; s < 8; ++s)
+    for (Eigen::Index n = 0; n < 20; ++n)
+      games(s, n) = eq::to_uniform(eq::hash_of({3, static_cast<std::uint64_t>(s), static_cast<std::uint64_t>(n)}));
+  const Eigen::MatrixXd each = eq::shapley(games), mean = eq::shapley(Eigen::MatrixXd(games.rowwise().mean()));
+  for (Eigen::Index m = 0; m < 3; ++m) CHECK(each.row(m).mean() == Approx(mean(m, 0)).margin(1e-12));
+}
+
+TEST_CASE("losses become values: reduction V3 and explained variance V4", "[contribution][worked]") {
+  Eigen::MatrixXd losses(4, 1);
+  losses << 1, .5, .7, .3;
+  const Eigen::MatrixXd v3 = eq::shapley(eq::coalition_values(losses, eq::Value::loss_reduction));
+  CHECK(v3(0, 0) == Approx(0.45));
+  CHECK(v3(1, 0) == Approx(0.25));
+  same(eq::shares(std::vector{v3(0, 0), v3(1, 0)}), {0.642857, 0.357143});
+  // y = 2a + b with unit variances: losses 5, 1 (only a), 4 (only b), 0
+  losses << 5, 1, 4, 0;
+  const Eigen::MatrixXd v4 = eq::shapley(eq::coalition_values(losses, eq::Value::relative_reduction));
+  CHECK(v4(0, 0) == Approx(0.8));
+  CHECK(v4(1, 0) == Approx(0.2));
+}
+
+TEST_CASE("measures of imbalance of the worked shares", "[contribution][worked]") {
+  const std::vector<double> c = eq::shares(std::vector{0.308333, 0.233333, 0.158333});
+  same(c, {0.440476, 0.333333, 0.226190});
+  CHECK(eq::imbalance_degree(c) == Approx(0.031911).margin(1e-6));
+  CHECK(eq::mean_pairwise_difference(c) == Approx(0.142857).margin(1e-6));
+  CHECK(eq::gini(c) == Approx(0.142857).margin(1e-6));
+  CHECK(eq::imbalance_degree(std::vector{.75, .25}) == Approx(1 - 0.811278).margin(1e-6));
+  CHECK(eq::gini(std::vector{.75, .25}) == Approx(0.25));
+  same(eq::shares(std::vector{-1.0, -2.0}), {0.5, 0.5});
+}
+
+TEST_CASE("a table that is not of 2^M coalitions is refused", "[contribution][error]") {
+  CHECK_THROWS_AS(eq::shapley(std::vector<double>(3)), eq::ShapeError);
+  CHECK_THROWS_AS(eq::all_coalitions(17), eq::ValueError);
+}

@@ -1,0 +1,67 @@
+#include <equipoise/data/split.hpp>
+#include <equipoise/evaluation/bootstrap.hpp>
+#include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/evaluation/ssim.hpp>
+
+#include <set>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+
+TEST_CASE("errors and correlations of a worked example", "[evaluation][worked]") {
+  const std::vector<double> truth = {1, 2, 3, 4}, predicted = {1.5, 2, 2, 5};
+  CHECK(eq::mean_absolute_error(truth, predicted) == Approx(0.625));
+  CHECK(eq::root_mean_squared_error(truth, predicted) == Approx(0.75));
+  CHECK(eq::r_squared(truth, predicted) == Approx(0.55));
+  CHECK(eq::bias(truth, predicted) == Approx(0.125));
+  CHECK(eq::spearman(truth, predicted) == Approx(0.9486832981));  // scipy.stats.spearmanr, ties at 2
+  CHECK(eq::quantile({4, 1, 3, 2}, 0.9) == Approx(3.7));          // numpy.quantile
+}
+
+TEST_CASE("the area under the ROC curve counts ties as half", "[evaluation][worked]") {
+  CHECK(eq::area_under_curve(std::vector{.1, .4, .35, .8}, {false, false, true, true}) == Approx(0.75));
+  CHECK(eq::area_under_curve(std::vector{.5, .5}, {false, true}) == Approx(0.5));
+  CHECK(std::isnan(eq::area_under_curve(std::vector{.5, .5}, {true, true})));
+}
+
+TEST_CASE("a map is wholly similar to itself, and less to another", "[evaluation][property]") {
+  std::vector<float> a(400), b(400);
+  for (std::size_t i = 0; i < 400; ++i) a[i] = static_cast<float>(i % 20), b[i] = static_cast<float>(i / 20);
+  CHECK(eq::ssim(a, a, 20, 20, 20) == Approx(1));
+  CHECK(eq::ssim(a, b, 20, 20, 20) < 0.9);
+  CHECK(eq::ssim(a, b, 20, 20, 20) == Approx(eq::ssim(b, a, 20, 20, 20)));
+}
+
+TEST_CASE("bootstrap intervals cover the value, and shrink as groups grow in number", "[evaluation][property]") {
+  const auto interval = [](std::size_t n) {
+    std::vector<std::string> groups;
+    std::vector<double> x;
+    for (std::size_t i = 0; i < n; ++i)
+      groups.push_back(std::to_string(i / 2)), x.push_back(eq::to_uniform(eq::hash_of({9, i})));
+    return eq::bootstrap(groups, [&](const std::vector<std::size_t>& rows) {
+      double sum = 0;
+      for (const std::size_t r : rows) sum += x[r];
+      return sum / static_cast<double>(rows.size());
+    });
+  };
+  const eq::Interval few = interval(40), many = interval(800);
+  CHECK(few.low <= few.value);
+  CHECK(few.value <= few.high);
+  CHECK(many.high - many.low < few.high - few.low);
+}
+
+TEST_CASE("no patient is in two parts of a split, and every record is in one", "[data][property]") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    std::vector<std::string> patients;
+    for (int i = 0; i < 60; ++i) patients.push_back("p" + std::to_string(i / 3));
+    const eq::DataSplit s = eq::split_by_group(patients, 0.2, 0.2, seed);
+    CHECK(s.train.size() + s.validation.size() + s.test.size() == 60);
+    std::set<std::string> seen;
+    for (const auto* part : {&s.train, &s.validation, &s.test}) {
+      std::set<std::string> own;
+      for (const std::int64_t i : *part) own.insert(patients[static_cast<std::size_t>(i)]);
+      for (const std::string& p : own) CHECK(seen.insert(p).second);
+    }
+  }
+}

@@ -1,0 +1,157 @@
+#include <sys/wait.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+namespace {
+
+struct Outcome {
+  int code = 0;
+  std::string out;  ///< standard output and error
+};
+
+/// Runs the program with arguments; `errors` also collects standard error.
+Outcome psqa(const std::string& arguments, bool errors = true) {
+  const char* bin = std::getenv("EQUIPOISE_BIN");
+  const std::string command =
+      "'" + std::string(bin ? bin : "build/bin") + "/psqa' " + arguments + (errors ? " 2>&1" : " 2>/dev/null");
+  FILE* pipe = popen(command.c_str(), "r");
+  Outcome o;
+  char buffer[4096];
+  while (const std::size_t n = fread(buffer, 1, sizeof buffer, pipe)) o.out.append(buffer, n);
+  o.code = WEXITSTATUS(pclose(pipe));
+  return o;
+}
+
+std::string quoted(const fs::path& p) {
+  return "'" + p.string() + "'";
+}
+
+}  // namespace
+
+TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path root = folder.path();
+  REQUIRE(psqa("simulate --plans 40 --seed 3 --dicom --out " + quoted(root / "cohort")).code == 0);
+  REQUIRE(psqa("train --cohort " + quoted(root / "cohort") + " --epochs 2 --out " + quoted(root / "bmmqa")).code == 0);
+  REQUIRE(
+      psqa("train --method concat --cohort " + quoted(root / "cohort") + " --epochs 2 --out " + quoted(root / "concat"))
+          .code == 0);
+
+  const Json figures =
+      Json::parse(psqa("evaluate --json --run " + quoted(root / "bmmqa") + " " + quoted(root / "concat"), false).out);
+  REQUIRE(figures["methods"].size() == 3);
+  CHECK(figures["methods"][2]["method"] == "constant");
+  CHECK(figures["methods"][0]["gpr_2_2"]["mae_points"]["value"].is_number());
+
+  const Json phi = Json::parse(psqa("explain --json --run " + quoted(root / "bmmqa"), false).out);
+  const Json& gpr = phi["tasks"]["gpr"];
+  CHECK(gpr["dose"]["contribution"].get<double>() + gpr["metrics"]["contribution"].get<double>() ==
+        Approx(gpr["together"].get<double>()));
+
+  const fs::path plan = root / "cohort" / "dicom" / "plan7.dcm";
+  const Json prediction = Json::parse(
+      psqa("predict --json --run " + quoted(root / "bmmqa") + " --out " + quoted(root / "maps") + " " + quoted(plan),
+           false)
+          .out);
+  const Json& p = prediction["predictions"][0];
+  CHECK(p["gpr_3_3"].get<double>() >= p["gpr_2_3"].get<double>());
+  CHECK(p["gpr_2_3"].get<double>() >= p["gpr_2_2"].get<double>());
+  CHECK(fs::exists(p["dd_png"].get<std::string>()));
+  CHECK(fs::exists(p["dd_npy"].get<std::string>()));
+
+  REQUIRE(psqa("report --run " + quoted(root / "bmmqa") + " " + quoted(root / "concat") + " --out " +
+               quoted(root / "report.html"))
+              .code == 0);
+  std::ifstream in(root / "report.html");
+  const std::string html((std::istreambuf_iterator<char>(in)), {});
+  CHECK(html.find("http://") == std::string::npos);
+  CHECK(html.find("https://") == std::string::npos);
+  CHECK(html.find("<script") == std::string::npos);
+
+  // What was written as DICOM is imported again as the same cohort.
+  REQUIRE(psqa("import " + quoted(root / "cohort" / "dicom" / "plan1.dcm") + " " + quoted(plan) + " --out " +
+               quoted(root / "imported"))
+              .code == 0);
+  const auto gamma = psqa("gamma --json --dd 2 --dta 2 " + quoted(root / "cohort" / "dicom" / "plan7_measured.dcm") +
+                              " " + quoted(root / "cohort" / "dicom" / "plan7_planned.dcm"),
+                          false);
+  std::ifstream table(root / "cohort" / "records.csv");
+  std::string line;
+  for (int i = 0; i < 9; ++i) std::getline(table, line);
+  REQUIRE(line.starts_with("plan7,"));
+  std::vector<std::string> cells;
+  std::istringstream split(line);
+  for (std::string cell; std::getline(split, cell, ',');) cells.push_back(cell);
+  CHECK(Json::parse(gamma.out)["pass_rate"].get<double>() == Approx(std::stod(cells[7])).margin(0.02));
+}
+
+TEST_CASE("a run goes on where it stopped, and is the run that did not stop", "[flagship][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path root = folder.path();
+  REQUIRE(psqa("simulate --plans 30 --out " + quoted(root / "cohort")).code == 0);
+  const std::string common =
+      "train --cohort " + quoted(root / "cohort") + " --policy ogm --policy-option alpha=0.5 --out ";
+  REQUIRE(psqa(common + quoted(root / "whole") + " --epochs 3").code == 0);
+  REQUIRE(psqa(common + quoted(root / "cut") + " --epochs 2").code == 0);
+  REQUIRE(psqa("train --resume --epochs 3 --out " + quoted(root / "cut")).code == 0);
+  const auto last = [](const fs::path& run) {
+    std::ifstream in(run / "history.jsonl");
+    std::string line, kept;
+    while (std::getline(in, line)) kept = line;
+    return Json::parse(kept);
+  };
+  CHECK(last(root / "whole")["val/objective"] == last(root / "cut")["val/objective"]);
+}
+
+TEST_CASE("bad input is one clear line and an exit code", "[flagship][error]") {
+  const support::TemporaryFolder folder;
+  const fs::path root = folder.path();
+  std::ofstream(root / "text.dcm") << "no DICOM";
+  const auto refused = [&](const std::string& arguments, const std::string& word) {
+    const Outcome o = psqa(arguments);
+    INFO(arguments << "\n" << o.out);
+    CHECK(o.code != 0);
+    CHECK(o.out.find(word) != std::string::npos);
+    CHECK(o.out.find("frame #") == std::string::npos);
+  };
+  refused("complexity " + quoted(root / "text.dcm"), "text.dcm");
+  refused("complexity " + quoted(root / "none.dcm"), "none.dcm");
+  refused("gamma --dd 0 " + quoted(root / "text.dcm") + " " + quoted(root / "text.dcm"), "text.dcm");
+  refused("train --cohort " + quoted(root) + " --out " + quoted(root / "run"), "cohort.json");
+  refused("evaluate --run " + quoted(root), "run.json");
+  refused("simulate --plans 0", "--plans");
+  refused("complexitty", "complexitty");
+  REQUIRE(psqa("simulate --plans 20 --out " + quoted(root / "cohort")).code == 0);
+  refused("simulate --plans 20 --out " + quoted(root / "cohort"), "exists");
+  const std::string train = "train --cohort " + quoted(root / "cohort") + " --out " + quoted(root / "run") + " ";
+  refused(train + "--policy omg", "did you mean \"ogm\"");
+  refused(train + "--policy ogm --policy-option alhpa=1", "did you mean \"alpha\"");
+  refused(train + "--set learningrate=1", "did you mean \"learning_rate\"");
+  refused(train + "--method concatt", "did you mean \"concat\"");
+  CHECK_FALSE(fs::exists(root / "run"));
+  std::ofstream(root / "config.toml") << "[trainer]\nepohcs = 3\n";
+  refused(train + "--config " + quoted(root / "config.toml"), "did you mean \"epochs\"");
+  CHECK(psqa("--help").code == 0);
+  CHECK(psqa("train --help").out.find("shapley_loss_factors") != std::string::npos);
+}
+
+TEST_CASE("complexity of real plans as JSON has the expected keys", "[flagship][samples]") {
+  const auto samples = support::samples("rtplan");
+  if (samples.empty()) return;
+  const auto o = psqa("complexity --json " + quoted(samples / "RP_FiF.dcm"), false);
+  const Json j = Json::parse(o.out);
+  CHECK(j["plans"]["RP_FiF.dcm"]["plan"]["PA_mm2"].get<double>() == Approx(6250));
+  CHECK(j["plans"]["RP_FiF.dcm"]["beams"][0]["number"] == 1);
+  CHECK(psqa("complexity " + quoted(samples / "pydicom_rtplan_jaws_only.dcm")).out.find("multileaf") !=
+        std::string::npos);
+  CHECK(psqa("complexity " + quoted(samples / "pydicom_rtplan_truncated.dcm")).code == 1);
+}

@@ -1,0 +1,267 @@
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+#include "support/toy.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+using support::Kind;
+
+namespace {
+
+eq::TrainerOptions options(std::int64_t epochs = 3) {
+  return {.epochs = epochs,
+          .batch_size = 8,
+          .seed = 5,
+          .optimizer = eq::Optimizer::sgd,
+          .learning_rate = 0.05,
+          .weight_decay = 0.01,
+          .holdout = 0.25};
+}
+
+/// Options that make a policy act at once.
+template <class P>
+P eager() {
+  if constexpr (std::is_same_v<P, eq::SampleValuation>)
+    return {.warmup = 0};
+  else if constexpr (std::is_same_v<P, eq::GradientBlending>)
+    return {.super_epoch = 2};
+  else if constexpr (std::is_same_v<P, eq::ReconBoost>)
+    return {.alternate_epochs = 1, .rectify_epochs = 1};
+  else
+    return {};
+}
+
+/// The fusion that every policy accepts: MLA wants one whose single-modality joint feature is the modality's
+/// projection.
+template <Kind K>
+auto fusion() {
+  if constexpr (K == Kind::dense)
+    return eq::SpatialCascade{.widths = {8, 4}};
+  else
+    return eq::Sum{.width = 6};
+}
+
+/// Parameters after training.
+template <std::size_t M, Kind K>
+at::Tensor trained(eq::PolicyStack policies, eq::TrainerOptions o, eq::History* history = nullptr) {
+  const auto model = support::toy_model<M, K>(fusion<K>());
+  torch::manual_seed(1);
+  eq::Trainer trainer(model, std::move(policies), o);
+  const eq::History h = trainer.fit(support::toy_data<M, K>(32));
+  if (history) *history = h;
+  return support::flat_parameters(*model);
+}
+
+template <class P>
+constexpr bool works_on_maps = !P::needs.linear_head;
+
+template <class P, std::size_t M>
+void runs_for_every_kind() {
+  CHECK(trained<M, Kind::regression>(eq::stack(eager<P>()), options(2)).isfinite().all().template item<bool>());
+  CHECK(trained<M, Kind::classification>(eq::stack(eager<P>()), options(2)).isfinite().all().template item<bool>());
+  if constexpr (works_on_maps<P>)
+    CHECK(trained<M, Kind::dense>(eq::stack(eager<P>()), options(2)).isfinite().all().template item<bool>());
+}
+
+}  // namespace
+
+TEST_CASE("an empty stack is a hand-written LibTorch loop, bit for bit", "[training][law]") {
+  for (const auto optimizer : {eq::Optimizer::sgd, eq::Optimizer::adamw}) {
+    eq::TrainerOptions o = options();
+    o.optimizer = optimizer;
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6}),
+               ours = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    const auto data = support::toy_data<2, Kind::regression>(32);
+    eq::Trainer(ours, o).fit(data);
+
+    std::vector<torch::optim::OptimizerParamGroup> groups;
+    for (const auto& group : model->parameter_groups()) groups.emplace_back(group);
+    std::unique_ptr<torch::optim::Optimizer> opt;
+    if (optimizer == eq::Optimizer::sgd)
+      opt =
+          std::make_unique<torch::optim::SGD>(groups, torch::optim::SGDOptions(0.05).momentum(0.9).weight_decay(0.01));
+    else
+      opt = std::make_unique<torch::optim::AdamW>(groups, torch::optim::AdamWOptions(0.05).weight_decay(0.01));
+    const at::Tensor a = data.inputs["a"_n], b = data.inputs["b"_n], y = data.targets["y"_n].tensor;
+    for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
+      const auto order = eq::permutation(32, eq::hash_of({5, eq::hash_of("order"), epoch}));
+      for (std::size_t begin = 0; begin < 32; begin += 8) {
+        const at::Tensor rows = torch::tensor(std::vector<std::int64_t>(order.begin() + std::ptrdiff_t(begin),
+                                                                        order.begin() + std::ptrdiff_t(begin) + 8));
+        opt->zero_grad();
+        auto& fusion = model->fusion("y"_n);
+        const at::Tensor u = fusion.project(0, eq::Feature(model->encoder("a"_n).forward(a.index_select(0, rows))));
+        const at::Tensor v = fusion.project(1, eq::Feature(model->encoder("b"_n).forward(b.index_select(0, rows))));
+        const at::Tensor z = model->head("y"_n).forward(u + v);
+        (z - y.index_select(0, rows)).square().mean(1).mean().backward();
+        opt->step();
+      }
+    }
+    CHECK(torch::equal(support::flat_parameters(*model), support::flat_parameters(*ours)));
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("outside its window a policy does not exist, bit for bit", "[training][law]", eq::EveryPolicy) {
+  if constexpr (!eq::detail::has_on_outputs<TestType>) {
+    eq::TrainerOptions o = options();
+    if constexpr (TestType::needs.holdout) {
+      // A hold-out is taken from the training records for the whole run: compare with the same records.
+      eq::History a, b;
+      (void)trained<2, Kind::regression>(eq::stack(eq::windowed(eager<TestType>(), {.from = 90})), o, &a);
+      (void)trained<2, Kind::regression>(eq::stack(eq::windowed(eager<TestType>(), {.from = 95})), o, &b);
+      CHECK(*a.epochs.back().find("train/y") == *b.epochs.back().find("train/y"));
+      CHECK(a.epochs.back().find("train/y/unimodal") == nullptr);
+    } else {
+      CHECK(torch::equal(trained<2, Kind::regression>(eq::stack(eq::windowed(eager<TestType>(), {.from = 90})), o),
+                         trained<2, Kind::regression>({}, o)));
+    }
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("with one modality a policy that balances modalities does nothing, bit for bit",
+                        "[training][law]", eq::EveryPolicy) {
+  if constexpr (!TestType::needs.holdout && !eq::detail::acts_on_one_modality<TestType>) {
+    CHECK(torch::equal(trained<1, Kind::regression>(eq::stack(eager<TestType>()), options()),
+                       trained<1, Kind::regression>({}, options())));
+    CHECK(torch::equal(trained<1, Kind::classification>(eq::stack(eager<TestType>()), options()),
+                       trained<1, Kind::classification>({}, options())));
+  } else {
+    SUCCEED();
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("inside its window a policy changes the run", "[training][law]", eq::EveryPolicy) {
+  const bool same = torch::equal(trained<2, Kind::classification>(eq::stack(eager<TestType>()), options()),
+                                 trained<2, Kind::classification>({}, options()));
+  CHECK(same == std::is_same_v<TestType, eq::ContributionWeighting>);  // which weighs tasks, and there is one
+}
+
+TEMPLATE_LIST_TEST_CASE("micro-batches that are accumulated equal one batch", "[training][law]", eq::EveryPolicy) {
+  const auto compare = [&]<Kind K>() {
+    eq::TrainerOptions whole = options(), cut = options();
+    cut.micro_batches = 4;
+    // Sums in another order: rounding of doubles, grown over 12 steps.
+    CHECK((trained<2, K>(eq::stack(eager<TestType>()), whole) - trained<2, K>(eq::stack(eager<TestType>()), cut))
+              .abs()
+              .max()
+              .template item<double>() < 1e-9);
+  };
+  compare.template operator()<Kind::regression>();
+  compare.template operator()<Kind::classification>();
+  if constexpr (works_on_maps<TestType>) compare.template operator()<Kind::dense>();
+}
+
+TEMPLATE_LIST_TEST_CASE("a run that is saved and resumed at any epoch goes on as if it had not stopped, bit for bit",
+                        "[training][law]", eq::EveryPolicy) {
+  const support::TemporaryFolder folder;
+  const auto data = support::toy_data<2, Kind::classification>(32),
+             validation = support::toy_data<2, Kind::classification>(16, 8);
+  const auto run = [&](std::int64_t stop_after) {
+    eq::TrainerOptions o = options(4);
+    o.optimizer = eq::Optimizer::adamw;
+    const std::string file = (folder.path() / "checkpoint.pt").string();
+    if (stop_after > 0) {
+      o.checkpoint = file, o.epochs = stop_after;
+      const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+      torch::manual_seed(1);
+      eq::Trainer(model, eq::stack(eager<TestType>()), o).fit(data, validation);
+      o.checkpoint.clear(), o.epochs = 4;
+    }
+    const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+    torch::manual_seed(1);
+    eq::Trainer trainer(model, eq::stack(eager<TestType>()), o);
+    if (stop_after > 0) trainer.resume(file);
+    const eq::History h = trainer.fit(data, validation);
+    REQUIRE(h.epochs.size() == 4);
+    return std::pair{support::flat_parameters(*model), *h.epochs.back().find("val/y")};
+  };
+  const auto whole = run(0);
+  for (const std::int64_t epoch : {1, 2, 3}) {
+    const auto resumed = run(epoch);
+    CHECK(torch::equal(resumed.first, whole.first));
+    CHECK(resumed.second == whole.second);
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("a policy runs for 2, 3 and 5 modalities and every kind of task that it accepts",
+                        "[training][law]", eq::EveryPolicy) {
+  runs_for_every_kind<TestType, 2>();
+  runs_for_every_kind<TestType, 3>();
+  runs_for_every_kind<TestType, 5>();
+}
+
+TEMPLATE_LIST_TEST_CASE("relabelling the modalities permutes what a policy does", "[training][law]", eq::EveryPolicy) {
+  // The same model and data with the names exchanged: deterministic policies then give the same run with the groups
+  // exchanged.
+  constexpr bool random = std::is_same_v<TestType, eq::Ogm> || std::is_same_v<TestType, eq::Opm> ||
+                          std::is_same_v<TestType, eq::SampleValuation>;
+  constexpr bool ordered =
+      TestType::needs.linear_head || std::is_same_v<TestType, eq::ReconBoost>;  // modalities take turns
+  if constexpr (!random && !ordered) {
+    const auto data = support::toy_data<2, Kind::regression>(32);
+    const auto swapped = eq::batch(eq::input<"a">(data.inputs["b"_n]), eq::input<"b">(data.inputs["a"_n]),
+                                   eq::target<"y">(data.targets["y"_n]));
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6}),
+               other = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    {
+      const torch::NoGradGuard no_grad;
+      const auto from = model->parameter_groups(), to = other->parameter_groups();
+      for (std::size_t p = 0; p < from[0].size(); ++p) to[0][p].copy_(from[1][p]), to[1][p].copy_(from[0][p]);
+    }
+    eq::Trainer(model, eq::stack(eager<TestType>()), options()).fit(data);
+    eq::Trainer(other, eq::stack(eager<TestType>()), options()).fit(swapped);
+    const auto a = model->parameter_groups(), b = other->parameter_groups();
+    for (std::size_t p = 0; p < a[0].size(); ++p) {
+      CHECK((a[0][p] - b[1][p]).abs().max().item<double>() < 1e-9);
+      CHECK((a[1][p] - b[0][p]).abs().max().item<double>() < 1e-9);
+    }
+  } else {
+    SUCCEED();
+  }
+}
+
+TEST_CASE("groups outside a pass are not touched, by momentum or decay either", "[training][behaviour]") {
+  eq::TrainerOptions o = options(1);
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  const at::Tensor before = model->parameter_groups()[1][0].detach().clone();
+  eq::Trainer(model, eq::ReconBoost{.alternate_epochs = 1, .rectify_epochs = 0}, o)
+      .fit(support::toy_data<2, Kind::regression>(32));
+  CHECK(torch::equal(before, model->parameter_groups()[1][0]));
+}
+
+TEST_CASE("a loss that is not a number stops the run and names the records", "[training][error]") {
+  auto data = support::toy_data<2, Kind::regression>(16);
+  data.inputs["a"_n].select(0, 5).fill_(std::numeric_limits<double>::infinity());
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  CHECK_THROWS_WITH(eq::Trainer(model, options(1)).fit(data), Catch::Contains("numeric.501") && Catch::Contains("5"));
+}
+
+TEST_CASE("a checkpoint of another model is refused with the file's name", "[training][error]") {
+  const support::TemporaryFolder folder;
+  eq::TrainerOptions o = options(1);
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const auto small = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  const auto large = support::toy_model<3, Kind::regression>(eq::Sum{.width = 6});
+  eq::Trainer(small, o).fit(support::toy_data<2, Kind::regression>(16));
+  eq::Trainer other(large, options(1));
+  CHECK_THROWS_WITH(other.resume(o.checkpoint), Catch::Contains("c.pt"));
+  CHECK_THROWS_WITH(other.resume(folder.path() / "none.pt"), Catch::Contains("none.pt"));
+}
+
+TEST_CASE("at most one policy of a stack replaces gradients or sets passes", "[training][error]") {
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  eq::PolicyStack two;
+  two.push_back(eq::make_policy("mla", {}));
+  two.push_back(eq::make_policy("recon_boost", {}));
+  CHECK_THROWS_AS(eq::Trainer(model, std::move(two), options(1)), eq::ValueError);
+  CHECK_THROWS_WITH(eq::Trainer(model, eq::TrainerOptions{.batch_size = 0}), Catch::Contains("batch_size"));
+}
+
+TEST_CASE("contributions of a trained model go to the modality that knows", "[contribution][behaviour]") {
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  const auto data = support::toy_data<2, Kind::regression>(64);
+  eq::Trainer(model, {.epochs = 60, .batch_size = 16, .learning_rate = 0.01}).fit(data);
+  const eq::Contributions phi = eq::shapley(*model, data);
+  CHECK(phi.of("a"_n, "y"_n) > phi.of("b"_n, "y"_n));  // the target is a + b / 2
+  CHECK(phi.of("a"_n, "y"_n) + phi.of("b"_n, "y"_n) == Approx(1 - phi.tasks[0].losses[3] / phi.tasks[0].losses[0]));
+}

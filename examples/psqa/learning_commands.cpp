@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
 
 struct TrainArguments {
   RunConfig config;
-  std::string out, file, fusion;
+  std::string out, file, fusion, device = "cpu";
   std::vector<std::string> policies, policy_options, settings;
   bool resume = false;
 };
@@ -118,6 +118,7 @@ void train(TrainArguments a) {
     const auto [key, value] = key_and_value(text, "--set");
     eq::set_option(c.trainer, key, value, "--set");
   }
+  c.trainer.device = c10::Device(a.device);
   if (!a.resume && c.cohort.empty()) throw eq::ValueError(eq::message("value.212", "train", "expected --cohort"));
   const Run run = train_run(c, a.out, a.resume);
   std::cout << "trained " << run.config.method << " for " << run.history.epochs.size() << " epochs ("
@@ -293,6 +294,7 @@ void add_train(CLI::App& app) {
   c->add_option("--policy-option", a->policy_options,
                 "key=value, or policy.key=value with several policies; from and to set its window of epochs");
   c->add_option("--epochs", a->config.trainer.epochs, "passes over the training records")->capture_default_str();
+  c->add_option("--device", a->device, "cpu, or cuda with a CUDA build of LibTorch")->capture_default_str();
   c->add_option("--seed", a->config.trainer.seed, "of weights, order and policies")->capture_default_str();
   c->add_option("--split-seed", a->config.split_seed, "of the split by patient")->capture_default_str();
   c->add_option("--set", a->settings, "any option of the trainer as key=value, e.g. learning_rate=0.001");

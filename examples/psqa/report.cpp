@@ -77,12 +77,10 @@ void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
   page.heading("Learning curves");
   std::vector<std::string> charts;
   for (const auto& [key, title] : {std::pair{"gpr", "Passing rates"}, std::pair{"dd", "Dose-difference map"}}) {
-    eq::report::Chart c{
-        .title = std::string(title) + ": loss on training (with dropout of nothing) and validation records",
-        .x_label = "epoch",
-        .y_label = "loss",
-        .series = {}};
-    c.title = std::string(title) + ": loss of training and validation records";
+    eq::report::Chart c{.title = std::string(title) + ": loss of training and validation records",
+                        .x_label = "epoch",
+                        .y_label = "loss",
+                        .series = {}};
     for (const Run& run : runs) {
       c.series.push_back(series_of(run.history, std::string("train/") + key, run.config.method + ", training"));
       c.series.push_back(series_of(run.history, std::string("val/") + key, run.config.method + ", validation"));
@@ -159,7 +157,8 @@ void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, 
               picture(judged.dd_truth[i][0], "true difference", 10, true),
               picture(judged.dd_predicted[i][0].masked_fill(judged.dd_truth[i][0].isnan(),
                                                             std::numeric_limits<float>::quiet_NaN()),
-                      "predicted difference", 10, true)});
+                      "predicted difference", 10, true)},
+             true);
   }
 }
 

@@ -3,7 +3,8 @@
 
 /// \file
 /// A small convolutional encoder for images: each stage halves the size (3x3 stride 2, group norm, GELU, 3x3, group
-/// norm, GELU). In   [B, in_channels, H, W].   Out   map feature [B, widths.back(), H / 2^n, W / 2^n] with the input
+/// norm, GELU).
+/// In   [B, in_channels, H, W].   Out   map feature [B, widths.back(), H / 2^n, W / 2^n] with the input
 /// and the earlier stages as skip maps. Group norm rather than batch norm: its result for a record does not depend on
 /// which others are in the batch, nor on fillers.
 

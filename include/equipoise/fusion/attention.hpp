@@ -3,7 +3,8 @@
 
 /// \file
 /// Softmax-attention fusion (BMMQA): each modality gives a value and a score, a softmax over the scores of the present
-/// modalities weighs the values. In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. From Zeng,
+/// modalities weighs the values.
+/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. From Zeng,
 /// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
 /// our reading.
 

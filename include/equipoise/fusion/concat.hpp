@@ -3,7 +3,8 @@
 
 /// \file
 /// Concatenation, the usual baseline: one linear layer on the features side by side, then GELU where `activate` says
-/// so. In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. The layer is kept as one block of
+/// so.
+/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. The layer is kept as one block of
 /// columns a modality, so that each block is applied once for all coalitions: W [h_1 … h_M] = Σ_m W_m h_m. An absent
 /// modality adds nothing, as if its feature were zero.
 

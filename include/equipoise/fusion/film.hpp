@@ -3,7 +3,8 @@
 
 /// \file
 /// Feature-wise linear modulation: every modality's projected feature is scaled and shifted by the other present
-/// modalities, then all are added. In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
+/// modalities, then all are added.
+/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
 ///   u_m = V_m h_m,  γ_m = 1 + Σ_{n≠m present} G_n h_n,  joint = GELU(Σ_m present γ_m u_m + S_m h_m).
 /// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv:1709.07871, where
 /// one modality conditions one other; the symmetric form for any M is ours. With one modality present it is a plain

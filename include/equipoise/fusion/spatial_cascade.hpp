@@ -3,7 +3,8 @@
 
 /// \file
 /// Spatial cascading (BMMQA): decodes a map from the map modalities' pyramid, level by level, while the other
-/// modalities' vectors are injected at every level, spread over space. In   map features with n skip maps, vector
+/// modalities' vectors are injected at every level, spread over space.
+/// In   map features with n skip maps, vector
 /// features, presence [C, B, M].   Out   joint map of `widths.back()` channels at the first skip's size.
 ///   x_0 = Σ P_m map_m;  x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))),  l = 1 …
 ///   n.

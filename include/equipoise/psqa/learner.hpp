@@ -62,6 +62,7 @@ class ModelLearner final : public Learner {
 
   History fit(const PsqaBatch& train, const PsqaBatch& validation, PolicyStack policies, const TrainerOptions& options,
               const Watch& watch, const std::filesystem::path& resume) override {
+    device_ = options.device;
     trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
     if (!resume.empty()) trainer_->resume(resume);
     trainer_->on_epoch(watch.on_epoch);
@@ -71,6 +72,7 @@ class ModelLearner final : public Learner {
   }
 
   void restore(const std::filesystem::path& checkpoint, PolicyStack policies, const TrainerOptions& options) override {
+    device_ = options.device;
     trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
     trainer_->resume_best(checkpoint);
   }
@@ -86,7 +88,9 @@ class ModelLearner final : public Learner {
     return {torch::cat(gpr), torch::cat(dd)};
   }
   [[nodiscard]] PsqaOutput predict(const PlanBatch& plan) override { return run(plan); }
-  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override { return shapley(*model_, data); }
+  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override {
+    return contributions(*model_, model_->arrange(data), Value::relative_reduction, device_);
+  }
   [[nodiscard]] torch::nn::Module& module() override { return *model_; }
 
  private:
@@ -94,12 +98,15 @@ class ModelLearner final : public Learner {
   [[nodiscard]] PsqaOutput run(const B& data) {
     const torch::NoGradGuard no_grad;
     model_->eval();
-    const auto p = model_->predict(data);
-    return {p[name_value<"gpr">{}], p[name_value<"dd">{}]};
+    B there = data;
+    there.inputs.for_each([&](auto, at::Tensor& x) { x = x.to(device_); });
+    const auto p = model_->predict(there);
+    return {p[name_value<"gpr">{}].to(torch::kCPU), p[name_value<"dd">{}].to(torch::kCPU)};
   }
 
   std::shared_ptr<M> model_;
   std::unique_ptr<Trainer<M>> trainer_;
+  c10::Device device_ = c10::DeviceType::CPU;
 };
 
 template <class Fusion>

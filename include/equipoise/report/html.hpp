@@ -38,9 +38,9 @@ class Page {
   void heading(std::string_view text) { body_ += "<h2>" + escaped(text) + "</h2>\n"; }
   void paragraph(std::string_view text) { body_ += "<p>" + escaped(text) + "</p>\n"; }
   void chart(const Chart& c) { body_ += svg(c) + "\n"; }
-  /// Charts or images side by side where there is room.
-  void row(const std::vector<std::string>& figures) {
-    body_ += "<div class='row'>";
+  /// Charts side by side where there is room; images stay small enough to be compared.
+  void row(const std::vector<std::string>& figures, bool images = false) {
+    body_ += images ? "<div class='row images'>" : "<div class='row'>";
     for (const std::string& f : figures) body_ += f;
     body_ += "</div>\n";
   }

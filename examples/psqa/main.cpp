@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <equipoise/core/options.hpp>
 #include <iostream>
 
 #include "common.hpp"
@@ -50,6 +51,15 @@ void Progress::show(std::int64_t done, std::int64_t all, const std::string& more
   open_ = terminal_;
 }
 
+/// What to say of a command line without a command that exists.
+equipoise::NameError unknown_command(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(c->get_name());
+  const std::string given = app.remaining().empty() ? "" : app.remaining()[0];
+  return equipoise::NameError(
+      equipoise::message("name.302", "psqa", "no command \"", given, "\"; ", equipoise::nearest_name(given, names)));
+}
+
 void step(const std::string& what) {
   std::cerr << "--> " << what << "\n";
 }
@@ -64,13 +74,15 @@ int main(int argc, char** argv) {
   CLI::App app{
       "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "
       "its baselines, predict."};
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
+  app.allow_extras();
   app.failure_message(CLI::FailureMessage::simple);
   add_data_commands(app);
   add_learning_commands(app);
   catch_interrupts();
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw unknown_command(app);
     std::cout.flush();
     if (!std::cout) throw std::runtime_error("standard output: cannot be written");
     return 0;

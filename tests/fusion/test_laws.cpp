@@ -209,8 +209,7 @@ TEMPLATE_LIST_TEST_CASE("a fusion saved and loaded is the same", "[fusion][law]"
 TEMPLATE_LIST_TEST_CASE("a fusion runs on the meta device, where a stray tensor of the host would be an error",
                         "[fusion][law]", eq::EveryVectorFusion) {
   const auto model = support::meta_model(small<TestType>(), eq::Regression{.outputs = 2});
-  CHECK(model->predict(support::meta_data(eq::Values{torch::zeros({8, 2}, torch::kMeta)}), eq::all_coalitions(2))["y"_n]
-            .is_meta());
+  CHECK(model->predict(support::meta_data(eq::Values{torch::zeros({8, 2}, torch::kMeta)}))["y"_n].is_meta());
 }
 
 TEST_CASE("attention weighs the present modalities alone", "[fusion][worked]") {

@@ -13,6 +13,8 @@
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/core/policy.hpp>
 
+#include <ATen/ops/stack.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

@@ -15,6 +15,7 @@
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/functional/activation.h>
+#include <torch/nn/init.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>

@@ -5,6 +5,7 @@
 /// The optimiser over the model's own parameter groups, so that a modality's learning rate can differ and a pass can
 /// leave groups untouched.
 
+#include <equipoise/core/gradients.hpp>
 #include <equipoise/core/model_base.hpp>
 #include <equipoise/training/options.hpp>
 

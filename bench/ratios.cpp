@@ -124,7 +124,7 @@ std::vector<double> ogm_against_plain() {
                     model, [] { return eq::stack(eq::Ogm{.noise = false}); }, data),
                 epochs(
                     model, [] { return eq::PolicyStack{}; }, data),
-                15);
+                41);
 }
 
 }  // namespace

@@ -219,7 +219,7 @@ void predict(const std::string& folder, const std::vector<std::string>& files, c
 
 struct DemoArguments {
   std::string out = "runs/demo";
-  std::int64_t plans = 480, epochs = 30;
+  std::int64_t plans = 800, epochs = 30;
   std::uint64_t seed = 1;
   std::vector<std::string> methods = {"bmmqa", "concat"};
   bool fresh = false;

@@ -1,4 +1,5 @@
 #include <equipoise/contribution/imbalance.hpp>
+#include <equipoise/contribution/sampling.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
 #include <equipoise/core/random.hpp>
@@ -102,6 +103,70 @@ TEST_CASE("measures of imbalance of the worked shares", "[contribution][worked]"
   CHECK(eq::imbalance_degree(std::vector{.75, .25}) == Approx(1 - 0.811278).margin(1e-6));
   CHECK(eq::gini(std::vector{.75, .25}) == Approx(0.25));
   same(eq::shares(std::vector{-1.0, -2.0}), {0.5, 0.5});
+}
+
+TEST_CASE("a contribution that is not a number is no balance", "[contribution][error]") {
+  CHECK_THROWS_AS(eq::shares(std::vector{std::nan(""), 1.0}), eq::NumericError);
+}
+
+TEST_CASE("the interaction index of two players is what they are worth together beyond apart",
+          "[contribution][worked]") {
+  CHECK(eq::shapley_interactions(std::vector<double>{0, .6, .5, .8})(0, 1) == Approx(-0.3));
+  // Glove game: the third player needs either of the others, who replace each other.
+  const Eigen::MatrixXd i = eq::shapley_interactions(std::vector<double>{0, 0, 0, 0, 0, 1, 1, 1});
+  CHECK(i(0, 1) == Approx(-0.5));
+  CHECK(i(0, 2) == Approx(0.5));
+}
+
+namespace {
+
+const std::vector<double> kThree = {.1, .5, .4, .65, .3, .6, .55, .8};
+const std::vector<double> kFour = {0, .3, .2, .45, .25, .5, .4, .6, .05, .35, .3, .55, .28, .58, .5, .75};
+
+auto game(const std::vector<double>& v) {
+  return [&v](eq::Coalition s) { return v[static_cast<std::size_t>(s.bits())]; };
+}
+
+}  // namespace
+
+TEST_CASE("one order and its reverse give the worked marginals", "[contribution][worked]") {
+  const std::vector<std::size_t> order = {0, 1, 2}, reverse = {2, 1, 0};
+  same(eq::marginals(order, game(kThree)), {.4, .15, .15});
+  same(eq::marginals(reverse, game(kThree)), {.25, .25, .2});
+}
+
+TEST_CASE("the average over all orders is exact, and each pair is efficient", "[contribution][property]") {
+  std::vector<std::size_t> order = {0, 1, 2, 3};
+  std::vector<double> mean(4, 0.0);
+  do {
+    const std::vector<double> m = eq::marginals(order, game(kFour));
+    double sum = 0;
+    for (std::size_t i = 0; i < 4; ++i) mean[i] += m[i] / 24, sum += m[i];
+    CHECK(sum == Approx(0.75));
+  } while (std::next_permutation(order.begin(), order.end()));
+  same(mean, eq::shapley(kFour), 1e-12);
+}
+
+TEST_CASE("sampled values are within their standard errors, and antithetic pairs sharpen them as worked",
+          "[contribution][property]") {
+  const eq::SampledShapley s = eq::sampled_shapley(4, game(kFour), 4000, 3);
+  const std::vector<double> exact = eq::shapley(kFour);
+  const double pair_variance[] = {0.00013889, 0.00002222, 0.00018889, 0.00018889};
+  for (std::size_t m = 0; m < 4; ++m) {
+    CHECK(std::abs(s.values[m] - exact[m]) < 5 * s.standard_errors[m]);
+    CHECK(s.standard_errors[m] * s.standard_errors[m] * 4000 == Approx(pair_variance[m]).epsilon(0.15));
+  }
+  CHECK(s.evaluations <= 16);
+}
+
+TEST_CASE("KernelSHAP over all coalitions is exact", "[contribution][worked]") {
+  same(eq::kernel_shapley(kThree), eq::shapley(kThree), 1e-9);
+  same(eq::kernel_shapley(kFour), eq::shapley(kFour), 1e-9);
+  CHECK(eq::kernel_weight(3, 1) == Approx(1.0 / 3));
+  CHECK(eq::kernel_weight(4, 2) == Approx(1.0 / 8));
+  for (std::size_t players = 2; players <= 6; ++players)
+    for (std::uint64_t seed = 0; seed < 20; ++seed)
+      same(eq::kernel_shapley(random_game(players, seed)), eq::shapley(random_game(players, seed)), 1e-9);
 }
 
 TEST_CASE("a table that is not of 2^M coalitions is refused", "[contribution][error]") {

@@ -25,6 +25,11 @@ TEST_CASE("the area under the ROC curve counts ties as half", "[evaluation][work
   CHECK(std::isnan(eq::area_under_curve(std::vector{.5, .5}, {true, true})));
 }
 
+TEST_CASE("a value that is not a number spoils a rank correlation, and ends", "[evaluation][error]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK_FALSE(eq::spearman(std::vector{1.0, nan, 2.0}, std::vector{1.0, 2.0, 3.0}) > 2);
+}
+
 TEST_CASE("a map is wholly similar to itself, and less to another", "[evaluation][property]") {
   std::vector<float> a(400), b(400);
   for (std::size_t i = 0; i < 400; ++i) a[i] = static_cast<float>(i % 20), b[i] = static_cast<float>(i / 20);

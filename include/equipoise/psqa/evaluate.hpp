@@ -57,7 +57,10 @@ namespace detail {
 [[nodiscard]] inline RateFigures rate_figures(const Judged& j, std::size_t criterion) {
   std::vector<double> truth, predicted, fail_score, error;
   std::vector<bool> failing;
+  std::vector<std::string> patients;
   for (std::size_t i = 0; i < j.truth.size(); ++i) {
+    if (!std::isfinite(j.truth[i][criterion])) continue;  // a record whose rate nobody measured
+    patients.push_back(j.patients[i]);
     truth.push_back(j.truth[i][criterion]), predicted.push_back(j.predicted[i][criterion]);
     error.push_back(std::abs(predicted.back() - truth.back()));
     fail_score.push_back(-predicted.back()), failing.push_back(truth.back() < 90);
@@ -69,8 +72,8 @@ namespace detail {
       if (counts(i)) sum += error[i], n += 1;
     return n > 0 ? sum / n : std::numeric_limits<double>::quiet_NaN();
   };
-  f.mae = bootstrap(j.patients, [&](const auto& rows) { return mean_error(rows, [](std::size_t) { return true; }); });
-  f.mae_failing = bootstrap(j.patients, [&](const auto& rows) {
+  f.mae = bootstrap(patients, [&](const auto& rows) { return mean_error(rows, [](std::size_t) { return true; }); });
+  f.mae_failing = bootstrap(patients, [&](const auto& rows) {
     return mean_error(rows, [&](std::size_t i) { return static_cast<bool>(failing[i]); });
   });
   f.rmse = root_mean_squared_error(truth, predicted);
@@ -165,7 +168,8 @@ namespace detail {
   std::array<double, 3> median{};
   for (std::size_t c = 0; c < 3; ++c) {
     std::vector<double> x;
-    for (const auto& g : training_rates) x.push_back(g[c]);
+    for (const auto& g : training_rates)
+      if (std::isfinite(g[c])) x.push_back(g[c]);
     median[c] = quantile(x, 0.5);
   }
   for (auto& g : out.predicted) g = median;

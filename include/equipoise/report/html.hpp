@@ -90,8 +90,8 @@ class Page {
            "system-ui,sans-serif}main{max-width:1060px;margin:0 auto;padding:28px 18px 60px}"
            "h1{font-size:1.7rem;line-height:1.2;margin:0 0 .6em}h2{font-size:1.2rem;margin:2.2em 0 "
            ".6em;padding-bottom:.25em;border-bottom:1px solid var(--line)}p{max-width:46em}"
-           ".row{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}.row.three{grid-"
-           "template-columns:repeat(3,1fr)}figure{margin:12px 0;min-width:0}"
+           ".row{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}.row.images{grid-"
+           "template-columns:repeat(auto-fit,minmax(150px,1fr))}figure{margin:12px 0;min-width:0}"
            "figcaption{color:var(--soft);font-size:.86rem;margin:.2em 0}svg{width:100%;height:auto;display:block}svg "
            "text{fill:var(--soft);font:12px system-ui,sans-serif}svg text.label{fill:var(--fg)}"
            ".grid{stroke:var(--line)}.axis{stroke:var(--soft)}.identity{stroke:var(--soft);stroke-dasharray:5 "
@@ -103,7 +103,8 @@ class Page {
            "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}th,td{padding:.38em "
            ".75em;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
            "th:first-child,td:first-child{text-align:left}thead th{color:var(--soft);font-weight:600}tbody "
-           "th{font-weight:600}pre{overflow-x:auto;font-size:.8rem}summary{cursor:pointer}";
+           "th{font-weight:600}pre{overflow-x:auto;font-size:.8rem}summary{cursor:pointer}@media(max-width:600px){svg "
+           "text{font-size:16px}}";
   }
 
   std::string title_, body_;

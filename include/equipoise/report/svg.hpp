@@ -43,6 +43,8 @@ struct Chart {
       out += "&amp;";
     else if (c == '"')
       out += "&quot;";
+    else if (c == '\'')
+      out += "&#39;";
     else
       out += c;
   }
@@ -164,11 +166,13 @@ inline void draw_series(Canvas& c, const Series& s, std::size_t index, std::size
 /// The chart as a `<figure>` with a legend in words.
 [[nodiscard]] inline std::string svg(const Chart& chart) {
   const double inf = std::numeric_limits<double>::infinity();
-  double x_low = inf, x_high = -inf, y_low = chart.from_zero ? 0 : inf, y_high = -inf;
+  double x_low = inf, x_high = -inf, y_low = inf, y_high = -inf;
   for (const Series& s : chart.series) {
     detail::extend(s.x, x_low, x_high);
     for (const auto* values : {&s.y, &s.low, &s.high}) detail::extend(*values, y_low, y_high);
   }
+  if (y_high >= y_low && (chart.from_zero || !chart.categories.empty()))
+    y_low = std::min(y_low, 0.0), y_high = std::max(y_high, 0.0);
   if (!(y_high >= y_low)) return "<p>" + escaped(chart.title) + ": nothing to draw.</p>";
   if (chart.identity) x_low = y_low = std::min(x_low, y_low), x_high = y_high = std::max(x_high, y_high);
   detail::Axis x = detail::Axis::around(x_low, x_high);

@@ -42,7 +42,8 @@ void step(const std::string& what);
 void print_json(const nlohmann::ordered_json& value);
 
 /// A commands file adds its sub-commands.
-void add_data_commands(CLI::App& app);
+void add_analysis_commands(CLI::App& app);
+void add_cohort_commands(CLI::App& app);
 void add_learning_commands(CLI::App& app);
 
 }  // namespace psqa_program

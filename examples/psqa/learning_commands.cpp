@@ -133,7 +133,7 @@ void evaluate(const std::vector<std::string>& folders, bool json) {
   for (const std::string& f : folders) runs.push_back(open_run(f));
   std::vector<psqa::Judged> judged;
   const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
-  if (!json) return print_table(figures);
+  if (!json) return print_table(figures, judged);
   Json out = Json::array();
   for (const psqa::Figures& f : figures) out.push_back(psqa::to_json(f));
   print_json({{"cohort", runs[0].config.cohort}, {"test_records", runs[0].split.test.size()}, {"methods", out}});
@@ -232,10 +232,13 @@ void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
   settings.plans = a.plans, settings.seed = a.seed;
   fs::create_directories(folder.parent_path());
   Progress progress("simulated");
-  psqa::simulate_cohort(settings, folder, [&](std::int64_t done, std::int64_t all) {
-    if (interrupted()) throw Interrupted("interrupted: nothing was written to " + folder.string());
-    progress.show(done, all);
-  });
+  psqa::simulate_cohort(
+      settings, folder,
+      [&](std::int64_t done, std::int64_t all) {
+        if (interrupted()) throw Interrupted("interrupted: nothing was written to " + folder.string());
+        progress.show(done, all);
+      },
+      0);
 }
 
 Run ensure_run(const DemoArguments& a, const std::string& method, const fs::path& cohort, const fs::path& folder) {
@@ -272,7 +275,8 @@ void demo(const DemoArguments& a) {
   predict((root / a.methods[0]).string(), {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), false);
   std::vector<psqa::Judged> judged;
   std::cout << "\n";
-  print_table(compare(runs, psqa::read_cohort(cohort), judged));
+  const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(cohort), judged);
+  print_table(figures, judged);
   std::cout << "report: " << fs::absolute(root / "report.html").string() << "\n";
 }
 

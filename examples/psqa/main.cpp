@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.allow_extras();
   app.failure_message(CLI::FailureMessage::simple);
-  add_data_commands(app);
+  add_analysis_commands(app);
+  add_cohort_commands(app);
   add_learning_commands(app);
   catch_interrupts();
   try {

@@ -62,7 +62,10 @@ Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool
 /// One self-contained HTML page about runs on one cohort.
 void write_report(std::vector<Run>& runs, const std::filesystem::path& file);
 /// The table of methods on standard output.
-void print_table(const std::vector<equipoise::psqa::Figures>& figures);
+void print_table(const std::vector<equipoise::psqa::Figures>& figures,
+                 const std::vector<equipoise::psqa::Judged>& judged);
+/// The first method against each other one, in a sentence.
+[[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<equipoise::psqa::Judged>& judged);
 /// Figures of all runs on the cohort's test records, and of the constant baseline.
 [[nodiscard]] std::vector<equipoise::psqa::Figures> compare(std::vector<Run>& runs,
                                                             const equipoise::psqa::Cohort& cohort,

@@ -1,4 +1,5 @@
 #include <equipoise/io/png.hpp>
+#include <equipoise/psqa/acceptance.hpp>
 #include <equipoise/psqa/cohort.hpp>
 #include <equipoise/psqa/rtdose_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
@@ -18,6 +19,13 @@ CohortSettings few(std::int64_t plans) {
   CohortSettings s;
   s.plans = plans, s.machines = 1;
   return s;
+}
+
+/// A delivery as planned.
+Mismatch none() {
+  Mismatch m;
+  for (const auto& [key, value] : eq::options(m)) eq::set_option(m, key, "0");
+  return m;
 }
 
 std::string read_text(const fs::path& path) {
@@ -100,7 +108,7 @@ TEST_CASE("a record is the same alone as in its cohort", "[psqa][cohort][propert
 
 TEST_CASE("a machine that is as planned passes everywhere", "[psqa][cohort][property]") {
   CohortSettings s = few(2);
-  s.mismatch = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  s.mismatch = none();
   Simulator simulator(s);
   for (std::int64_t i = 0; i < 2; ++i)
     for (const double g : simulator.record(i).gpr) CHECK(g == 100);
@@ -190,4 +198,115 @@ TEST_CASE("RTDOSE samples of 16 and 32 bits and either byte order", "[psqa][dico
   }
   CHECK(read_rtdose(folder / "test_dicom_rtdose_16bit.dcm").values[1] == Approx(3213 * 0.03125047684443427));
   CHECK_THROWS_WITH(read_rtdose(folder / "test_dicom_ct.dcm"), Catch::Contains("expected an RTDOSE"));
+}
+
+TEST_CASE("a cohort does not depend on threads", "[psqa][cohort][property]") {
+  const support::TemporaryFolder folder;
+  simulate_cohort(
+      few(5), folder.path() / "one", [](std::int64_t, std::int64_t) {}, 1);
+  std::vector<std::int64_t> told;
+  simulate_cohort(
+      few(5), folder.path() / "three", [&](std::int64_t done, std::int64_t) { told.push_back(done); }, 3);
+  CHECK(told == std::vector<std::int64_t>{1, 2, 3, 4, 5});
+  for (const char* file : {"records.csv", "planned.npy", "measured.npy", "cohort.json"})
+    CHECK(read_text(folder.path() / "one" / file) == read_text(folder.path() / "three" / file));
+}
+
+TEST_CASE("a cohort of 300 plans behaves like a clinic", "[psqa][cohort][acceptance]") {
+  const support::TemporaryFolder folder;
+  CohortSettings settings;
+  settings.plans = 300;
+  simulate_cohort(
+      settings, folder.path() / "cohort", [](std::int64_t, std::int64_t) {}, 0);
+  for (const AcceptanceRow& r : acceptance(read_cohort(folder.path() / "cohort"))) {
+    INFO(r.name << " = " << r.value << ", accepted within [" << r.low << ", " << r.high << "]");
+    CHECK(r.accepted());
+  }
+}
+
+TEST_CASE("without its largest mismatches a cohort passes better", "[psqa][cohort][property]") {
+  const auto mean_rate = [](const Mismatch& m) {
+    CohortSettings s;
+    s.mismatch = m;
+    Simulator simulator(s);
+    double sum = 0;
+    for (std::int64_t i = 0; i < 24; ++i) sum += simulator.record(i).gpr[2];
+    return sum / 24;
+  };
+  const double all = mean_rate({});
+  for (const char* knob : {"tongue_groove_mm", "leaf_systematic_mm", "leaf_random_mm", "shift_mm",
+                           "noise_local_percent", "noise_global_percent"}) {
+    Mismatch m;
+    eq::set_option(m, knob, "0");
+    INFO(knob);
+    CHECK(mean_rate(m) > all);
+  }
+}
+
+TEST_CASE("every technique stays within the machine's limits", "[psqa][plans][property]") {
+  const MachineLimits limits;
+  for (const Technique t : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc})
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      const Plan plan = generate_plan(5, i, "m", {}, t);
+      INFO(names_of(t)[std::size_t(t)] << " plan " << i);
+      REQUIRE_FALSE(plan.beams.empty());
+      for (const Beam& b : plan.beams) {
+        CHECK(b.mu > 0);
+        CHECK(b.control_points.back().weight == Approx(1));
+        for (std::size_t k = 1; k < b.control_points.size(); ++k) {
+          const ControlPoint &p = b.control_points[k - 1], &q = b.control_points[k];
+          const double turn = std::abs(std::remainder(q.gantry - p.gantry, 360.0)),
+                       seconds = std::max(60 * b.interval_mu(k) / limits.dose_rate_MU_per_min,
+                                          turn / limits.gantry_speed_deg_per_s);
+          REQUIRE(b.interval_mu(k) >= -1e-9);
+          double furthest = 0, narrowest = 1e9;
+          for (std::size_t l = 0; l < 60; ++l) {
+            furthest = std::max({furthest, std::abs(q.leaves[0].a[l] - p.leaves[0].a[l])});
+            if (q.leaves[0].b[l] != q.leaves[0].a[l])
+              narrowest = std::min(narrowest, q.leaves[0].b[l] - q.leaves[0].a[l]);
+          }
+          if (t != Technique::step_and_shoot && b.interval_mu(k) > 0 && p.leaves[0].a != q.leaves[0].a &&
+              t == Technique::arc)
+            CHECK(furthest <= std::max(5 * turn, limits.leaf_speed_mm_per_s * seconds) + 1e-6);
+          CHECK(narrowest >= limits.least_gap_mm - 1e-9);
+        }
+        if (t == Technique::step_and_shoot) CHECK(b.control_points.size() <= 2 * 15);
+        if (t == Technique::arc) CHECK(detail::gantry_travel(b) == Approx(358));
+      }
+      CHECK(metric(complexity(plan).plan, "MCS") > 0);
+    }
+}
+
+TEST_CASE("segments add up to the fluence that they were cut from", "[psqa][plans][worked]") {
+  // One row that rises to 3 and falls to 1: three segments, nested as sweeps to the right.
+  std::array<double, detail::kColumns> row{};
+  const std::array<double, 6> steps = {1, 3, 2, 2, 1, 1};
+  for (std::size_t x = 0; x < steps.size(); ++x) row[20 + x] = steps[x];
+  const detail::UnitRow unit = detail::unit_row(row, 1);
+  REQUIRE(unit.rises.size() == 3);
+  REQUIRE(unit.falls.size() == 3);
+  for (std::size_t x = 0; x < detail::kColumns; ++x) {
+    const double place = -detail::kExtent + detail::kStep * double(x);
+    double open = 0;
+    for (std::size_t i = 0; i < 3; ++i) open += unit.rises[i] < place && place < unit.falls[i];
+    CHECK(open == row[x]);
+  }
+}
+
+TEST_CASE("sparse detectors judge only where they have elements", "[psqa][cohort][behaviour]") {
+  DoseGrid dense = DoseGrid::plane(120, 120, 2);
+  std::fill(dense.values.begin(), dense.values.end(), 1.0);
+  const auto elements = [&](Detector d) {
+    const DoseGrid g = detector_plane(dense, d);
+    return std::count_if(g.values.begin(), g.values.end(), [](double v) { return !std::isnan(v); });
+  };
+  CHECK(elements(Detector::epid) == 14400);
+  CHECK(elements(Detector::mapcheck) == 1013);
+  CHECK(elements(Detector::chamber_array) == 23 * 23);
+  CohortSettings s = few(1);
+  s.detector = Detector::mapcheck;
+  Simulator simulator(s);
+  const Record r = simulator.record(0);
+  CHECK(r.gpr[0] >= r.gpr[2]);
+  CHECK(r.gpr[2] > 50);
 }

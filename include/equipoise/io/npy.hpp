@@ -72,11 +72,11 @@ template <NpyNumber T>
 
 }  // namespace detail
 
-/// \throws FileError for a file that is missing, truncated, not NPY, of another type or in Fortran order.
-template <NpyNumber T>
-[[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
+namespace detail {
+
+/// The header's dictionary; the stream is left at the data.
+[[nodiscard]] inline std::string npy_dictionary(std::ifstream& in, const std::filesystem::path& path) {
   const std::string where = path.string();
-  std::ifstream in(path, std::ios::binary);
   if (!in) throw FileError(message("file.401", where, "expected a readable file"));
   char start[10] = {};
   in.read(start, 10);
@@ -90,11 +90,32 @@ template <NpyNumber T>
     length |= static_cast<std::size_t>(static_cast<unsigned char>(more[0])) << 16 |
               static_cast<std::size_t>(static_cast<unsigned char>(more[1])) << 24;
   }
-  const std::uintmax_t file_size = std::filesystem::file_size(path);
-  if (length > file_size)
+  if (!in || length > std::filesystem::file_size(path))
     throw FileError(message("file.412", where, "expected a header of ", length, " bytes, got a truncated file"));
   std::string dictionary(length, '\0');
   in.read(dictionary.data(), static_cast<std::streamsize>(length));
+  if (!in) throw FileError(message("file.412", where, "expected a header of ", length, " bytes, got a truncated file"));
+  return dictionary;
+}
+
+}  // namespace detail
+
+/// The type of an NPY file's numbers, as its header says it: "<f4", "<f8", …
+/// \throws FileError for a file that is missing, truncated or not NPY.
+[[nodiscard]] inline std::string npy_type_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string entry = detail::npy_entry(detail::npy_dictionary(in, path), "descr", path.string());
+  const std::size_t begin = entry.find('\'');
+  return begin == std::string::npos ? entry : entry.substr(begin + 1, entry.find('\'', begin + 1) - begin - 1);
+}
+
+/// \throws FileError for a file that is missing, truncated, not NPY, of another type or in Fortran order.
+template <NpyNumber T>
+[[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  std::ifstream in(path, std::ios::binary);
+  const std::string dictionary = detail::npy_dictionary(in, path);
+  const std::uintmax_t file_size = std::filesystem::file_size(path);
   const std::string type = detail::npy_entry(dictionary, "descr", where);
   if (type.find(detail::npy_type<T>()) == std::string::npos)
     throw FileError(message("file.413", where, "expected numbers of type ", detail::npy_type<T>(), ", got",

@@ -80,19 +80,21 @@ struct Opening {
   double left = 0, right = 0;  ///< mm; right >= left
   double height = 0;           ///< mm, 0 where the jaws cover the pair
   double bottom = 0;           ///< mm
+  bool wide = false;           ///< the gap exceeds what counts as closed
 
   [[nodiscard]] double gap() const { return right - left; }
   [[nodiscard]] bool exposed() const { return height > 0; }
-  [[nodiscard]] bool open() const { return exposed() && gap() > 1e-6; }
+  [[nodiscard]] bool open() const { return wide && exposed(); }
 };
 
-/// The openings [n] of a point.
-[[nodiscard]] inline std::vector<Opening> openings(const Bank& bank, const Bank::Point& p) {
+/// The openings [n] of a point. \param closed_gap_mm a pair is open when its gap exceeds this
+[[nodiscard]] inline std::vector<Opening> openings(const Bank& bank, const Bank::Point& p,
+                                                   double closed_gap_mm = 1e-6) {
   std::vector<Opening> out(p.a.size());
   for (std::size_t l = 0; l < out.size(); ++l) {
     const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
     const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
-    out[l] = {left, std::max(left, right), std::max(0.0, top - bottom), bottom};
+    out[l] = {left, std::max(left, right), std::max(0.0, top - bottom), bottom, right - left > closed_gap_mm};
   }
   return out;
 }

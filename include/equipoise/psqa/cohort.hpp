@@ -27,6 +27,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,20 +35,29 @@ namespace equipoise::psqa {
 
 inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/1";
 
-/// The metrics that a cohort's table holds and a model sees, finite for every plan with leaves.
+/// The metrics that a cohort's table holds and a model sees.
 [[nodiscard]] inline const std::vector<std::string>& table_metrics() {
   static const std::vector<std::string> names = {
-      "MU",      "MUCA",     "AAV",    "LSV", "MCS",    "MCSv",     "LT_mm",  "LTMCS",  "SAS2",    "SAS5",
-      "SAS10",   "SAS20",    "MAD_mm", "CLS", "CAS",    "ALG_mm",   "AFW_mm", "EFS_mm", "FSMALL4", "TGI",
-      "EM_mm-1", "PERIM_mm", "PM",     "PI",  "PA_mm2", "LTSUM_mm", "NBEAM",  "NCP",    "NSEG"};
+      "MU",     "MUCA",    "AAV",   "LSV",    "MCS",  "MCSv",     "LT_mm",      "LTMCS",    "SAS2",
+      "SAS5",   "SAS10",   "SAS20", "MAD_mm", "CLS",  "CAS",      "ALG_mm",     "SDGAP_mm", "AFW_mm",
+      "EFS_mm", "FSMALL4", "TGI",   "EAM",    "CAM",  "EM_mm-1",  "PERIM_mm",   "PM",       "PI",
+      "PA_mm2", "WMI",     "FD",    "FMAX",   "FCOV", "FENT_bit", "FGRAD_mm-1", "LTSUM_mm", "LTMU_mm_per_MU",
+      "NBEAM",  "NCP",     "NSEG"};
   return names;
 }
 
-/// The table's row for a plan. \throws ValueError for a plan without leaves or MU.
+/// The table's row for a plan. A map without contrast has Webb's index 0 and dimension 2.
+/// \throws ValueError for a plan without leaves or MU, or with a metric that is not finite.
 [[nodiscard]] inline std::vector<double> table_row(const Plan& plan) {
   const Complexity c = complexity(plan);
   std::vector<double> row;
-  for (const std::string& name : table_metrics()) row.push_back(metric(c.plan, name));
+  for (const std::string& name : table_metrics()) {
+    double value = metric(c.plan, name);
+    if (std::isnan(value) && (name == "WMI" || name == "FD")) value = name == "FD" ? 2 : 0;
+    if (!std::isfinite(value))
+      throw ValueError(message("value.302", plan.id, "expected apertures that define ", name, ", got none"));
+    row.push_back(value);
+  }
   return row;
 }
 
@@ -74,7 +84,8 @@ struct Cohort {
 namespace detail {
 
 [[nodiscard]] inline nlohmann::ordered_json cohort_about(const CohortSettings& s, std::int64_t records) {
-  const Mismatch& m = s.mismatch;
+  nlohmann::ordered_json mismatch;
+  for (const auto& [key, value] : options(s.mismatch)) mismatch[key] = std::strtod(value.c_str(), nullptr);
   return {{"schema", kCohortSchema},
           {"provenance", "simulated"},
           {"records", records},
@@ -85,26 +96,18 @@ namespace detail {
             {"width", s.pixels},
             {"spacing_mm", s.spacing_mm},
             {"unit", "Gy per fraction"},
-            {"geometry", "composite, all fields at one angle"}}},
+            {"geometry", "composite, all fields at one angle"},
+            {"depth_mm", s.depth_mm}}},
+          {"detector", names_of(s.detector)[static_cast<std::size_t>(s.detector)]},
+          {"techniques",
+           {{"sliding_window", s.techniques[0]}, {"step_and_shoot", s.techniques[1]}, {"arc", s.techniques[2]}}},
           {"gamma",
            {{"reference", "measured"},
             {"evaluated", "planned"},
             {"norm", "maximum of planned"},
             {"cutoff_percent", 10},
             {"search", "exact minimum"}}},
-          {"mismatch",
-           {{"tongue_groove_mm", m.tongue_groove_mm},
-            {"commissioning_percent", m.commissioning_percent},
-            {"leaf_systematic_mm", m.leaf_systematic_mm},
-            {"leaf_random_mm", m.leaf_random_mm},
-            {"output_day_percent", m.output_day_percent},
-            {"shift_mm", m.shift_mm},
-            {"source_mm", m.source_mm},
-            {"kernel_percent", m.kernel_percent},
-            {"transmission_percent", m.transmission_percent},
-            {"noise_local_percent", m.noise_local_percent},
-            {"noise_global_percent", m.noise_global_percent},
-            {"fault_share", m.fault_share}}}};
+          {"mismatch", mismatch}};
 }
 
 [[nodiscard]] inline std::vector<std::string> split_line(const std::string& line) {
@@ -181,17 +184,36 @@ class CohortWriter {
   std::optional<io::AtomicFile> table_;
 };
 
-/// Makes a cohort folder. `told(done, all)` is called after each record and may throw to stop; nothing is left then.
+/// Makes a cohort folder. `told(done, all)` is called after each record, in order, and may throw to stop; nothing is left
+/// then. \param threads 0: as many as the machine has; the records do not depend on it
 template <class Told>
-void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, Told&& told) {
+void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, Told&& told,
+                     unsigned threads = 1) {
   CohortWriter writer(folder, detail::cohort_about(settings, settings.plans), static_cast<std::size_t>(settings.plans),
                       settings.pixels, settings.pixels, table_metrics());
-  Simulator simulator(settings);
-  for (std::int64_t i = 0; i < settings.plans; ++i) {
-    const Record r = simulator.record(i);
-    writer.append({r.plan.id, r.plan.patient, r.plan.site, r.machine, r.fault, r.gpr, table_row(r.plan)}, r.planned,
-                  r.measured);
-    told(i + 1, settings.plans);
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  // Each thread has a simulator of its own: the transforms keep state.
+  std::vector<Simulator> simulators(threads, Simulator(settings));
+  struct Made {
+    Record record;
+    std::vector<double> row;
+  };
+  std::vector<Made> made(8 * threads);
+  for (std::int64_t first = 0; first < settings.plans; first += static_cast<std::int64_t>(made.size())) {
+    const auto n = static_cast<std::size_t>(
+        std::min<std::int64_t>(settings.plans - first, static_cast<std::int64_t>(made.size())));
+    detail::parallel_for(threads, threads, [&](std::size_t t) {
+      for (std::size_t i = t; i < n; i += threads) {
+        made[i].record = simulators[t].record(first + static_cast<std::int64_t>(i));
+        made[i].row = table_row(made[i].record.plan);
+      }
+    });
+    for (std::size_t i = 0; i < n; ++i) {
+      const Record& r = made[i].record;
+      writer.append({r.plan.id, r.plan.patient, r.plan.site, r.machine, r.fault, r.gpr, made[i].row}, r.planned,
+                    r.measured);
+      told(first + static_cast<std::int64_t>(i) + 1, settings.plans);
+    }
   }
   writer.commit();
 }

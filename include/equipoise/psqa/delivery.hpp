@@ -9,6 +9,7 @@
 #include <equipoise/psqa/aperture.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/machine.hpp>
+#include <equipoise/psqa/open_time.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -18,78 +19,6 @@
 namespace equipoise::psqa {
 
 namespace detail {
-
-/// For how long (MU) each pixel of a row is to the right of a moving edge; pixel averages. `begin` is the left border
-/// of pixel 0, in mm.
-class Passages {
- public:
-  Passages(std::size_t pixels, double begin, double size)
-      : mean_(pixels, 0.0), beyond_(pixels + 1, 0.0), begin_(begin), size_(size) {}
-
-  /// The edge moves evenly from `from` to `to` while `mu` are delivered.
-  void add(double from, double to, double mu) {
-    const double low = (std::min(from, to) - begin_) / size_, high = (std::max(from, to) - begin_) / size_;
-    const auto n = static_cast<double>(mean_.size());
-    if (low >= n) return;
-    if (high - low < 1e-9) return add_point(low, mu);
-    const double density = mu / (high - low);
-    if (low < 0) beyond_[0] += density * (std::min(high, 0.0) - low);
-    for (double at = std::max(low, 0.0); at < std::min(high, n);) {
-      const double next = std::min({std::floor(at) + 1, high, n});
-      add_point(0.5 * (at + next), density * (next - at));
-      at = next;
-    }
-  }
-
-  /// [pixels]
-  [[nodiscard]] std::vector<double> values() const {
-    std::vector<double> out(mean_.size());
-    double passed = 0;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      passed += beyond_[i];
-      out[i] = passed + mean_[i];
-    }
-    return out;
-  }
-
- private:
-  void add_point(double at, double mu) {
-    if (at < 0) return void(beyond_[0] += mu);
-    const auto i = static_cast<std::size_t>(at);
-    if (i >= mean_.size()) return;
-    mean_[i] += mu * (static_cast<double>(i + 1) - at);
-    beyond_[i + 1] += mu;
-  }
-
-  std::vector<double> mean_, beyond_;
-  double begin_, size_;
-};
-
-/// The pair's opening at both ends of an interval.
-struct Span {
-  double a0, b0, a1, b1;
-  [[nodiscard]] bool closed() const { return b0 <= a0 && b1 <= a1; }
-};
-
-/// Open time (MU) of each pixel for a sequence of openings.
-class OpenTime {
- public:
-  OpenTime(std::size_t pixels, double begin, double size) : left_(pixels, begin, size), right_(pixels, begin, size) {}
-  void add(const Span& s, double mu) {
-    if (s.closed()) return;
-    left_.add(s.a0, s.a1, mu);
-    right_.add(std::max(s.a0, s.b0), std::max(s.a1, s.b1), mu);
-  }
-  [[nodiscard]] std::vector<double> values() const {
-    std::vector<double> l = left_.values();
-    const std::vector<double> r = right_.values();
-    for (std::size_t i = 0; i < l.size(); ++i) l[i] -= r[i];
-    return l;
-  }
-
- private:
-  Passages left_, right_;
-};
 
 [[nodiscard]] inline Span shared(const Span& p, const Span& q) {
   return {std::max(p.a0, q.a0), std::min(p.b0, q.b0), std::max(p.a1, q.a1), std::min(p.b1, q.b1)};
@@ -142,7 +71,7 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
     }
   }
   for (std::size_t k = 1; k < bank.points.size(); ++k) {
-    const double mu = beam.interval_mu(k);
+    const double mu = beam.interval_mu(k) * (beam.dynamic ? 1 : machine.linearity(beam.interval_mu(k)));
     if (!(mu > 0)) continue;
     for (std::size_t l = 0; l < pairs; ++l) {
       const detail::Span span{a[k - 1][l], b[k - 1][l], a[k][l], b[k][l]};

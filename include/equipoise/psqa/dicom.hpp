@@ -35,6 +35,8 @@ inline void silence_dcmtk() {
   if (!std::filesystem::is_regular_file(path, error))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
   auto file = std::make_unique<DcmFileFormat>();
+  // Some writers leave the type of elements open that the dictionary knows.
+  dcmEnableUnknownVRConversion.set(OFTrue);
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
   if (status.bad())
     throw FileError(message("file.421", path.string(),

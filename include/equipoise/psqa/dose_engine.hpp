@@ -31,8 +31,10 @@ class DoseEngine {
   [[nodiscard]] static double transfer(const MachineModel& m, double k) {
     const double primary = m.primary_per_mm / std::hypot(m.primary_per_mm, k),
                  scatter = m.scatter_per_mm / std::hypot(m.scatter_per_mm, k);
+    const auto gaussian = [k](double sigma) { return std::exp(-0.5 * sigma * sigma * k * k); };
     return ((1 - m.scatter_share) * primary + m.scatter_share * scatter) *
-           std::exp(-0.5 * m.source_sigma_mm * m.source_sigma_mm * k * k);
+           ((1 - m.extra_focal_share) * gaussian(m.source_sigma_mm) +
+            m.extra_focal_share * gaussian(m.extra_focal_sigma_mm));
   }
 
   /// Doses (Gy, 1 cGy an MU) of two fluences (MU), each with its machine.

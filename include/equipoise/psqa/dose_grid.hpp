@@ -4,6 +4,7 @@
 /// \file
 /// Dose on a regular grid. A plane is a grid with one frame.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <vector>
@@ -22,6 +23,22 @@ struct DoseGrid {
   }
   [[nodiscard]] double at(std::size_t z, std::size_t y, std::size_t x) const {
     return values[(z * shape[1] + y) * shape[2] + x];
+  }
+
+  /// Whether a place (mm) lies within a plane's outermost points.
+  [[nodiscard]] bool covers(double x, double y) const {
+    return x >= origin[2] && y >= origin[1] && x <= origin[2] + spacing[2] * static_cast<double>(shape[2] - 1) &&
+           y <= origin[1] + spacing[1] * static_cast<double>(shape[1] - 1);
+  }
+  /// A plane's dose at a place (mm), bilinear; beyond the outermost points theirs. \pre at least 2 x 2 points
+  [[nodiscard]] double sample(double x, double y) const {
+    const double px = std::clamp((x - origin[2]) / spacing[2], 0.0, static_cast<double>(shape[2] - 1)),
+                 py = std::clamp((y - origin[1]) / spacing[1], 0.0, static_cast<double>(shape[1] - 1));
+    const auto i = std::min(static_cast<std::size_t>(px), shape[2] - 2),
+               j = std::min(static_cast<std::size_t>(py), shape[1] - 2);
+    const double fx = px - static_cast<double>(i), fy = py - static_cast<double>(j);
+    return (1 - fy) * ((1 - fx) * at(0, j, i) + fx * at(0, j, i + 1)) +
+           fy * ((1 - fx) * at(0, j + 1, i) + fx * at(0, j + 1, i + 1));
   }
 
   /// A plane of zeros whose centre is the origin of coordinates.

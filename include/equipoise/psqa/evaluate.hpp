@@ -160,6 +160,23 @@ namespace detail {
   return out;
 }
 
+/// Mean absolute error of `a` minus that of `b` on the same records, in points, with its interval over patients: what two methods' own intervals cannot tell.
+[[nodiscard]] inline Interval paired_difference(const Judged& a, const Judged& b, std::size_t criterion) {
+  std::vector<std::string> patients;
+  std::vector<double> difference;
+  for (std::size_t i = 0; i < a.truth.size(); ++i) {
+    const double truth = a.truth[i][criterion];
+    if (!std::isfinite(truth)) continue;
+    patients.push_back(a.patients[i]);
+    difference.push_back(std::abs(a.predicted[i][criterion] - truth) - std::abs(b.predicted[i][criterion] - truth));
+  }
+  return bootstrap(patients, [&](const std::vector<std::size_t>& rows) {
+    double sum = 0;
+    for (const std::size_t i : rows) sum += difference[i];
+    return sum / static_cast<double>(rows.size());
+  });
+}
+
 /// What the method that knows nothing says: the training records' median rates, and the zero map.
 [[nodiscard]] inline Judged constant_baseline(const Judged& like,
                                               const std::vector<std::array<double, 3>>& training_rates) {

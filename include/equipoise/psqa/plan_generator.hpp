@@ -2,9 +2,11 @@
 #pragma once
 
 /// \file
-/// Synthetic IMRT plans: a site's outline, an ideal fluence (a Gaussian random field within it), and the sliding window
-/// that delivers it exactly. The result is a plan as any imported one, so its metrics come from the same code.
+/// Synthetic plans: a site's outline, an ideal fluence (a Gaussian random field within it), and the leaf sequence that
+/// delivers it. The result is a plan as any imported one, so its metrics come from the same code.
 
+#include <equipoise/core/options.hpp>
+#include <equipoise/psqa/leaf_sequence.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/noise.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -14,6 +16,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <numbers>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,19 +42,21 @@ inline constexpr std::array<Site, 5> kSites{{{"breast", 0.10, 60, 80, 0.25, 45, 
                                              {"lung", 0.20, 40, 45, 0.60, 16, 5, 7, 2.0, 30},
                                              {"head_and_neck", 0.30, 60, 80, 0.95, 11, 7, 9, 2.12, 33}}};
 
+/// How a plan is delivered.
+enum class Technique : std::uint8_t { sliding_window, step_and_shoot, arc };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Technique) {
+  return {"sliding_window", "step_and_shoot", "arc"};
+}
+
+/// Whether a beam at a gantry angle (degree) sees the target at (x, y), mm.
+using TargetView = std::function<bool(double gantry, double x, double y)>;
+
 /// Spread of the plans' complexity within a site: standard deviations of the logarithms.
 struct ComplexitySpread {
   double amplitude = 0.45, length = 0.35, speed = 0.45;
 };
 
 namespace detail {
-
-inline constexpr double kStep = 2;      ///< mm, along the leaves' travel
-inline constexpr double kExtent = 110;  ///< mm, half of what a field may cover
-inline constexpr std::size_t kColumns = 111;
-
-/// An ideal fluence: one row a leaf pair, kColumns samples from -kExtent; zero outside the outline.
-using Fluence = std::vector<std::array<double, kColumns>>;
 
 /// Smooths rows and columns with a Gaussian of the given length and makes the variance one.
 inline void correlate(Fluence& f, double length, double row_height) {
@@ -115,142 +121,137 @@ class TargetOutline {
   std::vector<std::array<double, 4>> ellipses_;
 };
 
-/// When the leaves of one pair pass each sample of a row: leading and trailing leaf, in units of fluence. Sliding
-/// window, from left to right; exact for the row's fluence: the time between them is the fluence, and neither goes
-/// faster than `speed` mm a unit.
-struct Row {
-  std::size_t first = 0, last = 0;  ///< samples; none where last < first
-  bool any = false;
-  std::vector<double> lead, trail;
+}  // namespace detail
+
+namespace detail {
+
+/// What all fields of a plan share.
+struct PlanDraw {
+  std::uint64_t seed, index;
+  const Site* site;
+  double size, amplitude, length, speed;
 };
 
-[[nodiscard]] inline Row window_row(const std::array<double, kColumns>& f, double speed) {
-  Row row;
+inline constexpr std::size_t kFirstPair = 10, kRows = 40;
+inline constexpr double kRowHeight = 5;
+
+[[nodiscard]] inline double row_middle(std::size_t l) {
+  return -100 + kRowHeight * (static_cast<double>(l) + 0.5);
+}
+
+/// The ideal fluence of a field: one within the outline, modulated by two random fields.
+template <class Inside>
+[[nodiscard]] Fluence ideal_fluence(const PlanDraw& d, std::uint64_t field, Inside&& inside) {
+  const Fluence coarse = random_field(Noise({d.seed, d.index, field}, "coarse"), kRows, d.length, kRowHeight);
+  const Fluence fine = random_field(Noise({d.seed, d.index, field}, "fine"), kRows, 0.45 * d.length, kRowHeight);
+  Fluence f(kRows);
+  for (std::size_t l = 0; l < kRows; ++l)
+    for (std::size_t x = 0; x < kColumns; ++x)
+      f[l][x] = inside(-kExtent + kStep * static_cast<double>(x), row_middle(l))
+                    ? std::max(0.05, 1 + d.amplitude * (0.75 * coarse[l][x] + 0.45 * fine[l][x]))
+                    : 0;
+  return f;
+}
+
+/// The first and last place along a row where `inside` holds.
+template <class Inside>
+[[nodiscard]] std::pair<double, double> row_span(Inside&& inside, std::size_t l) {
+  std::pair<double, double> out = {kExtent, -kExtent};
   for (std::size_t x = 0; x < kColumns; ++x)
-    if (f[x] > 0) {
-      if (!row.any) row.first = x;
-      row.last = x;
-      row.any = true;
-    }
-  if (!row.any) return row;
-  double lead = 0, before = 0;
-  for (std::size_t x = row.first; x <= row.last; ++x) {
-    const double change = x == row.first ? 0 : f[x] - before;
-    if (x > row.first) lead += kStep / speed + std::max(0.0, -change);
-    row.lead.push_back(lead);
-    row.trail.push_back(lead + f[x]);
-    before = f[x];
-  }
-  return row;
+    if (const double px = -kExtent + kStep * static_cast<double>(x); inside(px, row_middle(l)))
+      out = {std::min(out.first, px), px};
+  return out;
 }
 
-/// Where a leaf is at a time, from when it passes each sample.
-[[nodiscard]] inline double position_at(const Row& row, const std::vector<double>& times, double t) {
-  const double first = -kExtent + kStep * static_cast<double>(row.first);
-  if (t <= times.front()) return first;
-  const auto next = std::lower_bound(times.begin(), times.end(), t);
-  if (next == times.end()) return -kExtent + kStep * static_cast<double>(row.last);
-  const auto i = static_cast<double>(next - times.begin());
-  const double span = *next - *(next - 1);
-  return first + kStep * (i - 1 + (span > 0 ? (t - *(next - 1)) / span : 1));
+[[nodiscard]] inline const Site& draw_site(std::uint64_t seed, std::uint64_t index) {
+  Noise choice({seed, index}, "site");
+  const double drawn = choice.uniform();
+  double sum = 0;
+  for (const Site& s : kSites)
+    if (drawn < (sum += s.share)) return s;
+  return kSites.back();
 }
 
-/// A field's control points from its fluence. \param unit MU that deliver a fluence of one
-[[nodiscard]] inline Beam sliding_window(const Fluence& fluence, std::size_t first_pair, std::size_t points,
-                                         double speed, double unit) {
-  Beam beam;
-  beam.dynamic = true;
-  beam.layers = {Layer{LeafAxis::x, millennium_boundaries(), "MLCX"}};
-  const std::size_t pairs = beam.layers[0].pairs();
-  std::vector<Row> rows;
-  double total = 0, left = kExtent, right = -kExtent, bottom = kExtent, top = -kExtent;
-  for (std::size_t l = 0; l < fluence.size(); ++l) {
-    rows.push_back(window_row(fluence[l], speed));
-    if (!rows.back().any) continue;
-    total = std::max(total, rows.back().trail.back());
-    left = std::min(left, -kExtent + kStep * static_cast<double>(rows.back().first));
-    right = std::max(right, -kExtent + kStep * static_cast<double>(rows.back().last));
-    bottom = std::min(bottom, beam.layers[0].boundaries[first_pair + l]);
-    top = std::max(top, beam.layers[0].boundaries[first_pair + l + 1]);
+[[nodiscard]] inline std::vector<Beam> fixed_fields(const PlanDraw& d, Technique technique, std::int64_t fields,
+                                                    const TargetView& view) {
+  std::vector<Beam> beams;
+  for (std::int64_t n = 0; n < fields; ++n) {
+    const auto field = static_cast<std::uint64_t>(n);
+    const double gantry = std::fmod(360.0 * static_cast<double>(n) / static_cast<double>(fields), 360.0);
+    const TargetOutline outline(Noise({d.seed, d.index, field}, "outline"), d.site->half_x * d.size,
+                                d.site->half_y * d.size);
+    const Fluence f =
+        ideal_fluence(d, field, [&](double x, double y) { return view ? view(gantry, x, y) : outline.contains(x, y); });
+    Noise noise({d.seed, d.index, field}, "beam");
+    const auto points = static_cast<std::size_t>(noise.integer(80, 167));
+    const double unit = 100 * d.site->dose_per_fraction / static_cast<double>(fields) / 0.85;
+    beams.push_back(technique == Technique::sliding_window
+                        ? sliding_window(f, kFirstPair, points, d.speed, unit)
+                        : step_and_shoot(f, kFirstPair, unit, static_cast<std::size_t>(noise.integer(5, 10))));
+    for (ControlPoint& cp : beams.back().control_points) cp.gantry = gantry;
   }
-  constexpr double closed_gap = 0.5;
-  for (std::size_t k = 0; k < points; ++k) {
-    const double w = static_cast<double>(k) / static_cast<double>(points - 1);
-    ControlPoint cp;
-    cp.weight = w;
-    cp.dose_rate = 600;
-    cp.x1 = left - 5, cp.x2 = right + 5, cp.y1 = bottom, cp.y2 = top;
-    cp.leaves.push_back({std::vector<double>(pairs, left - 5), std::vector<double>(pairs, left - 5)});
-    for (std::size_t l = 0; l < rows.size(); ++l) {
-      if (!rows[l].any) continue;
-      const double a = position_at(rows[l], rows[l].trail, w * total),
-                   b = position_at(rows[l], rows[l].lead, w * total);
-      cp.leaves[0].a[first_pair + l] = a;
-      cp.leaves[0].b[first_pair + l] = std::max(b, a + closed_gap);
-    }
-    beam.control_points.push_back(std::move(cp));
+  return beams;
+}
+
+[[nodiscard]] inline std::vector<Beam> arcs(const PlanDraw& d, const TargetView& view) {
+  Noise choice({d.seed, d.index}, "arcs");
+  const std::int64_t count = choice.integer(1, 2);
+  const double total = 100 * d.site->dose_per_fraction * choice.uniform(1.8, 3.2) * std::sqrt(1 + d.amplitude);
+  std::vector<Beam> beams;
+  for (std::int64_t n = 0; n < count; ++n) {
+    const auto field = static_cast<std::uint64_t>(n);
+    // The outline from two sides, one turning into the other as the gantry goes round.
+    const TargetOutline front(Noise({d.seed, d.index, field}, "outline"), d.site->half_x * d.size,
+                              d.site->half_y * d.size),
+        side(Noise({d.seed, d.index, field}, "side"), d.site->half_x * d.size, d.site->half_y * d.size);
+    const auto edge = [&](std::size_t l, double gantry) {
+      if (view) return row_span([&](double x, double y) { return view(gantry, x, y); }, l);
+      const auto a = row_span([&](double x, double y) { return front.contains(x, y); }, l),
+                 b = row_span([&](double x, double y) { return side.contains(x, y); }, l);
+      if (!(a.second > a.first) || !(b.second > b.first)) return std::pair<double, double>{0, 0};
+      const double t = 0.5 - 0.5 * std::cos(2 * gantry * std::numbers::pi / 180);
+      return std::pair<double, double>{(1 - t) * a.first + t * b.first, (1 - t) * a.second + t * b.second};
+    };
+    Noise noise({d.seed, d.index, field}, "beam");
+    const auto points = static_cast<std::size_t>(noise.integer(90, 180));
+    beams.push_back(arc(edge, kFirstPair, kRows, points, total / static_cast<double>(count),
+                        d.amplitude * 0.5 * d.site->half_x, n % 2 == 0, noise));
   }
-  beam.has_x_jaw = beam.has_y_jaw = true;
-  beam.mu = unit * total;
-  return beam;
+  return beams;
 }
 
 }  // namespace detail
 
-/// Plan number `index` of a cohort. \param machine its name, written into the beams
+/// Plan number `index` of a cohort.
+/// \param machine its name, written into the beams
+/// \param view the target as each beam sees it, instead of random outlines (project_targets of openkbp_reader.hpp)
+/// \param site its name in `kSites`; empty: drawn by the sites' shares
 [[nodiscard]] inline Plan generate_plan(std::uint64_t seed, std::uint64_t index, std::string machine,
-                                        const ComplexitySpread& spread) {
-  Noise choice({seed, index}, "site");
-  const double drawn = choice.uniform();
-  double sum = 0;
-  const Site* site = &kSites.back();
+                                        const ComplexitySpread& spread, Technique technique = Technique::sliding_window,
+                                        const TargetView& view = {}, std::string_view site_name = {}) {
+  const Site* site = &detail::draw_site(seed, index);
   for (const Site& s : kSites)
-    if (drawn < (sum += s.share)) {
-      site = &s;
-      break;
-    }
-  Noise plan_noise({seed, index}, "plan");
-  const double size = std::clamp(plan_noise.lognormal(0.15), 0.7, 1.25);
-  const double amplitude = site->amplitude * plan_noise.lognormal(spread.amplitude),
-               length = site->length * plan_noise.lognormal(spread.length);
-  const double speed = 42 * plan_noise.lognormal(spread.speed);
-  const auto fields = plan_noise.integer(site->least_fields, site->most_fields);
+    if (s.name == site_name) site = &s;
+  Noise noise({seed, index}, "plan");
+  const double size = std::clamp(noise.lognormal(0.15), 0.7, 1.25);
+  const double amplitude = site->amplitude * noise.lognormal(spread.amplitude),
+               length = site->length * noise.lognormal(spread.length), speed = 42 * noise.lognormal(spread.speed);
+  const auto fields = view ? 9 : noise.integer(site->least_fields, site->most_fields);
+  const detail::PlanDraw draw{seed, index, site, size, amplitude, length, speed};
   Plan plan;
-  plan.id = "plan" + std::to_string(index);
-  plan.label = plan.id;
+  plan.id = plan.label = "plan" + std::to_string(index);
   plan.vendor = "equipoise", plan.tps = "simulator";
   plan.site = site->name;
   plan.fractions = site->fractions;
   plan.prescription_Gy = site->dose_per_fraction * site->fractions;
-  constexpr std::size_t first_pair = 10, rows = 40;
-  constexpr double row_height = 5;
-  for (std::int64_t n = 0; n < fields; ++n) {
-    const auto field = static_cast<std::uint64_t>(n);
-    const detail::TargetOutline outline(Noise({seed, index, field}, "outline"), site->half_x * size,
-                                        site->half_y * size);
-    const detail::Fluence coarse =
-        detail::random_field(Noise({seed, index, field}, "coarse"), rows, length, row_height);
-    const detail::Fluence fine =
-        detail::random_field(Noise({seed, index, field}, "fine"), rows, 0.45 * length, row_height);
-    detail::Fluence f(rows);
-    for (std::size_t l = 0; l < rows; ++l)
-      for (std::size_t x = 0; x < detail::kColumns; ++x) {
-        const double px = -detail::kExtent + detail::kStep * static_cast<double>(x),
-                     py = -100 + row_height * (static_cast<double>(l) + 0.5);
-        f[l][x] =
-            outline.contains(px, py) ? std::max(0.05, 1 + amplitude * (0.75 * coarse[l][x] + 0.45 * fine[l][x])) : 0;
-      }
-    Noise beam_noise({seed, index, field}, "beam");
-    const auto points = static_cast<std::size_t>(beam_noise.integer(80, 167));
-    const double unit = 100 * site->dose_per_fraction / static_cast<double>(fields) / 0.85;
-    Beam beam = detail::sliding_window(f, first_pair, points, speed, unit);
+  plan.beams =
+      technique == Technique::arc ? detail::arcs(draw, view) : detail::fixed_fields(draw, technique, fields, view);
+  for (std::size_t n = 0; n < plan.beams.size(); ++n) {
+    Beam& beam = plan.beams[n];
     beam.number = static_cast<int>(n + 1);
-    beam.name = "field " + std::to_string(n + 1);
+    beam.name = (technique == Technique::arc ? "arc " : "field ") + std::to_string(n + 1);
     beam.machine = machine;
     beam.energy_MV = 6;
-    for (ControlPoint& cp : beam.control_points)
-      cp.gantry = std::fmod(360.0 * static_cast<double>(n) / static_cast<double>(fields), 360.0);
-    plan.beams.push_back(std::move(beam));
   }
   return plan;
 }

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Commands that make cohorts: simulate, import.
+
+#include <cmath>
+#include <equipoise/psqa/acceptance.hpp>
+#include <equipoise/psqa/import.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/report/svg.hpp>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+
+#include "common.hpp"
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// ---- simulate
+
+struct SimulateArguments {
+  psqa::CohortSettings settings;
+  std::string out = "cohort", technique = "sliding_window", detector = "epid";
+  std::vector<std::string> mismatches;
+  unsigned threads = 0;
+  std::int64_t ceiling = 0;
+  bool dicom = false, json = false;
+};
+
+void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
+  fs::create_directories(folder);
+  psqa::Simulator simulator(settings);
+  Progress progress("writing DICOM");
+  for (std::int64_t i = 0; i < settings.plans; ++i) {
+    if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
+    const psqa::Record r = simulator.record(i);
+    psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
+    psqa::write_rtdose(r.planned, r.plan, "planned", folder / (r.plan.id + "_planned.dcm"));
+    psqa::write_rtdose(r.measured, r.plan, "measured", folder / (r.plan.id + "_measured.dcm"));
+    progress.show(i + 1, settings.plans);
+  }
+}
+
+void choose(SimulateArguments& a) {
+  const auto value_of = [](auto e, const std::string& name) {
+    const auto names = names_of(e);
+    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  };
+  if (a.technique != "mixed") {
+    a.settings.techniques = {0, 0, 0};
+    a.settings.techniques[value_of(psqa::Technique{}, a.technique)] = 1;
+  } else {
+    a.settings.techniques = {0.6, 0.15, 0.25};
+  }
+  a.settings.detector = static_cast<psqa::Detector>(value_of(psqa::Detector{}, a.detector));
+  for (const std::string& text : a.mismatches) {
+    const std::size_t at = text.find('=');
+    if (at == std::string::npos)
+      throw eq::ValueError(eq::message("value.212", "--mismatch", "expected key=value, got \"", text, "\""));
+    eq::set_option(a.settings.mismatch, text.substr(0, at), text.substr(at + 1), "--mismatch");
+  }
+}
+
+void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
+  for (const psqa::AcceptanceRow& r : rows)
+    std::cout << std::left << std::setw(50) << r.name << std::right << std::setw(9) << eq::report::fixed(r.value, 2)
+              << " " << std::left << std::setw(9) << r.unit << " [" << eq::report::number(r.low, 3) << ", "
+              << eq::report::number(r.high, 3) << "]  " << (r.accepted() ? "yes" : "NO") << "\n";
+}
+
+void simulate(SimulateArguments a) {
+  choose(a);
+  step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
+  {
+    Progress progress("simulated");
+    psqa::simulate_cohort(
+        a.settings, a.out,
+        [&](std::int64_t done, std::int64_t all) {
+          if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a.out);
+          progress.show(done, all);
+        },
+        a.threads);
+  }
+  if (a.dicom) write_dicom(a.settings, fs::path(a.out) / "dicom");
+  const std::vector<psqa::AcceptanceRow> rows = psqa::acceptance(psqa::read_cohort(a.out));
+  std::array<double, 3> ceiling{};
+  if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, 7);
+  if (a.json) {
+    Json table = Json::array(), summary{{"cohort", a.out}, {"records", a.settings.plans}};
+    for (const psqa::AcceptanceRow& r : rows)
+      table.push_back({{"name", r.name}, {"unit", r.unit}, {"value", r.value}, {"accepted", r.accepted()}});
+    summary["acceptance"] = table;
+    if (a.ceiling > 0) summary["noise_ceiling_points"] = ceiling;
+    return print_json(summary);
+  }
+  print_acceptance(rows);
+  if (a.settings.plans < 300) std::cout << "the bands are meant for at least 300 plans\n";
+  if (a.ceiling > 0)
+    std::cout << "noise ceiling, " << a.ceiling << " plans delivered 7 times: " << eq::report::fixed(ceiling[0], 2)
+              << ", " << eq::report::fixed(ceiling[1], 2) << ", " << eq::report::fixed(ceiling[2], 2) << " points\n";
+  std::cout << "cohort: " << a.out << "\n";
+}
+
+// ---- import
+
+void import(const std::vector<std::string>& paths, const std::string& out, bool json) {
+  psqa::CohortSettings settings;
+  psqa::Simulator simulator(settings);
+  std::vector<psqa::ImportedRecord> records;
+  std::set<std::string> ids;
+  Json skipped = Json::array(), sources = Json::array();
+  const auto skip = [&](const fs::path& path, const std::string& why) {
+    std::cerr << "skipped " << path.string() << ": " << why << "\n";
+    skipped.push_back({{"file", path.filename().string()}, {"reason", why}});
+  };
+  for (const std::string& path : paths) {
+    std::vector<psqa::ImportItem> items;
+    try {
+      items = psqa::find_imports(path);
+      if (items.empty()) skip(path, "no plans, logs or patients in it");
+    } catch (const std::exception& e) {
+      skip(path, e.what());
+    }
+    for (const psqa::ImportItem& item : items) {
+      if (interrupted()) throw Interrupted("interrupted: nothing was written to " + out);
+      try {
+        psqa::ImportedRecord r = psqa::import_record(item, simulator, records.size());
+        if (!ids.insert(r.record.id).second)
+          throw eq::ValueError("a record of the id " + r.record.id + " is there already");
+        sources.push_back({{"id", r.record.id}, {"source", r.source}, {"file", item.path.filename().string()}});
+        records.push_back(std::move(r));
+      } catch (const std::exception& e) {
+        skip(item.path, e.what());
+      }
+    }
+  }
+  if (records.empty()) throw eq::ValueError("import: none of what was given could be imported");
+  Json about{
+      {"schema", psqa::kCohortSchema},
+      {"provenance", "imported"},
+      {"records", records.size()},
+      {"planes",
+       {{"height", settings.pixels}, {"width", settings.pixels}, {"spacing_mm", settings.spacing_mm}, {"unit", "Gy"}}},
+      {"sources", sources},
+      {"skipped", skipped}};
+  psqa::CohortWriter writer(out, about, records.size(), settings.pixels, settings.pixels, psqa::table_metrics());
+  for (const psqa::ImportedRecord& r : records) writer.append(r.record, r.planned, r.measured);
+  writer.commit();
+  if (json)
+    return print_json({{"cohort", out}, {"records", records.size()}, {"sources", sources}, {"skipped", skipped}});
+  std::cout << "imported " << records.size() << " records into " << out << ", skipped " << skipped.size() << "\n";
+}
+
+}  // namespace
+
+void add_cohort_commands(CLI::App& app) {
+  {
+    auto a = std::make_shared<SimulateArguments>();
+    CLI::App* c =
+        app.add_subcommand("simulate", "Make a virtual cohort: plans, planned and measured planes, passing rates");
+    c->add_option("--plans", a->settings.plans, "number of plans")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str();
+    c->add_option("--seed", a->settings.seed, "of all random numbers")->capture_default_str();
+    c->add_option("--machines", a->settings.machines, "number of linacs")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
+    c->add_option("--technique", a->technique, "how plans are delivered")
+        ->check(CLI::IsMember({"sliding_window", "step_and_shoot", "arc", "mixed"}))
+        ->capture_default_str();
+    c->add_option("--detector", a->detector, "at whose points passing rates are taken")
+        ->check(CLI::IsMember({"epid", "mapcheck", "chamber_array"}))
+        ->capture_default_str();
+    c->add_option("--depth", a->settings.depth_mm, "of the plane in water, mm; 0: a general kernel")
+        ->capture_default_str();
+    c->add_option("--mismatch", a->mismatches,
+                  "between plan and delivery as key=value, e.g. shift_mm=0.3 (docs/simulator.md)");
+    c->add_option("--noise-ceiling", a->ceiling,
+                  "deliver so many plans seven times each and print how far rates differ")
+        ->check(CLI::Range(0, 100000));
+    c->add_option("--threads", a->threads, "0: all; the records do not depend on it")->capture_default_str();
+    c->add_option("--out", a->out, "new folder")->capture_default_str();
+    c->add_flag("--dicom", a->dicom, "also write each plan as RTPLAN and its planes as RTDOSE");
+    c->add_flag("--json", a->json, "print the acceptance table as JSON");
+    c->callback([=] { simulate(*a); });
+  }
+  {
+    auto paths = std::make_shared<std::vector<std::string>>();
+    auto out = std::make_shared<std::string>();
+    auto json = std::make_shared<bool>(false);
+    CLI::App* c = app.add_subcommand(
+        "import",
+        "Make a cohort of RTPLAN files (with <plan>_planned.* and <plan>_measured.* beside them, or delivered in "
+        "simulation), decoded Elekta logs, OpenKBP patients, and folders of these");
+    c->add_option("paths", *paths, "files and folders")->required();
+    c->add_option("--out", *out, "new folder")->required();
+    c->add_flag("--json", *json, "print what was imported and skipped as JSON");
+    c->callback([=] { import(*paths, *out, *json); });
+  }
+}
+
+}  // namespace psqa_program

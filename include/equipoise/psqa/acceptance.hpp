@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Whether a virtual cohort behaves like a clinic's: its passing rates, their relation to complexity, and its
+/// dose-difference maps against bands from the literature (docs/simulator.md). The noise ceiling says how far repeated
+/// deliveries of one plan differ: no model can predict better.
+
+#include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/psqa/cohort.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// One property of a cohort and where it should lie.
+struct AcceptanceRow {
+  std::string name, unit;
+  double value = 0, low = 0, high = 0;
+
+  [[nodiscard]] bool accepted() const { return value >= low && value <= high; }
+};
+
+namespace detail {
+
+struct Moments {
+  double mean = 0, sd = 0, skew = 0;
+};
+[[nodiscard]] inline Moments moments(const std::vector<double>& x) {
+  Moments m;
+  const double n = static_cast<double>(x.size());
+  for (const double v : x) m.mean += v / n;
+  double second = 0, third = 0;
+  for (const double v : x) second += std::pow(v - m.mean, 2) / n, third += std::pow(v - m.mean, 3) / n;
+  m.sd = std::sqrt(second);
+  m.skew = second > 0 ? third / std::pow(second, 1.5) : 0;
+  return m;
+}
+
+/// Dose differences in % of the maximum where the plan gives at least 10 % of it, over a whole cohort.
+struct DoseDifferences {
+  double sd = 0, p99 = 0, with_gradient = 0;  ///< the last: mean over records of the correlation of |DD| with |grad D|
+};
+
+[[nodiscard]] inline double correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  const Moments ma = moments(a), mb = moments(b);
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - ma.mean) * (b[i] - mb.mean) / static_cast<double>(a.size());
+  return ma.sd > 0 && mb.sd > 0 ? sum / (ma.sd * mb.sd) : 0;
+}
+
+[[nodiscard]] inline DoseDifferences dose_differences(const Cohort& c) {
+  std::vector<double> bins(4001, 0.0);  // |DD| in steps of 0.01 %: memory does not grow with the cohort
+  double n = 0, sum = 0, squares = 0, gradients = 0;
+  std::vector<double> size, slope;
+  for (std::size_t r = 0; r < c.records.size(); ++r) {
+    const auto planned = c.plane(c.planned, r), measured = c.plane(c.measured, r);
+    const double most = static_cast<double>(*std::max_element(planned.begin(), planned.end()));
+    size.clear(), slope.clear();
+    for (std::size_t y = 1; y + 1 < c.height; ++y)
+      for (std::size_t x = 1; x + 1 < c.width; ++x) {
+        const std::size_t i = y * c.width + x;
+        if (static_cast<double>(planned[i]) < 0.1 * most) continue;
+        const double d = 100 * static_cast<double>(measured[i] - planned[i]) / most;
+        n += 1, sum += d, squares += d * d;
+        bins[std::min<std::size_t>(4000, static_cast<std::size_t>(100 * std::abs(d)))] += 1;
+        size.push_back(std::abs(d));
+        slope.push_back(std::hypot(static_cast<double>(planned[i + 1] - planned[i - 1]),
+                                   static_cast<double>(planned[i + c.width] - planned[i - c.width])));
+      }
+    gradients += correlation(size, slope);
+  }
+  DoseDifferences out;
+  out.sd = std::sqrt(std::max(0.0, squares / n - sum / n * sum / n));
+  out.with_gradient = gradients / static_cast<double>(c.records.size());
+  double below = 0;
+  for (std::size_t b = 0; b < bins.size() && below < 0.99 * n; ++b)
+    below += bins[b], out.p99 = static_cast<double>(b + 1) / 100;
+  return out;
+}
+
+[[nodiscard]] inline double dose_per_fraction_of(std::string_view site) {
+  for (const Site& s : kSites)
+    if (s.name == site) return s.dose_per_fraction;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace detail
+
+/// The acceptance table of a simulated cohort; its bands hold for at least 300 plans with default settings.
+[[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort) {
+  std::vector<AcceptanceRow> out;
+  constexpr double none = std::numeric_limits<double>::infinity();
+  static constexpr std::array<std::array<double, 4>, 3> bands = {{{97, 99.5, 1, 3}, {95, 98.5, 2, 5}, {90, 96, 4, 7}}};
+  std::array<std::vector<double>, 3> rates;
+  double ordered = 0, failing = 0;
+  std::map<std::string, std::pair<double, double>> by_site;
+  for (const CohortRecord& r : cohort.records) {
+    for (std::size_t c = 0; c < 3; ++c) rates[c].push_back(r.gpr[c]);
+    ordered += r.gpr[0] >= r.gpr[1] && r.gpr[1] >= r.gpr[2];
+    failing += r.gpr[2] < 90;
+    by_site[r.site].first += r.gpr[2], by_site[r.site].second += 1;
+  }
+  const double n = static_cast<double>(cohort.records.size());
+  static constexpr std::array<const char*, 3> names = {"3%/3 mm", "2%/3 mm", "2%/2 mm"};
+  for (std::size_t c = 0; c < 3; ++c) {
+    const detail::Moments m = detail::moments(rates[c]);
+    out.push_back({std::string("mean ") + names[c], "%", m.mean, bands[c][0], bands[c][1]});
+    out.push_back({std::string("SD ") + names[c], "%", m.sd, bands[c][2], bands[c][3]});
+    out.push_back({std::string("skewness ") + names[c], "", m.skew, -none, -1e-9});
+  }
+  out.push_back({"plans below 90 % at 2%/2 mm", "%", 100 * failing / n, 5, 25});
+  out.push_back({"records with 3/3 >= 2/3 >= 2/2", "%", 100 * ordered / n, 100, 100});
+  const auto column = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name) -
+                                    cohort.metric_names.begin());
+  };
+  for (const auto& [name, sign] :
+       {std::pair{"PM", -1.0}, {"MF", -1.0}, {"PI", -1.0}, {"EM_mm-1", -1.0}, {"MCS", 1.0}}) {
+    std::vector<double> values;
+    for (const CohortRecord& r : cohort.records)
+      values.push_back(name == std::string_view("MF")
+                           ? r.metrics[column("MU")] / (100 * detail::dose_per_fraction_of(r.site))
+                           : r.metrics[column(name)]);
+    out.push_back({std::string("Spearman of 2%/2 mm with ") + name, "", spearman(rates[2], values),
+                   sign > 0 ? 0.3 : -0.7, sign > 0 ? 0.7 : -0.3});
+  }
+  double lowest = none, head_and_neck = none;
+  for (const auto& [site, sums] : by_site) {
+    const double mean = sums.first / sums.second;
+    if (site == "head_and_neck")
+      head_and_neck = mean;
+    else
+      lowest = std::min(lowest, mean);
+  }
+  out.push_back({"mean 2%/2 mm of other sites above head and neck", "%", lowest - head_and_neck, 1e-9, none});
+  const detail::DoseDifferences dd = detail::dose_differences(cohort);
+  out.push_back({"SD of dose differences", "% of max", dd.sd, 2, 3});
+  out.push_back({"99th percentile of |dose difference|", "% of max", dd.p99, 8, 10});
+  out.push_back({"correlation of |dose difference| with |gradient|", "", dd.with_gradient, 0.3, 1});
+  return out;
+}
+
+/// How well the rates of one delivery predict those of another: mean absolute difference from the plan's mean over
+/// repeated deliveries, in points. \param plans how many of the cohort's, \param deliveries of each
+[[nodiscard]] inline std::array<double, 3> noise_ceiling(const CohortSettings& settings, std::int64_t plans,
+                                                         std::uint64_t deliveries) {
+  Simulator simulator(settings);
+  std::array<double, 3> out{};
+  for (std::int64_t i = 0; i < plans; ++i) {
+    std::vector<std::array<double, 3>> rates;
+    for (std::uint64_t d = 0; d < deliveries; ++d) rates.push_back(simulator.record(i, d).gpr);
+    for (std::size_t c = 0; c < 3; ++c) {
+      double mean = 0;
+      for (const auto& r : rates) mean += r[c] / static_cast<double>(deliveries);
+      for (const auto& r : rates)
+        out[c] += std::abs(r[c] - mean) / static_cast<double>(deliveries) / static_cast<double>(plans);
+    }
+  }
+  return out;
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What a gamma evaluation is asked and what it answers (Low 1998; TG-218, Miften 2018), and the row of points that a
+/// search is given.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// Where the search may look: within the plane (grids of one frame), within the evaluated distribution's plane at the
+/// reference frame's z (2.5D), or all around (3D).
+enum class GammaSpace : std::uint8_t { plane, slices, volume };
+
+struct GammaCriteria {
+  double dd_percent = 2;              ///< dose difference, % of the norm (global) or of the reference dose (local); > 0
+  double dta_mm = 2;                  ///< distance to agreement; > 0
+  bool local = false;                 ///< local instead of global normalisation
+  double cutoff_percent = 10;         ///< reference points below this % of the norm are not evaluated; >= 0
+  std::optional<double> norm{};       ///< Gy; by default the maximum of the evaluated distribution
+  double max_gamma = 2;               ///< values are capped here, and the search ends here; > 0
+  std::optional<GammaSpace> space{};  ///< by default `plane` for two grids of one frame, else `volume`
+};
+
+/// How the evaluation runs; the result does not depend on it.
+struct GammaExecution {
+  unsigned threads = 1;         ///< 0: as many as the machine has
+  bool pass_rate_only = false;  ///< no map, mean or maximum; points are left as soon as they are known to pass
+};
+
+struct GammaResult {
+  std::vector<float> map;        ///< [frames * rows * columns] of the reference; NaN where not evaluated
+  double pass_rate = 0;          ///< %, of the evaluated points; NaN when there are none
+  double mean = 0, max = 0;      ///< of the evaluated points
+  double least = 0;              ///< the minimum
+  double variance = 0;           ///< of the population of evaluated points
+  std::size_t evaluated = 0;     ///< points above the cut-off and within reach
+  std::size_t out_of_reach = 0;  ///< points above the cut-off without evaluated dose within the search distance
+  std::size_t points = 0;        ///< of the reference
+};
+
+/// Points of one reference row that are to be judged, in cells of the evaluated grid.
+struct GammaRow {
+  double z = 0, y = 0;
+  std::span<const double> x;
+  std::span<const double> dose;  ///< Gy
+  std::span<const double> tol;   ///< Gy: the dose difference that counts as one
+};
+
+/// A way to find γ²: `on(evaluated, criteria, space)` gives a searcher that is called with a row, a limit for γ and
+/// where to write γ² (NaN where no evaluated dose is in reach).
+template <class S>
+concept GammaSearch = requires(const S& search, const DoseGrid& evaluated, const GammaCriteria& criteria,
+                               const GammaRow& row, std::span<double> squared) {
+  search.on(evaluated, criteria, GammaSpace::plane)(row, 2.0, false, squared);
+};
+
+namespace detail {
+
+inline void check_grid(const DoseGrid& g, const char* which) {
+  if (g.values.size() != g.size() || g.size() == 0)
+    throw ShapeError(
+        message("shape.108", "gamma", "expected ", g.size(), " dose values of the ", which, ", got ", g.values.size()));
+  for (std::size_t axis = g.shape[0] > 1 ? 0 : 1; axis < 3; ++axis)
+    if (!(g.spacing[axis] > 0))
+      throw ValueError(
+          message("value.301", "gamma", "expected a spacing > 0 mm of the ", which, ", got ", g.spacing[axis]));
+}
+
+/// \returns the space that is searched \throws ValueError, ShapeError
+inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference, const DoseGrid& evaluated,
+                              double norm) {
+  const auto need = [](bool ok, const char* what, double got) {
+    if (!ok) throw ValueError(message("value.301", "gamma", "expected ", what, ", got ", got));
+  };
+  need(c.dd_percent > 0, "dose difference > 0 %", c.dd_percent);
+  need(c.dta_mm > 0, "distance to agreement > 0 mm", c.dta_mm);
+  need(c.max_gamma > 0, "maximum gamma > 0", c.max_gamma);
+  need(c.cutoff_percent >= 0, "cut-off >= 0 %", c.cutoff_percent);
+  check_grid(reference, "reference"), check_grid(evaluated, "evaluated");
+  need(norm > 0, "a norm dose > 0 Gy", norm);
+  const bool planes = reference.shape[0] == 1 && evaluated.shape[0] == 1;
+  const GammaSpace space = c.space.value_or(planes ? GammaSpace::plane : GammaSpace::volume);
+  if (space == GammaSpace::plane && !planes)
+    throw ShapeError(message("shape.108", "gamma", "expected planes, got ", reference.shape[0], " and ",
+                             evaluated.shape[0], " frames"));
+  return space;
+}
+
+/// The largest dose that is a number; NaN when there is none.
+[[nodiscard]] inline double largest_dose(const DoseGrid& g) {
+  double most = std::numeric_limits<double>::quiet_NaN();
+  for (const double v : g.values)
+    if (!(v <= most)) most = std::isnan(v) ? most : v;
+  return most;
+}
+
+/// How far (mm) a coordinate in cells lies outside 0 .. n - 1.
+[[nodiscard]] inline double outside(double at, std::size_t n, double spacing) {
+  return std::max({0.0, -at, at - static_cast<double>(n - 1)}) * spacing;
+}
+
+}  // namespace detail
+
+}  // namespace equipoise::psqa

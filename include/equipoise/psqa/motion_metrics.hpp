@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// How a beam's leaves and gantry move: travel (Masi 2013), and the modulation indices of speed, acceleration and the
+/// whole delivery (Park 2014, PMB 59:7315).
+
+#include <equipoise/psqa/aperture.hpp>
+#include <equipoise/psqa/complexity_choices.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+namespace equipoise::psqa::detail {
+
+/// Which pairs open at any control point.
+[[nodiscard]] inline std::vector<bool> pairs_in_field(const std::vector<std::vector<Opening>>& at_points) {
+  std::vector<bool> out(at_points.empty() ? 0 : at_points[0].size(), false);
+  for (const auto& open : at_points)
+    for (std::size_t l = 0; l < open.size(); ++l) out[l] = out[l] || open[l].open();
+  return out;
+}
+
+/// Leaf travel: leaves whose pair opens at least once and which move.
+struct Travel {
+  double total = 0;  ///< mm
+  std::size_t leaves = 0;
+};
+
+[[nodiscard]] inline Travel leaf_travel(const Bank& bank, const std::vector<bool>& in_field) {
+  Travel out;
+  for (std::size_t l = 0; l < in_field.size(); ++l) {
+    if (!in_field[l]) continue;
+    double a = 0, b = 0;
+    for (std::size_t k = 1; k < bank.points.size(); ++k) {
+      a += std::abs(bank.points[k].a[l] - bank.points[k - 1].a[l]);
+      b += std::abs(bank.points[k].b[l] - bank.points[k - 1].b[l]);
+    }
+    for (const double travel : {a, b})
+      if (travel > 1e-9) out.total += travel, ++out.leaves;
+  }
+  return out;
+}
+
+[[nodiscard]] inline double gantry_step(const Beam& beam, std::size_t k) {
+  return std::abs(std::remainder(beam.control_points[k].gantry - beam.control_points[k - 1].gantry, 360.0));
+}
+
+[[nodiscard]] inline double gantry_travel(const Beam& beam) {
+  double sum = 0;
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k) sum += gantry_step(beam, k);
+  return sum;
+}
+
+/// Seconds of each interval: its MU at the dose rate, or the gantry's way at full speed, whichever takes longer.
+[[nodiscard]] inline std::vector<double> interval_times(const Beam& beam, const ComplexityChoices& choices) {
+  std::vector<double> out;
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
+    const double planned = beam.control_points[k - 1].dose_rate,
+                 rate = planned > 0 ? planned : choices.default_dose_rate;
+    out.push_back(std::max(60 * beam.interval_mu(k) / rate, gantry_step(beam, k) / choices.gantry_speed_deg_per_s));
+  }
+  return out;
+}
+
+/// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
+struct ModulationIndices {
+  double speed = std::numeric_limits<double>::quiet_NaN(), acceleration = speed, total = speed;
+  double fastest_leaf = 0;  ///< mm/s
+};
+
+/// Standard deviation of the sample; 0 for fewer than two.
+[[nodiscard]] inline double deviation(const std::vector<double>& x) {
+  if (x.size() < 2) return 0;
+  double mean = 0, squares = 0;
+  for (const double v : x) mean += v / static_cast<double>(x.size());
+  for (const double v : x) squares += (v - mean) * (v - mean);
+  return std::sqrt(squares / static_cast<double>(x.size() - 1));
+}
+
+/// How often a number exceeds f standard deviations, integrated over f from 0 to k, is the sum of min(number / sd, k).
+[[nodiscard]] inline ModulationIndices modulation_indices(const Beam& beam, const Bank& bank,
+                                                          const std::vector<bool>& in_field,
+                                                          const ComplexityChoices& choices) {
+  const std::vector<double> times = interval_times(beam, choices);
+  std::vector<std::size_t> timed;  // intervals of no length (moves between segments) have no speed
+  double mean_time = 0;
+  for (std::size_t k = 0; k < times.size(); ++k)
+    if (times[k] > 1e-9) timed.push_back(k), mean_time += times[k];
+  ModulationIndices out;
+  if (timed.size() < 3) return out;
+  mean_time /= static_cast<double>(timed.size());
+  const std::size_t n = timed.size();
+  // Weights of gantry acceleration and of changes of the dose rate: 1 for none, towards 2 for large ones.
+  const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
+  std::vector<double> weights(n, 1.0), gantry(n), rate(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t k = timed[i];
+    gantry[i] = gantry_step(beam, k + 1) / times[k], rate[i] = beam.interval_mu(k + 1) / times[k];
+    if (i > 0)
+      weights[i] = weight(std::abs(gantry[i] - gantry[i - 1]) / times[k]) * weight(std::abs(rate[i] - rate[i - 1]));
+  }
+  double sums[3] = {}, leaves = 0;
+  std::vector<double> v(n), a(n);
+  const auto add = [&](auto&& tip) {
+    double travel = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t k = timed[i];
+      const double step = std::abs(tip(k + 1) - tip(k));
+      v[i] = step / times[k], travel += step;
+      a[i] = i == 0 ? 0 : std::abs(v[i] - v[i - 1]) / times[k];
+      out.fastest_leaf = std::max(out.fastest_leaf, v[i]);
+    }
+    if (travel <= 1e-9) return;
+    leaves += 1;
+    const double sv = deviation(v), sa = deviation(a) / mean_time;
+    const auto share = [&](double x, double s) { return s > 0 ? std::min(x / s, choices.park_k) : 0; };
+    const double per = 1 / static_cast<double>(n - 1);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double speed = share(v[i], sv), either = std::max(speed, share(a[i], sa));
+      sums[0] += per * speed, sums[1] += per * either, sums[2] += per * either * weights[i];
+    }
+  };
+  for (std::size_t l = 0; l < in_field.size(); ++l) {
+    if (!in_field[l]) continue;
+    add([&](std::size_t k) { return bank.points[k].a[l]; });
+    add([&](std::size_t k) { return bank.points[k].b[l]; });
+  }
+  if (leaves > 0) out.speed = sums[0] / leaves, out.acceleration = sums[1] / leaves, out.total = sums[2] / leaves;
+  return out;
+}
+
+}  // namespace equipoise::psqa::detail

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Text files of detectors, planning systems and linacs: lines, cells and numbers, with errors that name the line. The
+/// decimal sign is a point whatever the locale.
+
+#include <equipoise/core/errors.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa::detail {
+
+[[nodiscard]] inline std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r\n\v\f";
+  const std::size_t first = text.find_first_not_of(blank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+/// A whole number of characters as a finite number, or nothing.
+[[nodiscard]] inline std::optional<double> to_number(std::string_view text) {
+  text = trimmed(text);
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+/// The cells of a line; text in double quotes may hold the separator. A separator at the very end opens no cell.
+[[nodiscard]] inline std::vector<std::string_view> cells_of(std::string_view line, char separator) {
+  std::vector<std::string_view> out;
+  std::size_t begin = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i <= line.size(); ++i) {
+    if (i < line.size() && line[i] == '"') quoted = !quoted;
+    if (i < line.size() && (quoted || line[i] != separator)) continue;
+    if (i < line.size() || i > begin) out.push_back(line.substr(begin, i - begin));
+    begin = i + 1;
+  }
+  return out;
+}
+
+/// A text file in memory, line by line.
+class TextFile {
+ public:
+  /// \throws FileError when it is missing or larger than 512 MiB.
+  explicit TextFile(const std::filesystem::path& path) : where_(path.string()) {
+    std::error_code error;
+    const std::uintmax_t size =
+        std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
+    std::ifstream in(path, std::ios::binary);
+    if (!in || error || !std::filesystem::is_regular_file(path, error))
+      throw FileError(message("file.401", where_, "expected a readable file, got none"));
+    if (size > (std::uintmax_t{512} << 20))
+      throw FileError(message("file.441", where_, "expected at most 512 MiB of text, got ", size >> 20, " MiB"));
+    text_.resize(static_cast<std::size_t>(size));
+    in.read(text_.data(), static_cast<std::streamsize>(size));
+    text_.resize(static_cast<std::size_t>(in.gcount()));
+    for (std::size_t begin = 0; begin < text_.size();) {
+      std::size_t end = text_.find('\n', begin);
+      if (end == std::string::npos) end = text_.size();
+      std::string_view line(text_.data() + begin, end - begin);
+      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+      lines_.push_back(line);
+      begin = end + 1;
+    }
+  }
+  TextFile(const TextFile&) = delete;
+  TextFile& operator=(const TextFile&) = delete;
+
+  [[nodiscard]] const std::string& where() const { return where_; }
+  [[nodiscard]] const std::vector<std::string_view>& lines() const { return lines_; }
+  /// Whether the first lines hold a text.
+  [[nodiscard]] bool begins_with(std::string_view text) const {
+    return std::string_view(text_).substr(0, 4096).find(text) != std::string_view::npos;
+  }
+
+  /// \throws FileError
+  [[noreturn]] void fail(std::size_t line, const std::string& what) const {
+    throw FileError(message("file.442", where_, "line ", line + 1, ": ", what));
+  }
+  [[nodiscard]] double number(std::size_t line, std::string_view cell) const {
+    const std::optional<double> value = to_number(cell);
+    if (!value) fail(line, "expected a number, got \"" + std::string(cell.substr(0, 40)) + "\"");
+    return *value;
+  }
+  /// The number after `key` and a separator, on the first line that begins with it.
+  [[nodiscard]] std::optional<double> value_of(std::string_view key) const {
+    const std::optional<std::string_view> text = text_of(key);
+    return text ? to_number(text->substr(0, text->find_first_of(" \t", 0))) : std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::string_view> text_of(std::string_view key) const {
+    for (const std::string_view line : lines_)
+      if (const std::string_view t = trimmed(line); t.starts_with(key)) return trimmed(t.substr(key.size()));
+    return std::nullopt;
+  }
+
+ private:
+  std::string where_, text_;
+  std::vector<std::string_view> lines_;
+};
+
+}  // namespace equipoise::psqa::detail

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Tolerance and action limits of passing rates after TG-218 (Miften 2018, Med Phys 45:e53): the universal ones, and a
+/// clinic's own from a control chart of its results.
+///   tolerance = mean - 2.660 · mean moving range
+///   action = 100 - DA / 2,   DA = β · sqrt(variance + (mean - 100)²),   β = 6
+
+#include <equipoise/core/errors.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// At 3 %/2 mm, global, 10 % threshold, absolute dose.
+inline constexpr double kUniversalTolerance = 95, kUniversalAction = 90;
+
+/// A control chart of passing rates in the order in which they were measured, %.
+struct ControlChart {
+  std::size_t results = 0;
+  double mean = 0, sd = 0, moving_range = 0;  ///< sd of the sample; moving range: mean of |x_i - x_{i-1}|
+  double tolerance = 0, action = 0;           ///< the clinic's own limits
+  double centre_low = 0, centre_high = 0;     ///< individuals chart: mean ± 2.660 moving ranges, at most 100
+  std::vector<std::size_t> out_of_control;    ///< results below the lower control limit
+  std::size_t below_universal_tolerance = 0, below_universal_action = 0;
+};
+
+/// \param rates at least 2, in the order of measurement, %; TG-218 wants at least 20
+/// \throws ValueError for fewer, or for a rate that is not within 0 .. 100.
+[[nodiscard]] inline ControlChart control_chart(std::span<const double> rates) {
+  if (rates.size() < 2)
+    throw ValueError(message("value.303", "tg218", "expected at least 2 passing rates, got ", rates.size()));
+  ControlChart c;
+  c.results = rates.size();
+  const double n = static_cast<double>(rates.size());
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    if (!(rates[i] >= 0 && rates[i] <= 100))
+      throw ValueError(
+          message("value.303", "tg218", "result ", i + 1, ": expected a rate within 0 .. 100 %, got ", rates[i]));
+    c.mean += rates[i] / n;
+    if (i > 0) c.moving_range += std::abs(rates[i] - rates[i - 1]) / (n - 1);
+    c.below_universal_tolerance += rates[i] < kUniversalTolerance;
+    c.below_universal_action += rates[i] < kUniversalAction;
+  }
+  double squares = 0;
+  for (const double r : rates) squares += (r - c.mean) * (r - c.mean);
+  c.sd = std::sqrt(squares / (n - 1));
+  c.tolerance = c.centre_low = c.mean - 2.660 * c.moving_range;
+  c.centre_high = std::min(100.0, c.mean + 2.660 * c.moving_range);
+  c.action = 100 - 0.5 * 6 * std::sqrt(c.sd * c.sd + (c.mean - 100) * (c.mean - 100));
+  for (std::size_t i = 0; i < rates.size(); ++i)
+    if (rates[i] < c.centre_low) c.out_of_control.push_back(i);
+  return c;
+}
+
+}  // namespace equipoise::psqa

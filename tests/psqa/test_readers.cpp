@@ -1,0 +1,212 @@
+#include <equipoise/psqa/import.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path written(const support::TemporaryFolder& folder, const std::string& name, const std::string& text) {
+  std::ofstream(folder.path() / name, std::ios::binary) << text;
+  return folder.path() / name;
+}
+
+/// A MapCHECK file of 3 x 3 places, diodes on the chequerboard, doses in cGy.
+const std::string kMapcheck =
+    "** WARNING! MapCHECK\n\nCalibration Factors\nYcm\tROW\t\n"
+    "0.5\t3\t1\t0\t1\n0\t2\t0\t1\t0\n-0.5\t1\t1\t0\t1\n\tCOL\t1\t2\t3\n\tXcm\t-0.5\t0\t0.5\n\n"
+    "Dose Counts\nYcm\tROW\t\n"
+    "0.5\t3\t70\t0\t90\n0\t2\t0\t50\t0\n-0.5\t1\t10\t0\t30\n\tCOL\t1\t2\t3\n\tXcm\t-0.5\t0\t0.5\n\n"
+    "Dose Interpolated\nYcm\tROW\t\n"
+    "0.5\t3\t70\t80\t90\n0\t2\t40\t50\t60\n-0.5\t1\t10\t20\t30\n\tCOL\t1\t2\t3\n\tXcm\t-0.5\t0\t0.5\n";
+
+}  // namespace
+
+TEST_CASE("a MapCHECK file gives Gy at its diodes, rows upwards", "[psqa][readers][worked]") {
+  const support::TemporaryFolder folder;
+  const fs::path path = written(folder, "measured.txt", kMapcheck);
+  const DoseGrid g = read_dose(path);
+  REQUIRE(g.shape == std::array<std::size_t, 3>{1, 3, 3});
+  CHECK(g.spacing[1] == Approx(5));
+  CHECK(g.origin[1] == Approx(-5));
+  CHECK(g.at(0, 0, 0) == Approx(0.1));
+  CHECK(g.at(0, 2, 2) == Approx(0.9));
+  CHECK(std::isnan(g.at(0, 0, 1)));
+  CHECK(read_dose(path, 1, true).at(0, 0, 1) == Approx(0.2));
+}
+
+TEST_CASE("a PTW file's scans become rows", "[psqa][readers][worked]") {
+  const support::TemporaryFolder folder;
+  const auto scan = [](const char* offset, const char* doses) {
+    return std::string("BEGIN_SCAN 1\nSCAN_OFFAXIS_INPLANE=") + offset + "\nMEAS_UNIT=GY\nBEGIN_DATA\n" + doses +
+           "END_DATA\nEND_SCAN 1\n";
+  };
+  const DoseGrid g = read_dose(written(folder, "a.mcc",
+                                       "BEGIN_SCAN_DATA\n" + scan("10.00", "\t-10.0\t3\t#1\n\t0.0\t4\t#2\n") +
+                                           scan("0.00", "\t-10.0\t1\t#3\n\t0.0\t2\t#4\n") + "END_SCAN_DATA\n"));
+  CHECK(g.spacing == std::array<double, 3>{1, 10, 10});
+  CHECK(g.values == std::vector<double>{1, 2, 3, 4});
+  CHECK_THROWS_WITH(read_dose(written(folder, "b.mcc", "BEGIN_SCAN_DATA\nBEGIN_DATA\n\t0\t1\n")),
+                    Catch::Contains("b.mcc"));
+}
+
+TEST_CASE("an IBA file's table keeps its places and unit", "[psqa][readers][worked]") {
+  const support::TemporaryFolder folder;
+  const DoseGrid g =
+      read_dose(written(folder, "a.opg",
+                        "<opimrtascii>\nData Factor: 2.0\nData Unit: cGy\nLength Unit: cm\n<asciibody>\n"
+                        "Plane Position: 0 mm\nX[cm]\t-1\t0\t1\nY[cm]\n-0.5\t1\t2\t3\n0.5\t4\t5\t6\n</asciibody>\n"));
+  CHECK(g.spacing[2] == Approx(10));
+  CHECK(g.origin[1] == Approx(-5));
+  CHECK(g.at(0, 1, 2) == Approx(0.12));
+}
+
+TEST_CASE("a XiO plane begins at its upper left", "[psqa][readers][worked]") {
+  const support::TemporaryFolder folder;
+  const std::string text =
+      "0001108e\nDoseUnits, Gy\nUpperleft,-1.0,5.0\nDosePtsxy,3,2\nDoseResmm,1.0\n1,2,3,\n4,5,6,\n";
+  const DoseGrid g = read_dose(written(folder, "x.txt", text));
+  CHECK(g.origin == std::array<double, 3>{0, 4, -1});
+  CHECK(g.values == std::vector<double>{4, 5, 6, 1, 2, 3});
+  CHECK_THROWS_WITH(read_dose(written(folder, "y.txt", text.substr(0, text.size() - 7))), Catch::Contains("y.txt"));
+}
+
+TEST_CASE("tables of doses say which line is wrong", "[psqa][readers][error]") {
+  const support::TemporaryFolder folder;
+  CHECK(read_dose(written(folder, "a.csv", "1,2\n3,nan\n"), 2).spacing[1] == 2);
+  CHECK(read_dose(written(folder, "b.csv", "1;2\n3;4\n")).values == std::vector<double>{1, 2, 3, 4});
+  CHECK(read_dose(written(folder, "c.txt", " 1  2\n 3  4\n")).values == std::vector<double>{1, 2, 3, 4});
+  CHECK_THROWS_WITH(read_dose(written(folder, "d.csv", "1,2\n3,x\n")),
+                    Catch::Contains("line 2") && Catch::Contains("\"x\""));
+  CHECK_THROWS_WITH(read_dose(written(folder, "e.csv", "1,2\n3\n")), Catch::Contains("expected 2 columns, got 1"));
+  CHECK_THROWS_AS(read_dose(written(folder, "f.csv", "")), eq::FileError);
+  CHECK_THROWS_AS(read_dose(folder.path() / "none.csv"), eq::FileError);
+}
+
+TEST_CASE("NPY doses of either precision, planes and volumes", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  const std::vector<std::size_t> volume = {2, 2, 3}, flat = {12};
+  eq::io::write_npy<double>(folder.path() / "v.npy", volume, std::vector<double>(12, 1.5));
+  CHECK(read_dose(folder.path() / "v.npy", 3).shape == std::array<std::size_t, 3>{2, 2, 3});
+  eq::io::write_npy<float>(folder.path() / "flat.npy", flat, std::vector<float>(12));
+  CHECK_THROWS_WITH(read_dose(folder.path() / "flat.npy"), Catch::Contains("[H, W]"));
+}
+
+TEST_CASE("detector samples are read whole", "[psqa][readers][samples]") {
+  const auto folder = support::samples("detector");
+  if (folder.empty()) return;
+  const DoseGrid snc = read_dose(folder / "SNCTest10x10.txt");
+  CHECK(snc.size() == 2025);
+  CHECK(std::count_if(snc.values.begin(), snc.values.end(), [](double v) { return !std::isnan(v); }) == 445);
+  CHECK(detail::largest_dose(snc) == Approx(1.142286488));
+  CHECK(detail::largest_dose(read_dose(folder / "tomo_mapcheck_test.txt")) == Approx(1.0357197011));
+  const DoseGrid ptw = read_dose(folder / "PTWTest20x20.mcc"), iba = read_dose(folder / "IBATest20x20.opg"),
+                 xio = read_dose(folder / "XiO-Patient-0.txt");
+  CHECK(ptw.shape == std::array<std::size_t, 3>{1, 27, 27});
+  CHECK(ptw.spacing[1] == Approx(10));
+  CHECK(iba.shape == std::array<std::size_t, 3>{1, 32, 32});
+  CHECK(iba.spacing[2] == Approx(7.619));
+  CHECK(xio.shape == std::array<std::size_t, 3>{1, 361, 306});
+  CHECK(xio.origin == std::array<double, 3>{0, -180, -152});
+}
+
+TEST_CASE("RTDOSE in every transfer syntax holds the same doses", "[psqa][readers][samples]") {
+  const auto folder = support::samples("rtdose");
+  if (folder.empty()) return;
+  for (const std::string frames : {"", "_1frame"}) {
+    const DoseGrid plain = read_rtdose(folder / ("rtdose" + frames + ".dcm"));
+    CHECK(*std::max_element(plain.values.begin(), plain.values.end()) == Approx(1.254));
+    for (const std::string syntax : {"_rle", "_expb"}) {
+      INFO(syntax << frames);
+      const DoseGrid other = read_rtdose(folder / ("rtdose" + syntax + frames + ".dcm"));
+      CHECK(other.values == plain.values);
+      CHECK(other.spacing == plain.spacing);
+      CHECK(other.origin == plain.origin);
+    }
+  }
+  CHECK(read_rtdose(folder / "eclipse_plane_52x52_5mm.dcm").spacing[1] == Approx(5));
+}
+
+TEST_CASE("OpenKBP patients have their doses and structures", "[psqa][readers][samples]") {
+  const auto folder = support::samples("openkbp");
+  if (folder.empty()) return;
+  const auto expected = nlohmann::json::parse(std::ifstream(folder / "expected.json"))["patients"];
+  for (const auto& [id, want] : expected.items()) {
+    INFO(id);
+    const OpenKbpPatient p = read_openkbp(folder / id);
+    double sum = 0;
+    for (const double d : p.dose.values) sum += d;
+    CHECK(sum == Approx(want["dose_sum"].get<double>()));
+    CHECK(*std::max_element(p.dose.values.begin(), p.dose.values.end()) == Approx(want["dose_max_Gy"].get<double>()));
+    for (std::size_t k = 0; k < 3; ++k) CHECK(p.voxel_mm[k] == Approx(want["voxel_mm"][k].get<double>()).margin(5e-4));
+    for (const auto& [name, count] : want["structures_voxels"].items()) CHECK(p.structures.at(name).size() == count);
+    // A target covers as much of the view from the front as from behind.
+    const auto area = [&](double gantry) {
+      const ProjectedTarget t = project_targets(p, gantry);
+      return double(std::count(t.inside.begin(), t.inside.end(), 1));
+    };
+    CHECK(area(0) == Approx(area(180)).epsilon(0.1));
+  }
+}
+
+TEST_CASE("a delivery log is two plans", "[psqa][readers][samples]") {
+  const auto folder = support::samples("linac_log");
+  if (folder.empty()) return;
+  const DeliveryLog a = read_elekta_log(folder / "elekta_log_A.csv"), b = read_elekta_log(folder / "elekta_log_B.csv");
+  CHECK(a.time_s.size() == 336);
+  CHECK(a.delivered.beams[0].mu == Approx(100));
+  CHECK(b.delivered.beams[0].mu == Approx(227.4));
+  CHECK(b.treatment == "2-2/DIR SCALP");
+  CHECK(a.leaf_rms_mm == Approx(0.0489).margin(1e-4));
+  CHECK(b.leaf_rms_mm == Approx(0.1574).margin(1e-4));
+  // What was prescribed moves less from record to record than what was delivered.
+  const auto restless = [](const Plan& p) {
+    double sum = 0;
+    const auto& points = p.beams[0].control_points;
+    for (std::size_t k = 1; k < points.size(); ++k)
+      for (std::size_t l = 0; l < 80; ++l) sum += std::abs(points[k].leaves[0].a[l] - points[k - 1].leaves[0].a[l]);
+    return sum;
+  };
+  CHECK(restless(a.prescribed) < restless(a.delivered));
+  CHECK(metric(complexity(a.delivered).plan, "MCS") > 0);
+}
+
+TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][readers][samples]") {
+  const auto plans = support::samples("rtplan");
+  if (plans.empty()) return;
+  CohortSettings settings;
+  settings.machines = 1;
+  Simulator simulator(settings);
+  const ImportedRecord real = import_record({plans / "RP_FiF.dcm", ImportKind::rtplan}, simulator, 0);
+  CHECK(real.source == "simulated delivery");
+  CHECK(real.record.gpr[0] >= real.record.gpr[2]);
+  CHECK_THROWS_AS(import_record({plans / "pydicom_rtplan_truncated.dcm", ImportKind::rtplan}, simulator, 1),
+                  eq::FileError);
+  CHECK_THROWS_WITH(import_record({plans / "pydicom_rtplan_jaws_only.dcm", ImportKind::rtplan}, simulator, 1),
+                    Catch::Contains("multileaf"));
+  CHECK(find_imports(plans).size() == 17);
+}
+
+TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  CohortSettings settings;
+  settings.machines = 1;
+  Simulator simulator(settings);
+  const Record r = simulator.record(0);
+  write_rtplan(r.plan, folder.path() / "p.dcm");
+  write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");
+  CHECK_THROWS_WITH(import_record({folder.path() / "p.dcm", ImportKind::rtplan}, simulator, 0),
+                    Catch::Contains("only"));
+  write_rtdose(r.measured, r.plan, "measured", folder.path() / "p_measured.dcm");
+  const ImportedRecord back = import_record({folder.path() / "p.dcm", ImportKind::rtplan}, simulator, 0);
+  CHECK(back.source == "measured");
+  for (std::size_t c = 0; c < 3; ++c) CHECK(back.record.gpr[c] == Approx(r.gpr[c]).margin(0.05));
+}

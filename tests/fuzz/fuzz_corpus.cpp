@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Small DICOM files of the project's own writers for the fuzzer: `fuzz_corpus FOLDER`.
+
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <filesystem>
+
+namespace psqa = equipoise::psqa;
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const std::filesystem::path root = argv[1];
+  for (const char* folder : {"rtplan", "rtdose"}) std::filesystem::create_directories(root / folder);
+  psqa::Plan plan;
+  plan.id = plan.label = plan.patient = "small", plan.prescription_Gy = 2;
+  psqa::Beam beam;
+  beam.number = 1, beam.mu = 100, beam.has_x_jaw = beam.has_y_jaw = true;
+  beam.layers = {{psqa::LeafAxis::x, {-10, -5, 0, 5, 10}, "MLCX"}};
+  for (const double w : {0.0, 1.0}) {
+    psqa::ControlPoint cp;
+    cp.x1 = cp.y1 = -10, cp.x2 = cp.y2 = 10, cp.weight = w;
+    cp.leaves = {{{-4, -5, -6, -7}, {4, 5, 6, 7}}};
+    beam.control_points.push_back(cp);
+  }
+  plan.beams = {beam};
+  psqa::write_rtplan(plan, root / "rtplan" / "small.dcm");
+  psqa::DoseGrid dose = psqa::DoseGrid::plane(3, 4, 2);
+  for (std::size_t i = 0; i < dose.values.size(); ++i) dose.values[i] = static_cast<double>(i);
+  psqa::write_rtdose(dose, plan, "planned", root / "rtdose" / "small.dcm");
+}

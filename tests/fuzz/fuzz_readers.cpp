@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Mutated files against one reader, under address and undefined sanitizers: `fuzz_readers READER COUNT SEED FILE…`.
+/// A reader may refuse a file with one of the library's errors; it may not crash, hang, or ask for memory out of
+/// proportion. Every input depends on the seed and its number alone: `--only N` repeats one.
+
+#include <equipoise/core/random.hpp>
+#include <equipoise/io/npy.hpp>
+#include <equipoise/psqa/log_reader.hpp>
+#include <equipoise/psqa/openkbp_reader.hpp>
+#include <equipoise/psqa/plane_reader.hpp>
+#include <equipoise/psqa/rtdose_reader.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+
+/// The random numbers of one input.
+class Dice {
+ public:
+  Dice(std::uint64_t seed, std::uint64_t input) : key_(eq::hash_of({seed, input})) {}
+  std::size_t below(std::size_t n) {
+    return static_cast<std::size_t>(eq::hash_of({key_, ++count_}) % std::max<std::size_t>(n, 1));
+  }
+
+ private:
+  std::uint64_t key_, count_ = 0;
+};
+
+const std::vector<std::string> kTokens = {
+    "-1", "0",  "1e308", "-1e308",    "nan",   "inf",        "99999999999999999999", "\\", ",", "\t",
+    "\n", "\"", "",      "0.0000001", "65535", "4294967295", std::string(40, '9')};
+
+void mutate_once(std::string& s, const std::vector<std::string>& corpus, Dice& dice) {
+  const std::size_t at = dice.below(s.size() + 1), length = dice.below(1 + dice.below(64));
+  switch (dice.below(9)) {
+    case 0:
+      if (at < s.size()) s[at] = static_cast<char>(s[at] ^ (1 << dice.below(8)));
+      break;
+    case 1:
+      if (at < s.size()) s[at] = static_cast<char>(dice.below(256));
+      break;
+    case 2:
+      if (at < s.size()) s.erase(at, length);
+      break;
+    case 3:
+      s.insert(at, s.substr(dice.below(s.size() + 1), length));
+      break;
+    case 4:
+      s.resize(at);
+      break;
+    case 5:
+      s.insert(at, kTokens[dice.below(kTokens.size())]);
+      break;
+    case 6: {  // a number becomes another
+      const std::size_t digit = s.find_first_of("0123456789", at);
+      if (digit == std::string::npos) break;
+      std::size_t end = digit;
+      while (end < s.size() && ((s[end] >= '0' && s[end] <= '9') || s[end] == '.')) ++end;
+      s.replace(digit, end - digit, kTokens[dice.below(kTokens.size())]);
+      break;
+    }
+    case 7: {  // a length or count field of a binary format
+      const std::size_t width = dice.below(2) ? 4 : 2;
+      if (at + width > s.size()) break;
+      const std::uint32_t value = dice.below(2) ? 0xffffffffU : static_cast<std::uint32_t>(1U << dice.below(32));
+      for (std::size_t i = 0; i < width; ++i) s[at + i] = static_cast<char>(value >> (8 * i));
+      break;
+    }
+    default: {  // the head of one file and the tail of another
+      const std::string& other = corpus[dice.below(corpus.size())];
+      s = s.substr(0, at) + other.substr(std::min(at, other.size()));
+    }
+  }
+}
+
+const std::map<std::string, std::function<void(const fs::path&)>> kReaders = {
+    {"rtplan", [](const fs::path& p) { (void)psqa::read_rtplan(p); }},
+    {"rtdose", [](const fs::path& p) { (void)psqa::read_rtdose(p); }},
+    {"npy", [](const fs::path& p) { (void)psqa::read_npy_dose(p, 1); }},
+    {"csv", [](const fs::path& p) { (void)psqa::read_csv_plane(p, 1); }},
+    {"mapcheck", [](const fs::path& p) { (void)psqa::read_mapcheck(p); }},
+    {"mcc", [](const fs::path& p) { (void)psqa::read_mcc(p); }},
+    {"opg", [](const fs::path& p) { (void)psqa::read_opg(p); }},
+    {"xio", [](const fs::path& p) { (void)psqa::read_xio_plane(p); }},
+    {"log", [](const fs::path& p) { (void)psqa::read_elekta_log(p); }},
+    {"openkbp", [](const fs::path& p) { (void)psqa::detail::read_sparse_csv(p); }}};
+
+std::string contents(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+/// An allocation beyond this ends the program with a report.
+extern "C" const char* __asan_default_options() {
+  return "max_allocation_size_mb=600:allocator_may_return_null=0:detect_leaks=1";
+}
+
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  std::uint64_t only = 0;
+  if (words.size() > 2 && words[0] == "--only")
+    only = std::strtoull(words[1].c_str(), nullptr, 10), words.erase(words.begin(), words.begin() + 2);
+  if (words.size() < 4 || !kReaders.count(words[0])) {
+    std::cerr << "usage: fuzz_readers [--only N] READER COUNT SEED FILE…\nreaders:";
+    for (const auto& [name, read] : kReaders) std::cerr << " " << name;
+    std::cerr << "\n";
+    return 2;
+  }
+  const auto& read = kReaders.at(words[0]);
+  const std::uint64_t count = std::strtoull(words[1].c_str(), nullptr, 10),
+                      seed = std::strtoull(words[2].c_str(), nullptr, 10);
+  std::vector<std::string> corpus;
+  for (std::size_t i = 3; i < words.size(); ++i) corpus.push_back(contents(words[i]));
+  const fs::path folder = fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path();
+  const fs::path path = folder / ("equipoise-fuzz-" + words[0] + "-" + std::to_string(::getpid()));
+  std::uint64_t refused = 0, slow = 0;
+  double slowest = 0;
+  for (std::uint64_t i = only ? only : 1; i <= (only ? only : count); ++i) {
+    Dice dice(seed, i);
+    std::string s = corpus[dice.below(corpus.size())];
+    for (std::size_t n = 1 + dice.below(6); n > 0; --n) mutate_once(s, corpus, dice);
+    std::ofstream(path, std::ios::binary) << s;
+    if (only) std::ofstream("fuzz-input", std::ios::binary) << s;
+    // A crash leaves this line's number on the terminal.
+    if (i % 10000 == 0) std::cerr << "\r" << words[0] << " " << i << "/" << count << std::flush;
+    const auto begin = std::chrono::steady_clock::now();
+    try {
+      read(path);
+    } catch (const eq::FileError&) {
+      ++refused;
+    } catch (const eq::ValueError&) {
+      ++refused;
+    } catch (const std::exception& e) {
+      std::cerr << "\n"
+                << words[0] << " input " << i << " of seed " << seed
+                << ": not one of the library's errors: " << e.what() << "\n";
+      return 1;
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    slowest = std::max(slowest, seconds);
+    if (seconds > 1 + static_cast<double>(s.size()) / (1 << 20)) {
+      std::cerr << "\n"
+                << words[0] << " input " << i << " of seed " << seed << ": took " << seconds << " s for " << s.size()
+                << " bytes\n";
+      ++slow;
+    }
+  }
+  fs::remove(path);
+  std::cerr << "\r";
+  std::cout << words[0] << ": " << (only ? 1 : count) << " inputs, " << refused << " refused, slowest " << slowest
+            << " s\n";
+  return slow > 0 ? 1 : 0;
+}

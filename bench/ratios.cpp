@@ -2,43 +2,25 @@
 /// \file
 /// Ratios of one run: both sides alternate, each repeat gives one ratio. Prints JSON, a list of ratios a key.
 
-#include <chrono>
 #include <equipoise/equipoise.hpp>
 #include <equipoise/psqa/bmmqa.hpp>
-#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
+
+#include "timing.hpp"
 
 namespace eq = equipoise;
 using namespace eq::literals;
 
 namespace {
 
-double seconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-/// Ratios of `a`'s time to `b`'s, alternating which goes first.
-std::vector<double> ratios(const std::function<void()>& a, const std::function<void()>& b, int repeats) {
-  a(), b();
-  std::vector<double> out;
-  for (int r = 0; r < repeats; ++r) {
-    double ta = 0, tb = 0;
-    if (r % 2 == 0)
-      ta = seconds(a), tb = seconds(b);
-    else
-      tb = seconds(b), ta = seconds(a);
-    out.push_back(ta / tb);
-  }
-  return out;
-}
+using bench::ratios;
+using bench::seconds;
 
 /// An image and a table, about the flagship's sizes.
 auto records(std::int64_t n) {
   torch::manual_seed(1);
-  return eq::batch(eq::input<"dose">(torch::rand({n, 1, 60, 60})), eq::input<"metrics">(torch::randn({n, 29})),
+  return eq::batch(eq::input<"dose">(torch::rand({n, 1, 60, 60})), eq::input<"metrics">(torch::randn({n, 39})),
                    eq::target<"gpr">(eq::Values{torch::randn({n, 3})}),
                    eq::target<"dd">(eq::Maps{torch::randn({n, 1, 60, 60})}));
 }
@@ -46,7 +28,7 @@ auto records(std::int64_t n) {
 auto vector_model() {
   torch::manual_seed(2);
   return eq::compose(eq::modality<"dose">(eq::Cnn{.widths = {16, 32, 64, 128}}),
-                     eq::modality<"metrics">(eq::Mlp{.in_features = 29, .widths = {64, 64}}),
+                     eq::modality<"metrics">(eq::Mlp{.in_features = 39, .widths = {64, 64}}),
                      eq::task<"gpr">(eq::AttentionFusion{.width = 64}, eq::Regression{.outputs = 3}));
 }
 

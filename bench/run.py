@@ -29,7 +29,10 @@ def compile_seconds():
     return summary(out)
 
 
-results = {k: summary(v) for k, v in json.loads(subprocess.run([str(root / "build/bin/bench_ratios")], stdout=subprocess.PIPE, text=True, check=True).stdout).items()}
+results = {}
+for program in ("bench_ratios", "bench_psqa"):
+    run = subprocess.run([str(root / "build/bin" / program)], stdout=subprocess.PIPE, text=True, check=True)
+    results.update({k: summary(v) for k, v in json.loads(run.stdout).items()})
 results["compile.first_model_s"] = compile_seconds()
 for key, r in results.items():
     print(f"{key:36} {r['median']:7.3f}   [{r['min']:.3f}, {r['max']:.3f}]")

@@ -30,7 +30,7 @@ struct SimulateArguments {
   std::string out = "cohort", technique = "sliding_window", detector = "epid";
   std::vector<std::string> mismatches;
   unsigned threads = 0;
-  std::int64_t ceiling = 0;
+  std::int64_t ceiling = 0, volumes = 0;
   bool dicom = false, json = false;
 };
 
@@ -68,6 +68,30 @@ void choose(SimulateArguments& a) {
   }
 }
 
+/// The first plans in a water phantom: doses as NPY [N, 48, 64, 64], 3D passing rates as a table.
+void write_volumes(const SimulateArguments& a) {
+  const psqa::Phantom phantom;
+  const auto n = static_cast<std::size_t>(std::min(a.volumes, a.settings.plans));
+  const std::vector<std::size_t> shape = {n, phantom.shape[0], phantom.shape[1], phantom.shape[2]};
+  const fs::path out = a.out;
+  eq::io::NpyWriter<float> planned(out / "planned_3d.npy", shape), measured(out / "measured_3d.npy", shape);
+  eq::io::AtomicFile table(out / "volumes.csv");
+  table.write("id,gpr_3d_3_3,gpr_3d_2_3,gpr_3d_2_2\n");
+  psqa::Simulator simulator(a.settings);
+  Progress progress("volumes");
+  for (std::size_t i = 0; i < n; ++i) {
+    if (interrupted()) throw Interrupted("interrupted: no volumes were written to " + a.out);
+    const psqa::VolumeRecord r = simulator.volume(static_cast<std::int64_t>(i), phantom);
+    planned.append(std::vector<float>(r.planned.values.begin(), r.planned.values.end()));
+    measured.append(std::vector<float>(r.measured.values.begin(), r.measured.values.end()));
+    std::ostringstream line;
+    line << "plan" << i << std::setprecision(8) << ',' << r.gpr[0] << ',' << r.gpr[1] << ',' << r.gpr[2] << '\n';
+    table.write(line.str());
+    progress.show(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(n));
+  }
+  planned.commit(), measured.commit(), table.commit();
+}
+
 void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
   for (const psqa::AcceptanceRow& r : rows)
     std::cout << std::left << std::setw(50) << r.name << std::right << std::setw(9) << eq::report::fixed(r.value, 2)
@@ -89,6 +113,7 @@ void simulate(SimulateArguments a) {
         a.threads);
   }
   if (a.dicom) write_dicom(a.settings, fs::path(a.out) / "dicom");
+  if (a.volumes > 0) write_volumes(a);
   const std::vector<psqa::AcceptanceRow> rows = psqa::acceptance(psqa::read_cohort(a.out));
   std::array<double, 3> ceiling{};
   if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, 7);
@@ -184,6 +209,8 @@ void add_cohort_commands(CLI::App& app) {
                   "between plan and delivery as key=value, e.g. shift_mm=0.3 (docs/simulator.md)");
     c->add_option("--noise-ceiling", a->ceiling,
                   "deliver so many plans seven times each and print how far rates differ")
+        ->check(CLI::Range(0, 100000));
+    c->add_option("--volumes", a->volumes, "of so many plans also the dose in a water cylinder, with 3D passing rates")
         ->check(CLI::Range(0, 100000));
     c->add_option("--threads", a->threads, "0: all; the records do not depend on it")->capture_default_str();
     c->add_option("--out", a->out, "new folder")->capture_default_str();

@@ -310,3 +310,33 @@ TEST_CASE("sparse detectors judge only where they have elements", "[psqa][cohort
   CHECK(r.gpr[0] >= r.gpr[2]);
   CHECK(r.gpr[2] > 50);
 }
+
+TEST_CASE("a plan's volume is its dose from all sides, and passes as planned", "[psqa][cohort][volume]") {
+  Phantom small;
+  small.shape = {12, 32, 32}, small.spacing_mm = 7;
+  CohortSettings s = few(1);
+  s.mismatch = none();
+  Simulator as_planned(s);
+  const VolumeRecord same = as_planned.volume(0, small);
+  CHECK(same.gpr == std::array<double, 3>{100, 100, 100});
+  const double most = *std::max_element(same.planned.values.begin(), same.planned.values.end());
+  CHECK(most > 1);
+  CHECK(most < 6);
+  CHECK(same.planned.at(6, 0, 0) == 0);  // outside of the cylinder
+  Simulator real(few(1));
+  const VolumeRecord r = real.volume(0, small);
+  CHECK(r.gpr[0] >= r.gpr[1]);
+  CHECK(r.gpr[1] >= r.gpr[2]);
+  CHECK(r.measured.values != r.planned.values);
+}
+
+TEST_CASE("an arc is cut into parts that add up", "[psqa][cohort][volume]") {
+  const Plan plan = generate_plan(5, 1, "m", {}, Technique::arc);
+  double mu = 0;
+  for (const auto& [part, first] : detail::static_parts(plan.beams[0])) {
+    mu += part.mu;
+    CHECK(part.control_points.back().weight == Approx(1));
+    CHECK(detail::gantry_travel(part) < 12);
+  }
+  CHECK(mu == Approx(plan.beams[0].mu));
+}

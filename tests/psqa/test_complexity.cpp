@@ -167,3 +167,116 @@ TEST_CASE("crossed leaves are closed, and told", "[psqa][dicom][error]") {
   REQUIRE(back.warnings.size() == 1);
   CHECK(back.warnings[0].find("crossed") != std::string::npos);
 }
+
+TEST_CASE("every metric has a row in the documentation", "[psqa][complexity][docs]") {
+  const char* source = std::getenv("EQUIPOISE_SOURCE");
+  if (!source) return;
+  std::ifstream in(std::filesystem::path(source) / "docs" / "complexity.md");
+  const std::string page((std::istreambuf_iterator<char>(in)), {});
+  REQUIRE_FALSE(page.empty());
+  const Complexity c = complexity(generate_plan(1, 0, "m", {}, Technique::arc));
+  for (const MetricList* list : {&c.plan, &c.beams[0].metrics})
+    for (const auto& [name, value] : *list) {
+      INFO(name);
+      CHECK(page.find("`" + name + "`") != std::string::npos);
+    }
+  for (const auto& [key, value] : eq::options(ComplexityChoices{})) {
+    INFO(key);
+    CHECK(page.find("`" + key + "`") != std::string::npos);
+  }
+}
+
+TEST_CASE("choices change what they say, and nothing else", "[psqa][complexity][behaviour]") {
+  const Plan plan = generate_plan(3, 1, "m", {});
+  const Complexity base = complexity(plan);
+  const auto changed = [&](const char* key, const char* value) {
+    ComplexityChoices choices;
+    eq::set_option(choices, key, value);
+    const Complexity c = complexity(plan, choices);
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < c.plan.size(); ++i)
+      if (c.plan[i].second != base.plan[i].second && !std::isnan(base.plan[i].second)) out.push_back(c.plan[i].first);
+    return out;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(changed("lsv_divisor", "leaves") == Names{"LSV", "MCS", "MCSv", "LTMCS"});
+  CHECK(changed("aav_maximum", "union_of_openings") == Names{"AAV", "MCS", "MCSv", "LTMCS"});
+  CHECK(changed("jaw_edges", "excluded") == Names{"EM_mm-1"});
+  CHECK(changed("travel_mean", "pairs") == Names{"LT_mm", "LTMCS"});
+  CHECK(changed("edge_distance_mm", "3") == Names{"EAM"});
+  CHECK(changed("park_k", "1") == Names{"MIs", "MIa", "MIt"});
+  ComplexityChoices exposed;
+  exposed.sas_pairs = SasPairs::exposed;
+  // A 16 mm square between jaws of 100 mm: all open pairs are small, but few of the exposed ones are open.
+  CHECK(metric(complexity(square_plan({{16, 0}, {16, 1}}), {}).plan, "SAS20") == Approx(1));
+  CHECK(metric(complexity(square_plan({{16, 0}, {16, 1}}), exposed).plan, "SAS20") < 0.3);
+}
+
+TEST_CASE("an interval that is cut in two leaves the metrics as they were", "[psqa][complexity][property]") {
+  // Only means over static apertures are invariant exactly: the middles of moving halves are other apertures.
+  Plan plan = square_plan({{100, 0}, {100, .5}, {50, .5}, {50, 1}}), cut = plan;
+  std::vector<ControlPoint>& points = cut.beams[0].control_points;
+  ControlPoint middle = points[0];
+  middle.weight = 0.25;
+  points.insert(points.begin() + 1, middle);
+  const Complexity a = complexity(plan), b = complexity(cut);
+  for (const char* name : {"PA_mm2", "PI", "PM", "EM_mm-1", "AAV", "LSV", "MCS", "MCSv", "LT_mm", "SAS10", "ALG_mm",
+                           "EAM", "CAM", "WMI", "FD"}) {
+    INFO(name);
+    const double x = metric(a.plan, name), y = metric(b.plan, name);
+    CHECK((std::isnan(x) ? std::isnan(y) : y == Approx(x)));
+  }
+}
+
+TEST_CASE("lengths scaled together scale the metrics", "[psqa][complexity][property]") {
+  const Plan plan = square_plan({{40, 0}, {40, .5}, {20, .5}, {20, 1}});
+  Plan large = plan;
+  for (Beam& beam : large.beams) {
+    for (double& b : beam.layers[0].boundaries) b *= 2;
+    for (ControlPoint& cp : beam.control_points) {
+      cp.x1 *= 2, cp.x2 *= 2, cp.y1 *= 2, cp.y2 *= 2;
+      for (auto* tips : {&cp.leaves[0].a, &cp.leaves[0].b})
+        for (double& t : *tips) t *= 2;
+    }
+  }
+  CHECK(value(large, "PA_mm2") == Approx(4 * value(plan, "PA_mm2")));
+  CHECK(value(large, "EM_mm-1") == Approx(value(plan, "EM_mm-1") / 2));
+  CHECK(value(large, "ALG_mm") == Approx(2 * value(plan, "ALG_mm")));
+  for (const char* name : {"PI", "PM", "AAV", "LSV", "MCS"}) CHECK(value(large, name) == Approx(value(plan, name)));
+}
+
+TEST_CASE("two layers with the same openings are one, and leaves along y are leaves along x",
+          "[psqa][complexity][property]") {
+  const Plan plan = square_plan({{100, 0}, {100, .5}, {50, .5}, {50, 1}});
+  Plan two = plan, turned = plan;
+  two.beams[0].layers.push_back(two.beams[0].layers[0]);
+  for (ControlPoint& cp : two.beams[0].control_points) cp.leaves.push_back(cp.leaves[0]);
+  turned.beams[0].layers[0].axis = LeafAxis::y;
+  for (ControlPoint& cp : turned.beams[0].control_points) std::swap(cp.x1, cp.y1), std::swap(cp.x2, cp.y2);
+  const Complexity one = complexity(plan);
+  for (const Plan* other : {&two, &turned})
+    for (const char* name : {"PA_mm2", "PERIM_mm", "EM_mm-1", "PI", "PM", "MCS", "LT_mm"})
+      CHECK(metric(complexity(*other).plan, name) == Approx(metric(one.plan, name)));
+}
+
+TEST_CASE("fluence maps: a flat one is smooth, noise is rough", "[psqa][complexity][worked]") {
+  detail::FluenceMap ramp{20, 20, 2.5, {}}, noise{20, 20, 2.5, {}};
+  for (std::size_t i = 0; i < 400; ++i) {
+    ramp.values.push_back(1 + double(i % 20));
+    noise.values.push_back(eq::to_uniform(eq::hash_of({5, i})));
+  }
+  CHECK(detail::fractal_dimension(ramp) == Approx(2).margin(0.15));
+  CHECK(detail::fractal_dimension(noise) > 2.6);
+  // On a ramp of 20 steps neighbours along x and both diagonals differ by 1, along y by 0; the standard deviation is 5.77.
+  const detail::FluenceFeatures f = detail::fluence_features(ramp);
+  CHECK(f.webb == Approx(0.75 / std::sqrt(399.0 / 12)));
+  CHECK(f.max_over_mean == Approx(20 / 10.5));
+  CHECK(f.gradient == Approx(1 / (2.5 * 20)));
+}
+
+TEST_CASE("a square's edge area is what geometry gives", "[psqa][complexity][worked]") {
+  // Within 5 mm of a 100 mm square's edge: outside 4 strips and 4 quarter discs, inside 100² - 90².
+  const double outside = 4 * 500 + 25 * std::numbers::pi, inside = 10000 - 8100;
+  CHECK(value(square_plan({{100, 0}, {100, 1}}), "EAM") ==
+        Approx((outside + inside) / (outside + inside + 8100)).epsilon(3e-3));  // rows of 1 mm
+}

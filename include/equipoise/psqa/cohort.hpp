@@ -9,6 +9,7 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy.hpp>
+#include <equipoise/psqa/complexity.hpp>
 #include <equipoise/psqa/simulate.hpp>
 
 #include <nlohmann/json.hpp>

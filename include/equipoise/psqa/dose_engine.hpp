@@ -27,6 +27,9 @@ class DoseEngine {
   DoseEngine(std::size_t pixels, double spacing_mm)
       : pixels_(pixels), size_(padded(pixels, spacing_mm)), spacing_(spacing_mm) {}
 
+  [[nodiscard]] std::size_t pixels() const { return pixels_; }
+  [[nodiscard]] double spacing_mm() const { return spacing_; }
+
   /// The kernel's transform at spatial frequency k (1/mm): one at k = 0.
   [[nodiscard]] static double transfer(const MachineModel& m, double k) {
     const double primary = m.primary_per_mm / std::hypot(m.primary_per_mm, k),

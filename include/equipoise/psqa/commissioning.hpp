@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The machines of a cohort, each commissioned: the planning system's leaf gap is tuned until test fields agree, as
+/// clinics do. Without that step the machines' bias would swamp what depends on the plans.
+
+#include <equipoise/psqa/delivery.hpp>
+#include <equipoise/psqa/dose_engine.hpp>
+#include <equipoise/psqa/mismatch.hpp>
+#include <equipoise/psqa/plan_generator.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+namespace equipoise::psqa {
+
+/// A machine of the cohort: as it is and as the planning system believes.
+struct Linac {
+  std::string name;
+  MachineModel real, planning;
+  detail::LeafOffsets leaves;
+};
+
+namespace detail {
+
+/// Mean relative error of the dose where it is above half of the maximum, over three test plans that are the same for
+/// every machine.
+[[nodiscard]] inline double test_field_error(const Linac& linac, DoseEngine& engine) {
+  constexpr std::uint64_t tests = 3;
+  double sum = 0;
+  for (std::uint64_t t = 0; t < tests; ++t) {
+    const Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0});
+    const auto fluence = [&](const MachineModel& m) {
+      return plan_fluence(plan, m, exact_leaves, engine.pixels(), engine.spacing_mm());
+    };
+    const auto [planned, real] = engine(fluence(linac.planning), linac.planning, fluence(linac.real), linac.real);
+    const double half = 0.5 * *std::max_element(planned.values.begin(), planned.values.end());
+    double d_planned = 0, d_real = 0;
+    for (std::size_t p = 0; p < planned.values.size(); ++p)
+      if (planned.values[p] > half) d_planned += planned.values[p], d_real += real.values[p];
+    sum += d_real / d_planned - 1;
+  }
+  return sum / static_cast<double>(tests);
+}
+
+/// Finds the planning leaf gap for which the test fields' error is `target`; the error is all but linear in the gap.
+inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
+  const double start = linac.planning.leaf_gap_mm;
+  const double at_start = test_field_error(linac, engine);
+  linac.planning.leaf_gap_mm = start + 0.5;
+  const double slope = (test_field_error(linac, engine) - at_start) / 0.5;
+  linac.planning.leaf_gap_mm = slope == 0 ? start : start + (target - at_start) / slope;
+}
+
+}  // namespace detail
+
+/// Machine number `m` of a cohort, with the planning system tuned to it. \param depth_mm of the plane in water; 0: the
+/// general kernel of `MachineModel`
+[[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm, double depth_mm,
+                                              DoseEngine& engine) {
+  Noise draw({seed, m}, "linac");
+  Linac linac;
+  linac.name = "linac" + std::to_string(m + 1);
+  linac.leaves = detail::LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
+  if (depth_mm > 0) set_kernel_at_depth(linac.real, depth_mm);
+  linac.real.leaf_gap_mm = draw.uniform(1.0, 1.8);
+  linac.real.transmission = draw.uniform(0.012, 0.018);
+  linac.real.tongue_groove_mm = mm.tongue_groove_mm;
+  linac.planning = linac.real;
+  linac.planning.tongue_groove_mm = 0;
+  linac.real.source_sigma_mm += std::abs(draw.normal(0, mm.source_mm));
+  linac.real.primary_per_mm *= 1 + draw.normal(0, mm.kernel_percent / 100);
+  linac.real.transmission = std::max(0.0, linac.real.transmission + draw.normal(0, mm.transmission_percent / 100));
+  linac.real.scatter_share += draw.normal(0, mm.scatter_percent / 100);
+  detail::tune_leaf_gap(linac, draw.normal(0, mm.commissioning_percent / 100), engine);
+  return linac;
+}
+
+}  // namespace equipoise::psqa

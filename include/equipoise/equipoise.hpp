@@ -6,6 +6,7 @@
 
 #include <equipoise/contribution/data_set.hpp>
 #include <equipoise/core/compose.hpp>
+#include <equipoise/core/summary.hpp>
 #include <equipoise/encoders/all.hpp>
 #include <equipoise/fusion/all.hpp>
 #include <equipoise/tasks/all.hpp>

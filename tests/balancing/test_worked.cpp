@@ -102,7 +102,7 @@ TEST_CASE("sample-level valuation copies what contributes too little", "[balanci
   for (std::size_t i = 0; i < right.size(); ++i) {
     Eigen::MatrixXd correct(4, 1);
     correct << 0, right[i][0], right[i][1], right[i][2];
-    const Eigen::MatrixXd phi = eq::SampleValuation::from_correctness(correct);
+    const Eigen::MatrixXd phi = eq::SampleValuation::from_correctness(correct, std::vector<std::uint64_t>{3});
     for (Eigen::Index m = 0; m < 2; ++m) {
       CHECK(phi(m, 0) == Approx(expected[i][static_cast<std::size_t>(m)]));
       CHECK(eq::SampleValuation::copies(phi(m, 0), 2, 3) == Approx(expected[i][static_cast<std::size_t>(m) + 2]));

@@ -11,6 +11,7 @@
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>
 
 #include <ATen/ops/stack.h>
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -39,6 +41,11 @@ struct Agm {
     std::int64_t steps = 0;       ///< t
   };
 
+  void check() const {
+    check_option(alpha > 0, "Agm.alpha", "> 0", alpha);
+    check_option(cap > 0, "Agm.cap", "> 0", cap);
+  }
+
   /// exp(M/(M-1) (mean s - s_m)): large for a strong modality.
   [[nodiscard]] static std::vector<double> relative(std::span<const double> s) {
     const double m = static_cast<double>(s.size()), mean = std::accumulate(s.begin(), s.end(), 0.0) / m;
@@ -54,6 +61,14 @@ struct Agm {
     std::vector<double> kappa;
     for (std::size_t m = 0; m < s.size(); ++m) kappa.push_back(std::exp(alpha * std::min(tau[m] - ratio[m], cap)));
     return kappa;
+  }
+
+  /// S_m after its t-th step: S (t - 1) / t + s / t.
+  [[nodiscard]] static std::vector<double> averaged(std::vector<double> running, std::span<const double> s,
+                                                    std::int64_t t) {
+    const double n = static_cast<double>(t);
+    for (std::size_t m = 0; m < s.size(); ++m) running[m] = running[m] * (n - 1) / n + s[m] / n;
+    return running;
   }
 
   /// Responses r_m [M, …] from outputs z [2^M, …] in mask order; they sum to the full output.
@@ -76,34 +91,44 @@ struct Agm {
   void on_gradients(State& state, Step& step, Gradients& gradients) const {
     if (step.active() != step.full() || step.modalities() < 2) return;
     const std::vector<double> s = response_losses(state, step);
-    if (!std::all_of(s.begin(), s.end(), [](double x) { return std::isfinite(x); })) return step.log("agm/skipped", 1);
     state.running.resize(s.size(), 0.0);
     const std::vector<double> kappa = factors(s, state.running, alpha, cap);
-    ++state.steps;
-    const double t = static_cast<double>(state.steps);
+    // κ = 0 would switch a modality off for good: like a number that is not finite, it says that s cannot be compared.
+    if (!std::all_of(kappa.begin(), kappa.end(), [](double k) { return std::isfinite(k) && k > 0; }))
+      return step.log("agm/skipped", 1);
     for (std::size_t m = 0; m < s.size(); ++m) {
       step.log("agm/k/" + step.schema().modalities[m], kappa[m]);
       gradients.scale(m, kappa[m]);
-      state.running[m] = state.running[m] * (t - 1) / t + s[m] / t;
     }
+    state.running = averaged(state.running, s, ++state.steps);
   }
 
  private:
+  /// s [M]; NaN for a modality that no labelled record has.
   [[nodiscard]] static std::vector<double> response_losses(State& state, Step& step) {
     const std::vector<Coalition> all = all_coalitions(step.modalities());
     std::vector<double> s(step.modalities(), 0.0);
     state.tau.resize(step.tasks(), 0.0);
+    double tasks = 0;
     for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const at::Tensor losses = step.loss_of(k, responses(step.outputs(k, all), step.modalities()));  // [M, B]
+      if (!step.labelled(k)) continue;
+      const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
+      at::Tensor losses = step.loss_of(k, responses(step.outputs(k, all), step.modalities()));  // [M, B]
+      if (classes) losses = losses.clamp_max(-std::log(1e-8));
       std::vector<double> mean(s.size());
       for (std::size_t m = 0; m < s.size(); ++m)
-        mean[m] = step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), step.full()).item<double>();
-      const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
-      state.tau[k] = classes ? 1.0
-                             : updated_tau(state.tau[k], std::accumulate(mean.begin(), mean.end(), 0.0) /
-                                                             static_cast<double>(s.size()));
-      for (std::size_t m = 0; m < s.size(); ++m) s[m] += mean[m] / state.tau[k] / static_cast<double>(step.tasks());
+        mean[m] = step.count(k, Coalition::single(m)) > 0
+                      ? host_value(step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), Coalition::single(m)))
+                      : std::numeric_limits<double>::quiet_NaN();
+      const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);
+      if (classes)
+        state.tau[k] = 1;
+      else if (std::isfinite(sum))
+        state.tau[k] = updated_tau(state.tau[k], sum / static_cast<double>(s.size()));
+      for (std::size_t m = 0; m < s.size(); ++m) s[m] += mean[m] / state.tau[k];
+      tasks += 1;
     }
+    for (double& x : s) x /= tasks;  // NaN without any labelled task
     return s;
   }
 };

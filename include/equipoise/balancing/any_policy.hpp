@@ -8,6 +8,7 @@
 #include <equipoise/balancing/state.hpp>
 #include <equipoise/core/policy.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,7 +22,10 @@ class AnyPolicy {
   template <class P>
   requires BalancingPolicy<P> AnyPolicy(
       P policy, Window window = {})  // NOLINT(google-explicit-constructor): any policy is an AnyPolicy
-      : window_(window), held_(std::make_unique<Holder<P>>(std::move(policy))) {}
+      : window_(window) {
+    if constexpr (detail::has_a_check<P>) policy.check();
+    held_ = std::make_unique<Holder<P>>(std::move(policy));
+  }
 
   template <class P>
   AnyPolicy(Windowed<P> windowed)  // NOLINT(google-explicit-constructor)
@@ -39,6 +43,11 @@ class AnyPolicy {
   /// not exist.
   [[nodiscard]] bool acts(std::int64_t epoch, std::size_t modalities) const {
     return window_.contains(epoch) && (modalities > 1 || held_->acts_on_one_modality);
+  }
+
+  /// Whether it acts in any of a run's epochs.
+  [[nodiscard]] bool ever_acts(std::int64_t epochs, std::size_t modalities) const {
+    return acts(std::max<std::int64_t>(window_.from, 0), modalities) && window_.from < epochs;
   }
 
   /// Begins a run on a model: a fresh memory.

@@ -34,6 +34,12 @@ struct GradientBlending {
     std::vector<double> weights;  ///< [M + 1] of the modalities and the joint branch
   };
 
+  void check() const {
+    check_option(super_epoch > 0, "GradientBlending.super_epoch", "> 0", super_epoch);
+    check_option(probe_epochs > 0, "GradientBlending.probe_epochs", "> 0", probe_epochs);
+    check_option(dense_share > 0 && dense_share <= 1, "GradientBlending.dense_share", "in (0, 1]", dense_share);
+  }
+
   /// w from each branch's losses.
   [[nodiscard]] static std::vector<double> blend(std::span<const ProbeLosses> branches) {
     std::vector<double> w;

@@ -11,6 +11,7 @@
 /// u_m a running mean of the modality's loss (ours). Wants a fusion whose joint feature of a single modality is that
 /// modality's projection: Sum, Late or AttentionFusion.
 
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>
 
 #include <ATen/core/grad_mode.h>
@@ -42,9 +43,14 @@ struct Mla {
   struct State {
     std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity
     std::vector<double> losses;          ///< [K * M] u_m
-    std::int64_t batches = 0;            ///< of one epoch, as far as known
+    std::int64_t batches = 1;            ///< T, of this epoch
     std::int64_t batch = 0;              ///< t in this epoch
   };
+
+  void check() const {
+    check_option(base > 0, "Mla.base", "> 0", base);
+    check_option(momentum >= 0 && momentum < 1, "Mla.momentum", "in [0, 1)", momentum);
+  }
 
   [[nodiscard]] State start(ModelBase& model) const {
     State state;
@@ -54,6 +60,11 @@ struct Mla {
     }
     state.losses.assign(model.task_count() * model.modality_count(), 0.0);
     return state;
+  }
+
+  /// a of batch t of T: base^(1 + t/T).
+  [[nodiscard]] static double damping(double base, std::int64_t t, std::int64_t batches) {
+    return std::pow(base, 1 + static_cast<double>(t) / static_cast<double>(std::max<std::int64_t>(batches, 1)));
   }
 
   /// P after a pass with mean head input r [W].
@@ -68,19 +79,20 @@ struct Mla {
     plan.passes.clear();
     for (std::size_t m = 0; m < modalities; ++m)
       plan.passes.push_back({Coalition::single(m), Coalition::single(m).with(modalities).bits()});
-    state.batches = std::max<std::int64_t>(state.batch, 1);
+    state.batches = epoch.batches();
     state.batch = 0;
   }
 
   void on_gradients(State& state, Step& step, Gradients&) const {
     const std::size_t m = step.pass_index();
-    const double a = std::pow(base, 1 + static_cast<double>(state.batch) / static_cast<double>(state.batches));
+    const double a = damping(base, state.batch, state.batches);
     for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const at::Tensor joint = step.joint(k, step.active());  // [B, W]
+      const at::Tensor joint = step.joint(k, step.active());  // [B', W] of the records that have the modality
+      if (!joint.defined()) continue;
       const at::Tensor weight = step.head_weight(k);
       if (weight.defined() && weight.grad().defined()) weight.mutable_grad() = weight.grad().mm(state.projection[k]);
       const at::Tensor r = joint.mean(0).to(state.projection[k].scalar_type());
-      if (!r.is_meta()) state.projection[k] = updated(state.projection[k], r, a);
+      state.projection[k] = updated(state.projection[k], r, a);
       follow_loss(state, step, k, m);
     }
     if (m + 1 == step.modalities()) ++state.batch;
@@ -124,10 +136,10 @@ struct Mla {
   }
 
   void follow_loss(State& state, Step& step, std::size_t k, std::size_t m) const {
-    const at::Tensor mean = step.mean_loss(k, Coalition::single(m));
-    if (mean.is_meta()) return;
+    if (step.count(k, Coalition::single(m)) == 0) return;
+    const double mean = host_value(step.mean_loss(k, Coalition::single(m)));
     double& u = state.losses[k * step.modalities() + m];
-    u = u == 0 ? mean.item<double>() : momentum * u + (1 - momentum) * mean.item<double>();
+    u = u == 0 ? mean : momentum * u + (1 - momentum) * mean;
   }
 };
 

@@ -10,6 +10,7 @@
 /// encoders, so one objective holds all of them and two backward passes suffice for any M (ours). The released code
 /// takes the magnitude per tensor: `per_tensor`.
 
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>
 
 #include <algorithm>
@@ -34,6 +35,11 @@ struct MMPareto {
   double dense_share = 0.25;  ///< part of the records on which unimodal losses of dense tasks are taken
 
   struct State {};
+
+  void check() const {
+    check_option(gamma > 0, "MMPareto.gamma", "> 0", gamma);
+    check_option(dense_share > 0 && dense_share <= 1, "MMPareto.dense_share", "in (0, 1]", dense_share);
+  }
 
   /// λ, the multimodal gradient's part of the min-norm point, from |g|², |u|² and g·u.
   [[nodiscard]] static double share_of_joint(double gg, double uu, double gu) {
@@ -83,7 +89,7 @@ struct MMPareto {
  private:
   [[nodiscard]] static double dot(const Gradients::List& a, const Gradients::List& b) {
     const at::Tensor sum = Gradients::dot(a, b);
-    return sum.defined() && !sum.is_meta() ? sum.item<double>() : 0;
+    return sum.defined() ? host_value(sum) : 0;
   }
 
   void combine(std::size_t m, const Gradients::List& g, const Gradients::List& u, Gradients& gradients) const {
@@ -96,8 +102,8 @@ struct MMPareto {
       std::array<double, 2> c = whole;
       if (per_tensor) {
         const at::Tensor h = g[p].mul(2 * lambda).add(u[p], 2 * (1 - lambda));
-        const double size = h.norm().item<double>();
-        const double factor = size > 0 ? gamma * std::max(1.0, g[p].add(u[p]).norm().item<double>() / size) : 1;
+        const double size = host_value(h.norm());
+        const double factor = size > 0 ? gamma * std::max(1.0, host_value(g[p].add(u[p]).norm()) / size) : 1;
         c = {factor * 2 * lambda, factor * 2 * (1 - lambda)};
       }
       gradients.parameters(m)[p].mutable_grad() = g[p].mul(c[0]).add(u[p], c[1]);

@@ -48,6 +48,8 @@ struct Ogm {
     std::vector<double> tau;  ///< [K]
   };
 
+  void check() const { check_option(alpha > 0, "Ogm.alpha", "> 0", alpha); }
+
   /// k_m from ρ_m; a ratio that is not finite leaves the gradient alone.
   [[nodiscard]] static double factor(double rho, double alpha) {
     return rho > 1 && std::isfinite(rho) ? 1 - std::tanh(alpha * rho) : 1;
@@ -58,6 +60,10 @@ struct Ogm {
     const std::vector<double> scores = modality_scores(step, score, state.tau);
     const std::vector<double> rho = ratios(scores, ratio);
     for (std::size_t m = 0; m < rho.size(); ++m) {
+      if (!std::isfinite(scores[m])) {
+        if (step.active().contains(m)) step.log("ogm/skipped/" + step.schema().modalities[m], 1);
+        continue;
+      }
       const double k = factor(rho[m], alpha);
       step.log("ogm/k/" + step.schema().modalities[m], k);
       if (application == Application::update) gradients.scale_rate(m, k);
@@ -73,8 +79,7 @@ struct Ogm {
       const at::Tensor spread = noise && g.numel() > 1 ? g.std() : at::Tensor();
       if (k != 1) g.mul_(k);
       if (!spread.defined()) return;
-      const at::Tensor n =
-          g.is_meta() ? at::randn(g.sizes(), g.options()) : at::randn(g.sizes(), generator, at::kFloat).to(g.options());
+      const at::Tensor n = at::randn(g.sizes(), generator, at::kFloat).to(g.options());
       g.add_(n.mul(spread.add(1e-8)));
     });
   }

@@ -40,6 +40,12 @@ struct Opm {
     std::int64_t step = -1;   ///< the last one that moved tau
   };
 
+  void check() const {
+    check_option(base >= 0 && base <= 1, "Opm.base", "in [0, 1]", base);
+    check_option(lambda >= 0, "Opm.lambda", ">= 0", lambda);
+    check_option(probability >= 0 && probability <= 1, "Opm.probability", "in [0, 1]", probability);
+  }
+
   /// q_m from ρ_m.
   [[nodiscard]] static double drop_probability(double rho, double base, double lambda) {
     return rho > 1 && std::isfinite(rho) ? std::clamp(base * (1 + lambda * std::tanh(rho - 1)), 0.0, 1.0) : 0;
@@ -55,12 +61,12 @@ struct Opm {
   void on_features(State& state, Step& step, Features& features) const {
     if (step.active().size() < 2) return;
     const bool follow = std::exchange(state.step, step.index()) != step.index();
-    const std::vector<double> rho = ratios(modality_scores(step, score, state.tau, follow), ratio);
+    const std::vector<double> scores = modality_scores(step, score, state.tau, follow), rho = ratios(scores, ratio);
     if (to_uniform(step.seed("opm")) >= probability) return;
     std::vector<double> q(rho.size()), widths(rho.size(), 0);
     for (std::size_t m = 0; m < rho.size(); ++m) {
       q[m] = drop_probability(rho[m], base, lambda);
-      if (features.items[m].defined()) widths[m] = static_cast<double>(features.items[m].value.size(1));
+      if (std::isfinite(scores[m])) widths[m] = static_cast<double>(step.schema().widths[m]);
       step.log("opm/q/" + step.schema().modalities[m], q[m]);
     }
     const double scale = 1 / (1 - dropped_share(q, widths));

@@ -38,6 +38,11 @@ struct ReconBoost {
     std::int64_t stage = 0;
   };
 
+  void check() const {
+    check_option(alternate_epochs > 0, "ReconBoost.alternate_epochs", "> 0", alternate_epochs);
+    check_option(rectify_epochs >= 0, "ReconBoost.rectify_epochs", ">= 0", rectify_epochs);
+  }
+
   [[nodiscard]] State start(ModelBase& model) const {
     const ParameterGroups groups = model.parameter_groups();
     State state;
@@ -61,27 +66,10 @@ struct ReconBoost {
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (state.learner < 0) return;
     const auto m = static_cast<std::size_t>(state.learner);
-    const std::size_t previous = (m + step.modalities() - 1) % step.modalities();
-    const std::vector<Coalition> alone = singletons(step.modalities());
-    for (std::size_t k = 0; k < step.tasks(); ++k) {
-      if (!objectives.target(k).defined()) continue;
-      const at::Tensor each = objectives.outputs(k, alone);  // [M, b, …], each ν z_n
-      const at::Tensor own = each.select(0, static_cast<std::int64_t>(m));
-      const at::Tensor others = each.sum(0).sub(own).detach();
-      const at::Tensor z = own.div(state.nu.detach());
-      const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
-      at::Tensor losses = objectives.loss_of(k, (classes ? z : others.add(z)).unsqueeze(0)).squeeze(0);
-      if (classes) {
-        const at::Tensor label = objectives.target(k).clamp_min(0).unsqueeze(1);
-        losses = losses.mul(sample_weights(others.softmax(1).gather(1, label).squeeze(1), z.size(1)));
-        if (state.stage > 0) {
-          const at::Tensor before =
-              each.select(0, static_cast<std::int64_t>(previous)).div(state.nu).softmax(1).detach();
-          losses = losses.add(z.softmax(1).sub(before).square().mean(1), agreement);
-        }
-      }
-      objectives.add(step.schema().tasks[k].name, objectives.mean(k, losses, Coalition::single(m)));
-    }
+    for (std::size_t k = 0; k < step.tasks(); ++k)
+      if (step.labelled(k))
+        objectives.add(step.schema().tasks[k].name,
+                       objectives.mean(k, learner_losses(state, step, objectives, k, m), Coalition::single(m)));
   }
 
   [[nodiscard]] at::Tensor on_outputs(const State& state, const OutputContext& context, at::Tensor z) const {
@@ -89,7 +77,8 @@ struct ReconBoost {
     if (modalities == 1) return z;
     bool single = true;
     for (const std::uint64_t mask : context.presence.masks()) single = single && Coalition(mask).size() == 1;
-    if (single) return z.mul(state.nu);
+    const at::Tensor nu = state.learner < 0 ? state.nu : state.nu.detach();  // phase 1 trains the learner alone
+    if (single) return z.mul(nu);
     at::Tensor sum;
     const at::Tensor present = context.presence.tensor(z);  // [C, B, M]
     for (std::size_t m = 0; m < modalities; ++m) {
@@ -97,19 +86,52 @@ struct ReconBoost {
       for (std::uint64_t& mask : masks) mask &= std::uint64_t{1} << m;
       const at::Tensor own = context.decode(
           Presence(std::move(masks), static_cast<std::size_t>(context.presence.coalitions()), modalities));
-      at::Tensor absent = present.select(2, static_cast<std::int64_t>(m)).eq(false);
-      while (absent.dim() < own.dim()) absent = absent.unsqueeze(-1);
-      const at::Tensor term = own.masked_fill(absent, 0);
+      const at::Tensor term =
+          own.masked_fill(beside(present.select(2, static_cast<std::int64_t>(m)).eq(false), own), 0);
       sum = sum.defined() ? sum.add(term) : term;
     }
-    at::Tensor empty = present.any(2).eq(false);
-    while (empty.dim() < z.dim()) empty = empty.unsqueeze(-1);
-    return z.where(empty, sum.mul(state.nu));  // rows without any modality keep the prior
+    const at::Tensor empty = beside(present.any(2).eq(false), z);
+    return z.where(empty, sum.mul(nu));  // rows without any modality keep the prior
   }
 
   /// (w_1 - w_2 p) / C, from the others' probability of the true class.
   [[nodiscard]] at::Tensor sample_weights(const at::Tensor& p, std::int64_t classes) const {
     return p.mul(-weight_right).add(weight).div(static_cast<double>(classes));
+  }
+
+ private:
+  /// A mask with as many dimensions as `z`, to be broadcast against it.
+  [[nodiscard]] static at::Tensor beside(at::Tensor mask, const at::Tensor& z) {
+    while (mask.dim() < z.dim()) mask = mask.unsqueeze(-1);
+    return mask;
+  }
+
+  /// What modality `m` is to learn of each record, [b], given what the others say.
+  [[nodiscard]] at::Tensor learner_losses(const State& state, Step& step, Objectives& objectives, std::size_t k,
+                                          std::size_t m) const {
+    const at::Tensor present = objectives.presence().tensor(state.nu).select(0, 0);  // [b, M]
+    at::Tensor own, others, before;
+    for (std::size_t n = 0; n < step.modalities(); ++n) {
+      const Coalition alone = Coalition::single(n);
+      const at::Tensor z = objectives.outputs(k, {&alone, 1}).select(0, 0);  // [b, …], ν z_n
+      if (n == m) {
+        own = z;
+        continue;
+      }
+      // As in the deployed ensemble, a record without the modality has nothing of it.
+      const at::Tensor said =
+          z.detach().masked_fill(beside(present.select(1, static_cast<std::int64_t>(n)).eq(false), z), 0);
+      others = others.defined() ? others.add(said) : said;
+      if (n == (m + step.modalities() - 1) % step.modalities()) before = said;
+    }
+    const at::Tensor nu = state.nu.detach(), z = own.div(nu);
+    if (step.schema().tasks[k].kind != TaskKind::classification)
+      return objectives.loss_of(k, others.add(z).unsqueeze(0)).squeeze(0);
+    const at::Tensor label = objectives.target(k).clamp_min(0).unsqueeze(1);
+    at::Tensor losses = objectives.loss_of(k, z.unsqueeze(0)).squeeze(0);
+    losses = losses.mul(sample_weights(others.softmax(1).gather(1, label).squeeze(1), z.size(1)));
+    if (state.stage == 0) return losses;
+    return losses.add(z.softmax(1).sub(before.div(nu).softmax(1)).square().mean(1), agreement);
   }
 };
 

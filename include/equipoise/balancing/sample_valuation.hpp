@@ -14,8 +14,10 @@
 #include <equipoise/core/policy.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,17 +35,27 @@ struct SampleValuation {
 
   struct State {};
 
-  /// Contributions [M, N] with a fair share of 1, from the correctness (0, 1) of coalitions [2^M, N].
-  [[nodiscard]] static Eigen::MatrixXd from_correctness(const Eigen::Ref<const Eigen::MatrixXd>& correct) {
-    return shapley(valuation_values(correct));
+  void check() const {
+    check_option(warmup >= 0, "SampleValuation.warmup", ">= 0", warmup);
+    check_option(kappa >= 0, "SampleValuation.kappa", ">= 0", kappa);
+    check_option(most >= 0, "SampleValuation.most", ">= 0", most);
   }
-  /// The same from losses: M φ / v(all), or 0 where the full model is no better than the prior.
-  [[nodiscard]] static Eigen::MatrixXd from_losses(const Eigen::Ref<const Eigen::MatrixXd>& losses) {
+
+  /// Contributions [M, N] with a fair share of 1, from the correctness (0, 1) of coalitions [2^M, N]. A modality that a
+  /// record does not have (`masks` [N]) is no player of its game.
+  [[nodiscard]] static Eigen::MatrixXd from_correctness(const Eigen::Ref<const Eigen::MatrixXd>& correct,
+                                                        std::span<const std::uint64_t> masks) {
+    return shapley(valuation_values(correct, masks));
+  }
+  /// The same from losses: φ times the record's number of modalities over v(all), or 0 where the full model is no better
+  /// than the prior.
+  [[nodiscard]] static Eigen::MatrixXd from_losses(const Eigen::Ref<const Eigen::MatrixXd>& losses,
+                                                   std::span<const std::uint64_t> masks) {
     const Eigen::MatrixXd v = coalition_values(losses, Value::loss_reduction);
     Eigen::MatrixXd phi = shapley(v);
     for (Eigen::Index i = 0; i < phi.cols(); ++i) {
-      const double all = v(v.rows() - 1, i);
-      phi.col(i) *= all > 1e-12 ? static_cast<double>(phi.rows()) / all : 0;
+      const double all = v(v.rows() - 1, i), players = std::popcount(masks[static_cast<std::size_t>(i)]);
+      phi.col(i) *= all > 1e-12 ? players / all : 0;
     }
     return phi;
   }
@@ -55,19 +67,21 @@ struct SampleValuation {
   void begin_epoch(State&, Epoch& epoch) const {
     if (epoch.index() < warmup) return;
     const std::size_t modalities = epoch.schema().modalities.size();
+    const std::span<const std::uint64_t> masks = epoch.presence().masks();
     const CoalitionTable table = epoch.evaluate(Split::train, all_coalitions(modalities));
     Eigen::MatrixXd mean = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(modalities), epoch.records());
     Eigen::VectorXd tasks = Eigen::VectorXd::Zero(epoch.records());
     for (std::size_t k = 0; k < table.losses.size(); ++k) {
       if (!table.losses[k].defined()) continue;
-      const Eigen::MatrixXd phi = table.correct[k].defined() ? from_correctness(as_matrix(table.correct[k]))
-                                                             : from_losses(as_matrix(table.losses[k]));
+      const Eigen::MatrixXd phi = table.correct[k].defined() ? from_correctness(as_matrix(table.correct[k]), masks)
+                                                             : from_losses(as_matrix(table.losses[k]), masks);
       for (Eigen::Index i = 0; i < phi.cols(); ++i)
         if (table.labelled[k][static_cast<std::size_t>(i)]) mean.col(i) += phi.col(i), tasks(i) += 1;
     }
     std::int64_t added = 0;
     for (Eigen::Index i = 0; i < mean.cols(); ++i)
       for (std::size_t m = 0; m < modalities && tasks(i) > 0; ++m) {
+        if (!Coalition(masks[static_cast<std::size_t>(i)]).contains(m)) continue;
         const double expected = copies(mean(static_cast<Eigen::Index>(m), i) / tasks(i), kappa, most);
         const double fraction = expected - std::floor(expected);
         const auto n =

@@ -6,10 +6,12 @@
 /// Classification: mean true-class probability. Regression: exp(-l / τ) with τ a running mean of the unimodal losses;
 /// with cross-entropy and τ = 1 the two are the same number.
 
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/step.hpp>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -28,23 +30,32 @@ enum class Ratio : std::uint8_t { mean_of_others, min, sum_of_others };
 enum class Score : std::uint8_t {
   exp_loss,      ///< mean of exp(-l / τ); τ = 1 for classifications
   inverse_loss,  ///< 1 / mean l
+  skill,         ///< 1 - mean l / mean l(∅): what is better than the prior; explained variance with squared error
 };
-[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Score) {
-  return {"exp_loss", "inverse_loss"};
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Score) {
+  return {"exp_loss", "inverse_loss", "skill"};
+}
+
+/// A score from mean losses and, for `exp_loss`, the mean of exp(-l / τ).
+[[nodiscard]] inline double score_of(Score kind, double mean_loss, double mean_exp, double prior_loss) {
+  constexpr double least = 1e-12;
+  return kind == Score::exp_loss       ? mean_exp
+         : kind == Score::inverse_loss ? 1 / (mean_loss + least)
+                                       : std::max(least, 1 - mean_loss / std::max(prior_loss, least));
 }
 
 /// ρ_m: a modality's score against the others'. Equal to the two-modality formula of the papers for M = 2
-/// (mean_of_others; any M is ours).
+/// (mean_of_others; any M is ours). Scores that are not finite (nobody has the modality) take no part; where fewer than
+/// two do, there is nothing to compare and every ρ is 1.
 [[nodiscard]] inline std::vector<double> ratios(std::span<const double> scores, Ratio ratio) {
   std::vector<double> rho(scores.size(), 1.0);
-  if (scores.size() < 2) return rho;
-  const double sum = std::accumulate(scores.begin(), scores.end(), 0.0),
-               least = *std::min_element(scores.begin(), scores.end());
-  for (std::size_t m = 0; m < scores.size(); ++m) {
+  double sum = 0, least = std::numeric_limits<double>::infinity(), n = 0;
+  for (const double s : scores)
+    if (std::isfinite(s)) sum += s, least = std::min(least, s), n += 1;
+  for (std::size_t m = 0; n > 1 && m < scores.size(); ++m) {
+    if (!std::isfinite(scores[m])) continue;
     const double others = sum - scores[m];
-    const double against = ratio == Ratio::min             ? least
-                           : ratio == Ratio::sum_of_others ? others
-                                                           : others / static_cast<double>(scores.size() - 1);
+    const double against = ratio == Ratio::min ? least : ratio == Ratio::sum_of_others ? others : others / (n - 1);
     rho[m] = scores[m] / (against + 1e-12);
   }
   return rho;
@@ -61,42 +72,52 @@ enum class Score : std::uint8_t {
   return kind == TaskKind::dense_regression ? 0.25 : 1;
 }
 
-/// Scores [M] of the step's active modalities, averaged over tasks; inactive ones are NaN. `tau` [K] is the policy's
-/// memory; a hook that runs for every micro-batch follows it once a step.
+namespace detail {
+
+/// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
+inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
+                            std::vector<double>& tasks) {
+  const double share = score_share(step.schema().tasks[k].kind);
+  std::vector<Coalition> seen;  // modalities that some record with a label has
+  for (std::size_t m = 0; m < step.modalities(); ++m)
+    if (step.active().contains(m) && step.count(k, Coalition::single(m), share) > 0)
+      seen.push_back(Coalition::single(m));
+  if (seen.empty()) return;
+  std::vector<Coalition> asked = seen;
+  if (kind == Score::skill) asked.push_back(Coalition::none());
+  const at::Tensor losses = step.losses(k, asked, share);  // [A, B]
+  const auto mean = [&](std::size_t a, const at::Tensor& values) {
+    return host_value(step.mean(k, values, asked[a], share));
+  };
+  const auto row = [&](std::size_t a) { return losses.select(0, static_cast<std::int64_t>(a)); };
+  std::vector<double> means;
+  for (std::size_t a = 0; a < asked.size(); ++a) means.push_back(mean(a, row(a)));
+  if (follow)
+    tau = step.schema().tasks[k].kind == TaskKind::classification
+              ? 1.0
+              : updated_tau(
+                    tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /
+                             static_cast<double>(seen.size()));
+  for (std::size_t a = 0; a < seen.size(); ++a) {
+    const auto m = static_cast<std::size_t>(std::countr_zero(seen[a].bits()));
+    const double exponential = kind == Score::exp_loss ? mean(a, row(a).div(-tau).exp()) : 0;
+    sums[m] += score_of(kind, means[a], exponential, means.back()), tasks[m] += 1;
+  }
+}
+
+}  // namespace detail
+
+/// Scores [M] of the step's active modalities, means over the tasks in which they have one; NaN for a modality that is
+/// not active or that no labelled record has. `tau` [K] is the policy's memory; a hook that runs for every micro-batch
+/// follows it once a step.
 [[nodiscard]] inline std::vector<double> modality_scores(Step& step, Score kind, std::vector<double>& tau,
                                                          bool follow = true) {
-  const std::size_t modalities = step.modalities();
-  std::vector<double> scores(modalities, 0.0);
-  std::vector<Coalition> active;
-  for (std::size_t m = 0; m < modalities; ++m)
-    if (step.active().contains(m))
-      active.push_back(Coalition::single(m));
-    else
-      scores[m] = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> scores(step.modalities(), 0.0), tasks(step.modalities(), 0.0);
   tau.resize(step.tasks(), 0.0);
-  for (std::size_t k = 0; k < step.tasks(); ++k) {
-    const double share = score_share(step.schema().tasks[k].kind);
-    const at::Tensor losses = step.losses(k, active, share);  // [A, B]
-    std::vector<double> mean(active.size());
-    for (std::size_t a = 0; a < active.size(); ++a)
-      mean[a] = step.mean(k, losses.select(0, static_cast<std::int64_t>(a)), active[a], share).item<double>();
-    const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
-    if (follow)
-      tau[k] = classes ? 1.0
-                       : updated_tau(tau[k],
-                                     std::accumulate(mean.begin(), mean.end(), 0.0) / static_cast<double>(mean.size()));
-    std::size_t a = 0;
-    for (std::size_t m = 0; m < modalities; ++m) {
-      if (!step.active().contains(m)) continue;
-      const double score =
-          kind == Score::inverse_loss
-              ? 1 / (mean[a] + 1e-12)
-              : step.mean(k, losses.select(0, static_cast<std::int64_t>(a)).div(-tau[k]).exp(), active[a], share)
-                    .item<double>();
-      scores[m] += score / static_cast<double>(step.tasks());
-      ++a;
-    }
-  }
+  for (std::size_t k = 0; k < step.tasks(); ++k)
+    if (step.labelled(k)) detail::add_task_scores(step, k, kind, tau[k], follow, scores, tasks);
+  for (std::size_t m = 0; m < scores.size(); ++m)
+    scores[m] = tasks[m] > 0 ? scores[m] / tasks[m] : std::numeric_limits<double>::quiet_NaN();
   return scores;
 }
 

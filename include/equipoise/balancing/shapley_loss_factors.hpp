@@ -25,9 +25,9 @@
 
 namespace equipoise {
 
-enum class FactorForm : std::uint8_t { power, exponential };
-[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(FactorForm) {
-  return {"power", "exponential"};
+enum class FactorForm : std::uint8_t { power, exponential, linear };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(FactorForm) {
+  return {"power", "exponential", "linear"};
 }
 
 struct ShapleyLossFactors {
@@ -36,8 +36,8 @@ struct ShapleyLossFactors {
   static constexpr Needs needs{.objectives = Coverage::singletons};
 
   double mean = 0.5;                    ///< a_0 > 0: mean factor of a task's unimodal losses
-  FactorForm form = FactorForm::power;  ///< c^-γ or exp(β (1/M - c))
-  double gamma = 1;                     ///< γ or β >= 0; 0 gives equal factors
+  FactorForm form = FactorForm::power;  ///< c^-γ, exp(β (1/M - c)) or 1 + λ (1/M - c)
+  double gamma = 1;                     ///< γ, β or λ >= 0; 0 gives equal factors
   double least = 0.25, most = 4;        ///< limits of a factor before a_0
   double momentum = 0.95;               ///< of the running contributions, in [0, 1)
   double dense_share = 0.25;            ///< part of the records on which dense tasks decode coalitions
@@ -46,20 +46,30 @@ struct ShapleyLossFactors {
     std::vector<double> contributions;  ///< [K * M] running φ
   };
 
-  /// Factors [M] of mean 1 from shares.
+  void check() const {
+    check_option(mean > 0, "ShapleyLossFactors.mean", "> 0", mean);
+    check_option(gamma >= 0, "ShapleyLossFactors.gamma", ">= 0", gamma);
+    check_option(least > 0 && least <= 1, "ShapleyLossFactors.least", "in (0, 1]", least);
+    check_option(most >= 1, "ShapleyLossFactors.most", ">= 1", most);
+    check_option(momentum >= 0 && momentum < 1, "ShapleyLossFactors.momentum", "in [0, 1)", momentum);
+    check_option(dense_share > 0 && dense_share <= 1, "ShapleyLossFactors.dense_share", "in (0, 1]", dense_share);
+  }
+
+  /// Factors [M] of mean 1 within [least, most] from shares.
   [[nodiscard]] static std::vector<double> factors(std::span<const double> share, FactorForm form, double gamma,
                                                    double least, double most) {
     const double m = static_cast<double>(share.size());
     std::vector<double> a;
     for (const double c : share)
-      a.push_back(form == FactorForm::power ? std::pow(std::max(c, 1e-6), -gamma) : std::exp(gamma * (1 / m - c)));
-    const auto normalise = [&] {
-      const double mean = std::accumulate(a.begin(), a.end(), 0.0) / m;
-      for (double& x : a) x /= mean;
-    };
-    normalise();
-    for (double& x : a) x = std::clamp(x, least, most);
-    normalise();
+      a.push_back(form == FactorForm::power         ? std::pow(std::max(c, 1e-6), -gamma)
+                  : form == FactorForm::exponential ? std::exp(gamma * (1 / m - c))
+                                                    : std::max(1 + gamma * (1 / m - c), 0.0));
+    // Clipping moves the mean, and scaling moves what was clipped: both hold where the two leave everything as it is.
+    for (int round = 0; round < 100; ++round) {
+      const double scale = m / std::accumulate(a.begin(), a.end(), 0.0);
+      if (std::abs(scale - 1) < 1e-12) break;
+      for (double& x : a) x = std::clamp(x * scale, least, most);
+    }
     return a;
   }
 
@@ -86,13 +96,8 @@ struct ShapleyLossFactors {
   }
 
   void on_gradients(State& state, Step& step, Gradients&) const {
-    if (step.active().size() == step.modalities() && !is_meta(step))
-      detail::follow_contributions(step, state.contributions, momentum, dense_share);
+    if (step.active() == step.full()) detail::follow_contributions(step, state.contributions, momentum, dense_share);
   }
-
- private:
-  /// On the meta device there are no values to follow.
-  [[nodiscard]] static bool is_meta(Step& step) { return step.losses(0, std::vector{step.full()}).is_meta(); }
 };
 
 }  // namespace equipoise

@@ -8,6 +8,7 @@
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/step.hpp>
 
 #include <cmath>
@@ -29,7 +30,7 @@ namespace equipoise::detail {
   const at::Tensor losses = step.losses(task, all, share);  // [2^M, B']
   Eigen::MatrixXd mean(losses.size(0), 1);
   for (Eigen::Index s = 0; s < mean.rows(); ++s)
-    mean(s, 0) = step.mean(task, losses.select(0, s), step.full(), share).item<double>();
+    mean(s, 0) = host_value(step.mean(task, losses.select(0, s), step.full(), share));
   const Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::relative_reduction));
   return {phi.data(), phi.data() + phi.size()};
 }
@@ -41,6 +42,7 @@ inline void follow_contributions(Step& step, std::vector<double>& phi, double mo
   const bool first = phi.empty();
   if (first) phi.assign(step.tasks() * modalities, 0.0);
   for (std::size_t k = 0; k < step.tasks(); ++k) {
+    if (step.count(k, step.full(), contribution_share(step.schema().tasks[k].kind, dense_share)) == 0) continue;
     const std::vector<double> now = step_contributions(step, k, dense_share);
     for (std::size_t m = 0; m < modalities; ++m) {
       double& running = phi[k * modalities + m];

@@ -5,6 +5,7 @@
 /// The losses of coalitions for every record of a data set: one pass of the encoders, all coalitions decoded at once.
 /// From this table come Shapley values, resampling plans and validation losses.
 
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/model_base.hpp>
 #include <equipoise/core/step.hpp>
 
@@ -70,9 +71,9 @@ void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device
     for (std::size_t k = 0; k < tasks; ++k) {
       if (!batch.targets[k].defined()) continue;
       const at::Tensor z = model.outputs(k, features, presence);
-      losses[k].push_back(model.loss(k, z, batch.targets[k], (batch.gaps >> k) & 1U).to(at::kDouble).to(at::kCPU));
+      losses[k].push_back(host_copy(model.loss(k, z, batch.targets[k], (batch.gaps >> k) & 1U).to(at::kDouble)));
       if (model.schema().tasks[k].kind == TaskKind::classification)
-        correct[k].push_back(z.argmax(2).eq(batch.targets[k].unsqueeze(0)).to(at::kCPU));
+        correct[k].push_back(host_copy(z.argmax(2).eq(batch.targets[k].unsqueeze(0))));
       for (const std::uint64_t labelled : batch.labelled) table.labelled[k].push_back((labelled >> k) & 1U);
     }
   });

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace equipoise {
@@ -32,12 +33,16 @@ enum class Value : std::uint8_t {
   return v;
 }
 
-/// Sample-level valuation: |S| where coalition S predicts the right class, else 0. \param correct [2^M, N] of 0 and 1
+/// Sample-level valuation: |S| where coalition S predicts the right class, else 0; of S only what the record has counts.
+/// \param correct [2^M, N] of 0 and 1  \param masks [N] the records' modalities
 /// Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255.
-[[nodiscard]] inline Eigen::MatrixXd valuation_values(const Eigen::Ref<const Eigen::MatrixXd>& correct) {
+[[nodiscard]] inline Eigen::MatrixXd valuation_values(const Eigen::Ref<const Eigen::MatrixXd>& correct,
+                                                      std::span<const std::uint64_t> masks) {
   Eigen::MatrixXd v = correct;
   for (Eigen::Index s = 0; s < v.rows(); ++s)
-    v.row(s) *= static_cast<double>(Coalition(static_cast<std::uint64_t>(s)).size());
+    for (Eigen::Index i = 0; i < v.cols(); ++i)
+      v(s, i) *= static_cast<double>(
+          (Coalition(static_cast<std::uint64_t>(s)) & Coalition(masks[static_cast<std::size_t>(i)])).size());
   return v;
 }
 

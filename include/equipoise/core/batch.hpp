@@ -9,6 +9,7 @@
 /// What a model works on is a `ModelBatch`: the same tensors in the model's own order, without names.
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/presence.hpp>
 #include <equipoise/core/record.hpp>
 
@@ -73,7 +74,7 @@ struct TargetGaps {
   TargetGaps gaps;
   const at::Tensor flat = missing.reshape({missing.size(0), -1});
   gaps.any = flat.any().item<bool>();
-  const at::Tensor whole = flat.all(1).to(at::kCPU).contiguous();
+  const at::Tensor whole = host_copy(flat.all(1));
   gaps.labelled.resize(static_cast<std::size_t>(whole.size(0)));
   for (std::size_t i = 0; i < gaps.labelled.size(); ++i) gaps.labelled[i] = !whole.const_data_ptr<bool>()[i];
   return gaps;

@@ -59,13 +59,13 @@ template <class Part, class... Args>
     return part.build(args...);
 }
 
-/// The options of a part's spec; a module of the user's own has none.
+/// What a part is called and what was chosen for it; a module of the user's own has no options.
 template <class Part>
-[[nodiscard]] OptionList options_of(const Part& part) {
-  if constexpr (hana::Struct<Part>::value)
-    return options(part);
-  else
-    return {};
+[[nodiscard]] PartOptions options_of(const Part& part) {
+  PartOptions out{"module", {}};
+  if constexpr (requires { Part::id; }) out.id = Part::id;
+  if constexpr (hana::Struct<Part>::value) out.list = options(part);
+  return out;
 }
 
 /// A fusion as the model uses it: a plain `forward(features, presence)` is wrapped.

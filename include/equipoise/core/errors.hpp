@@ -47,4 +47,21 @@ template <class... Parts>
   return std::move(out).str();
 }
 
+namespace detail {
+
+/// `[id] Mlp: …` becomes `[id] Mlp, modality dose: …`.
+[[nodiscard]] inline std::string with_place(std::string text, const std::string& place) {
+  const std::size_t colon = text.find(": ");
+  return text.insert(colon == std::string::npos ? 0 : colon, ", " + place);
+}
+
+}  // namespace detail
+
+/// Checks an option where it enters: `check_option(width > 0, "Late.width", "> 0", width)`.
+/// \throws ValueError `<where>: expected <range>, got <got>`.
+template <class T>
+void check_option(bool fits, std::string_view where, std::string_view range, const T& got) {
+  if (!fits) throw ValueError(message("value.201", where, "expected ", range, ", got ", got));
+}
+
 }  // namespace equipoise

@@ -12,6 +12,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -92,8 +93,10 @@ class Gradients {
   /// @}
 
   /// Adds one objective's gradient, called by the training loop for every micro-batch.
-  void accumulate(std::size_t objective, const std::string& name) {
-    if (names_.size() <= objective) {
+  void accumulate(const std::string& name) {
+    const auto known = std::find(names_.begin(), names_.end(), name);
+    const auto objective = static_cast<std::size_t>(known - names_.begin());
+    if (known == names_.end()) {
       names_.push_back(name);
       of_.emplace_back();
       for (const auto& group : groups_) of_.back().emplace_back(group.size());

@@ -5,10 +5,11 @@
 /// The model: named encoders, and for each task a fusion and a head. Encoders run once a batch; every coalition asked
 /// for is decoded in one wider pass (the fast forward of BMMQA).
 
+#include <equipoise/core/arrange.hpp>
 #include <equipoise/core/concepts.hpp>
 #include <equipoise/core/decode.hpp>
 #include <equipoise/core/model_base.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/parts.hpp>
 #include <equipoise/core/record.hpp>
 
 #include <torch/nn/module.h>
@@ -24,57 +25,6 @@
 #include <vector>
 
 namespace equipoise {
-
-template <class Module>
-struct EncoderEntry {
-  std::shared_ptr<Module> module;
-  OptionList options;
-};
-
-template <class FusionModule, class Head>
-struct TaskEntry {
-  std::shared_ptr<FusionModule> fusion;
-  std::shared_ptr<Head> head;
-  OptionList fusion_options, head_options;
-};
-
-namespace detail {
-
-template <class Record>
-inline constexpr bool any_map = false;
-template <FixedString... Texts, class... Modules>
-inline constexpr bool any_map<record<slot<Texts, EncoderEntry<Modules>>...>> =
-    ((feature_kind<Modules> == FeatureKind::map) || ...);
-
-template <class E>
-[[nodiscard]] FeatureSpec feature_spec(const E& encoder) {
-  if constexpr (requires { encoder.feature(); })
-    return encoder.feature();
-  else
-    return {feature_kind<E>, encoder.width()};
-}
-
-template <class Encoders>
-[[nodiscard]] std::vector<FeatureSpec> feature_specs(const Encoders& encoders) {
-  std::vector<FeatureSpec> out;
-  encoders.for_each([&](auto, const auto& entry) { out.push_back(feature_spec(*entry.module)); });
-  return out;
-}
-
-/// Says which modality or task a batch lacks or has of the wrong kind.
-template <class Key, class... Present>
-struct CheckBatchInput {
-  static_assert(is_one_of<Key, Present...>, "equipoise: the batch has no input for this modality of the model");
-  static constexpr bool ok = is_one_of<Key, Present...>;
-};
-template <class Wanted, class Given>
-struct CheckTarget {
-  static_assert(std::is_same_v<Wanted, Given>,
-                "equipoise: the batch's target is of another kind than the task's (Values, Labels or Maps)");
-  static constexpr bool ok = std::is_same_v<Wanted, Given>;
-};
-
-}  // namespace detail
 
 /// One prediction tensor a task under the task's name, [B, …] or [C, B, …].
 template <class... Slots>
@@ -104,12 +54,13 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     auto fusion_list = register_module("fusions", std::make_shared<Part>());
     auto head_list = register_module("heads", std::make_shared<Part>());
     encoders_.for_each([&](auto key, const auto& entry) {
-      const std::string text(decltype(key)::type::text);
+      const std::string text = text_of(key);
       encoder_list->register_module(text, entry.module);
       schema_.modalities.push_back(text);
+      schema_.widths.push_back(detail::feature_spec(*entry.module).width);
     });
     tasks_.for_each([&](auto key, const auto& entry) {
-      const std::string text(decltype(key)::type::text);
+      const std::string text = text_of(key);
       fusion_list->register_module(text, entry.fusion);
       head_list->register_module(text, entry.head);
       using Head = std::decay_t<decltype(*entry.head)>;
@@ -144,18 +95,32 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     if constexpr ((is_one_of<equipoise::name<ModalityTexts>, typename In::key...> && ...)) {
       out.inputs = {batch.inputs[name_value<ModalityTexts>{}]...};
       const std::size_t columns[] = {record<In...>::template index<equipoise::name<ModalityTexts>>()...};
-      out.presence = arrange_presence(batch.presence, columns);
+      out.presence = detail::arrange_presence(batch.presence, columns);
       out.ids = batch.ids;
       out.groups = batch.groups;
       out.labelled.assign(batch.ids.size(), 0);
       std::size_t k = 0;
-      (arrange_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k++, out), ...);
+      ((detail::arrange_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
+                                                                                   out),
+        ++k),
+       ...);
     }
     return out;
   }
 
   [[nodiscard]] const Schema& schema() const override { return schema_; }
   [[nodiscard]] torch::nn::Module& module() override { return *this; }
+  [[nodiscard]] OptionList options() const override {
+    OptionList out;
+    const auto add = [&](const std::string& place, const PartOptions& part) {
+      out.emplace_back(place, part.id);
+      for (const auto& [key, value] : part.list) out.emplace_back(place + "." + key, value);
+    };
+    encoders_.for_each([&](auto key, const auto& e) { add("encoders." + text_of(key), e.options); });
+    tasks_.for_each([&](auto key, const auto& e) { add("fusions." + text_of(key), e.fusion_options); });
+    tasks_.for_each([&](auto key, const auto& e) { add("heads." + text_of(key), e.head_options); });
+    return out;
+  }
 
   [[nodiscard]] ParameterGroups parameter_groups() override {
     ParameterGroups groups(M + 1);
@@ -225,13 +190,15 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return *tasks_[key].head;
   }
 
-  [[nodiscard]] const Encoders& encoder_entries() const { return encoders_; }
-  [[nodiscard]] const Tasks& task_entries() const { return tasks_; }
-
  private:
   struct Part : torch::nn::Module {
     Part() : torch::nn::Module("Part") {}
   };
+
+  template <class Key>
+  [[nodiscard]] static std::string text_of(Key) {
+    return std::string(Key::type::text);
+  }
 
   static void append(std::vector<at::Tensor>& to, const std::vector<at::Tensor>& from) {
     to.insert(to.end(), from.begin(), from.end());
@@ -252,37 +219,16 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
         groups[M].push_back(p);
   }
 
-  static Presence arrange_presence(const Presence& given, std::span<const std::size_t> columns) {
-    std::vector<std::uint64_t> masks;
-    masks.reserve(given.masks().size());
-    for (const std::uint64_t mask : given.masks()) {
-      std::uint64_t out = 0;
-      for (std::size_t m = 0; m < columns.size(); ++m) out |= ((mask >> columns[m]) & 1U) << m;
-      masks.push_back(out);
-    }
-    return {std::move(masks), 1, M};
-  }
-
-  template <class Key, class Target, class... Out>
-  static void arrange_target(const record<Out...>& targets, std::size_t k, ModelBatch& out) {
-    if constexpr (is_one_of<Key, typename Out::key...>) {
-      const auto& target = targets[hana::type_c<Key>];
-      if constexpr (detail::CheckTarget<Target, std::decay_t<decltype(target)>>::ok) {
-        const detail::TargetGaps gaps = detail::gaps_of(target);
-        out.targets.push_back(target.tensor);
-        if (gaps.any) out.gaps |= std::uint64_t{1} << k;
-        for (std::size_t i = 0; i < gaps.labelled.size(); ++i)
-          if (gaps.labelled[i]) out.labelled[i] |= std::uint64_t{1} << k;
-      }
-    } else {
-      out.targets.emplace_back();
-    }
-  }
-
   template <class E>
-  static void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) {
+  void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) const {
     if (!out.presence.anywhere(m)) return;
-    const auto run = [&](const at::Tensor& x) { return Feature(encoder.forward(x)); };
+    const auto run = [&](const at::Tensor& x) {
+      try {
+        return Feature(encoder.forward(x));
+      } catch (const ShapeError& e) {  // which knows the encoder, not the modality
+        throw ShapeError(detail::with_place(e.what(), "modality " + schema_.modalities[m]));
+      }
+    };
     if (out.presence.everywhere(m)) {
       out.items[m] = run(batch.inputs[m]);
       return;

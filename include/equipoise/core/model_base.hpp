@@ -8,6 +8,7 @@
 
 #include <equipoise/core/batch.hpp>
 #include <equipoise/core/feature.hpp>
+#include <equipoise/core/options.hpp>
 #include <equipoise/core/presence.hpp>
 #include <equipoise/core/schema.hpp>
 
@@ -69,6 +70,8 @@ class ModelBase {
   virtual ~ModelBase() = default;
 
   [[nodiscard]] virtual const Schema& schema() const = 0;
+  /// Every part with its options: `encoders.dose = cnn`, `encoders.dose.widths = 16,32`, `fusions.gpr …`, `heads.gpr …`.
+  [[nodiscard]] virtual OptionList options() const = 0;
   [[nodiscard]] virtual torch::nn::Module& module() = 0;
   /// [M + 1] groups that together are all parameters.
   [[nodiscard]] virtual ParameterGroups parameter_groups() = 0;

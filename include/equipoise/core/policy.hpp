@@ -129,6 +129,12 @@ concept has_a_start = requires(const P& p, ModelBase& m) {
   { p.start(m) } -> std::same_as<typename P::State>;
 };
 
+/// A policy that can tell whether its options are within range: `void check() const`.
+template <class P>
+concept has_a_check = requires(const P& p) {
+  p.check();
+};
+
 /// Whether `P` keeps balancing with a single modality; by default it does not act, since there is nothing to balance.
 template <class P>
 inline constexpr bool acts_on_one_modality = [] {

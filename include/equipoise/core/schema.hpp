@@ -29,6 +29,7 @@ struct Schema {
   };
 
   std::vector<std::string> modalities;  ///< [M] in declaration order: bit m of a coalition is modality m
+  std::vector<std::int64_t> widths;     ///< [M] of the modalities' features: D, or C of the deepest map
   std::vector<Task> tasks;              ///< [K] in declaration order
 };
 

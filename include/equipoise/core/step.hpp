@@ -25,7 +25,7 @@
 
 namespace equipoise {
 
-/// One optimiser step.
+/// One optimiser step. After the optimiser has moved (hook `end_step`) losses and outputs are computed anew.
 class Step {
  public:
   virtual ~Step() = default;
@@ -47,7 +47,8 @@ class Step {
   [[nodiscard]] virtual at::Tensor outputs(std::size_t task, std::span<const Coalition> coalitions) = 0;
   /// Per-record losses [C, B] of other predictions [C, B, …] for the whole batch.
   [[nodiscard]] virtual at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) = 0;
-  /// The input of the task's head for a coalition, [B, W], without gradient; undefined for dense heads.
+  /// The input of the task's head for the records that have a modality of the coalition, [B', W], without gradient;
+  /// undefined for dense heads, and where no record has one.
   [[nodiscard]] virtual at::Tensor joint(std::size_t task, Coalition coalition) = 0;
   /// The weight [O, W] of a linear head, the parameter itself; undefined where the head is not linear.
   [[nodiscard]] virtual at::Tensor head_weight(std::size_t task) = 0;
@@ -56,6 +57,10 @@ class Step {
   /// if there is no such record.
   [[nodiscard]] virtual at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                         double share = 1) = 0;
+
+  /// How many records of the whole batch such a mean runs over. Zero where the batch has no label of the task, or nobody
+  /// has a modality of the coalition: there is then nothing to compare.
+  [[nodiscard]] virtual std::int64_t count(std::size_t task, Coalition coalition, double share = 1) const = 0;
 
   /// A random number in [0, 1) that depends on seed, step, purpose, the record's place in the whole batch (`row` counts
   /// in the micro-batch at hand) and the column.
@@ -76,6 +81,8 @@ class Step {
   [[nodiscard]] Coalition full() const { return Coalition::full(modalities()); }
   /// The modalities of this pass.
   [[nodiscard]] Coalition active() const { return pass().active; }
+  /// Whether some record of the batch has a label of the task; without one its losses and outputs are not to be had.
+  [[nodiscard]] bool labelled(std::size_t task) const { return count(task, Coalition::none()) > 0; }
 };
 
 /// A named scalar to be minimised.
@@ -105,6 +112,9 @@ class Objectives {
   /// Mean over the whole batch of per-record values [b] of this micro-batch (this micro-batch's share of it), for
   /// records that have a label and a modality of `coalition`.
   [[nodiscard]] virtual at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition) = 0;
+
+  /// [1, b, M]: what this micro-batch's records have, as the hooks before left it.
+  [[nodiscard]] virtual const Presence& presence() const = 0;
 
   /// This micro-batch's part of the whole batch, in (0, 1]: weigh by it what is not a mean over records, a regulariser
   /// for instance.
@@ -149,6 +159,10 @@ class Epoch {
   [[nodiscard]] virtual std::int64_t index() const = 0;
   /// Number of training records.
   [[nodiscard]] virtual std::int64_t records() const = 0;
+  /// [1, N, M]: which modalities they have.
+  [[nodiscard]] virtual const Presence& presence() const = 0;
+  /// Batches that the plan, as it is now, makes.
+  [[nodiscard]] virtual std::int64_t batches() const = 0;
   /// Edit it to change what the epoch does.
   [[nodiscard]] virtual Plan& plan() = 0;
   [[nodiscard]] virtual ModelBase& model() = 0;

@@ -92,8 +92,8 @@ struct Cnn {
   std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; a stage halves height and width
 
   [[nodiscard]] std::shared_ptr<CnnModule> build() const {
-    if (in_channels <= 0) throw ValueError(message("value.201", "Cnn.in_channels", "expected > 0, got ", in_channels));
-    if (widths.empty()) throw ValueError(message("value.201", "Cnn.widths", "expected at least one stage, got none"));
+    check_option(in_channels > 0, "Cnn.in_channels", "> 0", in_channels);
+    check_option(!widths.empty(), "Cnn.widths", "at least one stage", "none");
     return std::make_shared<CnnModule>(in_channels, widths);
   }
 };

@@ -62,8 +62,8 @@ struct Mlp {
   double dropout = 0;                           ///< in [0, 1)
 
   [[nodiscard]] std::shared_ptr<MlpModule> build() const {
-    if (in_features <= 0) throw ValueError(message("value.201", "Mlp.in_features", "expected > 0, got ", in_features));
-    if (widths.empty()) throw ValueError(message("value.201", "Mlp.widths", "expected at least one width, got none"));
+    check_option(in_features > 0, "Mlp.in_features", "> 0", in_features);
+    check_option(!widths.empty(), "Mlp.widths", "at least one width", "none");
     return std::make_shared<MlpModule>(in_features, widths, dropout);
   }
 };

@@ -103,9 +103,8 @@ struct AttentionFusion {
   std::int64_t hidden = 32;  ///< of the score's hidden layer; > 0
 
   [[nodiscard]] std::shared_ptr<AttentionFusionModule> build(std::span<const FeatureSpec> features) const {
-    if (width <= 0 || hidden <= 0)
-      throw ValueError(
-          message("value.201", "AttentionFusion", "expected width > 0 and hidden > 0, got ", width, " and ", hidden));
+    check_option(width > 0, "AttentionFusion.width", "> 0", width);
+    check_option(hidden > 0, "AttentionFusion.hidden", "> 0", hidden);
     return std::make_shared<AttentionFusionModule>(features, width, hidden);
   }
 };

@@ -73,7 +73,7 @@ struct Concat {
   bool activate = true;      ///< GELU after the layer; without it a linear head stays linear in the features
 
   [[nodiscard]] std::shared_ptr<ConcatModule> build(std::span<const FeatureSpec> features) const {
-    if (width <= 0) throw ValueError(message("value.201", "Concat.width", "expected > 0, got ", width));
+    check_option(width > 0, "Concat.width", "> 0", width);
     return std::make_shared<ConcatModule>(features, width, activate);
   }
 };

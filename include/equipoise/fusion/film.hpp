@@ -75,7 +75,7 @@ struct Film {
   std::int64_t width = 128;  ///< joint feature's size; > 0
 
   [[nodiscard]] std::shared_ptr<FilmModule> build(std::span<const FeatureSpec> features) const {
-    if (width <= 0) throw ValueError(message("value.201", "Film.width", "expected > 0, got ", width));
+    check_option(width > 0, "Film.width", "> 0", width);
     return std::make_shared<FilmModule>(features, width);
   }
 };

@@ -100,7 +100,7 @@ struct Gated {
   std::int64_t width = 128;  ///< joint feature's size; > 0
 
   [[nodiscard]] std::shared_ptr<GatedModule> build(std::span<const FeatureSpec> features) const {
-    if (width <= 0) throw ValueError(message("value.201", "Gated.width", "expected > 0, got ", width));
+    check_option(width > 0, "Gated.width", "> 0", width);
     return std::make_shared<GatedModule>(features, width);
   }
 };

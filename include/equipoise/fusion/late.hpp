@@ -61,7 +61,7 @@ struct Late {
   std::int64_t width = 128;  ///< of each predictor; > 0
 
   [[nodiscard]] std::shared_ptr<LateModule> build(std::span<const FeatureSpec> features) const {
-    if (width <= 0) throw ValueError(message("value.201", "Late.width", "expected > 0, got ", width));
+    check_option(width > 0, "Late.width", "> 0", width);
     return std::make_shared<LateModule>(features, width);
   }
 };

@@ -202,8 +202,7 @@ struct SpatialCascade {
       128, 64, 32, 16};  ///< channels of each level, deepest first; as many as the map encoder has skip maps
 
   [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {
-    if (widths.empty())
-      throw ValueError(message("value.201", "SpatialCascade.widths", "expected at least one width, got none"));
+    check_option(!widths.empty(), "SpatialCascade.widths", "at least one width", "none");
     return std::make_shared<SpatialCascadeModule>(features, widths);
   }
 };

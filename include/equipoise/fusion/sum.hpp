@@ -40,7 +40,7 @@ struct Sum {
   std::int64_t width = 128;  ///< joint feature's size; > 0
 
   [[nodiscard]] std::shared_ptr<SumModule> build(std::span<const FeatureSpec> features) const {
-    if (width <= 0) throw ValueError(message("value.201", "Sum.width", "expected > 0, got ", width));
+    check_option(width > 0, "Sum.width", "> 0", width);
     return std::make_shared<SumModule>(features, width);
   }
 };

@@ -68,9 +68,8 @@ struct Classification {
   double smoothing = 0;      ///< label smoothing in [0, 1)
 
   [[nodiscard]] std::shared_ptr<ClassificationModule> build(std::int64_t joint_width) const {
-    if (classes < 2) throw ValueError(message("value.201", "Classification.classes", "expected >= 2, got ", classes));
-    if (smoothing < 0 || smoothing >= 1)
-      throw ValueError(message("value.201", "Classification.smoothing", "expected in [0, 1), got ", smoothing));
+    check_option(classes >= 2, "Classification.classes", ">= 2", classes);
+    check_option(smoothing >= 0 && smoothing < 1, "Classification.smoothing", "in [0, 1)", smoothing);
     return std::make_shared<ClassificationModule>(joint_width, classes, smoothing);
   }
 };

@@ -65,8 +65,8 @@ struct DenseRegression {
   double delta = 1.0;              ///< Huber's threshold, in the targets' unit
 
   [[nodiscard]] std::shared_ptr<DenseRegressionModule> build(std::int64_t joint_width) const {
-    if (channels <= 0)
-      throw ValueError(message("value.201", "DenseRegression.channels", "expected > 0, got ", channels));
+    check_option(channels > 0, "DenseRegression.channels", "> 0", channels);
+    check_option(delta > 0, "DenseRegression.delta", "> 0", delta);
     return std::make_shared<DenseRegressionModule>(joint_width, channels, loss, delta);
   }
 };

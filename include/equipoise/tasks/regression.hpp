@@ -64,7 +64,7 @@ struct Regression {
   double delta = 1.0;              ///< Huber's threshold, in the targets' unit
 
   [[nodiscard]] std::shared_ptr<RegressionModule> build(std::int64_t joint_width) const {
-    if (outputs <= 0) throw ValueError(message("value.201", "Regression.outputs", "expected > 0, got ", outputs));
+    check_option(outputs > 0, "Regression.outputs", "> 0", outputs);
     return std::make_shared<RegressionModule>(joint_width, outputs, loss, delta);
   }
 };

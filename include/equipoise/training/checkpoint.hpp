@@ -9,6 +9,7 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
+#include <equipoise/training/options.hpp>
 #include <equipoise/training/snapshot.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -26,12 +27,32 @@
 
 namespace equipoise {
 
+namespace detail {
+
+/// What is deployed of an epoch: parameters, and the memory of the policies, which may act at inference too.
+struct Deployed {
+  Snapshot parameters;  ///< empty without validation
+  std::vector<StateList> policies;
+
+  Deployed() = default;
+  Deployed(torch::nn::Module& module, const std::vector<AnyPolicy>& stack) : parameters(module) {
+    for (const AnyPolicy& p : stack) policies.push_back(p.save());
+  }
+  void restore(torch::nn::Module& module, std::vector<AnyPolicy>& stack) const {
+    if (parameters.empty()) return;
+    parameters.restore(module);
+    for (std::size_t p = 0; p < stack.size(); ++p) stack[p].load(policies[p]);
+  }
+};
+
+}  // namespace detail
+
 /// Where a run stands between two epochs.
 struct RunState {
   std::int64_t next_epoch = 0, step = 0, since_best = 0;
   double best_objective = 0;
   History history;
-  detail::Snapshot best;  ///< parameters of the best epoch; empty without validation
+  detail::Deployed best;
 };
 
 namespace detail {
@@ -66,13 +87,13 @@ inline void write_number(torch::serialize::OutputArchive& archive, const std::st
   return value;
 }
 
-/// History as plain text: one line an epoch, `epoch name value name value …`, values in full precision.
+/// History as plain text: one line an epoch, `epoch`, then names and values in full precision, separated by tabs.
 [[nodiscard]] inline std::string history_text(const History& history) {
   std::ostringstream out;
   out.precision(17);
   for (const EpochRecord& e : history.epochs) {
     out << e.epoch;
-    for (const auto& [name, value] : e.values) out << ' ' << name << ' ' << value;
+    for (const auto& [name, value] : e.values) out << '\t' << name << '\t' << value;
     out << '\n';
   }
   return std::move(out).str();
@@ -83,29 +104,94 @@ inline void read_history(const std::string& text, History& history) {
   for (std::string line; std::getline(lines, line);) {
     std::istringstream in(line);
     EpochRecord& e = history.epochs.emplace_back();
-    in >> e.epoch;
-    for (std::string name, value; in >> name >> value;)
+    std::string name, value;
+    std::getline(in, name, '\t');
+    e.epoch = std::stoll(name);
+    while (std::getline(in, name, '\t') && std::getline(in, value, '\t'))
       e.values.emplace_back(name, std::stod(value));  // stod reads nan and inf
   }
+}
+
+/// What defines a run, as text: the model's parts, the policies and the trainer, each with its options.
+[[nodiscard]] inline OptionList run_options(const ModelBase& model, const std::vector<AnyPolicy>& policies,
+                                            const TrainerOptions& trainer) {
+  OptionList out = model.options();
+  const auto add = [&](const std::string& prefix, const OptionList& list) {
+    for (const auto& [key, value] : list) out.emplace_back(prefix + "." + key, value);
+  };
+  for (std::size_t p = 0; p < policies.size(); ++p) {
+    const std::string place = "policies." + std::to_string(p);
+    out.emplace_back(place, policies[p].id());
+    add(place, policies[p].options());
+  }
+  out.emplace_back("policies", std::to_string(policies.size()));
+  add("trainer", options(trainer));
+  return out;
+}
+
+[[nodiscard]] inline std::string options_text(const OptionList& list) {
+  std::string out;
+  for (const auto& [key, value] : list) out += key + "\t" + value + "\n";
+  return out;
+}
+
+/// A checkpoint goes on with the model and policies that it was made with; a trainer's options may change, but for the
+/// optimiser, whose memory is saved.
+inline void check_run_options(const std::string& saved, const OptionList& now, const std::string& where) {
+  std::vector<std::pair<std::string, std::string>> before;
+  std::istringstream lines(saved);
+  for (std::string line; std::getline(lines, line);)
+    if (const std::size_t tab = line.find('\t'); tab != std::string::npos)
+      before.emplace_back(line.substr(0, tab), line.substr(tab + 1));
+  const auto value_in = [](const OptionList& list, const std::string& key) {
+    for (const auto& [name, value] : list)
+      if (name == key) return value;
+    return std::string("nothing");
+  };
+  for (const OptionList* list : {static_cast<const OptionList*>(&before), &now})
+    for (const auto& entry : *list) {
+      const std::string& key = entry.first;
+      if (key.starts_with("trainer.") && key != "trainer.optimizer") continue;
+      if (value_in(before, key) != value_in(now, key))
+        throw FileError(message("file.402", where, "expected a checkpoint with ", key, " = ", value_in(now, key),
+                                ", got ", value_in(before, key)));
+    }
+}
+
+inline void write_policies(torch::serialize::OutputArchive& archive, const std::string& prefix,
+                           const std::vector<AnyPolicy>& policies, const std::vector<StateList>& states) {
+  for (std::size_t p = 0; p < states.size(); ++p)
+    write_list(archive, prefix + std::to_string(p) + "_" + std::string(policies[p].id()), states[p]);
+}
+[[nodiscard]] inline std::vector<StateList> read_policies(torch::serialize::InputArchive& archive,
+                                                          const std::string& prefix,
+                                                          const std::vector<AnyPolicy>& policies) {
+  std::vector<StateList> out;
+  for (std::size_t p = 0; p < policies.size(); ++p)
+    out.push_back(read_list(archive, prefix + std::to_string(p) + "_" + std::string(policies[p].id())));
+  return out;
 }
 
 }  // namespace detail
 
 /// \throws FileError when the file cannot be written; the file that was there before is then untouched.
-inline void save_checkpoint(const std::filesystem::path& path, torch::nn::Module& module,
-                            torch::optim::Optimizer& optimizer, std::vector<AnyPolicy>& policies, RunState& run) {
+inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model, torch::optim::Optimizer& optimizer,
+                            const std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run) {
   torch::serialize::OutputArchive archive;
-  torch::serialize::OutputArchive model(archive.compilation_unit()), optim(archive.compilation_unit());
-  module.save(model);
-  archive.write("model", model);
+  torch::serialize::OutputArchive parameters(archive.compilation_unit()), optim(archive.compilation_unit());
+  model.module().save(parameters);
+  archive.write("model", parameters);
   optimizer.save(optim);
   archive.write("optimizer", optim);
-  for (std::size_t p = 0; p < policies.size(); ++p)
-    detail::write_list(archive, "policy" + std::to_string(p) + "_" + std::string(policies[p].id()), policies[p].save());
+  archive.write("options", c10::IValue(detail::options_text(detail::run_options(model, policies, trainer))));
+  std::vector<StateList> states;
+  for (const AnyPolicy& p : policies) states.push_back(p.save());
+  detail::write_policies(archive, "policy", policies, states);
   StateList best;
-  for (std::size_t i = 0; i < run.best.copies().size(); ++i)
-    best.emplace_back("t" + std::to_string(i), run.best.copies()[i]);
+  const std::vector<at::Tensor>& copies = run.best.parameters.copies();
+  for (std::size_t i = 0; i < copies.size(); ++i) best.emplace_back("t" + std::to_string(i), copies[i]);
   detail::write_list(archive, "best", best);
+  detail::write_policies(archive, "best_policy", policies, run.best.policies);
   archive.write("generator", at::detail::getDefaultCPUGenerator().get_state(), true);
   detail::write_number(archive, "next_epoch", run.next_epoch);
   detail::write_number(archive, "step", run.step);
@@ -121,23 +207,28 @@ inline void save_checkpoint(const std::filesystem::path& path, torch::nn::Module
   file.commit();
 }
 
-/// \throws FileError when the file cannot be read, or is of another model, optimiser or stack of policies.
-inline void load_checkpoint(const std::filesystem::path& path, torch::nn::Module& module,
-                            torch::optim::Optimizer& optimizer, std::vector<AnyPolicy>& policies, RunState& run) {
+/// \throws FileError when the file cannot be read, or is of another model, optimiser or stack of policies; the message
+/// names the first option that differs.
+inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model, torch::optim::Optimizer& optimizer,
+                            std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run) {
+  const std::string where = path.string();
   if (!std::filesystem::exists(path))
-    throw FileError(message("file.401", path.string(), "expected a checkpoint, got no such file"));
+    throw FileError(message("file.401", where, "expected a checkpoint, got no such file"));
   try {
-    torch::serialize::InputArchive archive, model, optim;
-    archive.load_from(path.string());
-    archive.read("model", model);
-    module.load(model);
+    torch::serialize::InputArchive archive, parameters, optim;
+    archive.load_from(where);
+    detail::check_run_options(detail::read_value(archive, "options").toStringRef(),
+                              detail::run_options(model, policies, trainer), where);
+    archive.read("model", parameters);
+    model.module().load(parameters);
     archive.read("optimizer", optim);
     optimizer.load(optim);
-    for (std::size_t p = 0; p < policies.size(); ++p)
-      policies[p].load(detail::read_list(archive, "policy" + std::to_string(p) + "_" + std::string(policies[p].id())));
+    const std::vector<StateList> states = detail::read_policies(archive, "policy", policies);
+    for (std::size_t p = 0; p < policies.size(); ++p) policies[p].load(states[p]);
     const StateList best = detail::read_list(archive, "best");
-    run.best.copies().resize(best.size());
-    for (const auto& [name, tensor] : best) run.best.copies()[std::stoul(name.substr(1))] = tensor;
+    run.best.parameters.copies().resize(best.size());
+    for (const auto& [name, tensor] : best) run.best.parameters.copies().at(std::stoul(name.substr(1))) = tensor;
+    if (!best.empty()) run.best.policies = detail::read_policies(archive, "best_policy", policies);
     at::Tensor generator;
     archive.read("generator", generator, true);
     at::Generator(at::detail::getDefaultCPUGenerator()).set_state(generator);
@@ -148,8 +239,10 @@ inline void load_checkpoint(const std::filesystem::path& path, torch::nn::Module
     run.history.best_epoch = detail::read_value(archive, "best_epoch").toInt();
     detail::read_history(detail::read_value(archive, "history").toStringRef(), run.history);
   } catch (const c10::Error& e) {
-    throw FileError(message("file.402", path.string(),
+    throw FileError(message("file.402", where,
                             "expected a checkpoint of this model and these policies: ", e.what_without_backtrace()));
+  } catch (const std::logic_error& e) {  // a number or list that does not parse
+    throw FileError(message("file.402", where, "expected a whole checkpoint: ", e.what()));
   }
 }
 

@@ -38,7 +38,7 @@ class EffectiveBatch {
     return rows;
   }
 
-  /// How many records a mean runs over.
+  /// How many records a mean runs over. With no coalition: all that have a label.
   [[nodiscard]] std::int64_t count(std::size_t k, Coalition coalition, double share) const {
     std::int64_t n = 0;
     if (share >= 1) {

@@ -12,6 +12,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -48,18 +49,23 @@ class GeneratorGuard {
 class EpochStart final : public Epoch {
  public:
   EpochStart(ModelBase& model, const ModelBatch& train, const ModelBatch& holdout, const TrainerOptions& options,
-             std::int64_t index, Averages& log)
+             std::int64_t index, Averages& log, std::function<bool()> should_stop)
       : model_(model),
         train_(train),
         holdout_(holdout),
         options_(options),
         index_(index),
         log_(log),
+        should_stop_(std::move(should_stop)),
         plan_(Plan::joint(train.size(), model.modality_count())) {}
 
   [[nodiscard]] const Schema& schema() const override { return model_.schema(); }
   [[nodiscard]] std::int64_t index() const override { return index_; }
   [[nodiscard]] std::int64_t records() const override { return train_.size(); }
+  [[nodiscard]] const Presence& presence() const override { return train_.presence; }
+  [[nodiscard]] std::int64_t batches() const override {
+    return (static_cast<std::int64_t>(plan_.items.size()) + options_.batch_size - 1) / options_.batch_size;
+  }
   [[nodiscard]] Plan& plan() override { return plan_; }
   [[nodiscard]] ModelBase& model() override { return model_; }
 
@@ -73,8 +79,11 @@ class EpochStart final : public Epoch {
     ProbeLosses out;
     out.train_before = mean_loss(model_, train_, branch, options_.device);
     out.holdout_before = mean_loss(model_, data(Split::holdout), branch, options_.device);
-    GroupedOptimizer optimizer(model_.parameter_groups(), {}, options_);
-    Loop loop(model_, optimizer, options_);
+    TrainerOptions probing = options_;  // a few epochs from here, whatever the run's schedule says of its own
+    probing.schedule = Schedule::constant, probing.warmup_steps = 0;
+    GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing);
+    Loop loop(model_, optimizer, probing);
+    loop.should_stop = should_stop_;
     Plan plan = Plan::joint(train_.size(), model_.modality_count());
     plan.passes[0].active = branch;
     Averages unlogged;
@@ -105,6 +114,7 @@ class EpochStart final : public Epoch {
   const TrainerOptions& options_;
   std::int64_t index_;
   Averages& log_;
+  std::function<bool()> should_stop_;
   Plan plan_;
 };
 

@@ -23,15 +23,15 @@ namespace equipoise::detail {
 /// The hook `on_outputs` of a stack, installed in the model so that it acts at inference too.
 class PolicyOutputs final : public OutputStage {
  public:
-  explicit PolicyOutputs(const PolicyStack& policies) : policies_(policies) {}
+  explicit PolicyOutputs(std::shared_ptr<const PolicyStack> policies) : policies_(std::move(policies)) {}
   [[nodiscard]] at::Tensor apply(const OutputContext& context, at::Tensor prediction) override {
-    for (const AnyPolicy& p : policies_)
+    for (const AnyPolicy& p : *policies_)
       if (p.hooks().has(Hook::outputs)) prediction = p.on_outputs(context, std::move(prediction));
     return prediction;
   }
 
  private:
-  const PolicyStack& policies_;
+  std::shared_ptr<const PolicyStack> policies_;  ///< outlives the trainer: the model is deployed with it
 };
 
 class Fit {
@@ -58,12 +58,12 @@ class Fit {
   [[nodiscard]] const PolicyStack& policies() const { return *policies_; }
 
   void resume(const std::filesystem::path& path) {
-    load_checkpoint(path, model_.module(), optimizer_->get(), *policies_, state_);
+    load_checkpoint(path, model_, optimizer_->get(), *policies_, options_, state_);
   }
 
   void resume_best(const std::filesystem::path& path) {
     resume(path);
-    if (options_.keep_best && !state_.best.empty()) state_.best.restore(model_.module());
+    if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
     model_.module().eval();
   }
 
@@ -71,10 +71,11 @@ class Fit {
     if (train.size() == 0) throw ValueError(message("value.205", "fit", "expected training records, got none"));
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
-        if (train.targets[k].defined() && !train.targets[k].is_meta())
-          model_.fit_prior(k, train.targets[k].to(options_.device));
+        if (train.targets[k].defined()) model_.fit_prior(k, train.targets[k].to(options_.device));
     ModelBatch holdout;
-    if (std::any_of(policies_->begin(), policies_->end(), [](const AnyPolicy& p) { return p.needs().holdout; }))
+    if (std::any_of(policies_->begin(), policies_->end(), [&](const AnyPolicy& p) {
+          return p.needs().holdout && p.ever_acts(options_.epochs, model_.modality_count());
+        }))
       split_holdout(train, holdout);
     state_.history.stop = StopReason::finished;
     try {
@@ -89,7 +90,7 @@ class Fit {
       optimizer_->zero_grad();
       state_.history.stop = StopReason::requested;
     }
-    if (options_.keep_best && !state_.best.empty()) state_.best.restore(model_.module());
+    if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
     model_.module().eval();
     return state_.history;
   }
@@ -98,9 +99,8 @@ class Fit {
   void one_epoch(const ModelBatch& train, const ModelBatch& holdout, const ModelBatch& validation) {
     const std::int64_t epoch = state_.next_epoch;
     Averages log;
-    EpochStart start(model_, train, holdout, options_, epoch, log);
+    EpochStart start(model_, train, holdout, options_, epoch, log, should_stop);
     std::vector<AnyPolicy*> acting;
-    const Plan joint = start.plan();
     for (AnyPolicy& p : *policies_) {
       const bool acts = p.acts(epoch, model_.modality_count());
       if (acts) acting.push_back(&p);
@@ -115,7 +115,7 @@ class Fit {
     state_.history.epochs.push_back(record);
     ++state_.next_epoch;
     if (!options_.checkpoint.empty())
-      save_checkpoint(options_.checkpoint, model_.module(), optimizer_->get(), *policies_, state_);
+      save_checkpoint(options_.checkpoint, model_, optimizer_->get(), *policies_, options_, state_);
     if (on_epoch) on_epoch(record);
   }
 
@@ -137,7 +137,7 @@ class Fit {
     state_.best_objective = objective;
     state_.history.best_epoch = record.epoch;
     state_.since_best = 0;
-    if (options_.keep_best) state_.best = Snapshot(model_.module());
+    if (options_.keep_best) state_.best = Deployed(model_.module(), *policies_);
   }
 
   /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch were like this one.
@@ -183,7 +183,7 @@ class Fit {
   void install_outputs() {
     const bool any = std::any_of(policies_->begin(), policies_->end(),
                                  [](const AnyPolicy& p) { return p.hooks().has(Hook::outputs); });
-    model_.set_output_stage(any ? std::make_shared<PolicyOutputs>(*policies_) : nullptr);
+    model_.set_output_stage(any ? std::make_shared<PolicyOutputs>(policies_) : nullptr);
   }
 
   ModelBase& model_;

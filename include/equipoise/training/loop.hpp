@@ -8,6 +8,7 @@
 
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/gradients.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/training_step.hpp>
 
@@ -66,6 +67,7 @@ class Loop {
   void pass(const ModelBatch& records, const Pass& pass, std::span<AnyPolicy* const> policies, const Prefetch& prefetch,
             TrainingStep::Position position, std::int64_t total, Averages& log) {
     const EffectiveBatch whole(restricted(records, pass.active), position.seed);
+    optimizer_.hold();
     TrainingStep step(model_, whole, prefetch, pass, position, options_.micro_batches, log);
     Gradients gradients(groups_);
     const bool routed = std::any_of(policies.begin(), policies.end(),
@@ -76,7 +78,7 @@ class Loop {
       part->encode();
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::features)) p->on_features(step, part->features());
-      if (pass.joint) add_task_objectives(*part);
+      if (pass.joint) add_task_objectives(whole, *part);
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::objectives)) p->on_objectives(step, *part);
       backward(*part, gradients, routed, values);
@@ -86,11 +88,13 @@ class Loop {
     if (routed) gradients.sum_objectives();
     run_gradient_hooks(policies, step, gradients);
     optimizer_.keep_only(pass.groups);
-    optimizer_.clip();
+    optimizer_.release();
     if (pass.step) {
+      optimizer_.clip();
       optimizer_.step(schedule_factor(options_, position.index, total), gradients);
       optimizer_.zero_grad();
     }
+    step.forget();
     for (AnyPolicy* p : policies)
       if (p->hooks().has(Hook::step)) p->end_step(step);
   }
@@ -102,14 +106,13 @@ class Loop {
         if (p->hooks().has(Hook::gradients) && p->replaces_gradients() == replacing) p->on_gradients(step, gradients);
   }
 
-  /// One objective a task: the mean loss of everything that a record has.
-  void add_task_objectives(MicroBatch& part) const {
+  /// One objective a task that the batch has labels of: the mean loss of everything that a record has. Every micro-batch
+  /// has the same ones, whichever of its records are labelled.
+  void add_task_objectives(const EffectiveBatch& whole, MicroBatch& part) const {
     const Coalition full = model_.full();
-    for (std::size_t k = 0; k < model_.task_count(); ++k) {
-      const bool labelled = std::any_of(part.batch().labelled.begin(), part.batch().labelled.end(),
-                                        [&](auto l) { return (l >> k) & 1U; });
-      if (labelled) part.add(model_.schema().tasks[k].name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
-    }
+    for (std::size_t k = 0; k < model_.task_count(); ++k)
+      if (whole.count(k, Coalition::none(), 1) > 0)
+        part.add(model_.schema().tasks[k].name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
   }
 
   void backward(MicroBatch& part, Gradients& gradients, bool routed,
@@ -117,12 +120,12 @@ class Loop {
     std::vector<at::Tensor> values;
     for (const Objective& o : part.list()) {
       values.push_back(o.weight == 1 ? o.value : o.value.mul(o.weight));
-      if (!o.value.is_meta()) check_finite(o, part, sums);
+      check_finite(o, part, sums);
     }
     if (routed) {
       for (std::size_t k = 0; k < values.size(); ++k) {
         if (values[k].requires_grad()) torch::autograd::backward({values[k]}, {}, k + 1 < values.size());
-        gradients.accumulate(k, part.list()[k].name);
+        gradients.accumulate(part.list()[k].name);
       }
       return;
     }
@@ -135,7 +138,7 @@ class Loop {
   /// Stops the run where an objective is not a number, with the records that did it.
   static void check_finite(const Objective& o, const MicroBatch& part,
                            std::vector<std::pair<std::string, double>>& sums) {
-    const double value = o.value.item<double>();
+    const double value = host_value(o.value);
     if (std::isfinite(value)) {
       const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& s) { return s.first == o.name; });
       if (known == sums.end())

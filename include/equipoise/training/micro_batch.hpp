@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -49,7 +50,17 @@ class MicroBatch final : public Objectives {
   [[nodiscard]] Features& features() { return features_; }
 
   /// Encodes with gradient. What was decoded before for statistics stays.
-  void encode() { features_ = model_.encode(batch_, model_.full()); }
+  void encode() {
+    statistics_.reset();
+    features_ = model_.encode(batch_, model_.full());
+  }
+
+  /// Forgets everything that the parameters before the optimiser's step gave.
+  void forget() {
+    finish();
+    blocks_.clear();
+    statistics_.reset();
+  }
 
   /// Frees the graph and the features; detached losses and outputs stay for the hooks after backward.
   void finish() {
@@ -82,6 +93,8 @@ class MicroBatch final : public Objectives {
     return mean_over(task, values, coalition, 1, local_rows(1));
   }
 
+  [[nodiscard]] const Presence& presence() const override { return features_.presence; }
+
   [[nodiscard]] double part_of_batch() const override {
     return static_cast<double>(batch_.size()) / static_cast<double>(whole_.size());
   }
@@ -96,8 +109,13 @@ class MicroBatch final : public Objectives {
   [[nodiscard]] at::Tensor detached_joint(std::size_t task, Coalition coalition) {
     const at::NoGradGuard no_grad;
     const EvaluationMode evaluation(model_.module());
-    const Features features = statistics_features();
-    return model_.joint(task, features, features.presence.restricted_to({&coalition, 1})).squeeze(0);
+    std::vector<std::int64_t> rows;
+    for (std::int64_t i = 0; i < batch_.size(); ++i)
+      if (!(batch_.presence.of_row(static_cast<std::size_t>(i)) & coalition).empty()) rows.push_back(i);
+    if (rows.empty()) return {};
+    const Features features = statistics_features().select(rows);
+    const at::Tensor joint = model_.joint(task, features, features.presence.restricted_to({&coalition, 1}));
+    return joint.defined() ? joint.squeeze(0) : joint;
   }
 
   /// This micro-batch's records of the share, as positions in it.
@@ -189,9 +207,11 @@ class MicroBatch final : public Objectives {
     add_block(task, coalitions, share, false, features.select(rows), select_records(batch_.targets[task], rows));
   }
 
-  /// Statistics asked for before this micro-batch's turn (a hook that needs the whole batch) need features now.
+  /// Statistics asked for outside this micro-batch's turn (a hook that needs the whole batch) need features now.
   [[nodiscard]] Features statistics_features() {
-    return features_.items.empty() ? model_.encode(batch_, model_.full()) : features_.detach();
+    if (!features_.items.empty()) return features_.detach();
+    if (!statistics_) statistics_ = model_.encode(batch_, model_.full());
+    return *statistics_;
   }
 
   void add_block(std::size_t task, std::vector<Coalition> coalitions, double share, bool graph,
@@ -200,6 +220,8 @@ class MicroBatch final : public Objectives {
     const bool whole = block.coalitions.size() == 1 && block.coalitions[0] == model_.full();
     block.predictions =
         model_.outputs(task, features, whole ? features.presence : features.presence.restricted_to(block.coalitions));
+    if (block.predictions.dim() == 5)  // a map that is the same everywhere may have come as one pixel
+      block.predictions = block.predictions.expand({-1, -1, -1, target.size(2), target.size(3)});
     block.losses = model_.loss(task, block.predictions, target, (batch_.gaps >> task) & 1U);
     blocks_.push_back(std::move(block));
   }
@@ -242,6 +264,7 @@ class MicroBatch final : public Objectives {
   std::int64_t begin_;
   ModelBatch batch_;
   Features features_;
+  std::optional<Features> statistics_;  ///< features without gradient, for what is asked for outside of this one's turn
   std::vector<Block> blocks_;
 };
 

@@ -69,14 +69,33 @@ class GroupedOptimizer {
   }
 
   void zero_grad() const {
-    for (const auto& group : groups_)
-      for (const at::Tensor& p : group) p.mutable_grad() = at::Tensor();
-    for (const at::Tensor& p : own_) p.mutable_grad() = at::Tensor();
+    for_each([](const at::Tensor& p) { p.mutable_grad() = at::Tensor(); });
+  }
+
+  /// Puts aside what passes without a step have left, so that the next pass and its hooks see their own gradients.
+  void hold() {
+    held_.clear();
+    for_each([&](const at::Tensor& p) { held_.push_back(std::exchange(p.mutable_grad(), at::Tensor())); });
+  }
+  /// Adds it again.
+  void release() {
+    std::size_t i = 0;
+    for_each([&](const at::Tensor& p) {
+      const at::Tensor before = std::exchange(held_[i++], at::Tensor());
+      if (before.defined()) p.mutable_grad() = p.grad().defined() ? p.grad().add(before) : before;
+    });
   }
 
   [[nodiscard]] torch::optim::Optimizer& get() { return *optimizer_; }
 
  private:
+  template <class F>
+  void for_each(F&& f) const {
+    for (const auto& group : groups_)
+      for (const at::Tensor& p : group) f(p);
+    for (const at::Tensor& p : own_) f(p);
+  }
+
   template <class O, class Options>
   void make(std::vector<torch::optim::OptimizerParamGroup> list, Options options) {
     optimizer_ = std::make_unique<O>(std::move(list), options);
@@ -87,7 +106,7 @@ class GroupedOptimizer {
   }
 
   ParameterGroups groups_;
-  std::vector<at::Tensor> own_;
+  std::vector<at::Tensor> own_, held_;
   TrainerOptions options_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
 };

@@ -61,9 +61,8 @@ struct TrainerOptions {
 
 /// \throws ValueError that names the first option out of range.
 inline void check(const TrainerOptions& o) {
-  const auto need = [](bool ok, const char* name, const char* range, auto got) {
-    if (!ok)
-      throw ValueError(message("value.201", std::string("TrainerOptions.") + name, "expected ", range, ", got ", got));
+  const auto need = [](bool fits, const char* name, const char* range, auto got) {
+    check_option(fits, std::string("TrainerOptions.") + name, range, got);
   };
   need(o.epochs >= 0, "epochs", ">= 0", o.epochs);
   need(o.batch_size > 0, "batch_size", "> 0", o.batch_size);
@@ -71,6 +70,9 @@ inline void check(const TrainerOptions& o) {
   need(o.learning_rate > 0, "learning_rate", "> 0", o.learning_rate);
   need(o.weight_decay >= 0, "weight_decay", ">= 0", o.weight_decay);
   need(o.clip_norm >= 0, "clip_norm", ">= 0", o.clip_norm);
+  need(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
+  need(o.warmup_steps >= 0, "warmup_steps", ">= 0", o.warmup_steps);
+  need(o.patience >= 0, "patience", ">= 0", o.patience);
   need(o.holdout > 0 && o.holdout < 1, "holdout", "in (0, 1)", o.holdout);
 }
 

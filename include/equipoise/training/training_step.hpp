@@ -41,6 +41,10 @@ class TrainingStep final : public Step {
   [[nodiscard]] std::vector<std::unique_ptr<MicroBatch>>& parts() { return parts_; }
   /// The micro-batch whose hooks are running.
   void enter(const MicroBatch& part) { row_offset_ = part.begin(); }
+  /// The optimiser has moved: what was computed before no longer holds.
+  void forget() {
+    for (const auto& part : parts_) part->forget();
+  }
 
   [[nodiscard]] const Schema& schema() const override { return model_.schema(); }
   [[nodiscard]] std::int64_t epoch() const override { return position_.epoch; }
@@ -77,6 +81,10 @@ class TrainingStep final : public Step {
         static_cast<double>(std::max<std::int64_t>(values.size(0) - static_cast<std::int64_t>(out.size()), 1)));
   }
 
+  [[nodiscard]] std::int64_t count(std::size_t task, Coalition coalition, double share) const override {
+    return whole_.count(task, coalition, share);
+  }
+
   [[nodiscard]] double uniform(std::string_view purpose, std::int64_t row, std::uint64_t column) const override {
     return to_uniform(
         hash_of({position_.seed, hash_of(purpose), static_cast<std::uint64_t>(row_offset_ + row), column}));
@@ -92,8 +100,9 @@ class TrainingStep final : public Step {
   [[nodiscard]] at::Tensor joined(std::int64_t dim, Get&& get) {
     if (parts_.size() == 1) return get(*parts_[0]);
     std::vector<at::Tensor> all;
-    for (const auto& part : parts_) all.push_back(get(*part));
-    return at::cat(all, dim);
+    for (const auto& part : parts_)
+      if (at::Tensor t = get(*part); t.defined()) all.push_back(std::move(t));
+    return all.empty() ? at::Tensor() : at::cat(all, dim);
   }
 
   ModelBase& model_;

@@ -42,6 +42,12 @@ struct ContributionWeighting {
     std::vector<double> contributions;  ///< [K * M] running φ
   };
 
+  void check() const {
+    check_option(temperature > 0, "ContributionWeighting.temperature", "> 0", temperature);
+    check_option(momentum >= 0 && momentum < 1, "ContributionWeighting.momentum", "in [0, 1)", momentum);
+    check_option(dense_share > 0 && dense_share <= 1, "ContributionWeighting.dense_share", "in (0, 1]", dense_share);
+  }
+
   /// Weights [K] of mean 1 from shares [K][M].
   [[nodiscard]] static std::vector<double> weights(const std::vector<std::vector<double>>& share, TaskWeightForm form,
                                                    double gamma, double temperature) {
@@ -78,8 +84,7 @@ struct ContributionWeighting {
   }
 
   void on_gradients(State& state, Step& step, Gradients&) const {
-    if (step.active().size() == step.modalities() && !step.losses(0, std::vector{step.full()}).is_meta())
-      detail::follow_contributions(step, state.contributions, momentum, dense_share);
+    if (step.active() == step.full()) detail::follow_contributions(step, state.contributions, momentum, dense_share);
   }
 };
 

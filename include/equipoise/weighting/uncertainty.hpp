@@ -7,6 +7,7 @@
 /// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Objectives that a policy derived from the task (`<task>/…`)
 /// share its factor (ours).
 
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>
 
 #include <ATen/ops/full.h>
@@ -52,7 +53,7 @@ struct UncertaintyWeighting {
         else if (o.name.starts_with(task.name + "/"))
           o.value = o.value.mul(s.neg().exp()).mul(half);
       }
-      if (!s.is_meta()) step.log("log_variance/" + task.name, s.item<double>());
+      step.log("log_variance/" + task.name, host_value(s));
     }
   }
 };

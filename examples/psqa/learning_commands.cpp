@@ -4,12 +4,14 @@
 
 #include <toml++/toml.h>
 
+#include <torch/cuda.h>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>
+#include <optional>
 
 #include "run.hpp"
 
@@ -25,10 +27,12 @@ using Json = nlohmann::ordered_json;
 // ---- train
 
 struct TrainArguments {
-  RunConfig config;
-  std::string out, file, fusion, device = "cpu";
-  std::vector<std::string> policies, policy_options, settings;
-  bool resume = false;
+  std::optional<std::string> cohort, method, fusion;
+  std::optional<std::int64_t> epochs;
+  std::optional<std::uint64_t> seed, split_seed;
+  std::string out, file, device = "cpu";
+  std::vector<std::string> policies, policy_options, settings, sizes;
+  bool resume = false, json = false;
 };
 
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
@@ -71,43 +75,71 @@ std::string text_of(const toml::node& node) {
   return out;
 }
 
-/// method, cohort, fusion, [trainer] and [policy.<name>] of a TOML file.
+void set_method(RunConfig& config, const std::string& method) {
+  config.method = method, config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
+}
+
+/// The entries of a table as options. \throws FileError where it is none
+eq::OptionList entries_of(const toml::node& node, const std::string& where) {
+  const toml::table* table = node.as_table();
+  if (!table)
+    throw eq::FileError(eq::message("file.439", where, "line ", node.source().begin.line, ": expected a table"));
+  eq::OptionList out;
+  for (const auto& [key, value] : *table) out.emplace_back(key.str(), text_of(value));
+  return out;
+}
+
+/// method, cohort, fusion, [trainer], [model] and [policy.<name>] of a TOML file.
 void read_toml(const std::string& file, RunConfig& config) {
   try {
     const toml::table table = toml::parse_file(file);
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
+      const std::string where = file + ": " + name;
       if (name == "method")
-        config.method = text_of(node), config.fusion = fusion_of_method(config.method),
-        config.policies = policies_of_method(config.method);
+        set_method(config, text_of(node));
       else if (name == "cohort")
         config.cohort = text_of(node);
       else if (name == "fusion")
         config.fusion = text_of(node);
-      else if (name == "trainer" && node.is_table())
-        for (const auto& [k, v] : *node.as_table())
-          eq::set_option(config.trainer, k.str(), text_of(v), file + ": trainer");
-      else if (name == "policy" && node.is_table()) {
+      else if (name == "trainer")
+        eq::set_options(config.trainer, entries_of(node, where), where);
+      else if (name == "model")
+        eq::set_options(config.sizes, entries_of(node, where), where);
+      else if (name == "policy") {
         config.policies.clear();
-        for (const auto& [k, v] : *node.as_table()) {
-          PolicyChoice& p = config.policies.emplace_back(PolicyChoice{std::string(k.str()), {}});
-          for (const auto& [option, value] : *v.as_table()) p.options.emplace_back(option.str(), text_of(value));
-        }
-      } else
-        throw eq::NameError(eq::message("name.302", file, "no option \"", name, "\"; ",
-                                        eq::nearest_name(name, {"method", "cohort", "fusion", "trainer", "policy"})));
+        (void)entries_of(node, where);
+        for (const auto& [k, v] : *node.as_table())
+          config.policies.push_back({std::string(k.str()), entries_of(v, where + "." + std::string(k.str()))});
+      } else {
+        throw eq::NameError(
+            eq::message("name.302", file, "no option \"", name, "\"; ",
+                        eq::nearest_name(name, {"method", "cohort", "fusion", "trainer", "model", "policy"})));
+      }
     }
   } catch (const toml::parse_error& e) {
     throw eq::FileError(eq::message("file.439", file, "line ", e.source().begin.line, ": ", e.description()));
   }
 }
 
-void train(TrainArguments a) {
-  RunConfig& c = a.config;
-  c.fusion = fusion_of_method(c.method);
-  c.policies = policies_of_method(c.method);
+c10::Device device_of(const std::string& text) {
+  const bool cuda = text == "cuda" || text.starts_with("cuda:");
+  if (text != "cpu" && !cuda)
+    throw eq::ValueError(eq::message("value.212", "--device", "expected cpu, cuda or cuda:N, got \"", text, "\""));
+  if (cuda && !torch::cuda::is_available())
+    throw eq::ValueError(
+        eq::message("value.212", "--device", "expected cpu: this machine has no CUDA device, or LibTorch no CUDA"));
+  return c10::Device(text);
+}
+
+/// Of everything that can be said the last word counts: the file's, then the command line's.
+RunConfig config_of(const TrainArguments& a) {
+  RunConfig c;
+  c.fusion = fusion_of_method(c.method), c.policies = policies_of_method(c.method);
   if (!a.file.empty()) read_toml(a.file, c);
-  if (!a.fusion.empty()) c.fusion = a.fusion;
+  if (a.method) set_method(c, *a.method);
+  if (a.cohort) c.cohort = *a.cohort;
+  if (a.fusion) c.fusion = *a.fusion;
   if (!a.policies.empty()) {
     c.policies.clear();
     for (const std::string& name : a.policies)
@@ -118,25 +150,81 @@ void train(TrainArguments a) {
     const auto [key, value] = key_and_value(text, "--set");
     eq::set_option(c.trainer, key, value, "--set");
   }
-  c.trainer.device = c10::Device(a.device);
-  if (!a.resume && c.cohort.empty()) throw eq::ValueError(eq::message("value.212", "train", "expected --cohort"));
+  for (const std::string& text : a.sizes) {
+    const auto [key, value] = key_and_value(text, "--model");
+    eq::set_option(c.sizes, key, value, "--model");
+  }
+  if (a.epochs) c.trainer.epochs = *a.epochs;
+  if (a.seed) c.trainer.seed = *a.seed;
+  if (a.split_seed) c.split_seed = *a.split_seed;
+  return c;
+}
+
+void train(const TrainArguments& a) {
+  RunConfig c;
+  if (a.resume) {
+    if (a.cohort || a.method || a.fusion || a.seed || a.split_seed || !a.file.empty() || !a.policies.empty() ||
+        !a.policy_options.empty() || !a.settings.empty() || !a.sizes.empty())
+      throw eq::ValueError(eq::message("value.212", "train --resume",
+                                       "expected only --out, --epochs and --device: the run has the rest"));
+    c.trainer.epochs = a.epochs.value_or(0);
+  } else {
+    c = config_of(a);
+    if (c.cohort.empty()) throw eq::ValueError(eq::message("value.212", "train", "expected --cohort"));
+  }
+  c.trainer.device = device_of(a.device);
   const Run run = train_run(c, a.out, a.resume);
-  std::cout << "trained " << run.config.method << " for " << run.history.epochs.size() << " epochs ("
-            << eq::to_string(run.history.stop) << "), best epoch " << run.history.best_epoch + 1 << "\nrun: " << a.out
-            << "\n";
+  const std::int64_t best = run.history.best_epoch;
+  if (!a.json) {
+    std::cout << "trained " << run.config.method << " for " << run.history.epochs.size() << " epochs ("
+              << eq::to_string(run.history.stop) << "), best epoch " << best + 1 << "\nrun: " << a.out << "\n";
+    return;
+  }
+  Json validation;
+  for (const auto& [name, value] : run.history.epochs.at(static_cast<std::size_t>(best)).values)
+    if (name.starts_with("val/")) validation[name.substr(4)] = value;
+  print_json({{"run", a.out},
+              {"method", run.config.method},
+              {"epochs", run.history.epochs.size()},
+              {"stop", eq::to_string(run.history.stop)},
+              {"best_epoch", best + 1},
+              {"validation", validation}});
 }
 
 // ---- evaluate, explain, report
 
-void evaluate(const std::vector<std::string>& folders, bool json) {
+std::vector<Run> open_runs(const std::vector<std::string>& folders) {
   std::vector<Run> runs;
   for (const std::string& f : folders) runs.push_back(open_run(f));
+  return runs;
+}
+
+Json evaluation(const std::vector<std::string>& folders) {
+  std::vector<Run> runs = open_runs(folders);
   std::vector<psqa::Judged> judged;
   const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
-  if (!json) return print_table(figures, judged);
-  Json out = Json::array();
+  Json out = Json::array(), differences = Json::array();
   for (const psqa::Figures& f : figures) out.push_back(psqa::to_json(f));
-  print_json({{"cohort", runs[0].config.cohort}, {"test_records", runs[0].split.test.size()}, {"methods", out}});
+  for (std::size_t j = 1; j < judged.size(); ++j) {
+    Json d{{"method", judged[0].method}, {"against", judged[j].method}};
+    for (std::size_t c = 0; c < 3; ++c) {
+      const eq::Interval i = psqa::paired_difference(judged[0], judged[j], c);
+      d[psqa::kCriteria[c].name] = {{"mae_difference_points", i.value}, {"low", i.low}, {"high", i.high}};
+    }
+    differences.push_back(std::move(d));
+  }
+  return {{"cohort", runs[0].config.cohort},
+          {"test_records", runs[0].split.test.size()},
+          {"methods", out},
+          {"differences", differences}};
+}
+
+void evaluate(const std::vector<std::string>& folders, bool json) {
+  if (json) return print_json(evaluation(folders));
+  std::vector<Run> runs = open_runs(folders);
+  std::vector<psqa::Judged> judged;
+  const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
+  print_table(figures, judged);
 }
 
 void explain(const std::string& folder, bool json) {
@@ -165,10 +253,10 @@ void explain(const std::string& folder, bool json) {
   }
 }
 
-void report(const std::vector<std::string>& folders, const std::string& out) {
-  std::vector<Run> runs;
-  for (const std::string& f : folders) runs.push_back(open_run(f));
+void report(const std::vector<std::string>& folders, const std::string& out, bool json) {
+  std::vector<Run> runs = open_runs(folders);
   write_report(runs, out);
+  if (json) return print_json({{"report", out}, {"runs", folders}});
   std::cout << "report: " << out << "\n";
 }
 
@@ -222,7 +310,7 @@ struct DemoArguments {
   std::int64_t plans = 800, epochs = 30;
   std::uint64_t seed = 1;
   std::vector<std::string> methods = {"bmmqa", "concat"};
-  bool fresh = false;
+  bool fresh = false, json = false;
 };
 
 void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
@@ -250,7 +338,7 @@ Run ensure_run(const DemoArguments& a, const std::string& method, const fs::path
   const bool begun = fs::exists(folder / "run.json");
   if (begun) {
     Run run = open_run(folder);
-    if (static_cast<std::int64_t>(run.history.epochs.size()) >= a.epochs) {
+    if (static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs) {
       step(method + ": reusing " + folder.string());
       return run;
     }
@@ -272,22 +360,29 @@ void demo(const DemoArguments& a) {
   settings.seed = a.seed + 1;
   const psqa::Record unseen = psqa::Simulator(settings).record(0);
   psqa::write_rtplan(unseen.plan, root / "unseen_plan.dcm");
-  predict((root / a.methods[0]).string(), {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), false);
-  std::vector<psqa::Judged> judged;
-  std::cout << "\n";
-  const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(cohort), judged);
-  print_table(figures, judged);
-  std::cout << "report: " << fs::absolute(root / "report.html").string() << "\n";
+  std::vector<std::string> folders;
+  for (const std::string& method : a.methods) folders.push_back((root / method).string());
+  const std::string report = fs::absolute(root / "report.html").string();
+  if (!a.json) {
+    predict(folders[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), false);
+    std::cout << "\n";
+    evaluate(folders, false);
+    std::cout << "report: " << report << "\n";
+    return;
+  }
+  psqa::Simulator simulator{psqa::CohortSettings{}};
+  print_json({{"report", report},
+              {"evaluation", evaluation(folders)},
+              {"prediction", predict_one(runs[0], simulator, root / "unseen_plan.dcm", root / "prediction")}});
 }
 
 void add_train(CLI::App& app) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* c = app.add_subcommand("train", "Train BMMQA or a baseline on a cohort");
-  c->add_option("--cohort", a->config.cohort, "folder made by simulate or import");
+  c->add_option("--cohort", a->cohort, "folder made by simulate or import");
   c->add_option("--out", a->out, "the run's folder")->required();
-  c->add_option("--method", a->config.method,
-                "bmmqa, or a fusion without policies: concat, sum, gated, film, late, attention")
-      ->capture_default_str();
+  c->add_option("--method", a->method,
+                "bmmqa, or a fusion without policies: concat, sum, gated, film, late, attention [bmmqa]");
   c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
   c->add_option(
       "--policy", a->policies, "balancing policies instead of the method's: none, or " + [] {
@@ -297,13 +392,17 @@ void add_train(CLI::App& app) {
       }());
   c->add_option("--policy-option", a->policy_options,
                 "key=value, or policy.key=value with several policies; from and to set its window of epochs");
-  c->add_option("--epochs", a->config.trainer.epochs, "passes over the training records")->capture_default_str();
+  c->add_option("--epochs", a->epochs, "passes over the training records [40]");
   c->add_option("--device", a->device, "cpu, or cuda with a CUDA build of LibTorch")->capture_default_str();
-  c->add_option("--seed", a->config.trainer.seed, "of weights, order and policies")->capture_default_str();
-  c->add_option("--split-seed", a->config.split_seed, "of the split by patient")->capture_default_str();
+  c->add_option("--seed", a->seed, "of weights, order and policies [1]");
+  c->add_option("--split-seed", a->split_seed, "of the split by patient [1]");
   c->add_option("--set", a->settings, "any option of the trainer as key=value, e.g. learning_rate=0.001");
-  c->add_option("--config", a->file, "TOML file: method, cohort, fusion, [trainer], [policy.<name>]");
+  c->add_option("--model", a->sizes, "any size of the model as key=value, e.g. width=32 or encoder=8,16,32,64");
+  c->add_option(
+      "--config", a->file,
+      "TOML file: method, cohort, fusion, [trainer], [model], [policy.<name>]; the command line overrides it");
   c->add_flag("--resume", a->resume, "go on with the run that is there");
+  c->add_flag("--json", a->json, "print JSON");
   c->callback([=] { train(*a); });
 }
 
@@ -340,10 +439,12 @@ void add_use(CLI::App& app) {
   {
     auto runs = std::make_shared<std::vector<std::string>>();
     auto out = std::make_shared<std::string>("report.html");
+    auto json = std::make_shared<bool>(false);
     CLI::App* c = app.add_subcommand("report", "One self-contained HTML page about runs on one cohort");
     c->add_option("--run", *runs, "folders of runs")->required();
     c->add_option("--out", *out, "file")->capture_default_str();
-    c->callback([=] { report(*runs, *out); });
+    c->add_flag("--json", *json, "print where it is as JSON");
+    c->callback([=] { report(*runs, *out, *json); });
   }
 }
 
@@ -361,6 +462,7 @@ void add_learning_commands(CLI::App& app) {
   c->add_option("--seed", a->seed, "of everything")->capture_default_str();
   c->add_option("--methods", a->methods, "methods to compare")->capture_default_str();
   c->add_flag("--fresh", a->fresh, "begin anew");
+  c->add_flag("--json", a->json, "print JSON");
   c->callback([=] { demo(*a); });
 }
 

@@ -38,11 +38,7 @@ Json to_json(const RunConfig& c, const psqa::Scales& scales, const eq::DataSplit
           {"fusion", c.fusion},
           {"policies", policies},
           {"trainer", options_json(eq::options(c.trainer))},
-          {"sizes",
-           {{"metrics", c.sizes.metrics},
-            {"encoder", c.sizes.encoder},
-            {"decoder", c.sizes.decoder},
-            {"width", c.sizes.width}}},
+          {"model", options_json(eq::options(c.sizes))},
           {"pool", c.pool},
           {"scales", scales.to_json()},
           {"split",
@@ -92,9 +88,18 @@ void trim_history(const fs::path& file, std::int64_t epochs) {
   out.commit();
 }
 
+/// A model with its policies, untrained. \throws before anything is written where the two do not go together
 std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
   torch::manual_seed(c.trainer.seed);
-  return psqa::make_learner(c.fusion, c.sizes);
+  std::unique_ptr<psqa::Learner> learner = psqa::make_learner(c.fusion, c.sizes);
+  learner->prepare(stack_of(c.policies), c.trainer);
+  return learner;
+}
+
+void write_description(const Run& run) {
+  eq::io::AtomicFile file(run.folder / "run.json");
+  file.write(to_json(run.config, run.scales, run.split).dump(2) + "\n");
+  file.commit();
 }
 
 std::vector<std::string> patients_of(const psqa::Cohort& cohort) {
@@ -116,29 +121,24 @@ std::string fusion_of_method(const std::string& method) {
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   Run run;
   if (resume) {
-    run = open_run(folder);
+    run = open_run(folder, config.trainer.device);
     run.config.trainer.epochs = std::max(config.trainer.epochs, run.config.trainer.epochs);
-    run.learner = new_learner(run.config);
   } else {
     if (fs::exists(folder))
       throw eq::FileError(
           eq::message("file.431", folder.string(), "expected a new folder, got one that exists (go on with --resume)"));
-    run.config = config;
+    run.config = config, run.folder = folder;
   }
+  run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
   const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
   if (!resume) {
     run.split = eq::split_by_group(patients_of(cohort), config.validation, config.test, config.split_seed);
     run.scales = psqa::fit_scales(cohort, run.split.train, config.pool);
     run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
-    run.learner = new_learner(run.config);  // throws for an unknown fusion before anything is written
-    (void)stack_of(run.config.policies);
-    fs::create_directories(folder);
-    eq::io::AtomicFile file(folder / "run.json");
-    file.write(to_json(run.config, run.scales, run.split).dump(2) + "\n");
-    file.commit();
   }
-  run.folder = folder;
-  run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
+  run.learner = new_learner(run.config);
+  fs::create_directories(folder);
+  write_description(run);
   const auto all = psqa::learning_batch(cohort, run.scales);
   const fs::path log = folder / "history.jsonl";
   if (resume) trim_history(log, static_cast<std::int64_t>(run.history.epochs.size()));
@@ -152,16 +152,15 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   };
   watch.should_stop = [] { return interrupted(); };
   const fs::path checkpoint = run.config.trainer.checkpoint;
-  run.history =
-      run.learner->fit(all.select(run.split.train), all.select(run.split.validation), stack_of(run.config.policies),
-                       run.config.trainer, watch, resume && fs::exists(checkpoint) ? checkpoint : fs::path());
+  run.history = run.learner->fit(all.select(run.split.train), all.select(run.split.validation), watch,
+                                 resume && fs::exists(checkpoint) ? checkpoint : fs::path());
   if (run.history.stop == eq::StopReason::requested)
     throw Interrupted("interrupted after " + std::to_string(run.history.epochs.size()) +
                       " epochs; go on with: psqa train --resume --out " + folder.string());
   return run;
 }
 
-Run open_run(const fs::path& folder) {
+Run open_run(const fs::path& folder, c10::Device device) {
   std::ifstream in(folder / "run.json");
   if (!in)
     throw eq::FileError(eq::message("file.401", (folder / "run.json").string(), "expected a readable file: is ",
@@ -174,8 +173,7 @@ Run open_run(const fs::path& folder) {
     c.cohort = j.at("cohort"), c.method = j.at("method"), c.fusion = j.at("fusion"), c.pool = j.at("pool");
     for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_of(p.at("options"))});
     eq::set_options(c.trainer, options_of(j.at("trainer")), "run.json");
-    const Json& s = j.at("sizes");
-    c.sizes = {s.at("metrics"), s.at("encoder"), s.at("decoder"), s.at("width")};
+    eq::set_options(c.sizes, options_of(j.at("model")), "run.json");
     run.scales = psqa::Scales::from_json(j.at("scales"));
     c.split_seed = j.at("split").at("seed");
     j.at("split").at("train").get_to(run.split.train);
@@ -185,10 +183,11 @@ Run open_run(const fs::path& folder) {
     throw eq::FileError(
         eq::message("file.438", (folder / "run.json").string(), "expected a run's description: ", e.what()));
   }
+  run.config.trainer.device = device;
   run.history = read_history(folder / "history.jsonl");
   run.learner = new_learner(run.config);
   const fs::path checkpoint = folder / "checkpoint.pt";
-  if (fs::exists(checkpoint)) run.learner->restore(checkpoint, stack_of(run.config.policies), run.config.trainer);
+  if (fs::exists(checkpoint)) run.learner->restore(checkpoint);
   return run;
 }
 
@@ -222,7 +221,8 @@ std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& c
   std::vector<psqa::Figures> out;
   for (Run& run : runs) {
     if (run.split.test != runs[0].split.test)
-      throw eq::ValueError("report: expected runs with the same test records, " + run.folder.string() + " has others");
+      throw eq::ValueError(eq::message("value.215", run.folder.string(), "expected the same test records as in ",
+                                       runs[0].folder.string()));
     judged.push_back(judge(run, cohort));
     out.push_back(psqa::figures(judged.back()));
   }

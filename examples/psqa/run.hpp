@@ -52,7 +52,7 @@ struct Run {
 /// Trains into a folder, or goes on with the run that is there.
 Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool resume);
 /// \throws FileError when the folder is no run.
-[[nodiscard]] Run open_run(const std::filesystem::path& folder);
+[[nodiscard]] Run open_run(const std::filesystem::path& folder, c10::Device device = c10::DeviceType::CPU);
 
 /// The test records as the run's model sees and says them.
 [[nodiscard]] equipoise::psqa::Judged judge(Run& run, const equipoise::psqa::Cohort& cohort);

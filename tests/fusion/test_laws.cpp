@@ -206,12 +206,6 @@ TEMPLATE_LIST_TEST_CASE("a fusion saved and loaded is the same", "[fusion][law]"
   CHECK(torch::equal(a->predict(data)["y"_n], b->predict(data)["y"_n]));
 }
 
-TEMPLATE_LIST_TEST_CASE("a fusion runs on the meta device, where a stray tensor of the host would be an error",
-                        "[fusion][law]", eq::EveryVectorFusion) {
-  const auto model = support::meta_model(small<TestType>(), eq::Regression{.outputs = 2});
-  CHECK(model->predict(support::meta_data(eq::Values{torch::zeros({8, 2}, torch::kMeta)}))["y"_n].is_meta());
-}
-
 TEST_CASE("attention weighs the present modalities alone", "[fusion][worked]") {
   using Part = eq::AttentionFusionModule::Projected;
   const std::vector<Part> parts = {{torch::zeros({1, 2}), torch::tensor({{0.0}})},

@@ -94,27 +94,4 @@ inline void to_meta(torch::nn::Module& module) {
   }
 }
 
-/// An encoder without normalisation: LibTorch's C++ library has no meta kernels for norms, nor for selecting records,
-/// so only whole batches without holes can be run there.
-struct Plain : torch::nn::Module {
-  Plain() : linear(register_module("linear", torch::nn::Linear(4, 6))) {}
-  [[nodiscard]] at::Tensor forward(const at::Tensor& x) { return torch::tanh(linear->forward(x)); }
-  [[nodiscard]] std::int64_t width() const { return 6; }
-  torch::nn::Linear linear;
-};
-
-/// Two plain modalities and one task on the meta device, and records for them.
-template <class Fusion, class Head>
-auto meta_model(const Fusion& fusion, const Head& head) {
-  auto model = eq::compose(eq::modality<"a">(std::make_shared<Plain>()), eq::modality<"b">(std::make_shared<Plain>()),
-                           eq::task<"y">(fusion, head));
-  to_meta(*model);
-  return model;
-}
-template <class Target>
-auto meta_data(Target target) {
-  const at::Tensor x = torch::zeros({8, 4}, torch::kMeta);
-  return eq::batch(eq::input<"a">(x), eq::input<"b">(x), eq::target<"y">(target));
-}
-
 }  // namespace support

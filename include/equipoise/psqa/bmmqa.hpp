@@ -46,3 +46,5 @@ template <class GprFusion>
 }
 
 }  // namespace equipoise::psqa
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::PsqaSizes, metrics, encoder, decoder, width);

@@ -40,13 +40,14 @@ struct PsqaOutput {
 class Learner {
  public:
   virtual ~Learner() = default;
-  /// Trains; the policies stay part of the model, since some also act at inference. \param resume a checkpoint to go on
-  /// from, or empty
-  virtual History fit(const PsqaBatch& train, const PsqaBatch& validation, PolicyStack policies,
-                      const TrainerOptions& options, const Watch& watch, const std::filesystem::path& resume) = 0;
-  /// Restores a trained model from its checkpoint, with the policies that it was trained with.
-  virtual void restore(const std::filesystem::path& checkpoint, PolicyStack policies,
-                       const TrainerOptions& options) = 0;
+  /// Takes the policies, which stay part of the model, since some also act at inference; once, before `fit` or `restore`.
+  /// \throws ValueError for options or policies that do not fit: before anything is written.
+  virtual void prepare(PolicyStack policies, const TrainerOptions& options) = 0;
+  /// \param resume a checkpoint to go on from, or empty
+  virtual History fit(const PsqaBatch& train, const PsqaBatch& validation, const Watch& watch,
+                      const std::filesystem::path& resume) = 0;
+  /// Restores the best epoch's model from a checkpoint.
+  virtual void restore(const std::filesystem::path& checkpoint) = 0;
   [[nodiscard]] virtual PsqaOutput predict(const PsqaBatch& data) = 0;
   [[nodiscard]] virtual PsqaOutput predict(const PlanBatch& plan) = 0;
   [[nodiscard]] virtual Contributions contributions_on(const PsqaBatch& data) = 0;
@@ -60,10 +61,13 @@ class ModelLearner final : public Learner {
  public:
   explicit ModelLearner(std::shared_ptr<M> model) : model_(std::move(model)) {}
 
-  History fit(const PsqaBatch& train, const PsqaBatch& validation, PolicyStack policies, const TrainerOptions& options,
-              const Watch& watch, const std::filesystem::path& resume) override {
+  void prepare(PolicyStack policies, const TrainerOptions& options) override {
     device_ = options.device;
     trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
+  }
+
+  History fit(const PsqaBatch& train, const PsqaBatch& validation, const Watch& watch,
+              const std::filesystem::path& resume) override {
     if (!resume.empty()) trainer_->resume(resume);
     trainer_->on_epoch(watch.on_epoch);
     trainer_->on_batch(watch.on_batch);
@@ -71,11 +75,7 @@ class ModelLearner final : public Learner {
     return trainer_->fit(train, validation);
   }
 
-  void restore(const std::filesystem::path& checkpoint, PolicyStack policies, const TrainerOptions& options) override {
-    device_ = options.device;
-    trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
-    trainer_->resume_best(checkpoint);
-  }
+  void restore(const std::filesystem::path& checkpoint) override { trainer_->resume_best(checkpoint); }
 
   [[nodiscard]] PsqaOutput predict(const PsqaBatch& data) override {
     std::vector<at::Tensor> gpr, dd;

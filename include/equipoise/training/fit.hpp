@@ -71,7 +71,8 @@ class Fit {
     if (train.size() == 0) throw ValueError(message("value.205", "fit", "expected training records, got none"));
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
-        if (train.targets[k].defined()) model_.fit_prior(k, train.targets[k].to(options_.device));
+        if (train.targets[k].defined() && !train.targets[k].is_meta())  // without values nothing fits
+          model_.fit_prior(k, train.targets[k].to(options_.device));
     ModelBatch holdout;
     if (std::any_of(policies_->begin(), policies_->end(), [&](const AnyPolicy& p) {
           return p.needs().holdout && p.ever_acts(options_.epochs, model_.modality_count());

@@ -1,0 +1,165 @@
+// What the hooks and the data of an epoch promise, shown by policies written for it.
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+#include "support/toy.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+using support::Kind;
+
+namespace {
+
+eq::TrainerOptions options(std::int64_t epochs = 2) {
+  return {.epochs = epochs, .batch_size = 8, .seed = 5, .optimizer = eq::Optimizer::adamw, .learning_rate = 0.01};
+}
+
+/// Trains modality 0 in a first pass without a step, everything else in a second with one.
+struct TwoPasses {
+  static constexpr std::string_view id = "two_passes";
+  static constexpr eq::Hooks hooks = eq::Hook::epoch;
+  static constexpr eq::Needs needs{};
+  static constexpr bool sets_passes = true;
+  struct State {};
+  void begin_epoch(State&, eq::Epoch& epoch) const {
+    const eq::Coalition all = eq::Coalition::full(epoch.schema().modalities.size());
+    const std::uint64_t groups = eq::Coalition::full(epoch.schema().modalities.size() + 1).bits();
+    epoch.plan().passes = {{all, 1, false}, {all, groups & ~std::uint64_t{1}, true}};
+  }
+};
+
+/// Looks at the losses before and after the optimiser's step.
+struct BeforeAndAfter {
+  static constexpr std::string_view id = "before_and_after";
+  static constexpr eq::Hooks hooks = eq::Hook::gradients | eq::Hook::step;
+  static constexpr eq::Needs needs{};
+  struct State {
+    double before = 0, fell = 0, steps = 0;
+  };
+  void on_gradients(State& state, eq::Step& step, eq::Gradients&) const {
+    state.before = eq::host_value(step.mean_loss(0, step.full()));
+  }
+  void end_step(State& state, eq::Step& step) const {
+    state.fell += eq::host_value(step.mean_loss(0, step.full())) < state.before, state.steps += 1;
+    step.log("fell", state.fell / state.steps);
+  }
+};
+
+}  // namespace
+
+BOOST_HANA_ADAPT_STRUCT(BeforeAndAfter::State, before, fell, steps);
+
+TEST_CASE("passes without a step add up to one that has them all, bit for bit", "[training][plan][law]") {
+  const auto data = support::toy_data<3, Kind::regression>(32);
+  const auto one = support::toy_model<3, Kind::regression>(eq::Sum{.width = 6}),
+             two = support::toy_model<3, Kind::regression>(eq::Sum{.width = 6});
+  eq::Trainer(one, options()).fit(data);
+  eq::Trainer(two, TwoPasses{}, options()).fit(data);
+  CHECK(torch::equal(support::flat_parameters(*one), support::flat_parameters(*two)));
+}
+
+TEST_CASE("after the step a policy sees the losses of the new parameters", "[training][hooks]") {
+  for (const std::int64_t parts : {1, 2}) {
+    eq::TrainerOptions o = options(3);
+    o.optimizer = eq::Optimizer::sgd, o.learning_rate = 1e-3, o.momentum = 0, o.micro_batches = parts;
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    const eq::History h = eq::Trainer(model, BeforeAndAfter{}, o).fit(support::toy_data<2, Kind::regression>(32));
+    CHECK(*h.epochs.back().find("fell") == 1);  // a small step of steepest descent lowers its own batch's loss
+  }
+}
+
+TEST_CASE("ReconBoost's first phase trains the learner alone, the ensemble's weight neither", "[balancing][recon]") {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  eq::PolicyStack stack = eq::stack(eq::ReconBoost{.alternate_epochs = 2, .rectify_epochs = 0});
+  eq::Trainer trainer(model, std::move(stack), options(2));
+  trainer.fit(support::toy_data<2, Kind::classification>(32));
+  const eq::StateList state = trainer.policies()[0].save();
+  REQUIRE(state[0].first == "nu");
+  CHECK(state[0].second.item<double>() == 1);
+}
+
+TEST_CASE("a model outlives its trainer, with the policies that act at inference", "[training][behaviour]") {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  const auto data = support::toy_data<2, Kind::classification>(16);
+  at::Tensor said;
+  {
+    eq::Trainer trainer(model, eq::Mla{}, options());
+    trainer.fit(data);
+    said = model->predict(data)["y"_n];
+  }
+  CHECK(torch::equal(model->predict(data)["y"_n], said));
+}
+
+TEST_CASE("the best epoch is deployed with its policies' memory", "[training][behaviour]") {
+  const support::TemporaryFolder folder;
+  eq::TrainerOptions o = options(6);
+  o.learning_rate = 0.2;  // too fast: the best epoch is not the last one
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const auto data = support::toy_data<2, Kind::regression>(24), held = support::toy_data<2, Kind::regression>(16, 9);
+  const auto loss = [&](auto& model) {
+    return (model->predict(held)["y"_n] - held.targets["y"_n].tensor).square().mean().template item<double>();
+  };
+  const auto check = [&](auto policy) {
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    const eq::History h = eq::Trainer(model, policy, o).fit(data, held);
+    const double best = *h.epochs[static_cast<std::size_t>(h.best_epoch)].find("val/y");
+    CHECK(loss(model) == Approx(best).epsilon(1e-12));
+    const auto again = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    eq::Trainer later(again, policy, o);
+    later.resume_best(o.checkpoint);
+    CHECK(loss(again) == Approx(best).epsilon(1e-12));
+  };
+  check(eq::Mla{});
+  check(eq::ReconBoost{.alternate_epochs = 1, .rectify_epochs = 1});
+}
+
+TEST_CASE("a probe run does not depend on the run's schedule", "[balancing][gblending]") {
+  const auto weights = [](eq::Schedule schedule) {
+    eq::TrainerOptions o = options(1);
+    o.schedule = schedule, o.holdout = 0.25;
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    const eq::History h = eq::Trainer(model, eq::GradientBlending{}, o).fit(support::toy_data<2, Kind::regression>(32));
+    return *h.epochs[0].find("gradient_blending/w/a");
+  };
+  CHECK(weights(eq::Schedule::constant) == weights(eq::Schedule::cosine));
+}
+
+TEST_CASE("a checkpoint goes on only with the policies and parts that it was made with", "[training][error]") {
+  const support::TemporaryFolder folder;
+  eq::TrainerOptions o = options(1);
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const auto data = support::toy_data<2, Kind::regression>(16);
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  eq::Trainer(model, eq::Ogm{.alpha = 0.3}, o).fit(data);
+  const auto resumed = [&](auto&&... policies) {
+    const auto other = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    eq::Trainer(other, eq::stack(policies...), options(2)).resume(o.checkpoint);
+  };
+  CHECK_NOTHROW(resumed(eq::Ogm{.alpha = 0.3}));
+  CHECK_THROWS_WITH(resumed(eq::Ogm{.alpha = 0.4}), Catch::Contains("policies.0.alpha"));
+  CHECK_THROWS_WITH(resumed(), Catch::Contains("policies"));
+  CHECK_THROWS_WITH(resumed(eq::Ogm{.alpha = 0.3}, eq::Opm{}), Catch::Contains("policies"));
+  const auto wider = support::toy_model<2, Kind::regression>(eq::Sum{.width = 7});
+  eq::Trainer other(wider, eq::Ogm{.alpha = 0.3}, options(2));
+  CHECK_THROWS_WITH(other.resume(o.checkpoint), Catch::Contains("fusions.y.width = 7, got 6"));
+}
+
+TEST_CASE("a summary lists every part with its options and parameters", "[core][summary]") {
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  const std::string text = eq::summary(*model);
+  for (const char* part : {"encoders.a", "encoders.b", "fusions.y", "heads.y", "widths=6", "width=6", "outputs=2"})
+    CHECK(text.find(part) != std::string::npos);
+  std::int64_t n = 0;
+  for (const at::Tensor& p : model->parameters()) n += p.numel();
+  CHECK(text.find(" " + std::to_string(n) + "\n") != std::string::npos);
+}
+
+TEST_CASE("a policy's options out of range are refused where they enter", "[balancing][error]") {
+  CHECK_THROWS_WITH(eq::make_policy("recon_boost", {{"alternate_epochs", "0"}}),
+                    Catch::Contains("ReconBoost.alternate_epochs: expected > 0, got 0"));
+  CHECK_THROWS_AS(eq::make_policy("gradient_blending", {{"super_epoch", "0"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("contribution_weighting", {{"temperature", "0"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("shapley_loss_factors", {{"momentum", "1"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("mla", {{"base", "0"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("opm", {{"base", "1.5"}}), eq::ValueError);
+}

@@ -30,6 +30,8 @@ def page(key):
     text = (root / "include/equipoise" / f"{key}.hpp").read_text()
     block = re.search(r"/// \\file\n((?:///.*\n)+)", text).group(1)
     about = "\n".join(line[4:] if line.startswith("/// ") else line[3:] for line in block.splitlines())
+    # Formulas are indented in the headers: here they stand in blocks of their own.
+    about = re.sub(r"((?:^ {2,}\S.*\n?)+)", lambda f: "\n```\n" + f.group(1).rstrip("\n") + "\n```\n\n", about, flags=re.M)
     adapt = [a for a in re.findall(r"BOOST_HANA_ADAPT_STRUCT\(equipoise::(\w+),([^;]*)\);", text)]
     name, members = adapt[0][0], [m.strip() for m in adapt[0][1].split(",")]
     rows = []

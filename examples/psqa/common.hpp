@@ -45,5 +45,6 @@ void print_json(const nlohmann::ordered_json& value);
 void add_analysis_commands(CLI::App& app);
 void add_cohort_commands(CLI::App& app);
 void add_learning_commands(CLI::App& app);
+void add_compare_command(CLI::App& app);
 
 }  // namespace psqa_program

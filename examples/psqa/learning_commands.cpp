@@ -329,22 +329,14 @@ void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
       0);
 }
 
-Run ensure_run(const DemoArguments& a, const std::string& method, const fs::path& cohort, const fs::path& folder) {
+/// Every method has the same budget.
+RunConfig demo_config(const DemoArguments& a, const std::string& method, const fs::path& cohort) {
   RunConfig config;
-  config.cohort = cohort.string(), config.method = method;
-  config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
+  set_method(config, method);
+  config.cohort = cohort.string();
   config.trainer.epochs = a.epochs, config.trainer.batch_size = 32, config.trainer.seed = a.seed;
   config.trainer.schedule = eq::Schedule::cosine, config.trainer.learning_rate = 2e-3;
-  const bool begun = fs::exists(folder / "run.json");
-  if (begun) {
-    Run run = open_run(folder);
-    if (static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs) {
-      step(method + ": reusing " + folder.string());
-      return run;
-    }
-  }
-  step(method + (begun ? ": going on with " : ": training into ") + folder.string());
-  return train_run(config, folder, begun);
+  return config;
 }
 
 void demo(const DemoArguments& a) {
@@ -352,7 +344,7 @@ void demo(const DemoArguments& a) {
   if (a.fresh) fs::remove_all(root);
   ensure_cohort(a, cohort);
   std::vector<Run> runs;
-  for (const std::string& method : a.methods) runs.push_back(ensure_run(a, method, cohort, root / method));
+  for (const std::string& method : a.methods) runs.push_back(ensure_run(demo_config(a, method, cohort), root / method));
   step("evaluating, and writing the report");
   write_report(runs, root / "report.html");
   step("predicting a plan from its DICOM file");

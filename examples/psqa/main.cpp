@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
   add_analysis_commands(app);
   add_cohort_commands(app);
   add_learning_commands(app);
+  add_compare_command(app);
   catch_interrupts();
   try {
     app.parse(argc, argv);

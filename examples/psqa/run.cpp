@@ -112,10 +112,16 @@ std::vector<std::string> patients_of(const psqa::Cohort& cohort) {
 
 std::vector<PolicyChoice> policies_of_method(const std::string& method) {
   if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
-  return {};
+  std::vector<PolicyChoice> out;
+  for (std::size_t at = method.find('+'); at != std::string::npos;) {
+    const std::size_t next = method.find('+', at + 1);
+    out.push_back({method.substr(at + 1, next == std::string::npos ? next : next - at - 1), {}});
+    at = next;
+  }
+  return out;
 }
 std::string fusion_of_method(const std::string& method) {
-  return method == "bmmqa" ? "attention" : method;
+  return method == "bmmqa" ? "attention" : method.substr(0, method.find('+'));
 }
 
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
@@ -214,6 +220,19 @@ std::vector<std::array<double, 3>> training_rates(const Run& run, const psqa::Co
   std::vector<std::array<double, 3>> out;
   for (const std::int64_t i : run.split.train) out.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
   return out;
+}
+
+Run ensure_run(const RunConfig& config, const fs::path& folder) {
+  const bool begun = fs::exists(folder / "run.json");
+  if (begun) {
+    Run run = open_run(folder, config.trainer.device);
+    if (static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs) {
+      step(config.method + ": reusing " + folder.string());
+      return run;
+    }
+  }
+  step(config.method + (begun ? ": going on with " : ": training into ") + folder.string());
+  return train_run(config, folder, begun);
 }
 
 std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,

@@ -7,6 +7,7 @@
 #include <equipoise/data/split.hpp>
 #include <equipoise/psqa/evaluate.hpp>
 #include <equipoise/psqa/learner.hpp>
+#include <equipoise/training/policies.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -44,13 +45,15 @@ struct Run {
   std::filesystem::path folder;
 };
 
-/// The policies of a method: BMMQA's two, or none for a baseline.
+/// The policies of a method: BMMQA's two; of `concat+ogm+opm` OGM and OPM; none for a bare fusion.
 [[nodiscard]] std::vector<PolicyChoice> policies_of_method(const std::string& method);
-/// The fusion of a method: attention for bmmqa, else the method's own name.
+/// The fusion of a method: attention for bmmqa, else what stands before the first plus.
 [[nodiscard]] std::string fusion_of_method(const std::string& method);
 
 /// Trains into a folder, or goes on with the run that is there.
 Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool resume);
+/// The run in a folder if it is finished; otherwise begins or goes on with it.
+[[nodiscard]] Run ensure_run(const RunConfig& config, const std::filesystem::path& folder);
 /// \throws FileError when the folder is no run.
 [[nodiscard]] Run open_run(const std::filesystem::path& folder, c10::Device device = c10::DeviceType::CPU);
 

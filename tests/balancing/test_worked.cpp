@@ -1,14 +1,11 @@
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/worked.hpp"
 
 namespace eq = equipoise;
+using support::printed, support::same;
 
 namespace {
-
-void same(const std::vector<double>& got, const std::vector<double>& expected, double margin = 1e-6) {
-  REQUIRE(got.size() == expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).margin(margin));
-}
 
 const std::vector<double> kTwo = {0.786986, 0.394029}, kThree = {0.786986, 0.394029, 1.0 / 3};
 
@@ -22,21 +19,21 @@ TEST_CASE("ratios of the common toy batch, for two and three modalities", "[bala
 }
 
 TEST_CASE("OGM damps the dominant modality of the toy batch", "[balancing][worked]") {
-  CHECK(eq::Ogm::factor(1.997278, 0.3) == Approx(0.463532).margin(1e-6));
+  CHECK(eq::Ogm::factor(1.997278, 0.3) == printed(0.463532));
   CHECK(eq::Ogm::factor(0.500681, 0.3) == 1);
-  CHECK(eq::Ogm::factor(2.163944, 0.3) == Approx(0.428880).margin(1e-6));
-  CHECK(eq::Ogm::factor(3.320117, 0.3) == Approx(0.240076).margin(1e-6));
-  CHECK(eq::Ogm::factor(4, 0.3) == Approx(0.166345).margin(1e-6));
+  CHECK(eq::Ogm::factor(2.163944, 0.3) == printed(0.428880));
+  CHECK(eq::Ogm::factor(3.320117, 0.3) == printed(0.240076));
+  CHECK(eq::Ogm::factor(4, 0.3) == printed(0.166345));
   CHECK(eq::Ogm::factor(std::nan(""), 0.3) == 1);
 }
 
 TEST_CASE("OPM drops the dominant modality of the toy batch", "[balancing][worked]") {
   const double q = eq::Opm::drop_probability(1.997278, 0.5, 0.5);
-  CHECK(q == Approx(0.690112).margin(1e-6));
+  CHECK(q == printed(0.690112));
   const double theta = eq::Opm::dropped_share(std::vector{q, 0.0}, std::vector{8.0, 8.0});
-  CHECK(theta == Approx(0.345056).margin(1e-6));
-  CHECK(1 / (1 - theta) == Approx(1.526848).margin(2e-6));
-  CHECK(eq::Opm::drop_probability(2.163944, 0.5, 0.5) == Approx(0.705580).margin(1e-6));
+  CHECK(theta == printed(0.345056));
+  CHECK(1 / (1 - theta) == printed(1.526848, 2e-6));
+  CHECK(eq::Opm::drop_probability(2.163944, 0.5, 0.5) == printed(0.705580));
   CHECK(eq::Opm::drop_probability(0.9, 0.5, 0.5) == 0);
 }
 
@@ -45,7 +42,7 @@ TEST_CASE("MMPareto combines the worked gradients", "[balancing][worked]") {
     const auto c = eq::MMPareto::coefficients(gx * gx + gy * gy, ux * ux + uy * uy, gx * ux + gy * uy, 1.5);
     return std::vector{c[0] * gx + c[1] * ux, c[0] * gy + c[1] * uy};
   };
-  CHECK(eq::MMPareto::share_of_joint(1, 1.25, -0.5) == Approx(0.538462).margin(1e-6));
+  CHECK(eq::MMPareto::share_of_joint(1, 1.25, -0.5) == printed(0.538462));
   same(combined(1, 0, -0.5, 1), {0.930261, 1.395391});
   same(combined(1, 0, -0.2, 3), {4.324150, 1.729660});
   same(combined(1, 0, 1, 1), {3, 1.5});
@@ -60,11 +57,20 @@ TEST_CASE("AGM's responses sum to the output, and its factors are the worked one
   same(eq::Agm::factors(std::vector{0.4, 0.9, 1.4}, std::vector{0.5, 0.8, 1.1}, 1, 10), {0.577707, 1, 1.179702});
 }
 
+TEST_CASE("AGM's running means after four steps", "[balancing][worked]") {
+  same(eq::Agm::averaged({0.6, 0.9}, std::vector{0.5, 1.1}, 4), {0.575, 0.95});
+}
+
 TEST_CASE("MLA removes the previous modality's direction", "[balancing][worked]") {
   const at::Tensor p = eq::Mla::updated(torch::eye(2, torch::kDouble), torch::ones({2}, torch::kDouble), 0.1);
-  CHECK(torch::allclose(p, torch::tensor({{0.523810, -0.476190}, {-0.476190, 0.523810}}, torch::kDouble), 0, 1e-6));
+  CHECK(torch::allclose(p, torch::tensor({{0.523810, -0.476190}, {-0.476190, 0.523810}}, torch::kDouble), 0));
   const at::Tensor g = torch::tensor({{1.0, 2.0}, {3.0, -1.0}}, torch::kDouble).mm(p);
-  CHECK(torch::allclose(g, torch::tensor({{-0.428571, 0.571429}, {2.047619, -1.952381}}, torch::kDouble), 0, 1e-6));
+  CHECK(torch::allclose(g, torch::tensor({{-0.428571, 0.571429}, {2.047619, -1.952381}}, torch::kDouble), 0));
+}
+
+TEST_CASE("MLA's damping falls over an epoch", "[balancing][worked]") {
+  CHECK(eq::Mla::damping(0.1, 0, 100) == printed(0.1));
+  CHECK(eq::Mla::damping(0.1, 50, 100) == printed(0.0316228, 1e-7));
 }
 
 TEST_CASE("MLA fuses the toy batch by certainty", "[balancing][worked]") {
@@ -75,13 +81,20 @@ TEST_CASE("MLA fuses the toy batch by certainty", "[balancing][worked]") {
                                   [&](const eq::Presence& p) { return (p.anywhere(0) ? a : v).unsqueeze(0); }};
   const at::Tensor fused = eq::Mla{}.on_outputs({}, context, (a + v).unsqueeze(0));
   CHECK(torch::allclose(fused[0], 0.576825 * a + 0.423175 * v, 0, 2e-6));
+  // With a third modality that says nothing.
+  const eq::Presence three(2, 3);
+  const eq::OutputContext wider{0, eq::TaskKind::classification, three, [&](const eq::Presence& p) {
+                                  return (p.anywhere(0) ? a : p.anywhere(1) ? v : torch::zeros_like(a)).unsqueeze(0);
+                                }};
+  CHECK(
+      torch::allclose(eq::Mla{}.on_outputs({}, wider, (a + v).unsqueeze(0))[0], 0.419787 * a + 0.307967 * v, 0, 3e-6));
 }
 
 TEST_CASE("ReconBoost weighs what the others do not know", "[balancing][worked]") {
   const double ce = -std::log(std::exp(1.0) / (std::exp(1.0) + 2));
   const at::Tensor w = eq::ReconBoost{}.sample_weights(torch::tensor({0.8, 0.1}, torch::kDouble), 3);
-  CHECK(w[0].item<double>() * ce == Approx(0.772023).margin(1e-6));
-  CHECK(w[1].item<double>() * ce == Approx(0.900693).margin(1e-6));
+  CHECK(w[0].item<double>() * ce == printed(0.772023));
+  CHECK(w[1].item<double>() * ce == printed(0.900693));
 }
 
 TEST_CASE("Gradient-Blending weighs the worked branches", "[balancing][worked]") {
@@ -110,27 +123,52 @@ TEST_CASE("sample-level valuation copies what contributes too little", "[balanci
   }
 }
 
+TEST_CASE("valuation of three modalities, of records that lack one, and of regressions", "[balancing][worked]") {
+  const auto phi = [](const std::vector<double>& column, std::uint64_t mask, bool losses) {
+    const Eigen::MatrixXd v =
+        Eigen::Map<const Eigen::VectorXd>(column.data(), static_cast<Eigen::Index>(column.size()));
+    const std::vector<std::uint64_t> masks = {mask};
+    const Eigen::MatrixXd out =
+        losses ? eq::SampleValuation::from_losses(v, masks) : eq::SampleValuation::from_correctness(v, masks);
+    return std::vector<double>(out.data(), out.data() + out.size());
+  };
+  same(phi({0, 1, 0, 1, 0, 0, 0, 1}, 7, false), {5.0 / 3, 7.0 / 6, 1.0 / 6});  // only {a}, {a, b}, {a, b, c} are right
+  same(phi({0, 1, 1, 1, 1, 1, 1, 1}, 7, false), {1, 1, 1});
+  // Without the third modality its coalitions are those without it: two players, a fair share of one each.
+  same(phi({0, 1, 1, 1, 0, 1, 1, 1}, 3, false), {1, 1, 0});
+  same(phi({1, .5, .7, .3}, 3, true), {2 * .45 / .7, 2 * .25 / .7});
+  same(phi({1, 1.5, 1.2, 1.1}, 3, true), {0, 0});  // no better than the prior
+}
+
+TEST_CASE("a regression's boosting target is the residual", "[balancing][worked]") {
+  const at::Tensor others = torch::full({1, 1, 1}, 0.3, torch::kDouble),
+                   z = torch::full({1, 1, 1}, 0.5, torch::kDouble), y = torch::ones({1, 1}, torch::kDouble);
+  CHECK(eq::detail::record_loss(others + z, y, false, eq::PointLoss::l2, 1).item<double>() == printed(0.04));
+}
+
 TEST_CASE("Shapley loss factors of the worked contributions", "[balancing][worked]") {
   using F = eq::ShapleyLossFactors;
   const std::vector<double> c = eq::shares(std::vector{.6, .2});
   same(F::factors(c, eq::FactorForm::power, 1, 0.25, 4), {0.5, 1.5});
   same(F::factors(c, eq::FactorForm::power, 0.5, 0.25, 4), {0.732051, 1.267949});
+  same(F::factors(c, eq::FactorForm::linear, 1, 0.25, 4), {0.75, 1.25});
   same(F::factors(std::vector{.5, .5}, eq::FactorForm::exponential, 3, 0.25, 4), {1, 1});
   const std::vector<double> extreme = F::factors(std::vector{1.0, 0.0}, eq::FactorForm::power, 1, 0.25, 4);
-  CHECK(extreme[0] > 0);
-  CHECK(extreme[0] + extreme[1] == Approx(2));
+  same(extreme, {0.25, 1.75});  // within the limits, and still of mean one
 }
 
 TEST_CASE("task weights from contributions", "[balancing][worked]") {
-  using W = eq::ContributionWeighting;
-  same(W::weights({{.5, .5}, {.5, .5}}, eq::TaskWeightForm::underused, 1, 1), {1, 1});
-  // The second task lives on modality 1, which is used less overall.
-  const std::vector<double> w = W::weights({{.9, .1}, {.4, .6}}, eq::TaskWeightForm::underused, 1, 1);
-  CHECK(w[1] > w[0]);
-  CHECK(w[0] + w[1] == Approx(2));
-  // (.9/1.3 + .1/.7) and (.4/1.3 + .6/.7), normalised to mean one
+  const eq::ContributionWeighting underused{};
+  same(underused.weights({{.5, .5}, {.5, .5}}), {1, 1});
+  // The second task lives on modality 1, which is used less overall: (.9/1.3 + .1/.7) and (.4/1.3 + .6/.7), mean one.
   const double a = .9 / 1.3 + .1 / .7, b = .4 / 1.3 + .6 / .7;
-  same(w, {2 * a / (a + b), 2 * b / (a + b)});
+  same(underused.weights({{.9, .1}, {.4, .6}}), {2 * a / (a + b), 2 * b / (a + b)});
+  const eq::ContributionWeighting imbalanced{.form = eq::TaskWeightForm::imbalance, .gamma = 1},
+      balanced{.form = eq::TaskWeightForm::imbalance, .gamma = -1};
+  same(imbalanced.from_imbalance({.5, .1}), {1.197375, 0.802625});
+  same(balanced.from_imbalance({.5, .1}), {0.802625, 1.197375});
+  same(imbalanced.weights({{.5, .5}, {1, 0}}),
+       {2 / (1 + std::exp(1)), 2 * std::exp(1) / (1 + std::exp(1))});  // degrees 0 and 1
 }
 
 TEST_CASE("a policy is chosen by name, with options and a window", "[balancing][registry]") {

@@ -1,12 +1,18 @@
+#include <algorithm>
+#include <cmath>
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/contribution/sampling.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
 #include <equipoise/core/random.hpp>
+#include <numeric>
 
-#include "support/catch.hpp"
+#include "support/worked.hpp"
+// after Catch2
+#include <rapidcheck/catch.h>
 
 namespace eq = equipoise;
+using support::printed, support::same;
 
 namespace {
 
@@ -14,11 +20,6 @@ std::vector<double> random_game(std::size_t players, std::uint64_t seed) {
   std::vector<double> v(std::size_t{1} << players);
   for (std::size_t s = 0; s < v.size(); ++s) v[s] = eq::to_uniform(eq::hash_of({seed, s}));
   return v;
-}
-
-void same(const std::vector<double>& got, const std::vector<double>& expected, double margin = 1e-6) {
-  REQUIRE(got.size() == expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).margin(margin));
 }
 
 }  // namespace
@@ -97,11 +98,19 @@ TEST_CASE("losses become values: reduction V3 and explained variance V4", "[cont
 TEST_CASE("measures of imbalance of the worked shares", "[contribution][worked]") {
   const std::vector<double> c = eq::shares(std::vector{0.308333, 0.233333, 0.158333});
   same(c, {0.440476, 0.333333, 0.226190});
-  CHECK(eq::imbalance_degree(c) == Approx(0.031911).margin(1e-6));
-  CHECK(eq::mean_pairwise_difference(c) == Approx(0.142857).margin(1e-6));
-  CHECK(eq::gini(c) == Approx(0.142857).margin(1e-6));
-  CHECK(eq::imbalance_degree(std::vector{.75, .25}) == Approx(1 - 0.811278).margin(1e-6));
+  CHECK(eq::imbalance_degree(c) == printed(0.031911));
+  CHECK(eq::mean_pairwise_difference(c) == printed(0.142857));
+  CHECK(eq::gini(c) == printed(0.142857));
+  CHECK(eq::imbalance_degree(std::vector{.75, .25}) == printed(1 - 0.811278));
   CHECK(eq::gini(std::vector{.75, .25}) == Approx(0.25));
+  CHECK(eq::coefficient_of_variation(c) == printed(0.262445));
+  CHECK(eq::coefficient_of_variation(std::vector{.75, .25}) == printed(0.5));
+  CHECK(eq::range_of(c) == printed(0.214286));
+  const double without_second = eq::conditional_utilisation(.80, .75),
+               without_first = eq::conditional_utilisation(.80, .50);
+  CHECK(without_second == printed(0.0625));
+  CHECK(without_first == printed(0.375));
+  CHECK(without_second - without_first == printed(-0.3125));
   same(eq::shares(std::vector{-1.0, -2.0}), {0.5, 0.5});
 }
 
@@ -172,4 +181,29 @@ TEST_CASE("KernelSHAP over all coalitions is exact", "[contribution][worked]") {
 TEST_CASE("a table that is not of 2^M coalitions is refused", "[contribution][error]") {
   CHECK_THROWS_AS(eq::shapley(std::vector<double>(3)), eq::ShapeError);
   CHECK_THROWS_AS(eq::all_coalitions(17), eq::ValueError);
+}
+
+TEST_CASE("exact values, the average over all orders, and KernelSHAP agree for any game", "[contribution][property]") {
+  rc::prop("they agree", [] {
+    const auto players = *rc::gen::inRange<std::size_t>(1, 6);
+    const std::vector<int> drawn =
+        *rc::gen::container<std::vector<int>>(std::size_t{1} << players, rc::gen::inRange(-1000, 1000));
+    const std::vector<double> v(drawn.begin(), drawn.end());
+    const std::vector<double> exact = eq::shapley(v), kernel = eq::kernel_shapley(v);
+    std::vector<double> average(players, 0.0);
+    std::vector<std::size_t> order(players);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    double orders = 0;
+    do {
+      const std::vector<double> added =
+          eq::marginals(order, [&](eq::Coalition s) { return v[static_cast<std::size_t>(s.bits())]; });
+      for (std::size_t m = 0; m < players; ++m) average[m] += added[m];
+      orders += 1;
+    } while (std::next_permutation(order.begin(), order.end()));
+    for (std::size_t m = 0; m < players; ++m) {
+      RC_ASSERT(std::abs(exact[m] - average[m] / orders) < 1e-9);
+      RC_ASSERT(std::abs(exact[m] - kernel[m]) < 1e-8);
+    }
+    RC_ASSERT(std::abs(std::accumulate(exact.begin(), exact.end(), 0.0) - (v.back() - v.front())) < 1e-9);
+  });
 }

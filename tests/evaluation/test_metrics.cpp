@@ -1,6 +1,7 @@
 #include <equipoise/data/split.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/evaluation/paired_tests.hpp>
 #include <equipoise/evaluation/ssim.hpp>
 
 #include <set>
@@ -54,6 +55,26 @@ TEST_CASE("bootstrap intervals cover the value, and shrink as groups grow in num
   CHECK(few.low <= few.value);
   CHECK(few.value <= few.high);
   CHECK(many.high - many.low < few.high - few.low);
+}
+
+TEST_CASE("signed ranks of the worked differences, with ties", "[evaluation][worked]") {
+  // Ranks 1.5, 1.5, 3, 4, 5 of which the negative one has 1.5: W+ = 13.5, mean 7.5, variance 13.75 - 6 / 48.
+  const double z = (6 - 0.5) / std::sqrt(13.75 - 6.0 / 48);
+  CHECK(eq::wilcoxon_signed_rank({1, -1, 2, 3, 4, 0}) == Approx(std::erfc(z / std::sqrt(2.0))));
+  CHECK(eq::wilcoxon_signed_rank({1, -1, 2, -2}) == Approx(1));
+  CHECK(eq::wilcoxon_signed_rank({0, 0}) == 1);
+  std::vector<double> shifted;
+  for (int i = 1; i <= 40; ++i) shifted.push_back(0.1 * i);
+  CHECK(eq::wilcoxon_signed_rank(shifted) < 1e-6);
+}
+
+TEST_CASE("Holm's correction keeps the order and never exceeds one", "[evaluation][worked]") {
+  const std::vector<double> p = eq::holm({0.01, 0.04, 0.03, 0.005});
+  CHECK(p[3] == Approx(0.02));
+  CHECK(p[0] == Approx(0.03));
+  CHECK(p[2] == Approx(0.06));
+  CHECK(p[1] == Approx(0.06));
+  CHECK(eq::holm({0.9, 0.8}) == std::vector<double>{1, 1});
 }
 
 TEST_CASE("no patient is in two parts of a split, and every record is in one", "[data][property]") {

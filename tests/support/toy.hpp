@@ -5,6 +5,7 @@
 /// Small models and data for tests: M modalities of four columns, double precision, every kind of task.
 
 #include <equipoise/equipoise.hpp>
+#include <equipoise/training/policies.hpp>
 #include <utility>
 
 namespace support {

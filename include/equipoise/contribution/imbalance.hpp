@@ -55,4 +55,25 @@ namespace equipoise {
   return mean_pairwise_difference(share) * m * (m - 1) / (2 * m * m * mean);
 }
 
+/// Standard deviation over mean of the shares.
+[[nodiscard]] inline double coefficient_of_variation(std::span<const double> share) {
+  const double m = static_cast<double>(share.size()), mean = std::accumulate(share.begin(), share.end(), 0.0) / m;
+  double squares = 0;
+  for (const double c : share) squares += (c - mean) * (c - mean);
+  return std::sqrt(squares / m) / mean;
+}
+
+/// The largest share less the smallest.
+[[nodiscard]] inline double range_of(std::span<const double> share) {
+  const auto [least, most] = std::minmax_element(share.begin(), share.end());
+  return *most - *least;
+}
+
+/// How much of what all modalities reach together is lost without one: (A(N) - A(N without m)) / A(N), A an accuracy or
+/// explained variance. The difference between two modalities' rates tells which one is relied on.
+/// From Wu, Jastrzebski, Cho, Geras, ICML 2022, arXiv:2202.05306.
+[[nodiscard]] inline double conditional_utilisation(double all, double without) {
+  return (all - without) / all;
+}
+
 }  // namespace equipoise

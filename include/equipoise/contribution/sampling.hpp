@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Shapley values where a table of all coalitions is too large: permutation sampling with antithetic pairs (an order and its reverse) and a standard error;
-/// and the weighted least squares of KernelSHAP (Lundberg and Lee, 2017), exact when it sees every coalition.
+/// Shapley values where a table of all coalitions is too large: permutation sampling with antithetic pairs (an order and
+/// its reverse) and a standard error; and the weighted least squares of KernelSHAP (Lundberg and Lee, 2017), exact when
+/// it sees every coalition.
 
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/core/coalition.hpp>
@@ -43,7 +44,8 @@ struct SampledShapley {
   std::size_t evaluations = 0;                  ///< coalitions that were evaluated, each once
 };
 
-/// Shapley values from `pairs` antithetic pairs of random orders; exactly efficient for any number of them. \param value called once a coalition
+/// Shapley values from `pairs` antithetic pairs of random orders; exactly efficient for any number of them.
+/// \param value called once a coalition
 /// \throws ValueError for fewer than two pairs, from which no error can be told.
 template <class Game>
 [[nodiscard]] SampledShapley sampled_shapley(std::size_t players, Game&& value, std::size_t pairs, std::uint64_t seed) {
@@ -86,7 +88,8 @@ template <class Game>
          (binomial * static_cast<double>(size) * static_cast<double>(players - size));
 }
 
-/// Shapley values [M] by weighted least squares over all coalitions, with Σ φ = v(all) - v(none) built in. \param values [2^M] in mask order
+/// Shapley values [M] by weighted least squares over all coalitions, with Σ φ = v(all) - v(none) built in.
+/// \param values [2^M] in mask order
 [[nodiscard]] inline std::vector<double> kernel_shapley(std::span<const double> values) {
   const std::size_t players = detail::players_of(values.size());
   const double all = values.back() - values.front();

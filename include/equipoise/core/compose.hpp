@@ -121,8 +121,10 @@ template <class Encoders, FixedString Text, class Part>
 }  // namespace detail
 
 /// Builds a model of named modalities and tasks, in the order given. Parameters are drawn from LibTorch's global
-/// generator: seed it before with `torch::manual_seed`. \code auto model = eq::compose(eq::modality<"dose">(eq::Cnn{}),
-/// eq::modality<"metrics">(eq::Mlp{.in_features = 33}),
+/// generator: seed it before with `torch::manual_seed`.
+/// \code
+/// auto model = eq::compose(eq::modality<"dose">(eq::Cnn{}),
+///                          eq::modality<"metrics">(eq::Mlp{.in_features = 33}),
 ///                          eq::task<"gpr">(eq::AttentionFusion{}, eq::Regression{.outputs = 3}));
 /// \endcode
 template <class... Parts>

@@ -125,9 +125,9 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   [[nodiscard]] ParameterGroups parameter_groups() override {
     ParameterGroups groups(M + 1);
     std::size_t m = 0;
-    (append(groups[m++], encoders_[name_value<ModalityTexts>{}].module->parameters()), ...);
-    (group_fusion(*tasks_[name_value<TaskTexts>{}].fusion, groups), ...);
-    (append(groups[M], tasks_[name_value<TaskTexts>{}].head->parameters()), ...);
+    (detail::append(groups[m++], encoders_[name_value<ModalityTexts>{}].module->parameters()), ...);
+    (detail::group_fusion(*tasks_[name_value<TaskTexts>{}].fusion, groups), ...);
+    (detail::append(groups[M], tasks_[name_value<TaskTexts>{}].head->parameters()), ...);
     return groups;
   }
 
@@ -198,25 +198,6 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   template <class Key>
   [[nodiscard]] static std::string text_of(Key) {
     return std::string(Key::type::text);
-  }
-
-  static void append(std::vector<at::Tensor>& to, const std::vector<at::Tensor>& from) {
-    to.insert(to.end(), from.begin(), from.end());
-  }
-
-  /// A fusion's parameters belong to the modality whose part of the fusion they are, else to the shared group.
-  template <class F>
-  static void group_fusion(F& fusion, ParameterGroups& groups) {
-    std::vector<at::Tensor> own;
-    if constexpr (requires { fusion.parameters_of(std::size_t{}); })
-      for (std::size_t m = 0; m < M; ++m) {
-        const std::vector<at::Tensor> part = fusion.parameters_of(m);
-        append(groups[m], part);
-        append(own, part);
-      }
-    for (const at::Tensor& p : fusion.parameters())
-      if (std::none_of(own.begin(), own.end(), [&](const at::Tensor& q) { return q.is_same(p); }))
-        groups[M].push_back(p);
   }
 
   template <class E>

@@ -5,9 +5,12 @@
 /// A model's parts: each encoder, and each task's fusion and head, with the options they were built from.
 
 #include <equipoise/core/concepts.hpp>
+#include <equipoise/core/model_base.hpp>
 #include <equipoise/core/options.hpp>
 #include <equipoise/core/record.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,6 +57,26 @@ template <class Encoders>
   std::vector<FeatureSpec> out;
   encoders.for_each([&](auto, const auto& entry) { out.push_back(feature_spec(*entry.module)); });
   return out;
+}
+
+inline void append(std::vector<at::Tensor>& to, const std::vector<at::Tensor>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+/// Adds a fusion's parameters to `groups` [M + 1]: each to the modality whose part of the fusion it is, else to the
+/// shared ones.
+template <class F>
+void group_fusion(F& fusion, ParameterGroups& groups) {
+  std::vector<at::Tensor> own;
+  if constexpr (requires { fusion.parameters_of(std::size_t{}); })
+    for (std::size_t m = 0; m + 1 < groups.size(); ++m) {
+      const std::vector<at::Tensor> part = fusion.parameters_of(m);
+      append(groups[m], part);
+      append(own, part);
+    }
+  for (const at::Tensor& p : fusion.parameters())
+    if (std::none_of(own.begin(), own.end(), [&](const at::Tensor& q) { return q.is_same(p); }))
+      groups.back().push_back(p);
 }
 
 }  // namespace detail

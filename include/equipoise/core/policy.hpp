@@ -4,12 +4,16 @@
 /// \file
 /// What a balancing policy is: an aggregate of hyper-parameters with up to six hooks, all `const`, found by concept.
 /// The hooks get the run's memory, the nested `State`, and see any model through `Step`, `Objectives`, `Gradients` and
-/// `Epoch`, so that a policy compiles once for all models. \code struct MyPolicy {
+/// `Epoch`, so that a policy compiles once for all models.
+/// \code
+/// struct MyPolicy {
 ///   static constexpr std::string_view id = "my_policy";
-///   static constexpr Hooks hooks = Hook::gradients;                  // what it hooks into; a misspelt member is an
-///   error, not a silent no-op static constexpr Needs needs{.outputs = Coverage::singletons};   // what each step must
-///   compute for it struct State {};                                                 // one run's memory, saved in the
-///   checkpoint void on_gradients(State& state, Step& step, Gradients& gradients) const;
+///   static constexpr Hooks hooks = Hook::gradients;                        // a misspelt member is an error, not a no-op
+///   static constexpr Needs needs{.outputs = Coverage::singletons};         // what each step must compute for it
+///   double strength = 1;                                                   // options: reflected, they come from a CLI
+///   struct State {};                                                       // one run's memory, saved in the checkpoint
+///   void check() const;                                                    // optional: are the options within range?
+///   void on_gradients(State& state, Step& step, Gradients& gradients) const;
 /// };
 /// \endcode
 

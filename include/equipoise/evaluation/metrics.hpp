@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <range/v3/view/zip.hpp>
 #include <span>
 #include <vector>
 
@@ -41,13 +42,13 @@ namespace detail {
 
 [[nodiscard]] inline double mean_absolute_error(std::span<const double> truth, std::span<const double> predicted) {
   double sum = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) sum += std::abs(predicted[i] - truth[i]);
+  for (const auto [y, z] : ranges::views::zip(truth, predicted)) sum += std::abs(z - y);
   return sum / static_cast<double>(truth.size());
 }
 
 [[nodiscard]] inline double root_mean_squared_error(std::span<const double> truth, std::span<const double> predicted) {
   double sum = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) sum += (predicted[i] - truth[i]) * (predicted[i] - truth[i]);
+  for (const auto [y, z] : ranges::views::zip(truth, predicted)) sum += (z - y) * (z - y);
   return std::sqrt(sum / static_cast<double>(truth.size()));
 }
 
@@ -55,16 +56,16 @@ namespace detail {
 [[nodiscard]] inline double r_squared(std::span<const double> truth, std::span<const double> predicted) {
   const double mean = detail::mean_of(truth);
   double residual = 0, total = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i)
-    residual += (predicted[i] - truth[i]) * (predicted[i] - truth[i]), total += (truth[i] - mean) * (truth[i] - mean);
+  for (const auto [y, z] : ranges::views::zip(truth, predicted))
+    residual += (z - y) * (z - y), total += (y - mean) * (y - mean);
   return 1 - residual / total;
 }
 
 [[nodiscard]] inline double pearson(std::span<const double> a, std::span<const double> b) {
   const double ma = detail::mean_of(a), mb = detail::mean_of(b);
   double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    ab += (a[i] - ma) * (b[i] - mb), aa += (a[i] - ma) * (a[i] - ma), bb += (b[i] - mb) * (b[i] - mb);
+  for (const auto [x, y] : ranges::views::zip(a, b))
+    ab += (x - ma) * (y - mb), aa += (x - ma) * (x - ma), bb += (y - mb) * (y - mb);
   return ab / std::sqrt(aa * bb);
 }
 
@@ -90,8 +91,8 @@ namespace detail {
 [[nodiscard]] inline double area_under_curve(std::span<const double> score, const std::vector<bool>& positive) {
   const std::vector<double> rank = detail::ranks(score);
   double sum = 0, n = 0;
-  for (std::size_t i = 0; i < score.size(); ++i)
-    if (positive[i]) sum += rank[i], n += 1;
+  for (const auto [r, is_positive] : ranges::views::zip(rank, positive))
+    if (is_positive) sum += r, n += 1;
   const double others = static_cast<double>(score.size()) - n;
   return n == 0 || others == 0 ? std::numeric_limits<double>::quiet_NaN() : (sum - n * (n + 1) / 2) / (n * others);
 }

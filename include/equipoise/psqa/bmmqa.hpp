@@ -6,12 +6,14 @@
 /// and 2%/2 mm, and to the map of dose differences, before anybody measures. Zeng, Ahmed, Tunio, Diagnostics 2025,
 /// 15(20), 2555. Its baselines differ in the fusion for the passing rates alone.
 
+#include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/balancing/shapley_loss_factors.hpp>
 #include <equipoise/core/compose.hpp>
 #include <equipoise/encoders/cnn.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/all.hpp>
 #include <equipoise/tasks/all.hpp>
-#include <equipoise/training/policies.hpp>
+#include <equipoise/weighting/contribution_weighting.hpp>
 
 #include <cstdint>
 

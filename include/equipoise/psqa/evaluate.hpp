@@ -13,6 +13,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -93,7 +94,12 @@ namespace detail {
   return f;
 }
 
-[[nodiscard]] inline MapFigures map_figures(const Judged& j) {
+/// Each record's errors of the map, within its valid pixels.
+struct MapErrors {
+  std::vector<double> absolute, squared, ssim;  ///< [N] means: % of the norm, its square, and no unit
+};
+
+[[nodiscard]] inline MapErrors map_errors(const Judged& j) {
   const at::Tensor valid = j.dd_truth.isfinite(), truth = j.dd_truth.nan_to_num(0),
                    predicted = j.dd_predicted.masked_fill(valid.eq(false), 0);
   const at::Tensor n = valid.flatten(1).sum(1).clamp_min(1), error = predicted - truth;
@@ -101,23 +107,29 @@ namespace detail {
                    mse = (error.square().flatten(1).sum(1) / n).to(torch::kDouble).contiguous();
   const auto h = static_cast<std::size_t>(truth.size(2)), w = static_cast<std::size_t>(truth.size(3));
   const at::Tensor t = truth.to(torch::kFloat).contiguous(), p = predicted.to(torch::kFloat).contiguous();
-  std::vector<double> similarity;
-  for (std::size_t i = 0; i < j.patients.size(); ++i)
-    similarity.push_back(equipoise::ssim({t.const_data_ptr<float>() + i * h * w, h * w},
-                                         {p.const_data_ptr<float>() + i * h * w, h * w}, h, w, kDdRange));
-  const auto mean = [](const auto& get) {
-    return [get](const std::vector<std::size_t>& rows) {
-      double sum = 0;
-      for (const std::size_t i : rows) sum += get(i);
-      return sum / static_cast<double>(rows.size());
-    };
+  MapErrors out;
+  for (std::size_t i = 0; i < j.patients.size(); ++i) {
+    out.absolute.push_back(mae.const_data_ptr<double>()[i]), out.squared.push_back(mse.const_data_ptr<double>()[i]);
+    out.ssim.push_back(equipoise::ssim({t.const_data_ptr<float>() + i * h * w, h * w},
+                                       {p.const_data_ptr<float>() + i * h * w, h * w}, h, w, kDdRange));
+  }
+  return out;
+}
+
+/// The mean over drawn records.
+[[nodiscard]] inline auto mean_of(const std::vector<double>& values) {
+  return [&values](const std::vector<std::size_t>& rows) {
+    double sum = 0;
+    for (const std::size_t i : rows) sum += values[i];
+    return sum / static_cast<double>(rows.size());
   };
-  MapFigures f;
-  f.mae = bootstrap(j.patients, mean([&](std::size_t i) { return mae.const_data_ptr<double>()[i]; }));
-  f.ssim = bootstrap(j.patients, mean([&](std::size_t i) { return similarity[i]; }));
-  f.rmse = std::sqrt(mse.mean().item<double>());
-  f.psnr = 10 * std::log10(kDdRange * kDdRange / mse.mean().item<double>());
-  return f;
+}
+
+[[nodiscard]] inline MapFigures map_figures(const Judged& j) {
+  const MapErrors e = map_errors(j);
+  const double mse = std::accumulate(e.squared.begin(), e.squared.end(), 0.0) / static_cast<double>(e.squared.size());
+  return {bootstrap(j.patients, mean_of(e.absolute)), bootstrap(j.patients, mean_of(e.ssim)), std::sqrt(mse),
+          10 * std::log10(kDdRange * kDdRange / mse)};
 }
 
 }  // namespace detail
@@ -160,7 +172,8 @@ namespace detail {
   return out;
 }
 
-/// Mean absolute error of `a` minus that of `b` on the same records, in points, with its interval over patients: what two methods' own intervals cannot tell.
+/// Mean absolute error of `a` minus that of `b` on the same records, in points, with its interval over patients: what two
+/// methods' own intervals cannot tell.
 [[nodiscard]] inline Interval paired_difference(const Judged& a, const Judged& b, std::size_t criterion) {
   std::vector<std::string> patients;
   std::vector<double> difference;
@@ -170,11 +183,7 @@ namespace detail {
     patients.push_back(a.patients[i]);
     difference.push_back(std::abs(a.predicted[i][criterion] - truth) - std::abs(b.predicted[i][criterion] - truth));
   }
-  return bootstrap(patients, [&](const std::vector<std::size_t>& rows) {
-    double sum = 0;
-    for (const std::size_t i : rows) sum += difference[i];
-    return sum / static_cast<double>(rows.size());
-  });
+  return bootstrap(patients, detail::mean_of(difference));
 }
 
 /// What the method that knows nothing says: the training records' median rates, and the zero map.

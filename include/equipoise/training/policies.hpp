@@ -2,19 +2,10 @@
 #pragma once
 
 /// \file
-/// Every policy of the library, and the choice of one by name at run time. Adding one: its header, its line here, its
-/// test.
+/// The choice of a policy by name at run time. Not part of `equipoise.hpp`: who names policies in the program does not pay
+/// for compiling all of them.
 
-#include <equipoise/balancing/agm.hpp>
-#include <equipoise/balancing/any_policy.hpp>
-#include <equipoise/balancing/gradient_blending.hpp>
-#include <equipoise/balancing/mla.hpp>
-#include <equipoise/balancing/mmpareto.hpp>
-#include <equipoise/balancing/ogm.hpp>
-#include <equipoise/balancing/opm.hpp>
-#include <equipoise/balancing/recon_boost.hpp>
-#include <equipoise/balancing/sample_valuation.hpp>
-#include <equipoise/balancing/shapley_loss_factors.hpp>
+#include <equipoise/balancing/all.hpp>
 #include <equipoise/weighting/all.hpp>
 
 #include <cstdint>
@@ -22,12 +13,12 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
 
-using EveryPolicy = std::tuple<Ogm, Opm, MMPareto, Agm, Mla, ReconBoost, GradientBlending, SampleValuation,
-                               ShapleyLossFactors, ContributionWeighting, UncertaintyWeighting>;
+using EveryPolicy = decltype(std::tuple_cat(std::declval<EveryBalancing>(), std::declval<EveryWeighting>()));
 
 namespace detail {
 

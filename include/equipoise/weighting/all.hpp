@@ -6,3 +6,11 @@
 
 #include <equipoise/weighting/contribution_weighting.hpp>
 #include <equipoise/weighting/uncertainty.hpp>
+
+#include <tuple>
+
+namespace equipoise {
+
+using EveryWeighting = std::tuple<ContributionWeighting, UncertaintyWeighting>;
+
+}  // namespace equipoise

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -49,24 +50,28 @@ struct ContributionWeighting {
   }
 
   /// Weights [K] of mean 1 from shares [K][M].
-  [[nodiscard]] static std::vector<double> weights(const std::vector<std::vector<double>>& share, TaskWeightForm form,
-                                                   double gamma, double temperature) {
-    const std::size_t tasks = share.size(), modalities = share.front().size();
-    std::vector<double> w(tasks, 0.0);
-    for (std::size_t k = 0; k < tasks; ++k) {
-      if (form == TaskWeightForm::imbalance) {
-        w[k] = std::exp(gamma * imbalance_degree(share[k]) / temperature);
-        continue;
-      }
-      for (std::size_t m = 0; m < modalities; ++m) {
-        double mean = 0;
-        for (const auto& c : share) mean += c[m] / static_cast<double>(tasks);
-        if (share[k][m] > 0) w[k] += share[k][m] / std::pow(static_cast<double>(modalities) * mean, gamma);
-      }
+  [[nodiscard]] std::vector<double> weights(const std::vector<std::vector<double>>& share) const {
+    std::vector<double> w;
+    if (form == TaskWeightForm::imbalance) {
+      for (const std::vector<double>& c : share) w.push_back(imbalance_degree(c));
+      return from_imbalance(w);
     }
-    const double sum = std::accumulate(w.begin(), w.end(), 0.0);
-    for (double& x : w) x *= static_cast<double>(tasks) / sum;
-    return w;
+    const auto tasks = static_cast<double>(share.size()), modalities = static_cast<double>(share.front().size());
+    std::vector<double> mean(share.front().size(), 0.0);  // C_m
+    for (const std::vector<double>& c : share)
+      for (std::size_t m = 0; m < c.size(); ++m) mean[m] += c[m] / tasks;
+    for (const std::vector<double>& c : share) {
+      double sum = 0;
+      for (std::size_t m = 0; m < c.size(); ++m)
+        if (c[m] > 0) sum += c[m] / std::pow(modalities * mean[m], gamma);
+      w.push_back(sum);
+    }
+    return of_mean_one(std::move(w));
+  }
+  /// K softmax(η I / T) from the tasks' imbalance degrees.
+  [[nodiscard]] std::vector<double> from_imbalance(std::vector<double> imbalance) const {
+    for (double& i : imbalance) i = std::exp(gamma * i / temperature);
+    return of_mean_one(std::move(imbalance));
   }
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
@@ -74,7 +79,7 @@ struct ContributionWeighting {
     std::vector<std::vector<double>> share;
     for (std::size_t k = 0; k < step.tasks(); ++k)
       share.push_back(detail::task_shares(state.contributions, k, step.modalities()));
-    const std::vector<double> w = weights(share, form, gamma, temperature);
+    const std::vector<double> w = weights(share);
     for (std::size_t k = 0; k < step.tasks(); ++k) {
       const std::string& name = step.schema().tasks[k].name;
       step.log("weight/" + name, w[k]);
@@ -85,6 +90,13 @@ struct ContributionWeighting {
 
   void on_gradients(State& state, Step& step, Gradients&) const {
     if (step.active() == step.full()) detail::follow_contributions(step, state.contributions, momentum, dense_share);
+  }
+
+ private:
+  [[nodiscard]] static std::vector<double> of_mean_one(std::vector<double> w) {
+    const double mean = std::accumulate(w.begin(), w.end(), 0.0) / static_cast<double>(w.size());
+    for (double& x : w) x /= mean;
+    return w;
   }
 };
 

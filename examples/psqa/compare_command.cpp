@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// compare: methods on one cohort over several seeds. Each seed has its own split by patient and its own weights, the
+/// same for every method; every method has the same budget. A record's error is the mean over the seeds that test it.
+
+#include <equipoise/evaluation/paired_tests.hpp>
+#include <equipoise/report/svg.hpp>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "run.hpp"
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+using Json = nlohmann::ordered_json;
+using eq::report::fixed;
+
+struct CompareArguments {
+  std::string cohort, out = "runs/compare";
+  std::vector<std::string> methods = {"bmmqa", "attention", "concat", "sum", "gated", "film", "late"};
+  std::int64_t seeds = 5, epochs = 30;
+  bool json = false;
+};
+
+/// What is averaged over records: the figures' names, and how many there are.
+const std::vector<std::string> kFigures = {"mae_3_3", "mae_2_3", "mae_2_2", "mae_2_2_failing", "dd_mae", "dd_ssim"};
+
+/// A method's figures of one record, summed over seeds; NaN where a figure does not count the record.
+struct Entry {
+  std::string patient;
+  std::vector<double> sums = std::vector<double>(kFigures.size(), 0.0);
+  double seeds = 0;
+};
+using Entries = std::map<std::string, Entry>;  ///< by record id
+
+void add(Entries& entries, const psqa::Judged& judged, const psqa::Cohort& cohort,
+         const std::vector<std::int64_t>& test) {
+  const psqa::detail::MapErrors maps = psqa::detail::map_errors(judged);
+  for (std::size_t i = 0; i < test.size(); ++i) {
+    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
+    Entry& e = entries[r.id];
+    e.patient = r.patient, e.seeds += 1;
+    for (std::size_t c = 0; c < 3; ++c) e.sums[c] += std::abs(judged.predicted[i][c] - r.gpr[c]);
+    e.sums[3] += r.gpr[2] < 90 ? std::abs(judged.predicted[i][2] - r.gpr[2]) : std::nan("");
+    e.sums[4] += maps.absolute[i], e.sums[5] += maps.ssim[i];
+  }
+}
+
+/// One figure of one method, less that of another where there is one, over the records that it counts.
+struct Column {
+  std::vector<std::string> patients;
+  std::vector<double> values;
+};
+Column column_of(const Entries& a, const Entries* minus, std::size_t figure) {
+  Column out;
+  for (const auto& [id, e] : a) {
+    double v = e.sums[figure] / e.seeds;
+    if (minus) v -= minus->at(id).sums[figure] / minus->at(id).seeds;
+    if (std::isfinite(v)) out.patients.push_back(e.patient), out.values.push_back(v);
+  }
+  return out;
+}
+
+eq::Interval interval_of(const Column& c) {
+  return eq::bootstrap(c.patients, psqa::detail::mean_of(c.values));
+}
+
+std::string text_of(const eq::Interval& i, int decimals) {
+  return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
+}
+
+std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::Cohort& cohort) {
+  std::map<std::string, Entries> out;
+  for (std::int64_t seed = 1; seed <= a.seeds; ++seed)
+    for (const std::string& method : a.methods) {
+      RunConfig config;
+      config.cohort = a.cohort, config.method = method;
+      config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
+      config.split_seed = config.trainer.seed = static_cast<std::uint64_t>(seed);
+      config.trainer.epochs = a.epochs, config.trainer.batch_size = 32;
+      config.trainer.schedule = eq::Schedule::cosine, config.trainer.learning_rate = 2e-3;
+      Run run = ensure_run(config, std::filesystem::path(a.out) / method / ("seed" + std::to_string(seed)));
+      const psqa::Judged judged = judge(run, cohort);
+      add(out[method], judged, cohort, run.split.test);
+      if (method == a.methods.front())
+        add(out["constant"], psqa::constant_baseline(judged, training_rates(run, cohort)), cohort, run.split.test);
+    }
+  return out;
+}
+
+/// Every method against the first: differences with intervals, p-values over patients' means, corrected by Holm.
+Json differences_of(const std::vector<std::string>& methods, const std::map<std::string, Entries>& entries) {
+  std::vector<double> p;
+  Json out = Json::array();
+  for (std::size_t k = 1; k < methods.size(); ++k) {
+    Json d{{"method", methods[0]}, {"against", methods[k]}};
+    for (std::size_t f = 0; f < kFigures.size(); ++f) {
+      const Column c = column_of(entries.at(methods[0]), &entries.at(methods[k]), f);
+      const eq::Interval i = interval_of(c);
+      d[kFigures[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
+      if (f != 2) continue;
+      std::map<std::string, std::pair<double, double>> patients;
+      for (std::size_t r = 0; r < c.values.size(); ++r)
+        patients[c.patients[r]].first += c.values[r], patients[c.patients[r]].second += 1;
+      std::vector<double> means;
+      for (const auto& [patient, sum] : patients) means.push_back(sum.first / sum.second);
+      p.push_back(eq::wilcoxon_signed_rank(means));
+    }
+    out.push_back(std::move(d));
+  }
+  const std::vector<double> corrected = eq::holm(p);
+  for (std::size_t k = 0; k < corrected.size(); ++k) out[k]["mae_2_2_p_holm"] = corrected[k];
+  return out;
+}
+
+void compare_methods(const CompareArguments& a) {
+  const psqa::Cohort cohort = psqa::read_cohort(a.cohort);
+  const std::map<std::string, Entries> entries = train_all(a, cohort);
+  std::vector<std::string> methods = a.methods;
+  methods.emplace_back("constant");
+  Json table = Json::array();
+  for (const std::string& method : methods) {
+    Json row{{"method", method}};
+    for (std::size_t f = 0; f < kFigures.size(); ++f) {
+      const eq::Interval i = interval_of(column_of(entries.at(method), nullptr, f));
+      row[kFigures[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
+    }
+    table.push_back(std::move(row));
+  }
+  const Json differences = differences_of(methods, entries);
+  if (a.json)
+    return print_json({{"cohort", a.cohort},
+                       {"seeds", a.seeds},
+                       {"epochs", a.epochs},
+                       {"records_tested", entries.at(methods[0]).size()},
+                       {"methods", table},
+                       {"differences", differences}});
+  const auto cell = [](const Json& j, int decimals) { return text_of({j["value"], j["low"], j["high"]}, decimals); };
+  const auto print = [&](const Json& row, const std::string& name) {
+    std::cout << "| " << name;
+    for (const std::string& f : kFigures)
+      std::cout << " | " << cell(row[f], f == "dd_ssim" ? 4 : f == "dd_mae" ? 3 : 2);
+  };
+  std::cout << "| method | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing plans | map MAE, % | map SSIM |\n"
+               "|---|---|---|---|---|---|---|\n";
+  for (const Json& row : table) print(row, row["method"]), std::cout << " |\n";
+  std::cout
+      << "\n| difference | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing plans | map MAE, % | map SSIM | p "
+         "(2%/2 mm) |\n|---|---|---|---|---|---|---|---|\n";
+  for (const Json& d : differences) {
+    print(d, d["method"].get<std::string>() + " - " + d["against"].get<std::string>());
+    std::cout << " | " << fixed(d["mae_2_2_p_holm"], 3) << " |\n";
+  }
+  std::cout << "\n"
+            << a.seeds << " seeds, each with its own split by patient; " << entries.at(methods[0]).size()
+            << " records tested. [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n";
+}
+
+}  // namespace
+
+void add_compare_command(CLI::App& app) {
+  auto a = std::make_shared<CompareArguments>();
+  CLI::App* c = app.add_subcommand("compare", "Train methods over several seeds and compare them, with intervals");
+  c->add_option("--cohort", a->cohort, "folder made by simulate or import")->required();
+  c->add_option("--methods", a->methods,
+                "bmmqa, a fusion, or a fusion with policies as concat+ogm; the first is compared")
+      ->capture_default_str();
+  c->add_option("--seeds", a->seeds, "runs of each method")->check(CLI::Range(1, 1000))->capture_default_str();
+  c->add_option("--epochs", a->epochs, "of each run")->check(CLI::Range(1, 100000))->capture_default_str();
+  c->add_option("--out", a->out, "folder of the runs; those that are there are reused")->capture_default_str();
+  c->add_flag("--json", a->json, "print JSON");
+  c->callback([=] { compare_methods(*a); });
+}
+
+}  // namespace psqa_program

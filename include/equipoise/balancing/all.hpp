@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Every balancing policy of the library. Adding one: its header, its line here, its test.
+
+#include <equipoise/balancing/agm.hpp>
+#include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/balancing/gradient_blending.hpp>
+#include <equipoise/balancing/mla.hpp>
+#include <equipoise/balancing/mmpareto.hpp>
+#include <equipoise/balancing/ogm.hpp>
+#include <equipoise/balancing/opm.hpp>
+#include <equipoise/balancing/recon_boost.hpp>
+#include <equipoise/balancing/sample_valuation.hpp>
+#include <equipoise/balancing/shapley_loss_factors.hpp>
+
+#include <tuple>
+
+namespace equipoise {
+
+using EveryBalancing =
+    std::tuple<Ogm, Opm, MMPareto, Agm, Mla, ReconBoost, GradientBlending, SampleValuation, ShapleyLossFactors>;
+
+}  // namespace equipoise

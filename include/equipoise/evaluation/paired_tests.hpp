@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Tests of paired differences between methods: Wilcoxon's signed ranks, and Holm's correction for several comparisons.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+namespace equipoise {
+
+/// Two-sided p-value of Wilcoxon's signed-rank test that differences are symmetric about zero: the normal approximation
+/// with correction for ties and continuity, zeros left out. One where fewer than two differences are not zero.
+/// Wilcoxon, Biometrics Bulletin 1945, 1, 80.
+[[nodiscard]] inline double wilcoxon_signed_rank(std::vector<double> differences) {
+  std::erase(differences, 0.0);
+  std::sort(differences.begin(), differences.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
+  const double n = static_cast<double>(differences.size());
+  if (n < 2) return 1;
+  double positive = 0, ties = 0;
+  for (std::size_t i = 0; i < differences.size();) {
+    std::size_t end = i;
+    while (end < differences.size() && std::abs(differences[end]) == std::abs(differences[i])) ++end;
+    const double rank = 0.5 * static_cast<double>(i + 1 + end), same = static_cast<double>(end - i);
+    ties += same * same * same - same;
+    for (; i < end; ++i)
+      if (differences[i] > 0) positive += rank;
+  }
+  const double mean = n * (n + 1) / 4, variance = n * (n + 1) * (2 * n + 1) / 24 - ties / 48;
+  if (!(variance > 0)) return 1;
+  const double z = std::max(0.0, std::abs(positive - mean) - 0.5) / std::sqrt(variance);
+  return std::erfc(z / std::sqrt(2.0));
+}
+
+/// p-values corrected for their number, in the given order. Holm, Scandinavian Journal of Statistics 1979, 6, 65.
+[[nodiscard]] inline std::vector<double> holm(const std::vector<double>& p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> out(p.size());
+  double most = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    most = std::max(most, std::min(1.0, static_cast<double>(order.size() - i) * p[order[i]]));
+    out[order[i]] = most;
+  }
+  return out;
+}
+
+}  // namespace equipoise

@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""Checks that every relative link of the Markdown pages leads to a file, and that every code block of the README stands in a program that is compiled."""
+import pathlib, re, sys
+
+root = pathlib.Path(sys.argv[1])
+pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+wrong, links = [], 0
+for page in pages:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        links += 1
+        if not (page.parent / target).exists():
+            wrong.append(f"{page.relative_to(root)}: a dead link to {target}")
+def squeezed(text):
+    return re.sub(r"\s+", "", re.sub(r"//.*", "", text))
+
+
+sources = [squeezed(p.read_text()) for p in (root / "examples").rglob("*.cpp")] + [squeezed(p.read_text()) for p in (root / "tests").rglob("*.cpp")]
+for block in re.findall(r"```cpp\n(.*?)```", (root / "README.md").read_text(), re.S):
+    if not any(squeezed(block.split("\n\n", 1)[1]) in s for s in sources):
+        wrong.append("README.md: a block of C++ that no compiled program has: " + block.strip().splitlines()[0])
+print("\n".join(wrong) or f"{len(pages)} pages, {links} links: nothing amiss")
+sys.exit(bool(wrong))

@@ -47,17 +47,17 @@ struct CheckTarget {
 /// \throws ShapeError, ValueError that name the task.
 inline void check_target(const Values& target, const Schema::Task& task) {
   if (target.tensor.dim() != 2 || target.tensor.size(1) != task.outputs)
-    throw ShapeError(message("shape.109", "target of task " + task.name, "expected [B, ", task.outputs, "], got ",
+    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, "], got ",
                              target.tensor.sizes()));
 }
 inline void check_target(const Maps& target, const Schema::Task& task) {
   if (target.tensor.dim() != 4 || target.tensor.size(1) != task.outputs)
-    throw ShapeError(message("shape.109", "target of task " + task.name, "expected [B, ", task.outputs, ", H, W], got ",
+    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, ", H, W], got ",
                              target.tensor.sizes()));
 }
 inline void check_target(const Labels& target, const Schema::Task& task) {
   if (target.tensor.dim() != 1 || target.tensor.scalar_type() != at::kLong)
-    throw ShapeError(message("shape.109", "target of task " + task.name, "expected int64 [B], got ",
+    throw ShapeError(message("shape.110", "target of task " + task.name, "expected int64 [B], got ",
                              target.tensor.scalar_type(), " ", target.tensor.sizes()));
   if (target.tensor.numel() == 0 || target.tensor.is_meta()) return;
   if (const auto most = target.tensor.max().item<std::int64_t>(); most >= task.outputs)

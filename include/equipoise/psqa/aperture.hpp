@@ -35,6 +35,16 @@ namespace detail {
 
 }  // namespace detail
 
+/// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than 1e-6 mm: every metric
+/// takes them as closed.
+[[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam) {
+  double crossed = 0, pairs = 0;
+  for (const ControlPoint& cp : beam.control_points)
+    for (const LeafPositions& leaves : cp.leaves)
+      for (std::size_t i = 0; i < leaves.a.size(); ++i) pairs += 1, crossed += leaves.b[i] < leaves.a[i] - 1e-6;
+  return pairs > 0 ? crossed / pairs : 0;
+}
+
 /// One virtual bank for a beam. \pre the beam has at least one layer
 [[nodiscard]] inline Bank merged_bank(const Beam& beam) {
   Bank bank;

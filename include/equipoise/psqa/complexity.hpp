@@ -7,18 +7,14 @@
 /// weighted by MU, where the definition does not say otherwise.
 
 #include <equipoise/core/errors.hpp>
-#include <equipoise/psqa/aperture.hpp>
-#include <equipoise/psqa/aperture_metrics.hpp>
+#include <equipoise/psqa/beam_complexity.hpp>
 #include <equipoise/psqa/complexity_choices.hpp>
-#include <equipoise/psqa/fluence_metrics.hpp>
-#include <equipoise/psqa/motion_metrics.hpp>
 #include <equipoise/psqa/plan.hpp>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,193 +22,14 @@
 
 namespace equipoise::psqa {
 
-/// Named values, in a fixed order; NaN where a metric is not defined (jaw area without jaws).
-using MetricList = std::vector<std::pair<std::string, double>>;
-
-/// One aperture: the values of `kApertureMetrics`, and its weight.
-struct ApertureComplexity {
-  double mu = 0;
-  double gantry = 0;  ///< degree
-  ApertureValues values{};
-};
-
-struct BeamComplexity {
-  int number = 0;
-  MetricList metrics;
-  std::vector<ApertureComplexity> apertures;  ///< in the order of delivery; those without MU are left out
-};
-
 struct Complexity {
   MetricList plan;
-  std::vector<BeamComplexity> beams;
+  std::vector<BeamComplexity> beams;  ///< those with apertures
   ComplexityChoices choices;
+  std::vector<std::string> warnings;  ///< which beams have MU but no apertures
 };
-
-/// A metric by name. \throws NameError
-[[nodiscard]] inline double metric(const MetricList& list, std::string_view name) {
-  for (const auto& [key, value] : list)
-    if (key == name) return value;
-  throw NameError(message("name.307", "complexity", "no metric \"", name, "\""));
-}
 
 namespace detail {
-
-/// Running MU-weighted mean of a quantity over the apertures in which it is defined.
-struct WeightedMean {
-  double sum = 0, weight = 0;
-  void add(double value, double w) {
-    if (!std::isnan(value)) sum += w * value, weight += w;
-  }
-  [[nodiscard]] double value() const { return weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN(); }
-};
-
-/// A beam as its metrics see it.
-struct BeamShape {
-  Bank bank;
-  std::vector<std::vector<Opening>> at_points;  ///< openings at each control point
-  std::vector<Bank::Point> points;              ///< apertures by `ComplexityChoices::apertures`
-  std::vector<std::vector<Opening>> apertures;
-  std::vector<double> weights, jaw_areas, gantry;
-};
-
-[[nodiscard]] inline double jaw_area(const Bank::Point& p) {
-  return (p.x2 - p.x1) * (p.y2 - p.y1);
-}
-
-[[nodiscard]] inline BeamShape shape_of(const Beam& beam, const ComplexityChoices& choices) {
-  BeamShape s;
-  s.bank = merged_bank(beam);
-  const auto open_at = [&](const Bank::Point& p) { return openings(s.bank, p, choices.closed_gap_mm); };
-  for (const Bank::Point& p : s.bank.points) s.at_points.push_back(open_at(p));
-  const std::size_t n = s.bank.points.size();
-  const auto mu = [&](std::size_t k) { return k >= 1 && k < n ? beam.interval_mu(k) : 0.0; };
-  for (std::size_t k = 0; k < n; ++k) {
-    const bool between = choices.apertures == ApertureRule::interval;
-    const double w = choices.apertures == ApertureRule::control_point ? 0.5 * (mu(k) + mu(k + 1)) : mu(k);
-    if (!(w > 0)) continue;
-    s.points.push_back(between ? midway(s.bank.points[k - 1], s.bank.points[k]) : s.bank.points[k]);
-    s.apertures.push_back(between ? open_at(s.points.back()) : s.at_points[k]);
-    s.weights.push_back(w);
-    s.gantry.push_back(beam.control_points[k].gantry);
-    s.jaw_areas.push_back(between ? 0.5 * (jaw_area(s.bank.points[k - 1]) + jaw_area(s.bank.points[k]))
-                                  : jaw_area(s.bank.points[k]));
-  }
-  return s;
-}
-
-/// MCSv (Masi 2013): AAV and LSV at control points, their means over each interval.
-[[nodiscard]] inline double mcsv(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices) {
-  Envelope envelope(s.bank.boundaries.size() - 1);
-  for (std::size_t k = 0; k < s.at_points.size(); ++k) envelope.include(s.bank.points[k], s.at_points[k]);
-  const double largest = envelope.total(choices.aav_maximum, union_lengths(s.at_points));
-  WeightedMean mean;
-  double aav = 0, lsv = 0;
-  for (std::size_t k = 0; k < s.at_points.size(); ++k) {
-    const double a = aperture_area_variability(s.bank.points[k], s.at_points[k], largest),
-                 l = leaf_sequence_variability(s.bank.points[k], s.at_points[k], choices);
-    if (k > 0) mean.add(0.25 * (aav + a) * (lsv + l), beam.interval_mu(k));
-    aav = a, lsv = l;
-  }
-  return mean.value();
-}
-
-[[nodiscard]] inline std::vector<ApertureComplexity> apertures_of(const BeamShape& s,
-                                                                  const std::vector<double>& lengths,
-                                                                  const ComplexityChoices& choices) {
-  Envelope envelope(s.bank.boundaries.size() - 1);
-  for (std::size_t j = 0; j < s.points.size(); ++j) envelope.include(s.points[j], s.apertures[j]);
-  const double largest = envelope.total(choices.aav_maximum, lengths);
-  EdgeArea edge_area(choices.edge_distance_mm);
-  std::vector<ApertureComplexity> out;
-  for (std::size_t j = 0; j < s.points.size(); ++j)
-    out.push_back({s.weights[j], s.gantry[j],
-                   aperture_values(
-                       s.apertures[j], s.jaw_areas[j], aperture_area_variability(s.points[j], s.apertures[j], largest),
-                       leaf_sequence_variability(s.points[j], s.apertures[j], choices), choices, edge_area)});
-  return out;
-}
-
-/// What a beam is, apart from its apertures' shapes.
-inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
-  double jaw_x = 0, jaw_y = 0, displaced = 0, few_mu = 0, small_mu = 0;
-  for (const Bank::Point& p : s.bank.points)
-    jaw_x += (p.x2 - p.x1) / static_cast<double>(s.bank.points.size()),
-        jaw_y += (p.y2 - p.y1) / static_cast<double>(s.bank.points.size());
-  for (std::size_t j = 0; j < s.apertures.size(); ++j) {
-    double area = 0, moment = 0;
-    for (const Opening& o : s.apertures[j])
-      if (o.open()) area += o.gap() * o.height, moment += o.gap() * o.height * 0.5 * (o.left + o.right);
-    if (area > 0) displaced = std::max(displaced, std::abs(moment / area));
-    if (area > 0 && area < 400) small_mu += s.weights[j];
-    few_mu += s.weights[j] < 5;
-  }
-  const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::quiet_NaN(); };
-  const auto centre = std::upper_bound(s.bank.boundaries.begin(), s.bank.boundaries.end(), 0.0);
-  const bool inside = centre != s.bank.boundaries.begin() && centre != s.bank.boundaries.end();
-  out.emplace_back("FSMALL4", beam.mu > 0 ? small_mu / beam.mu : 0);
-  out.emplace_back("SEG5MU", few_mu);
-  out.emplace_back("MUSEG_MU", s.apertures.empty() ? 0 : beam.mu / static_cast<double>(s.apertures.size()));
-  out.emplace_back("JAWX_mm", finite(jaw_x)), out.emplace_back("JAWY_mm", finite(jaw_y));
-  out.emplace_back("MAXDISP_mm", displaced);
-  out.emplace_back("COLL_deg", beam.control_points[0].collimator);
-  out.emplace_back("LEAFW_mm", inside ? *centre - *(centre - 1) : std::numeric_limits<double>::quiet_NaN());
-  out.emplace_back("ENERGY_MV", beam.energy_MV), out.emplace_back("FFF", beam.fff ? 1 : 0);
-}
-
-inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
-  const std::vector<bool> in_field = pairs_in_field(s.at_points);
-  const Travel travel = leaf_travel(s.bank, in_field);
-  const double leaves = choices.travel_mean == TravelMean::moving_leaves ? static_cast<double>(travel.leaves)
-                                                                         : static_cast<double>(in_field.size()),
-               lt = travel.leaves ? travel.total / leaves : 0, arc = gantry_travel(beam);
-  const ModulationIndices mi = modulation_indices(beam, s.bank, in_field, choices);
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  out.emplace_back("LT_mm", lt), out.emplace_back("LTSUM_mm", travel.total);
-  out.emplace_back("NMOV", static_cast<double>(travel.leaves));
-  out.emplace_back("LTMCS", (1000 - lt) / 1000 * metric(out, "MCSv"));
-  out.emplace_back("ARC_deg", arc);
-  out.emplace_back("LTMU_mm_per_MU", beam.mu > 0 ? travel.total / beam.mu : 0);
-  out.emplace_back("MUDEG_MU_per_deg", arc > 1 ? beam.mu / arc : nan);
-  out.emplace_back("LTAL_mm_per_deg", arc > 1 ? travel.total / arc : nan);
-  out.emplace_back("MIs", mi.speed), out.emplace_back("MIa", mi.acceleration), out.emplace_back("MIt", mi.total);
-  out.emplace_back("VMAX_mm_per_s", mi.fastest_leaf);
-}
-
-inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices,
-                                MetricList& out) {
-  const FluenceFeatures f = fluence_features(fluence_map(beam, s.bank, s.at_points, choices.fluence_pixel_mm));
-  out.emplace_back("WMI", f.webb), out.emplace_back("FD", f.fractal), out.emplace_back("FMAX", f.max_over_mean);
-  out.emplace_back("FCOV", f.variation), out.emplace_back("FGRAD_mm-1", f.gradient);
-  out.emplace_back("FGRAD99_mm-1", f.steep), out.emplace_back("FENT_bit", f.entropy);
-}
-
-[[nodiscard]] inline BeamComplexity beam_complexity(const Beam& beam, const ComplexityChoices& choices) {
-  const BeamShape s = shape_of(beam, choices);
-  const std::vector<double> lengths = union_lengths(s.apertures);
-  BeamComplexity out;
-  out.number = beam.number;
-  out.apertures = apertures_of(s, lengths, choices);
-  std::array<WeightedMean, kApertureMetrics.size()> means;
-  for (const ApertureComplexity& a : out.apertures)
-    for (std::size_t i = 0; i < means.size(); ++i) means[i].add(a.values[i], a.mu);
-  MetricList& m = out.metrics;
-  m = {{"MU", beam.mu},
-       {"NCP", static_cast<double>(beam.control_points.size())},
-       {"NSEG", static_cast<double>(s.points.size())},
-       {"MUCA", beam.mu / static_cast<double>(beam.control_points.size() - 1)}};
-  for (std::size_t i = 0; i < means.size(); ++i)
-    if (kApertureMetrics[i] != "SQGAP_mm2") m.emplace_back(kApertureMetrics[i], means[i].value());
-  const double gap = means[aperture_metric("ALG_mm")].value(), squares = means[aperture_metric("SQGAP_mm2")].value();
-  m.emplace_back("SDGAP_mm", std::sqrt(std::max(0.0, squares - gap * gap)));
-  const double area = union_area(s.apertures, lengths);
-  m.emplace_back("UNION_mm2", area);
-  m.emplace_back("BM", area > 0 ? 1 - means[aperture_metric("BA_mm2")].value() / area : 0);
-  m.emplace_back("MCSv", mcsv(beam, s, choices));
-  add_motion(beam, s, choices, m);
-  add_fluence_metrics(beam, s, choices, m);
-  add_descriptors(beam, s, m);
-  return out;
-}
 
 /// A plan's value of a beam metric: the sum, or the mean weighted by MU over the beams in which it is defined.
 [[nodiscard]] inline double over_beams(const std::vector<BeamComplexity>& beams, std::string_view name, bool sum) {
@@ -226,52 +43,95 @@ inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const Comp
   return sum ? total : mean.value();
 }
 
+/// What a plan's beams without apertures are called in a warning; empty where every beam with MU has some.
+[[nodiscard]] inline std::string beams_without_apertures(const std::vector<const Beam*>& beams) {
+  std::string numbers;
+  double mu = 0;
+  for (const Beam* b : beams) numbers += (numbers.empty() ? "" : ", ") + std::to_string(b->number), mu += b->mu;
+  std::ostringstream out;
+  if (!beams.empty())
+    out << "no multileaf collimator, or a single control point, in beams " << numbers << " (" << mu
+        << " MU): they count in MU, PMU, MF and NBEAM, and have no aperture metrics";
+  return std::move(out).str();
+}
+
+/// Metrics of the plan from those of its beams. \param mu of all treatment beams
+[[nodiscard]] inline MetricList plan_metrics(const Plan& plan, const std::vector<BeamComplexity>& beams, double mu,
+                                             std::size_t treated) {
+  const auto sum = [&](std::string_view name) { return over_beams(beams, name, true); };
+  const auto mean = [&](std::string_view name) { return over_beams(beams, name, false); };
+  const auto most = [&](std::string_view name) {
+    double out = std::numeric_limits<double>::quiet_NaN();
+    for (const BeamComplexity& b : beams) out = std::fmax(out, metric(b.metrics, name));
+    return out;
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN(), dose = plan.dose_per_fraction(), arc = sum("ARC_deg");
+  MetricList out = {{"MU", mu}, {"NBEAM", static_cast<double>(treated)}, {"NCP", sum("NCP")}, {"NSEG", sum("NSEG")}};
+  for (const char* name : {"MUCA",     "AAV",        "LSV",          "MCS",
+                           "MCSv",     "LT_mm",      "LTi",          "LTMCS",
+                           "SAS2",     "SAS5",       "SAS10",        "SAS20",
+                           "MAD_mm",   "CLS",        "CAS",          "ALG_mm",
+                           "SDGAP_mm", "AFW_mm",     "EFS_mm",       "FSMALL4",
+                           "TGI",      "EM_mm-1",    "EAM",          "CAM",
+                           "PERIM_mm", "BAR",        "MIs",          "MIa",
+                           "MIt",      "WMI",        "FD",           "FMAX",
+                           "FCOV",     "FGRAD_mm-1", "FGRAD99_mm-1", "FENT_bit",
+                           "MUSEG_MU", "JAWX_mm",    "JAWY_mm",      "COLL_deg",
+                           "LEAFW_mm", "ENERGY_MV",  "FFF",          "crossed_leaf_fraction"})
+    out.emplace_back(name, mean(name));
+  out.emplace_back("PM", mean("BM")), out.emplace_back("PI", mean("BI"));
+  out.emplace_back("PA_mm2", mean("BA_mm2")), out.emplace_back("MFA_mm2", mean("BA_mm2"));
+  out.emplace_back("LTSUM_mm", sum("LTSUM_mm")), out.emplace_back("LTMU_mm_per_MU", sum("LTSUM_mm") / mu);
+  out.emplace_back("ARC_deg", arc);
+  out.emplace_back("MUDEG_MU_per_deg", arc > 1 ? mu / arc : nan);
+  out.emplace_back("LTAL_mm_per_deg", arc > 1 ? sum("LTSUM_mm") / arc : nan);
+  out.emplace_back("SEG5MU", sum("SEG5MU"));
+  for (const char* name : {"VMAX_mm_per_s", "MAXDISP_mm", "JAWXMAX_mm", "JAWYMAX_mm"})
+    out.emplace_back(name, most(name));
+  out.emplace_back("DPF_Gy", dose > 0 ? dose : nan);
+  out.emplace_back("PMU", dose > 0 ? mu * 2 / dose : nan);
+  out.emplace_back("MF_MU_per_cGy", dose > 0 ? mu / (100 * dose) : nan);
+  return out;
+}
+
+inline void check_choices(const ComplexityChoices& c) {
+  const auto need = [](bool ok, const char* what, double got) {
+    if (!ok) throw ValueError(message("value.306", "complexity", "expected ", what, ", got ", got));
+  };
+  need(c.closed_gap_mm >= 0 && c.closed_gap_mm <= 1000, "closed_gap_mm within 0 .. 1000", c.closed_gap_mm);
+  need(c.edge_distance_mm > 0 && c.edge_distance_mm <= 100, "edge_distance_mm within 0 .. 100", c.edge_distance_mm);
+  need(c.park_k > 0 && c.park_k <= 100, "park_k within 0 .. 100", c.park_k);
+  need(c.default_dose_rate > 0 && std::isfinite(c.default_dose_rate), "default_dose_rate > 0", c.default_dose_rate);
+  need(c.gantry_speed_deg_per_s > 0 && std::isfinite(c.gantry_speed_deg_per_s), "gantry_speed_deg_per_s > 0",
+       c.gantry_speed_deg_per_s);
+  need(c.fluence_pixel_mm >= 0.1 && c.fluence_pixel_mm <= 100, "fluence_pixel_mm within 0.1 .. 100",
+       c.fluence_pixel_mm);
+}
+
 }  // namespace detail
 
-/// All metrics of a plan, of each of its beams that has leaves and MU, and of their apertures.
-/// \throws ValueError when no beam has both.
+/// All metrics of a plan, of each of its beams that has leaves and MU, and of their apertures. MU, PMU, MF and NBEAM
+/// count every beam with MU. \throws ValueError when no beam has both, or a choice is out of its range.
 [[nodiscard]] inline Complexity complexity(const Plan& plan, const ComplexityChoices& choices = {}) {
+  detail::check_choices(choices);
   Complexity out;
   out.choices = choices;
-  for (const Beam& beam : plan.beams)
-    if (!beam.layers.empty() && beam.mu > 0 && beam.control_points.size() > 1)
+  double mu = 0;
+  std::size_t treated = 0;
+  std::vector<const Beam*> without;
+  for (const Beam& beam : plan.beams) {
+    if (!(beam.mu > 0)) continue;
+    mu += beam.mu, ++treated;
+    if (!beam.layers.empty() && beam.control_points.size() > 1)
       out.beams.push_back(detail::beam_complexity(beam, choices));
+    else
+      without.push_back(&beam);
+  }
   if (out.beams.empty())
-    throw ValueError(
-        message("value.302", plan.id, "expected a treatment beam with a multileaf collimator and MU > 0, got none"));
-  const auto sum = [&](std::string_view name) { return detail::over_beams(out.beams, name, true); };
-  const auto mean = [&](std::string_view name) { return detail::over_beams(out.beams, name, false); };
-  const double mu = sum("MU"), dose = plan.dose_per_fraction(), arc = sum("ARC_deg");
-  out.plan = {{"MU", mu}, {"NBEAM", static_cast<double>(out.beams.size())}, {"NCP", sum("NCP")}, {"NSEG", sum("NSEG")}};
-  for (const char* name :
-       {"MUCA",    "AAV",     "LSV",      "MCS",      "MCSv",      "LT_mm",      "LTMCS",        "SAS2",     "SAS5",
-        "SAS10",   "SAS20",   "MAD_mm",   "CLS",      "CAS",       "ALG_mm",     "SDGAP_mm",     "AFW_mm",   "EFS_mm",
-        "FSMALL4", "TGI",     "EM_mm-1",  "EAM",      "CAM",       "PERIM_mm",   "BAR",          "MIs",      "MIa",
-        "MIt",     "WMI",     "FD",       "FMAX",     "FCOV",      "FGRAD_mm-1", "FGRAD99_mm-1", "FENT_bit", "MUSEG_MU",
-        "JAWX_mm", "JAWY_mm", "COLL_deg", "LEAFW_mm", "ENERGY_MV", "FFF"})
-    out.plan.emplace_back(name, mean(name));
-  out.plan.emplace_back("PM", mean("BM"));
-  out.plan.emplace_back("PI", mean("BI"));
-  out.plan.emplace_back("PA_mm2", mean("BA_mm2"));
-  out.plan.emplace_back("LTSUM_mm", sum("LTSUM_mm"));
-  out.plan.emplace_back("LTMU_mm_per_MU", sum("LTSUM_mm") / mu);
-  out.plan.emplace_back("ARC_deg", arc);
-  if (arc > 1) {
-    out.plan.emplace_back("MUDEG_MU_per_deg", mu / arc);
-    out.plan.emplace_back("LTAL_mm_per_deg", sum("LTSUM_mm") / arc);
-  }
-  out.plan.emplace_back("SEG5MU", sum("SEG5MU"));
-  double fastest = 0, displaced = 0;
-  for (const BeamComplexity& b : out.beams) {
-    fastest = std::max(fastest, metric(b.metrics, "VMAX_mm_per_s"));
-    displaced = std::max(displaced, metric(b.metrics, "MAXDISP_mm"));
-  }
-  out.plan.emplace_back("VMAX_mm_per_s", fastest), out.plan.emplace_back("MAXDISP_mm", displaced);
-  if (dose > 0) {
-    out.plan.emplace_back("DPF_Gy", dose);
-    out.plan.emplace_back("PMU", mu * 2 / dose);
-    out.plan.emplace_back("MF_MU_per_cGy", mu / (100 * dose));
-  }
+    throw ValueError(message("value.302", plan.file.empty() ? plan.id : plan.file,
+                             "expected a treatment beam with a multileaf collimator and MU > 0, got none"));
+  if (!without.empty()) out.warnings.push_back(detail::beams_without_apertures(without));
+  out.plan = detail::plan_metrics(plan, out.beams, mu, treated);
   return out;
 }
 

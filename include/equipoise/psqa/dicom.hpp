@@ -6,11 +6,14 @@
 /// silenced.
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/psqa/file_kind.hpp>
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -22,6 +25,7 @@ namespace equipoise::psqa::detail {
 inline void silence_dcmtk() {
   static const bool once = [] {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    dcmEnableUnknownVRConversion.set(OFTrue);  // some writers leave types open that the dictionary knows
     return true;
   }();
   (void)once;
@@ -35,9 +39,10 @@ inline void silence_dcmtk() {
   if (!std::filesystem::is_regular_file(path, error))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
   auto file = std::make_unique<DcmFileFormat>();
-  // Some writers leave the type of elements open that the dictionary knows.
-  dcmEnableUnknownVRConversion.set(OFTrue);
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
+  if (const std::string head = head_of(path); status.bad() && !looks_like_dicom(head))
+    throw FileError(message("file.421", path.string(), "not a DICOM file: expected a DICOM header, got ",
+                            looks_like_text(head) ? "text" : "other bytes"));
   if (status.bad())
     throw FileError(message("file.421", path.string(),
                             "expected a whole DICOM file, got one that cannot be read: ", status.text()));
@@ -77,6 +82,32 @@ inline void silence_dcmtk() {
   if (item.findAndGetSequence(tag, sequence).bad() || !sequence) return out;
   for (unsigned long i = 0; i < sequence->card(); ++i) out.push_back(sequence->getItem(i));
   return out;
+}
+
+/// The same, where text that is no list of finite numbers is an error. \throws FileError
+[[nodiscard]] inline std::vector<double> finite_numbers_of(DcmItem& item, const DcmTagKey& tag,
+                                                           const std::string& where) {
+  std::vector<double> out = numbers_of(item, tag);
+  const bool finite = std::all_of(out.begin(), out.end(), [](double v) { return std::isfinite(v); });
+  if (!finite || (out.empty() && !trimmed(text_of(item, tag)).empty()))
+    throw FileError(message("file.427", where, DcmTag(tag).getTagName(), ": expected numbers, got \"",
+                            text_of(item, tag).substr(0, 60), "\""));
+  return out;
+}
+[[nodiscard]] inline double finite_number_of(DcmItem& item, const DcmTagKey& tag, double otherwise,
+                                             const std::string& where) {
+  const std::vector<double> values = finite_numbers_of(item, tag, where);
+  return values.empty() ? otherwise : values[0];
+}
+
+/// A whole number. \throws FileError when it is none, or beyond `low` .. `high`
+[[nodiscard]] inline int whole_number_of(DcmItem& item, const DcmTagKey& tag, int otherwise, int low, int high,
+                                         const std::string& where) {
+  const double value = finite_number_of(item, tag, otherwise, where);
+  if (value != std::floor(value) || value < low || value > high)
+    throw FileError(message("file.427", where, DcmTag(tag).getTagName(), ": expected a whole number within ", low,
+                            " .. ", high, ", got ", value));
+  return static_cast<int>(value);
 }
 
 /// Writes a value, and fails loudly where DCMTK refuses it.

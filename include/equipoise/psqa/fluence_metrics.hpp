@@ -143,7 +143,8 @@ struct FluenceFeatures {
   std::array<double, 32> bins{};
   for (std::size_t y = 0; y < map.rows; ++y)
     for (std::size_t x = 0; x < map.columns; ++x) {
-      bins[std::min<std::size_t>(31, static_cast<std::size_t>(32 * map.at(y, x) / most))] += 1 / n;
+      // Levels of a step-and-shoot map lie on the bins' edges: a last digit must not move them across.
+      bins[std::min<std::size_t>(31, static_cast<std::size_t>(32 * map.at(y, x) / most + 1e-6))] += 1 / n;
       if (x + 1 == map.columns || y + 1 == map.rows) continue;
       const double a = map.at(y, x), b = map.at(y, x + 1), c = map.at(y + 1, x), d = map.at(y + 1, x + 1);
       const double dx = 0.5 * (b - a + d - c), dy = 0.5 * (c - a + d - b);

@@ -71,8 +71,10 @@ struct Beam {
 };
 
 struct Plan {
-  std::string id;  ///< file name or simulated id
+  std::string id;    ///< file name or simulated id
+  std::string file;  ///< path of the file that it was read from; empty for a simulated plan
   std::string label, patient, vendor, tps, site;
+  std::size_t fraction_group = 0;  ///< of the file's fraction groups the one that this plan is, from 0
   int fractions = 1;
   double prescription_Gy = 0;  ///< to the target, all fractions; 0 where the plan does not say
   std::vector<Beam> beams;

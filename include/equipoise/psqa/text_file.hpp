@@ -7,11 +7,13 @@
 
 #include <equipoise/core/errors.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,11 +30,16 @@ namespace equipoise::psqa::detail {
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-/// A whole number of characters as a finite number, or nothing.
+/// A whole number of characters as a finite number, or nothing. A lone comma is a decimal sign.
 [[nodiscard]] inline std::optional<double> to_number(std::string_view text) {
   text = trimmed(text);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   double value = 0;
+  if (const std::size_t comma = text.find(','); comma != std::string_view::npos && text.size() < 40) {
+    std::string with_point(text);
+    with_point[comma] = '.';
+    return with_point.find('.') == comma ? to_number(with_point) : std::nullopt;
+  }
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
@@ -52,6 +59,31 @@ namespace equipoise::psqa::detail {
   return out;
 }
 
+/// A number of a table of doses: NaN for an empty cell and for `nan` in any case; nothing for what is no number.
+[[nodiscard]] inline std::optional<double> table_number(std::string_view text) {
+  text = trimmed(text);
+  const auto is = [](char c, char lower) { return c == lower || c == lower - 'a' + 'A'; };
+  if (text.empty() || (text.size() == 3 && is(text[0], 'n') && is(text[1], 'a') && is(text[2], 'n')))
+    return std::numeric_limits<double>::quiet_NaN();
+  return to_number(text);
+}
+
+/// The cells of a table's line: semicolon, tab, comma or blanks between them. A semicolon or tab leaves commas to be
+/// decimal signs.
+[[nodiscard]] inline char table_separator(std::string_view line) {
+  if (line.find(';') != std::string_view::npos) return ';';
+  if (line.find('\t') != std::string_view::npos && line.find(",\t") == std::string_view::npos) return '\t';
+  return line.find(',') != std::string_view::npos ? ',' : ' ';
+}
+[[nodiscard]] inline std::vector<std::string_view> table_cells(std::string_view line) {
+  const char separator = table_separator(line);
+  std::vector<std::string_view> cells = cells_of(line, separator);
+  if (separator == ' ')
+    cells.erase(std::remove_if(cells.begin(), cells.end(), [](std::string_view c) { return trimmed(c).empty(); }),
+                cells.end());
+  return cells;
+}
+
 /// A text file in memory, line by line.
 class TextFile {
  public:
@@ -68,7 +100,8 @@ class TextFile {
     text_.resize(static_cast<std::size_t>(size));
     in.read(text_.data(), static_cast<std::streamsize>(size));
     text_.resize(static_cast<std::size_t>(in.gcount()));
-    for (std::size_t begin = 0; begin < text_.size();) {
+    const std::size_t first = text_.starts_with("\xef\xbb\xbf") ? 3 : 0;  // a byte order mark is no text
+    for (std::size_t begin = first; begin < text_.size();) {
       std::size_t end = text_.find('\n', begin);
       if (end == std::string::npos) end = text_.size();
       std::string_view line(text_.data() + begin, end - begin);

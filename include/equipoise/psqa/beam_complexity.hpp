@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The complexity metrics of one beam: means over its apertures, its motion, its fluence, and what it is.
+
+#include <equipoise/core/errors.hpp>
+#include <equipoise/psqa/aperture.hpp>
+#include <equipoise/psqa/aperture_metrics.hpp>
+#include <equipoise/psqa/complexity_choices.hpp>
+#include <equipoise/psqa/fluence_metrics.hpp>
+#include <equipoise/psqa/motion_metrics.hpp>
+#include <equipoise/psqa/plan.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// Named values, in a fixed order; NaN where a metric is not defined (jaw area without jaws).
+using MetricList = std::vector<std::pair<std::string, double>>;
+
+/// One aperture: the values of `kApertureMetrics`, and its weight.
+struct ApertureComplexity {
+  double mu = 0;
+  double gantry = 0;  ///< degree
+  ApertureValues values{};
+};
+
+struct BeamComplexity {
+  int number = 0;
+  MetricList metrics;
+  std::vector<ApertureComplexity> apertures;  ///< in the order of delivery; those without MU are left out
+};
+
+/// A metric by name. \throws NameError
+[[nodiscard]] inline double metric(const MetricList& list, std::string_view name) {
+  for (const auto& [key, value] : list)
+    if (key == name) return value;
+  throw NameError(message("name.307", "complexity", "no metric \"", name, "\""));
+}
+
+namespace detail {
+
+/// Running MU-weighted mean of a quantity over the apertures in which it is defined.
+struct WeightedMean {
+  double sum = 0, weight = 0;
+  void add(double value, double w) {
+    if (!std::isnan(value)) sum += w * value, weight += w;
+  }
+  [[nodiscard]] double value() const { return weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN(); }
+};
+
+/// A beam as its metrics see it.
+struct BeamShape {
+  Bank bank;
+  std::vector<std::vector<Opening>> at_points;  ///< openings at each control point
+  std::vector<Bank::Point> points;              ///< apertures by `ComplexityChoices::apertures`
+  std::vector<std::vector<Opening>> apertures;
+  std::vector<double> weights, jaw_areas, gantry;
+};
+
+[[nodiscard]] inline double jaw_area(const Bank::Point& p) {
+  return (p.x2 - p.x1) * (p.y2 - p.y1);
+}
+
+[[nodiscard]] inline BeamShape shape_of(const Beam& beam, const ComplexityChoices& choices) {
+  BeamShape s;
+  s.bank = merged_bank(beam);
+  const auto open_at = [&](const Bank::Point& p) { return openings(s.bank, p, choices.closed_gap_mm); };
+  for (const Bank::Point& p : s.bank.points) s.at_points.push_back(open_at(p));
+  const std::size_t n = s.bank.points.size();
+  const auto mu = [&](std::size_t k) { return k >= 1 && k < n ? beam.interval_mu(k) : 0.0; };
+  for (std::size_t k = 0; k < n; ++k) {
+    const bool between = choices.apertures == ApertureRule::interval;
+    const double w = choices.apertures == ApertureRule::control_point ? 0.5 * (mu(k) + mu(k + 1)) : mu(k);
+    if (!(w > 0)) continue;
+    s.points.push_back(between ? midway(s.bank.points[k - 1], s.bank.points[k]) : s.bank.points[k]);
+    s.apertures.push_back(between ? open_at(s.points.back()) : s.at_points[k]);
+    s.weights.push_back(w);
+    s.gantry.push_back(beam.control_points[k].gantry);
+    s.jaw_areas.push_back(between ? 0.5 * (jaw_area(s.bank.points[k - 1]) + jaw_area(s.bank.points[k]))
+                                  : jaw_area(s.bank.points[k]));
+  }
+  return s;
+}
+
+/// MCSv (Masi 2013): AAV and LSV at control points, their means over each interval.
+[[nodiscard]] inline double mcsv(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices) {
+  Envelope envelope(s.bank.boundaries.size() - 1);
+  for (std::size_t k = 0; k < s.at_points.size(); ++k) envelope.include(s.bank.points[k], s.at_points[k]);
+  const double largest = envelope.total(choices.aav_maximum, union_lengths(s.at_points));
+  WeightedMean mean;
+  double aav = 0, lsv = 0;
+  for (std::size_t k = 0; k < s.at_points.size(); ++k) {
+    const double a = aperture_area_variability(s.bank.points[k], s.at_points[k], largest),
+                 l = leaf_sequence_variability(s.bank.points[k], s.at_points[k], choices);
+    if (k > 0) mean.add(0.25 * (aav + a) * (lsv + l), beam.interval_mu(k));
+    aav = a, lsv = l;
+  }
+  return mean.value();
+}
+
+[[nodiscard]] inline std::vector<ApertureComplexity> apertures_of(const BeamShape& s,
+                                                                  const std::vector<double>& lengths,
+                                                                  const ComplexityChoices& choices) {
+  Envelope envelope(s.bank.boundaries.size() - 1);
+  for (std::size_t j = 0; j < s.points.size(); ++j) envelope.include(s.points[j], s.apertures[j]);
+  const double largest = envelope.total(choices.aav_maximum, lengths);
+  EdgeArea edge_area(choices.edge_distance_mm);
+  std::vector<ApertureComplexity> out;
+  for (std::size_t j = 0; j < s.points.size(); ++j)
+    out.push_back({s.weights[j], s.gantry[j],
+                   aperture_values(
+                       s.apertures[j], s.jaw_areas[j], aperture_area_variability(s.points[j], s.apertures[j], largest),
+                       leaf_sequence_variability(s.points[j], s.apertures[j], choices), choices, edge_area)});
+  return out;
+}
+
+/// What a beam is, apart from its apertures' shapes.
+inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
+  double jaw_x = 0, jaw_y = 0, widest = 0, highest = 0, displaced = 0, few_mu = 0, small_mu = 0;
+  for (const Bank::Point& p : s.bank.points) {
+    jaw_x += (p.x2 - p.x1) / static_cast<double>(s.bank.points.size());
+    jaw_y += (p.y2 - p.y1) / static_cast<double>(s.bank.points.size());
+    widest = std::max(widest, p.x2 - p.x1), highest = std::max(highest, p.y2 - p.y1);
+  }
+  for (std::size_t j = 0; j < s.apertures.size(); ++j) {
+    double area = 0, moment = 0;
+    for (const Opening& o : s.apertures[j])
+      if (o.open()) area += o.gap() * o.height, moment += o.gap() * o.height * 0.5 * (o.left + o.right);
+    if (area > 0) displaced = std::max(displaced, std::abs(moment / area));
+    if (area > 0 && area < 400) small_mu += s.weights[j];
+    few_mu += s.weights[j] < 5;
+  }
+  const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::quiet_NaN(); };
+  const auto centre = std::upper_bound(s.bank.boundaries.begin(), s.bank.boundaries.end(), 0.0);
+  const bool inside = centre != s.bank.boundaries.begin() && centre != s.bank.boundaries.end();
+  out.emplace_back("FSMALL4", beam.mu > 0 ? small_mu / beam.mu : 0);
+  out.emplace_back("SEG5MU", few_mu);
+  out.emplace_back("MUSEG_MU", s.apertures.empty() ? 0 : beam.mu / static_cast<double>(s.apertures.size()));
+  out.emplace_back("JAWX_mm", finite(jaw_x)), out.emplace_back("JAWY_mm", finite(jaw_y));
+  out.emplace_back("JAWXMAX_mm", finite(widest)), out.emplace_back("JAWYMAX_mm", finite(highest));
+  out.emplace_back("MAXDISP_mm", displaced);
+  out.emplace_back("COLL_deg", beam.control_points[0].collimator);
+  out.emplace_back("LEAFW_mm", inside ? *centre - *(centre - 1) : std::numeric_limits<double>::quiet_NaN());
+  out.emplace_back("ENERGY_MV", beam.energy_MV), out.emplace_back("FFF", beam.fff ? 1 : 0);
+  out.emplace_back("crossed_leaf_fraction", crossed_leaf_fraction(beam));
+}
+
+inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
+  const std::vector<bool> in_field = pairs_in_field(s.at_points);
+  const Travel travel = leaf_travel(s.bank, in_field);
+  const double leaves = choices.travel_mean == TravelMean::moving_leaves ? static_cast<double>(travel.leaves)
+                                                                         : static_cast<double>(in_field.size()),
+               lt = travel.leaves ? travel.total / leaves : 0, arc = gantry_travel(beam);
+  const ModulationIndices mi = modulation_indices(beam, s.bank, in_field, choices);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  out.emplace_back("LT_mm", lt), out.emplace_back("LTSUM_mm", travel.total);
+  out.emplace_back("NMOV", static_cast<double>(travel.leaves));
+  out.emplace_back("LTi", (1000 - lt) / 1000);
+  out.emplace_back("LTMCS", (1000 - lt) / 1000 * metric(out, "MCSv"));
+  out.emplace_back("ARC_deg", arc);
+  out.emplace_back("LTMU_mm_per_MU", beam.mu > 0 ? travel.total / beam.mu : 0);
+  out.emplace_back("MUDEG_MU_per_deg", arc > 1 ? beam.mu / arc : nan);
+  out.emplace_back("LTAL_mm_per_deg", arc > 1 ? travel.total / arc : nan);
+  out.emplace_back("MIs", mi.speed), out.emplace_back("MIa", mi.acceleration), out.emplace_back("MIt", mi.total);
+  out.emplace_back("VMAX_mm_per_s", mi.fastest_leaf);
+}
+
+inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices,
+                                MetricList& out) {
+  const FluenceFeatures f = fluence_features(fluence_map(beam, s.bank, s.at_points, choices.fluence_pixel_mm));
+  out.emplace_back("WMI", f.webb), out.emplace_back("FD", f.fractal), out.emplace_back("FMAX", f.max_over_mean);
+  out.emplace_back("FCOV", f.variation), out.emplace_back("FGRAD_mm-1", f.gradient);
+  out.emplace_back("FGRAD99_mm-1", f.steep), out.emplace_back("FENT_bit", f.entropy);
+}
+
+[[nodiscard]] inline BeamComplexity beam_complexity(const Beam& beam, const ComplexityChoices& choices) {
+  const BeamShape s = shape_of(beam, choices);
+  const std::vector<double> lengths = union_lengths(s.apertures);
+  BeamComplexity out;
+  out.number = beam.number;
+  out.apertures = apertures_of(s, lengths, choices);
+  std::array<WeightedMean, kApertureMetrics.size()> means;
+  for (const ApertureComplexity& a : out.apertures)
+    for (std::size_t i = 0; i < means.size(); ++i) means[i].add(a.values[i], a.mu);
+  MetricList& m = out.metrics;
+  m = {{"MU", beam.mu},
+       {"NCP", static_cast<double>(beam.control_points.size())},
+       {"NSEG", static_cast<double>(s.points.size())},
+       {"MUCA", beam.mu / static_cast<double>(beam.control_points.size() - 1)}};
+  for (std::size_t i = 0; i < means.size(); ++i)
+    if (kApertureMetrics[i] != "SQGAP_mm2") m.emplace_back(kApertureMetrics[i], means[i].value());
+  const double gap = means[aperture_metric("ALG_mm")].value(), squares = means[aperture_metric("SQGAP_mm2")].value();
+  m.emplace_back("SDGAP_mm", std::sqrt(std::max(0.0, squares - gap * gap)));
+  const double area = union_area(s.apertures, lengths);
+  m.emplace_back("UNION_mm2", area);
+  m.emplace_back("BM", area > 0 ? 1 - means[aperture_metric("BA_mm2")].value() / area : 0);
+  m.emplace_back("MCSv", mcsv(beam, s, choices));
+  add_motion(beam, s, choices, m);
+  add_fluence_metrics(beam, s, choices, m);
+  add_descriptors(beam, s, m);
+  return out;
+}
+
+}  // namespace detail
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,248 @@
+#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <fstream>
+#include <functional>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+
+namespace {
+
+/// Two beams of a 40 mm square.
+Plan two_beams() {
+  Plan plan;
+  plan.id = plan.label = plan.patient = "two", plan.prescription_Gy = 2;
+  for (int number : {1, 2}) {
+    Beam beam;
+    beam.number = number, beam.mu = 100, beam.has_x_jaw = beam.has_y_jaw = true;
+    beam.layers = {{LeafAxis::x, {-20, -10, 0, 10, 20}, "MLCX"}};
+    for (const double w : {0.0, 1.0}) {
+      ControlPoint cp;
+      cp.x1 = cp.y1 = -20, cp.x2 = cp.y2 = 20, cp.weight = w;
+      cp.leaves = {{{-20, -20, -20, -20}, {20, 20, 20, 20}}};
+      beam.control_points.push_back(cp);
+    }
+    plan.beams.push_back(beam);
+  }
+  return plan;
+}
+
+using Change = std::function<void(DcmItem& plan, DcmItem& second_beam)>;
+
+/// The plan as a file in which something is changed.
+Plan changed(const Change& change) {
+  const support::TemporaryFolder folder;
+  const auto path = folder.path() / "plan.dcm";
+  write_rtplan(two_beams(), path);
+  DcmFileFormat file;
+  REQUIRE(file.loadFile(path.c_str()).good());
+  DcmItem& data = *file.getDataset();
+  change(data, *detail::items_of(data, DCM_BeamSequence)[1]);
+  REQUIRE(file.saveFile(path.c_str()).good());
+  return read_rtplan(path);
+}
+
+void set(DcmItem& item, const DcmTagKey& tag, const char* value) {
+  REQUIRE(item.putAndInsertString(tag, value).good());
+}
+DcmItem& first(DcmItem& item, const DcmTagKey& sequence) {
+  return *detail::items_of(item, sequence).at(0);
+}
+/// Positions of a device (0: x jaws, 1: y jaws, 2: leaves) at a control point.
+void set_positions(DcmItem& beam, std::size_t point, std::size_t device, const char* value) {
+  DcmItem& cp = *detail::items_of(beam, DCM_ControlPointSequence).at(point);
+  set(*detail::items_of(cp, DCM_BeamLimitingDevicePositionSequence).at(device), DCM_LeafJawPositions, value);
+}
+DcmItem& reference(DcmItem& plan, std::size_t beam) {
+  return *detail::items_of(first(plan, DCM_FractionGroupSequence), DCM_ReferencedBeamSequence).at(beam);
+}
+bool warned(const Plan& plan, const std::string& text) {
+  return std::any_of(plan.warnings.begin(), plan.warnings.end(),
+                     [&](const std::string& w) { return w.find(text) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("setup and electron beams are dropped before anything of them is judged", "[psqa][dicom][behaviour]") {
+  for (const auto& [tag, value] : {std::pair{DCM_TreatmentDeliveryType, "SETUP"}, {DCM_RadiationType, "ELECTRON"}}) {
+    const Plan plan = changed([&, tag = tag, value = value](DcmItem&, DcmItem& beam) {
+      set(beam, tag, value);
+      set_positions(beam, 0, 2, "1\\2\\3");
+      set(*detail::items_of(beam, DCM_ControlPointSequence)[0], DCM_CumulativeMetersetWeight, "2");
+    });
+    CHECK(plan.beams.size() == 1);
+    CHECK(warned(plan, "beam 2"));
+  }
+}
+
+TEST_CASE("a treatment beam without leaves keeps its MU", "[psqa][dicom][behaviour]") {
+  const auto without_positions = [](DcmItem&, DcmItem& beam) {
+    for (std::size_t point : {0U, 1U}) {
+      DcmItem& cp = *detail::items_of(beam, DCM_ControlPointSequence)[point];
+      DcmSequenceOfItems* devices = nullptr;
+      REQUIRE(cp.findAndGetSequence(DCM_BeamLimitingDevicePositionSequence, devices).good());
+      delete devices->remove(2UL);
+    }
+  };
+  const auto without_device = [&](DcmItem& plan, DcmItem& beam) {
+    without_positions(plan, beam);
+    DcmSequenceOfItems* devices = nullptr;
+    REQUIRE(beam.findAndGetSequence(DCM_BeamLimitingDeviceSequence, devices).good());
+    delete devices->remove(2UL);
+  };
+  for (const Change& change : {Change(without_positions), Change(without_device)}) {
+    const Plan plan = changed(change);
+    REQUIRE(plan.beams.size() == 2);
+    CHECK(plan.beams[1].mu == 100);
+    CHECK(plan.beams[1].layers.empty());
+    const Complexity c = complexity(plan);
+    CHECK(metric(c.plan, "MU") == 200);
+    CHECK(metric(c.plan, "PMU") == 200);
+    CHECK(metric(c.plan, "MF_MU_per_cGy") == Approx(1));
+    CHECK(metric(c.plan, "PA_mm2") == Approx(1600));
+    CHECK(c.beams.size() == 1);
+    REQUIRE(c.warnings.size() == 1);
+    CHECK(c.warnings[0].find("beams 2 (100 MU)") != std::string::npos);
+  }
+  CHECK(warned(changed(without_positions), "without leaf positions"));
+}
+
+TEST_CASE("a beam that contradicts itself is refused, and named", "[psqa][dicom][error]") {
+  const auto refused = [](const char* what, const Change& change) {
+    INFO(what);
+    CHECK_THROWS_WITH(changed(change),
+                      Catch::Contains("equipoise.file.42") && Catch::Contains("beam 2") && Catch::Contains(what));
+  };
+  const auto boundaries = [](const char* value) {
+    return [=](DcmItem&, DcmItem& beam) {
+      set(*detail::items_of(beam, DCM_BeamLimitingDeviceSequence)[2], DCM_LeafPositionBoundaries, value);
+    };
+  };
+  const auto positions = [](std::size_t point, std::size_t device, const char* value) {
+    return [=](DcmItem&, DcmItem& beam) { set_positions(beam, point, device, value); };
+  };
+  const auto meterset = [](const char* value) {
+    return [=](DcmItem& plan, DcmItem&) { set(reference(plan, 1), DCM_BeamMeterset, value); };
+  };
+  refused("expected 8 positions of MLCX, got 4", positions(1, 2, "-20\\-20\\-20\\-20"));
+  refused("that rise", boundaries("-20\\0\\-10\\10\\20"));
+  refused("that rise", boundaries("-20\\-10\\-10\\10\\20"));
+  refused("within", boundaries("-20\\-10\\0\\10\\1e99"));
+  refused("ascending", positions(0, 0, "20\\-20"));
+  refused("expected numbers", positions(0, 1, "nan\\20"));
+  refused("expected 2 jaw positions", positions(0, 1, "20"));
+  refused("expected numbers", positions(0, 2, "-20\\-20\\-20\\inf\\20\\20\\20\\20"));
+  refused("meterset", meterset("-5"));
+  refused("expected numbers", meterset("inf"));
+  refused("only zeros", [](DcmItem&, DcmItem& beam) {
+    set(*detail::items_of(beam, DCM_ControlPointSequence)[1], DCM_CumulativeMetersetWeight, "0");
+  });
+  refused("one meterset", [](DcmItem& plan, DcmItem&) { set(reference(plan, 0), DCM_ReferencedBeamNumber, "2"); });
+  refused("one axis", [](DcmItem&, DcmItem& beam) {
+    DcmItem& device = detail::add_item(beam, DCM_BeamLimitingDeviceSequence);
+    set(device, DCM_RTBeamLimitingDeviceType, "MLCY");
+    set(device, DCM_LeafPositionBoundaries, "-10\\0\\10");
+  });
+  CHECK_THROWS_WITH(changed([](DcmItem& plan, DcmItem&) { set(first(plan, DCM_BeamSequence), DCM_BeamNumber, "2"); }),
+                    Catch::Contains("beam 2: expected one beam of that number, got two"));
+  for (const char* fractions : {"2147483648", "-1", "1e99"})
+    CHECK_THROWS_WITH(changed([&](DcmItem& plan, DcmItem&) {
+                        set(first(plan, DCM_FractionGroupSequence), DCM_NumberOfFractionsPlanned, fractions);
+                      }),
+                      Catch::Contains("whole number"));
+}
+
+TEST_CASE("a last weight that is not the final one is told", "[psqa][dicom][behaviour]") {
+  const auto final_weight = [](const char* value) {
+    return [=](DcmItem&, DcmItem& beam) { set(beam, DCM_FinalCumulativeMetersetWeight, value); };
+  };
+  CHECK(warned(changed(final_weight("1.01")), "beam 2: the last meterset weight"));
+  CHECK(changed(final_weight("1.0005")).warnings.empty());
+}
+
+TEST_CASE("crossed leaves are one warning a plan, and a metric", "[psqa][dicom][behaviour]") {
+  const support::TemporaryFolder folder;
+  Plan plan = two_beams();
+  for (Beam& beam : plan.beams) beam.control_points[0].leaves[0].a[1] = 30;
+  write_rtplan(plan, folder.path() / "crossed.dcm");
+  const Plan back = read_rtplan(folder.path() / "crossed.dcm");
+  REQUIRE(back.warnings.size() == 1);
+  CHECK(back.warnings[0].find("12.5 %") != std::string::npos);
+  CHECK(back.warnings[0].find("beams 1, 2") != std::string::npos);
+  const Complexity c = complexity(back);
+  CHECK(metric(c.plan, "crossed_leaf_fraction") == Approx(1.0 / 8));
+  CHECK(metric(c.beams[0].metrics, "crossed_leaf_fraction") == Approx(1.0 / 8));
+}
+
+TEST_CASE("the gantry turns in the sense that the plan gives", "[psqa][complexity][worked]") {
+  const auto arc = [](double from, double to, Rotation rotation) {
+    Beam beam;
+    beam.control_points.resize(2);
+    beam.control_points[0].gantry = from, beam.control_points[1].gantry = to;
+    beam.control_points[0].rotation = rotation;
+    return detail::gantry_travel(beam);
+  };
+  CHECK(arc(182, 178, Rotation::clockwise) == Approx(356));
+  CHECK(arc(178, 182, Rotation::counter_clockwise) == Approx(356));
+  CHECK(arc(182, 178, Rotation::counter_clockwise) == Approx(4));
+  CHECK(arc(358, 2, Rotation::clockwise) == Approx(4));
+  CHECK(arc(182, 178, Rotation::none) == Approx(4));
+  CHECK(arc(90.1, 90, Rotation::clockwise) == Approx(0.1));
+  CHECK(arc(180, 180, Rotation::clockwise) == 0);
+}
+
+TEST_CASE("the fraction group is the caller's to choose", "[psqa][dicom][samples]") {
+  const auto folder = support::samples("rtplan");
+  if (folder.empty()) return;
+  const auto path = folder / "pymedphys_multi_fraction_groups.dcm";
+  const Plan one = read_rtplan(path), two = read_rtplan(path, {.fraction_group = 1});
+  CHECK(two.fraction_group == 1);
+  CHECK(one.beams.size() == 3);
+  CHECK(two.beams.size() == 3);
+  CHECK(one.beams[0].number != two.beams[0].number);
+  CHECK_THROWS_WITH(read_rtplan(path, {.fraction_group = 2}), Catch::Contains("got 2 groups"));
+}
+
+TEST_CASE("crossed leaves of a real plan are reported", "[psqa][dicom][samples]") {
+  const auto folder = support::samples("rtplan");
+  if (folder.empty()) return;
+  const Plan plan = read_rtplan(folder / "RTPLAN_MR_PT_01_PENALTY.dcm");
+  CHECK(std::count_if(plan.warnings.begin(), plan.warnings.end(),
+                      [](const std::string& w) { return w.find("crossed") != std::string::npos; }) == 1);
+  CHECK(metric(complexity(plan).plan, "crossed_leaf_fraction") > 0);
+}
+
+TEST_CASE("metrics have keys even where a plan does not define them", "[psqa][complexity][behaviour]") {
+  Plan plan = two_beams();
+  plan.prescription_Gy = 0;
+  const Complexity c = complexity(plan);
+  for (const char* name : {"PMU", "MF_MU_per_cGy", "DPF_Gy", "MUDEG_MU_per_deg", "LTAL_mm_per_deg"})
+    CHECK(std::isnan(metric(c.plan, name)));
+  CHECK(metric(c.plan, "LTi") == Approx(1));
+  CHECK(metric(c.plan, "MFA_mm2") == metric(c.plan, "PA_mm2"));
+  CHECK(metric(c.plan, "JAWXMAX_mm") == Approx(40));
+  CHECK(metric(c.plan, "JAWYMAX_mm") == Approx(40));
+}
+
+TEST_CASE("choices out of range are refused", "[psqa][complexity][error]") {
+  for (const auto& [key, value] : {std::pair{"closed_gap_mm", "-1"},
+                                   {"edge_distance_mm", "0"},
+                                   {"park_k", "-2"},
+                                   {"fluence_pixel_mm", "0"},
+                                   {"default_dose_rate", "0"}}) {
+    ComplexityChoices choices;
+    eq::set_option(choices, key, value);
+    CHECK_THROWS_WITH(complexity(two_beams(), choices), Catch::Contains(key));
+  }
+}
+
+TEST_CASE("text given as a plan is no DICOM file", "[psqa][dicom][error]") {
+  const support::TemporaryFolder folder;
+  std::ofstream(folder.path() / "notes.dcm") << "a text of some length that is certainly not a plan\n";
+  CHECK_THROWS_WITH(read_rtplan(folder.path() / "notes.dcm"), Catch::Contains("not a DICOM file"));
+}

@@ -7,15 +7,24 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace equipoise::psqa {
+
+/// What the numbers of a dose are: Gy, parts of some dose, or what the file does not say.
+enum class DoseUnits : std::uint8_t { unknown, gray, relative };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(DoseUnits) {
+  return {"unknown", "GY", "RELATIVE"};
+}
 
 struct DoseGrid {
   std::array<std::size_t, 3> shape = {1, 0, 0};  ///< frames (z), rows (y), columns (x)
   std::array<double, 3> spacing = {1, 1, 1};     ///< mm, z y x
   std::array<double, 3> origin = {0, 0, 0};      ///< mm, z y x: centre of the first voxel
-  std::vector<double> values;                    ///< Gy, x fastest
+  std::vector<double> values;                    ///< in `units`, x fastest
+  DoseUnits units = DoseUnits::unknown;
 
   [[nodiscard]] std::size_t size() const { return shape[0] * shape[1] * shape[2]; }
   [[nodiscard]] double& at(std::size_t z, std::size_t y, std::size_t x) {

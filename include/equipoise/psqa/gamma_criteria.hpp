@@ -15,6 +15,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -30,7 +31,7 @@ struct GammaCriteria {
   double cutoff_percent = 10;         ///< reference points below this % of the norm are not evaluated; >= 0
   std::optional<double> norm{};       ///< Gy; by default the maximum of the evaluated distribution
   double max_gamma = 2;               ///< values are capped here, and the search ends here; > 0
-  std::optional<GammaSpace> space{};  ///< by default `plane` for two grids of one frame, else `volume`
+  std::optional<GammaSpace> space{};  ///< by default `plane` for two grids of one frame, `volume` for two volumes
 };
 
 /// How the evaluation runs; the result does not depend on it.
@@ -68,12 +69,16 @@ concept GammaSearch = requires(const S& search, const DoseGrid& evaluated, const
 
 namespace detail {
 
+[[nodiscard]] inline std::string_view unit_of(const DoseGrid& g) {
+  return names_of(g.units)[static_cast<std::size_t>(g.units)];
+}
+
 inline void check_grid(const DoseGrid& g, const char* which) {
   if (g.values.size() != g.size() || g.size() == 0)
     throw ShapeError(
         message("shape.108", "gamma", "expected ", g.size(), " dose values of the ", which, ", got ", g.values.size()));
   for (std::size_t axis = g.shape[0] > 1 ? 0 : 1; axis < 3; ++axis)
-    if (!(g.spacing[axis] > 0))
+    if (!(g.spacing[axis] > 0) || !std::isfinite(g.spacing[axis]))
       throw ValueError(
           message("value.301", "gamma", "expected a spacing > 0 mm of the ", which, ", got ", g.spacing[axis]));
 }
@@ -84,13 +89,21 @@ inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference,
   const auto need = [](bool ok, const char* what, double got) {
     if (!ok) throw ValueError(message("value.301", "gamma", "expected ", what, ", got ", got));
   };
-  need(c.dd_percent > 0, "dose difference > 0 %", c.dd_percent);
-  need(c.dta_mm > 0, "distance to agreement > 0 mm", c.dta_mm);
-  need(c.max_gamma > 0, "maximum gamma > 0", c.max_gamma);
-  need(c.cutoff_percent >= 0, "cut-off >= 0 %", c.cutoff_percent);
+  const auto positive = [](double v) { return v > 0 && std::isfinite(v); };
+  need(positive(c.dd_percent), "dose difference > 0 %", c.dd_percent);
+  need(positive(c.dta_mm), "distance to agreement > 0 mm", c.dta_mm);
+  need(positive(c.max_gamma), "maximum gamma > 0", c.max_gamma);
+  need(c.cutoff_percent >= 0 && std::isfinite(c.cutoff_percent), "cut-off >= 0 %", c.cutoff_percent);
   check_grid(reference, "reference"), check_grid(evaluated, "evaluated");
-  need(norm > 0, "a norm dose > 0 Gy", norm);
+  if (reference.units != evaluated.units && reference.units != DoseUnits::unknown &&
+      evaluated.units != DoseUnits::unknown)
+    throw ValueError(message("value.307", "gamma", "expected doses of one unit, got ", unit_of(reference),
+                             " (reference) and ", unit_of(evaluated), " (evaluated)"));
+  need(positive(norm), "a norm dose > 0 Gy", norm);
   const bool planes = reference.shape[0] == 1 && evaluated.shape[0] == 1;
+  if (!c.space && (reference.shape[0] == 1) != (evaluated.shape[0] == 1))
+    throw ShapeError(message("shape.109", "gamma", "expected two planes or two volumes where no space is chosen, got ",
+                             reference.shape[0], " and ", evaluated.shape[0], " frames"));
   const GammaSpace space = c.space.value_or(planes ? GammaSpace::plane : GammaSpace::volume);
   if (space == GammaSpace::plane && !planes)
     throw ShapeError(message("shape.108", "gamma", "expected planes, got ", reference.shape[0], " and ",

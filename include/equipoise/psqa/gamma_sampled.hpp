@@ -209,6 +209,10 @@ struct WendlingSearch {
     if (!(pitch > 0) || !(radius > 0) || pitch > radius)
       throw ValueError(
           message("value.301", "gamma", "expected 0 < pitch <= radius, got ", pitch, " and ", radius, " mm"));
+    const double most = space == GammaSpace::volume ? 200 : 2000;
+    if (radius > most * pitch)
+      throw ValueError(message("value.301", "gamma", "expected a pitch of at least 1/", most, " of the radius, got ",
+                               pitch, " and ", radius, " mm"));
     return detail::WendlingSearcher(evaluated, c, space == GammaSpace::volume, pitch, radius);
   }
 };

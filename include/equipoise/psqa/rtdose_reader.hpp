@@ -2,10 +2,12 @@
 #pragma once
 
 /// \file
-/// DICOM RTDOSE files into dose grids: 16 and 32 bit, either byte order, uncompressed or run-length encoded.
+/// DICOM RTDOSE files into dose grids: 16 and 32 bit, either byte order, uncompressed or run-length encoded, frames at
+/// any places, any orientation along the patient's axes.
 
 #include <equipoise/psqa/dicom.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/dose_orientation.hpp>
 
 #include <dcmtk/dcmdata/dcrledrg.h>
 
@@ -23,67 +25,76 @@ namespace equipoise::psqa {
 
 namespace detail {
 
-inline void read_frames(DcmItem& data, DoseGrid& grid, bool& reversed, const std::string& where) {
-  const std::vector<double> offsets = numbers_of(data, DCM_GridFrameOffsetVector);
-  if (grid.shape[0] > 1 && offsets.size() < grid.shape[0])
-    throw FileError(message("file.426", where, "expected ", grid.shape[0], " frame offsets, got ", offsets.size()));
-  // Offsets are relative to the first frame where they begin at 0, and places otherwise.
-  if (!offsets.empty() && offsets[0] != 0) grid.origin[0] = offsets[0];
-  if (grid.shape[0] < 2) return;
-  const double step = offsets[1] - offsets[0];
-  for (std::size_t k = 1; k < grid.shape[0]; ++k)
-    if (step == 0 || std::abs(offsets[k] - offsets[k - 1] - step) > 0.01 * std::abs(step))
-      throw FileError(message("file.426", where, "expected evenly spaced frames, got offsets ", offsets[k - 1], " and ",
-                              offsets[k]));
-  reversed = step < 0;
-  grid.spacing[0] = std::abs(step);
-  if (reversed) grid.origin[0] += step * static_cast<double>(grid.shape[0] - 1);
-}
-
-inline void read_grid(DcmItem& data, DoseGrid& grid, std::array<bool, 3>& reversed, const std::string& where) {
+/// Shape and in-plane spacing along the image's own axes, and where those point.
+[[nodiscard]] inline ImageAxes read_axes(DcmItem& data, DoseGrid& grid, const std::string& where) {
   Uint16 rows = 0, columns = 0;
   (void)data.findAndGetUint16(DCM_Rows, rows);
   (void)data.findAndGetUint16(DCM_Columns, columns);
-  const std::vector<double> spacing = numbers_of(data, DCM_PixelSpacing),
-                            position = numbers_of(data, DCM_ImagePositionPatient),
-                            direction = numbers_of(data, DCM_ImageOrientationPatient);
-  const double frames = number_of(data, DCM_NumberOfFrames, 1);
-  if (rows == 0 || columns == 0 || spacing.size() != 2 || !(spacing[0] > 0) || !(spacing[1] > 0) || !(frames >= 1) ||
-      frames > 65535)
-    throw FileError(message("file.426", where, "expected rows, columns, frames and a pixel spacing > 0"));
+  const std::vector<double> spacing = finite_numbers_of(data, DCM_PixelSpacing, where),
+                            position = finite_numbers_of(data, DCM_ImagePositionPatient, where),
+                            direction = finite_numbers_of(data, DCM_ImageOrientationPatient, where);
+  const int frames = whole_number_of(data, DCM_NumberOfFrames, 1, 1, 65535, where);
+  if (rows == 0 || columns == 0 || spacing.size() != 2 || !(spacing[0] > 0) || !(spacing[1] > 0))
+    throw FileError(message("file.426", where, "expected rows, columns and a pixel spacing > 0"));
   grid.shape = {static_cast<std::size_t>(frames), rows, columns};
   grid.spacing = {1, spacing[0], spacing[1]};
-  if (position.size() == 3) grid.origin = {position[2], position[1], position[0]};
-  // A plane that is not axial (a coronal QA plane) keeps its own axes, with the first voxel's place along them.
-  if (direction.size() == 6 && position.size() == 3 && std::abs(direction[0]) + std::abs(direction[4]) < 1.999) {
-    double along = 0, down = 0;
-    for (std::size_t k = 0; k < 3; ++k) along += direction[k] * position[k], down += direction[k + 3] * position[k];
-    grid.origin = {0, down, along};
-  } else if (direction.size() == 6) {
-    reversed[2] = direction[0] < 0, reversed[1] = direction[4] < 0;
-    if (reversed[2]) grid.origin[2] -= grid.spacing[2] * static_cast<double>(columns - 1);
-    if (reversed[1]) grid.origin[1] -= grid.spacing[1] * static_cast<double>(rows - 1);
-  }
-  read_frames(data, grid, reversed[0], where);
+  ImageAxes axes;
+  if (position.size() == 3) std::copy(position.begin(), position.end(), axes.position.begin());
+  if (direction.size() == 6) axes.orient(direction);
+  return axes;
 }
 
-/// 32-bit pixels of a big-endian file come as 16-bit words: the standard's writers put the low word first, others the
-/// whole number big-endian. Dose is smooth: where one order is far smoother than the other it is the right one.
-[[nodiscard]] inline bool high_word_first(std::span<const Uint16> words) {
-  double low_first = 0, high_first = 0;
-  for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
-    const auto value = [&](std::size_t at, bool high) {
-      return static_cast<double>(words[at + (high ? 1 : 0)]) +
-             65536.0 * static_cast<double>(words[at + (high ? 0 : 1)]);
-    };
-    low_first += std::abs(value(i, false) - value(i - 2, false));
-    high_first += std::abs(value(i, true) - value(i - 2, true));
+/// Places (mm) of the frames along the image's normal, from the first one. Offsets are relative to the first frame
+/// where they begin at 0, and the patient's coordinates otherwise.
+[[nodiscard]] inline std::vector<double> read_frames(DcmItem& data, const DoseGrid& grid, ImageAxes& axes,
+                                                     const std::string& where) {
+  std::vector<double> offsets = finite_numbers_of(data, DCM_GridFrameOffsetVector, where);
+  const std::size_t frames = grid.shape[0];
+  if (frames > 1 && offsets.size() < frames)
+    throw FileError(message("file.426", where, "expected ", frames, " frame offsets, got ", offsets.size()));
+  offsets.resize(frames);
+  const std::size_t patient = axes.patient_axis(0);
+  if (offsets[0] != 0) {
+    const double first = offsets[0], sign = patient < 3 && axes.direction[0][patient] < 0 ? -1 : 1;
+    if (patient < 3) axes.position[patient] = first;
+    for (double& o : offsets) o = sign * (o - first);
   }
-  return high_first < 0.1 * low_first;
+  for (std::size_t k = 1; k < frames; ++k)
+    if ((offsets[k] - offsets[k - 1]) * (offsets[1] - offsets[0]) <= 0)
+      throw FileError(message("file.426", where, "expected frames that follow one another, got offsets ",
+                              offsets[k - 1], " and ", offsets[k]));
+  return offsets;
+}
+
+/// 32-bit pixels of a big-endian file come as 16-bit words: some writers hold plain big-endian numbers (high word first),
+/// others swap each word alone (low word first), and nothing in the file says which. Small numbers have a high word of
+/// 0, and nothing else often has a word of 0; else the order is taken whose steps, each measured by the range of its
+/// numbers, are clearly smaller; else plain numbers.
+[[nodiscard]] inline bool low_word_first(std::span<const Uint16> words) {
+  const std::size_t pixels = words.size() / 2;
+  std::size_t small_low_first = 0, small_plain = 0;
+  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+    small_low_first += words[i] != 0 && words[i + 1] == 0;
+    small_plain += words[i] == 0 && words[i + 1] != 0;
+  }
+  if (std::max(small_low_first, small_plain) > pixels / 50) {
+    if (small_low_first > 4 * small_plain) return true;
+    if (small_plain > 4 * small_low_first) return false;
+  }
+  const auto roughness = [&](std::size_t high) {  // high: which word of a pixel is taken as the high one
+    double steps = 0, least = 1e300, most = 0, before = 0;
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+      const double value = words[i + 1 - high] + 65536.0 * words[i + high];
+      if (i > 0) steps += std::abs(value - before);
+      least = std::min(least, value), most = std::max(most, value), before = value;
+    }
+    return most > least ? steps / (most - least) : 0;
+  };
+  return roughness(1) < (pixels < 64 ? 0.1 : 0.5) * roughness(0);
 }
 
 inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const std::string& where) {
-  const double scaling = number_of(data, DCM_DoseGridScaling, 0);
+  const double scaling = finite_number_of(data, DCM_DoseGridScaling, 0, where);
   if (!(scaling > 0)) throw FileError(message("file.426", where, "expected a dose grid scaling > 0, got ", scaling));
   Uint16 bits = 0, is_signed = 0;
   (void)data.findAndGetUint16(DCM_BitsAllocated, bits);
@@ -95,12 +106,12 @@ inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const
       count < grid.size() * each)
     throw FileError(message("file.426", where, "expected ", grid.size(), " pixels of 16 or 32 bits, got ", count * 2,
                             " bytes of ", bits, " bits"));
-  const bool swapped = each == 2 && big_endian && high_word_first({words, grid.size() * each});
+  const bool high_first = each == 2 && big_endian && !low_word_first({words, grid.size() * each});
   grid.values.reserve(grid.size());
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const std::uint32_t pixel = each == 1 ? words[i]
-                                          : words[2 * i + (swapped ? 1 : 0)] |
-                                                static_cast<std::uint32_t>(words[2 * i + (swapped ? 0 : 1)]) << 16;
+                                          : words[2 * i + (high_first ? 1 : 0)] |
+                                                static_cast<std::uint32_t>(words[2 * i + (high_first ? 0 : 1)]) << 16;
     const double value = is_signed == 0 ? static_cast<double>(pixel)
                          : each == 1    ? static_cast<double>(static_cast<std::int16_t>(pixel))
                                         : static_cast<double>(static_cast<std::int32_t>(pixel));
@@ -108,21 +119,38 @@ inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const
   }
 }
 
-/// Ascending coordinates along every axis.
-inline void turn_ascending(DoseGrid& grid, const std::array<bool, 3>& reversed) {
-  if (!reversed[0] && !reversed[1] && !reversed[2]) return;
-  DoseGrid out = grid;
-  const auto turn = [&](std::size_t axis, std::size_t i) { return reversed[axis] ? grid.shape[axis] - 1 - i : i; };
-  for (std::size_t z = 0; z < grid.shape[0]; ++z)
-    for (std::size_t y = 0; y < grid.shape[1]; ++y)
-      for (std::size_t x = 0; x < grid.shape[2]; ++x) out.at(turn(0, z), turn(1, y), turn(2, x)) = grid.at(z, y, x);
-  grid = std::move(out);
+/// Even frames keep their numbers; others are interpolated.
+inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes& axes, const std::string& where) {
+  if (grid.shape[0] < 2) return;
+  if (places[1] < 0) {  // the frames run against their normal
+    for (double& p : places) p = -p;
+    for (double& d : axes.direction[0]) d = -d;
+  }
+  const double step = places.back() / static_cast<double>(places.size() - 1);
+  double smallest = step, largest = step;
+  for (std::size_t k = 1; k < places.size(); ++k) {
+    smallest = std::min(smallest, places[k] - places[k - 1]), largest = std::max(largest, places[k] - places[k - 1]);
+  }
+  grid.spacing[0] = step;
+  if (largest - smallest <= 0.01 * step) return;
+  if (step > 20 * smallest)
+    throw FileError(message("file.426", where, "expected frames at most 20 times as far apart as the nearest two, got ",
+                            smallest, " and on average ", step, " mm"));
+  space_evenly(grid, places);
+}
+
+/// \throws FileError for a map of dose errors
+inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& where) {
+  const std::string units = text_of(data, DCM_DoseUnits), type = text_of(data, DCM_DoseType);
+  if (type == "ERROR") throw FileError(message("file.426", where, "expected a dose, got the dose type ERROR"));
+  grid.units = units == "GY" ? DoseUnits::gray : units == "RELATIVE" ? DoseUnits::relative : DoseUnits::unknown;
 }
 
 }  // namespace detail
 
-/// Reads an RTDOSE file; doses in Gy (or relative, where the file says so), coordinates ascending.
-/// \throws FileError when the file is missing, damaged, of another kind, or compressed otherwise.
+/// Reads an RTDOSE file; doses in Gy or relative, as `DoseGrid::units` says. Axes are the patient's, ascending; a plane
+/// that is not axial (a coronal QA plane) and a volume askew keep their own axes, with the first voxel's place along
+/// them. \throws FileError when the file is missing, damaged, of another kind, or compressed otherwise.
 [[nodiscard]] inline DoseGrid read_rtdose(const std::filesystem::path& path) {
   const std::string where = path.string();
   static const bool registered = (DcmRLEDecoderRegistration::registerCodecs(), true);
@@ -133,14 +161,18 @@ inline void turn_ascending(DoseGrid& grid, const std::array<bool, 3>& reversed) 
     throw FileError(
         message("file.425", where, "expected an RTDOSE, got SOP class ", detail::text_of(data, DCM_SOPClassUID)));
   DoseGrid grid;
-  std::array<bool, 3> reversed{};
-  detail::read_grid(data, grid, reversed, where);
+  detail::read_kind_of_dose(data, grid, where);
+  detail::ImageAxes axes = detail::read_axes(data, grid, where);
+  const bool own_axes = !axes.aligned() || (grid.shape[0] == 1 && !axes.axial());
+  const std::vector<double> places = detail::read_frames(data, grid, axes, where);
   const bool big_endian = data.getOriginalXfer() == EXS_BigEndianExplicit;
   if (data.chooseRepresentation(EXS_LittleEndianExplicit, nullptr).bad())
     throw FileError(
         message("file.426", where, "expected uncompressed or run-length encoded pixels, got another transfer syntax"));
   detail::read_pixels(data, grid, big_endian, where);
-  detail::turn_ascending(grid, reversed);
+  detail::arrange_frames(grid, places, axes, where);
+  if (!own_axes) return detail::to_patient_axes(grid, axes);
+  grid.origin = {grid.shape[0] > 1 ? axes.along(0) : 0, axes.along(1), axes.along(2)};
   return grid;
 }
 

@@ -220,7 +220,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   put(d, DCM_ImageOrientationPatient, "1\\0\\0\\0\\1\\0");
   put(d, DCM_PixelSpacing, decimals(std::vector{dose.spacing[1], dose.spacing[2]}));
   put(d, DCM_SliceThickness, "");
-  put(d, DCM_DoseUnits, "GY");
+  put(d, DCM_DoseUnits, dose.units == DoseUnits::relative ? "RELATIVE" : "GY");
   put(d, DCM_DoseType, "PHYSICAL");
   put(d, DCM_DoseSummationType, "PLAN");
   std::vector<double> offsets;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// From the frames, rows and columns of a DICOM image to a grid whose axes are the patient's z, y and x, ascending and
+/// evenly spaced.
+
+#include <equipoise/psqa/dose_grid.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa::detail {
+
+/// Where a DICOM image's axes point. Unit vectors (x, y, z): down the frames, down the rows, along the columns.
+struct ImageAxes {
+  using Vector = std::array<double, 3>;
+  std::array<Vector, 3> direction = {{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
+  Vector position{};  ///< of the first voxel, mm
+
+  /// \param orientation the six cosines of Image Orientation (Patient)
+  void orient(const std::vector<double>& orientation) {
+    const Vector r{orientation[0], orientation[1], orientation[2]}, c{orientation[3], orientation[4], orientation[5]};
+    direction = {{{r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0]}, c, r}};
+  }
+  /// The patient axis (0 x, 1 y, 2 z) that an image axis runs along, either way; 3 where it runs askew.
+  [[nodiscard]] std::size_t patient_axis(std::size_t axis) const {
+    for (std::size_t k = 0; k < 3; ++k)
+      if (std::abs(direction[axis][k]) > 0.999) return k;
+    return 3;
+  }
+  [[nodiscard]] bool aligned() const { return patient_axis(0) + patient_axis(1) + patient_axis(2) == 3 && !askew(); }
+  [[nodiscard]] bool axial() const { return aligned() && patient_axis(0) == 2; }
+  /// Places of the first voxel along the image's own axes.
+  [[nodiscard]] double along(std::size_t axis) const {
+    double sum = 0;
+    for (std::size_t k = 0; k < 3; ++k) sum += direction[axis][k] * position[k];
+    return sum;
+  }
+
+ private:
+  [[nodiscard]] bool askew() const {
+    return patient_axis(0) == 3 || patient_axis(1) == 3 || patient_axis(2) == 3 || patient_axis(1) == patient_axis(2);
+  }
+};
+
+/// The grid with its axes turned to the patient's. `grid` has the image's axes; its origin is not looked at.
+[[nodiscard]] inline DoseGrid to_patient_axes(const DoseGrid& grid, const ImageAxes& axes) {
+  DoseGrid out = grid;
+  std::array<std::size_t, 3> target{};
+  std::array<bool, 3> reversed{};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const std::size_t patient = axes.patient_axis(axis);
+    target[axis] = 2 - patient, reversed[axis] = axes.direction[axis][patient] < 0;
+    out.shape[target[axis]] = grid.shape[axis], out.spacing[target[axis]] = grid.spacing[axis];
+    out.origin[target[axis]] =
+        axes.position[patient] - (reversed[axis] ? grid.spacing[axis] * static_cast<double>(grid.shape[axis] - 1) : 0);
+  }
+  std::array<std::size_t, 3> i{}, at{};
+  const auto place = [&](std::size_t axis) {
+    at[target[axis]] = reversed[axis] ? grid.shape[axis] - 1 - i[axis] : i[axis];
+  };
+  for (i[0] = 0; i[0] < grid.shape[0]; ++i[0])
+    for (i[1] = 0; i[1] < grid.shape[1]; ++i[1])
+      for (i[2] = 0; i[2] < grid.shape[2]; ++i[2]) {
+        place(0), place(1), place(2);
+        out.at(at[0], at[1], at[2]) = grid.at(i[0], i[1], i[2]);
+      }
+  return out;
+}
+
+/// Frames at rising places, brought to even spacing by linear interpolation: steps as long as the smallest one, or a
+/// little shorter where they would not end at the last frame. \pre at least two places, rising
+inline void space_evenly(DoseGrid& grid, const std::vector<double>& places) {
+  double smallest = places[1] - places[0];
+  for (std::size_t k = 1; k < places.size(); ++k) smallest = std::min(smallest, places[k] - places[k - 1]);
+  const double length = places.back() - places.front(), steps = std::ceil(length / smallest - 1e-3);
+  DoseGrid out = grid;
+  out.shape[0] = static_cast<std::size_t>(steps) + 1, out.spacing[0] = length / steps;
+  out.values.assign(out.size(), 0.0);
+  const std::size_t frame = grid.shape[1] * grid.shape[2];
+  std::size_t below = 0;
+  for (std::size_t k = 0; k < out.shape[0]; ++k) {
+    const double at = places.front() + out.spacing[0] * static_cast<double>(k);
+    while (below + 2 < places.size() && places[below + 1] <= at) ++below;
+    const double f = std::clamp((at - places[below]) / (places[below + 1] - places[below]), 0.0, 1.0);
+    for (std::size_t p = 0; p < frame; ++p)
+      out.values[k * frame + p] = (1 - f) * grid.values[below * frame + p] + f * grid.values[(below + 1) * frame + p];
+  }
+  grid = std::move(out);
+}
+
+}  // namespace equipoise::psqa::detail

@@ -1,0 +1,178 @@
+#include <equipoise/core/random.hpp>
+#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/rtdose_reader.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <functional>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+
+namespace {
+
+using Change = std::function<void(DcmItem&)>;
+
+/// A dose written, changed, and read again.
+DoseGrid changed(const DoseGrid& dose, const Change& change, E_TransferSyntax syntax = EXS_LittleEndianExplicit) {
+  const support::TemporaryFolder folder;
+  const auto path = folder.path() / "dose.dcm";
+  Plan plan;
+  plan.id = "p";
+  write_rtdose(dose, plan, "planned", path);
+  DcmFileFormat file;
+  REQUIRE(file.loadFile(path.c_str()).good());
+  change(*file.getDataset());
+  REQUIRE(file.saveFile(path.c_str(), syntax).good());
+  return read_rtdose(path);
+}
+
+void set(DcmItem& item, const DcmTagKey& tag, const char* value) {
+  REQUIRE(item.putAndInsertString(tag, value).good());
+}
+
+/// 32-bit pixels as a big-endian file holds plain big-endian numbers: high word first.
+void put_high_word_first(DcmItem& data, const std::vector<std::uint32_t>& pixels) {
+  std::vector<Uint16> words;
+  for (const std::uint32_t p : pixels)
+    words.push_back(static_cast<Uint16>(p >> 16)), words.push_back(static_cast<Uint16>(p & 0xffff));
+  REQUIRE(data.putAndInsertUint16Array(DCM_PixelData, words.data(), words.size()).good());
+  set(data, DCM_DoseGridScaling, "1");
+}
+
+/// Numbers that tell every voxel from every other.
+DoseGrid counted(std::array<std::size_t, 3> shape) {
+  DoseGrid g;
+  g.shape = shape, g.spacing = {4, 3, 2}, g.origin = {10, 20, 30};
+  for (std::size_t i = 0; i < g.size(); ++i) g.values.push_back(1 + double(i));
+  return g;
+}
+
+}  // namespace
+
+TEST_CASE("big-endian numbers are plain ones, whatever the plane looks like", "[psqa][readers][worked]") {
+  const DoseGrid shape = DoseGrid::plane(12, 9, 2);
+  const auto check = [&](const char* what, const std::function<std::uint32_t(std::size_t)>& pixel) {
+    INFO(what);
+    std::vector<std::uint32_t> pixels;
+    for (std::size_t i = 0; i < shape.size(); ++i) pixels.push_back(pixel(i));
+    const DoseGrid g = changed(
+        shape, [&](DcmItem& d) { put_high_word_first(d, pixels); }, EXS_BigEndianExplicit);
+    CHECK(g.values == std::vector<double>(pixels.begin(), pixels.end()));
+  };
+  check("uniform", [](std::size_t) { return 1234567U; });
+  check("noisy", [](std::size_t i) { return static_cast<std::uint32_t>(eq::hash_of({3, i})); });
+  check("small numbers", [](std::size_t i) { return static_cast<std::uint32_t>(i % 9); });
+  check("smooth", [](std::size_t i) { return static_cast<std::uint32_t>(1000000 + 3001 * i); });
+}
+
+TEST_CASE("numbers with their low word first are known by their smoothness, or their size",
+          "[psqa][readers][behaviour]") {
+  DoseGrid g = DoseGrid::plane(20, 20, 2);
+  for (std::size_t i = 0; i < g.size(); ++i) g.values[i] = std::exp(-std::pow((double(i % 20) - 10) / 6, 2));
+  const DoseGrid back = changed(
+      g, [](DcmItem&) {}, EXS_BigEndianExplicit);
+  for (std::size_t i = 0; i < g.size(); ++i) CHECK(back.values[i] == Approx(g.values[i]).margin(1e-6));
+}
+
+TEST_CASE("small numbers with their low word first are known, uniform or noisy", "[psqa][readers][behaviour]") {
+  DoseGrid g = DoseGrid::plane(8, 8, 2);
+  for (const bool noisy : {false, true}) {
+    for (std::size_t i = 0; i < g.size(); ++i) g.values[i] = noisy ? double(eq::hash_of({4, i}) % 60000) : 1234;
+    std::vector<Uint16> words;
+    for (const double v : g.values) words.push_back(static_cast<Uint16>(v)), words.push_back(0);
+    const auto low_first = [&](DcmItem& d) {
+      REQUIRE(d.putAndInsertUint16Array(DCM_PixelData, words.data(), words.size()).good());
+      set(d, DCM_DoseGridScaling, "1");
+    };
+    CHECK(changed(g, low_first, EXS_BigEndianExplicit).values == g.values);
+  }
+}
+
+TEST_CASE("units are kept, doses of different units not compared, and errors no doses", "[psqa][readers][error]") {
+  const DoseGrid g = counted({1, 4, 5});
+  const DoseGrid gray = changed(g, [](DcmItem&) {});
+  const DoseGrid relative = changed(g, [](DcmItem& d) { set(d, DCM_DoseUnits, "RELATIVE"); });
+  CHECK(gray.units == DoseUnits::gray);
+  CHECK(relative.units == DoseUnits::relative);
+  CHECK_THROWS_WITH(gamma(gray, relative, {}), Catch::Contains("GY") && Catch::Contains("RELATIVE"));
+  CHECK(gamma(gray, gray, {}).pass_rate == 100);
+  CHECK(gamma(gray, g, {}).evaluated > 0);
+  CHECK_THROWS_WITH(changed(g, [](DcmItem& d) { set(d, DCM_DoseType, "ERROR"); }), Catch::Contains("ERROR"));
+}
+
+TEST_CASE("every orientation along the patient's axes gives the patient's grid", "[psqa][readers][property]") {
+  const DoseGrid raw = counted({3, 4, 5});
+  // The voxel of image indices (frame, row, column) lies where the file's cosines put it.
+  const std::array<const char*, 7> orientations = {"1\\0\\0\\0\\1\\0",  "-1\\0\\0\\0\\-1\\0", "0\\1\\0\\-1\\0\\0",
+                                                   "0\\-1\\0\\1\\0\\0", "-1\\0\\0\\0\\1\\0",  "1\\0\\0\\0\\0\\-1",
+                                                   "0\\1\\0\\0\\0\\1"};
+  for (const char* orientation : orientations) {
+    INFO(orientation);
+    const DoseGrid g = changed(raw, [&](DcmItem& d) { set(d, DCM_ImageOrientationPatient, orientation); });
+    std::array<double, 6> o{};
+    std::istringstream in(orientation);
+    std::string part;
+    for (double& v : o) std::getline(in, part, '\\'), v = std::stod(part);
+    const std::array<double, 3> normal = {o[1] * o[5] - o[2] * o[4], o[2] * o[3] - o[0] * o[5],
+                                          o[0] * o[4] - o[1] * o[3]};
+    for (std::size_t f = 0; f < 3; ++f)
+      for (std::size_t r = 0; r < 4; ++r)
+        for (std::size_t c = 0; c < 5; ++c) {
+          std::array<std::size_t, 3> at{};  // z, y, x
+          for (std::size_t k = 0; k < 3; ++k) {
+            const double place =
+                raw.origin[2 - k] + 4 * double(f) * normal[k] + 3 * double(r) * o[3 + k] + 2 * double(c) * o[k];
+            at[2 - k] = std::size_t(std::lround((place - g.origin[2 - k]) / g.spacing[2 - k]));
+          }
+          REQUIRE(at[0] < g.shape[0]);
+          REQUIRE(at[1] < g.shape[1]);
+          REQUIRE(at[2] < g.shape[2]);
+          CHECK(g.at(at[0], at[1], at[2]) == Approx(raw.at(f, r, c)));
+        }
+  }
+}
+
+TEST_CASE("a coronal plane keeps its own axes", "[psqa][readers][behaviour]") {
+  const DoseGrid raw = counted({1, 4, 5});
+  const DoseGrid g = changed(raw, [](DcmItem& d) { set(d, DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\-1"); });
+  CHECK(g.shape == raw.shape);
+  CHECK(g.origin == std::array<double, 3>{0, -10, 30});
+  CHECK(g.spacing[1] == 3);
+}
+
+TEST_CASE("frames at uneven places are brought to even ones", "[psqa][readers][worked]") {
+  DoseGrid raw = counted({4, 2, 2});
+  for (std::size_t k = 0; k < 4; ++k)
+    for (std::size_t p = 0; p < 4; ++p) raw.values[4 * k + p] = std::array{0.0, 2.0, 4.0, 8.0}[k];
+  const auto offsets = [&](const char* text) {
+    return changed(raw, [&](DcmItem& d) { set(d, DCM_GridFrameOffsetVector, text); });
+  };
+  for (const char* text : {"0\\2\\4\\8", "10\\12\\14\\18"}) {
+    const DoseGrid g = offsets(text);
+    REQUIRE(g.shape == std::array<std::size_t, 3>{5, 2, 2});
+    CHECK(g.spacing[0] == Approx(2));
+    CHECK(g.origin[0] == Approx(10));
+    for (std::size_t k = 0; k < 5; ++k) CHECK(g.at(k, 1, 1) == Approx(2 * double(k)).margin(1e-6));
+  }
+  const DoseGrid down = offsets("0\\-2\\-4\\-8");
+  CHECK(down.origin[0] == Approx(2));
+  CHECK(down.at(0, 0, 0) == Approx(8));
+  CHECK_THROWS_WITH(offsets("0\\2\\2\\8"), Catch::Contains("follow one another"));
+  CHECK_THROWS_WITH(offsets("0\\2\\1\\8"), Catch::Contains("follow one another"));
+  CHECK_THROWS_WITH(offsets("0\\0.001\\1\\8"), Catch::Contains("20 times"));
+}
+
+TEST_CASE("the small arrays of a volume are what their writer says", "[psqa][readers][samples]") {
+  const auto folder = support::samples("yagit");
+  if (folder.empty()) return;
+  const std::vector<double> pixels = {8191,  16383, 0,          8191,    2047,       8191,
+                                      10919, 819,   1011155926, 8191918, 4294967295, 3636428};
+  for (const char* name : {"test_dicom_rtdose.dcm", "test_dicom_rtdose_big_endian.dcm"}) {
+    const DoseGrid g = read_rtdose(folder / name);
+    REQUIRE(g.size() == 12);
+    for (std::size_t i = 0; i < 12; ++i) CHECK(g.values[i] == Approx(pixels[i] * 0.0001220703125284217));
+  }
+}

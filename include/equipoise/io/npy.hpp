@@ -8,7 +8,9 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 
+#include <bit>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -98,6 +100,43 @@ namespace detail {
   return dictionary;
 }
 
+/// The shape in a header. \throws FileError when the file cannot hold as many values
+[[nodiscard]] inline std::vector<std::size_t> npy_shape(const std::string& dictionary, std::uintmax_t file_size,
+                                                        const std::string& where) {
+  std::string text = npy_entry(dictionary, "shape", where);
+  text = text.substr(0, text.find(')'));
+  std::vector<std::size_t> shape;
+  std::size_t count = 1;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] < '0' || text[i] > '9') {
+      ++i;
+      continue;
+    }
+    std::size_t n = 0;
+    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i)
+      n = n * 10 + static_cast<std::size_t>(text[i] - '0');
+    if (n != 0 && count > file_size / n)
+      throw FileError(message("file.412", where, "expected as many values as the shape says, got a truncated file"));
+    shape.push_back(n);
+    count *= n;
+  }
+  return shape;
+}
+
+/// One number of `size` bytes, of the kind that an NPY type's letter says: f, i, u or b.
+[[nodiscard]] inline double npy_number(const char* at, char kind, std::size_t size, bool big_endian) {
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < size; ++i)
+    bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(at[big_endian ? size - 1 - i : i])) << (8 * i);
+  if (kind == 'f') {
+    if (size == 8) return std::bit_cast<double>(bits);
+    return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  }
+  if (kind != 'i') return static_cast<double>(bits);
+  const std::size_t unused = 64 - 8 * size;  // the sign is that of the highest bit there is
+  return static_cast<double>(static_cast<std::int64_t>(bits << unused) >> unused);
+}
+
 }  // namespace detail
 
 /// The type of an NPY file's numbers, as its header says it: "<f4", "<f8", …
@@ -122,23 +161,9 @@ template <NpyNumber T>
                             type.substr(0, type.find(','))));
   if (detail::npy_entry(dictionary, "fortran_order", where).find("True") < 3)
     throw FileError(message("file.413", where, "expected C order, got Fortran order"));
-  std::string shape = detail::npy_entry(dictionary, "shape", where);
   NpyArray<T> out;
-  std::size_t count = 1;
-  shape = shape.substr(0, shape.find(')'));
-  for (std::size_t i = 0; i < shape.size();) {
-    if (shape[i] < '0' || shape[i] > '9') {
-      ++i;
-      continue;
-    }
-    std::size_t n = 0;
-    for (; i < shape.size() && shape[i] >= '0' && shape[i] <= '9'; ++i)
-      n = n * 10 + static_cast<std::size_t>(shape[i] - '0');
-    if (n != 0 && count > file_size / n)
-      throw FileError(message("file.412", where, "expected as many values as the shape says, got a truncated file"));
-    out.shape.push_back(n);
-    count *= n;
-  }
+  out.shape = detail::npy_shape(dictionary, file_size, where);
+  const std::size_t count = std::accumulate(out.shape.begin(), out.shape.end(), std::size_t{1}, std::multiplies<>());
   const auto begin = static_cast<std::uintmax_t>(in.tellg());
   if (file_size - begin != count * sizeof(T))
     throw FileError(
@@ -146,6 +171,44 @@ template <NpyNumber T>
   out.values.resize(count);
   in.read(reinterpret_cast<char*>(out.values.data()), static_cast<std::streamsize>(count * sizeof(T)));
   if (!in) throw FileError(message("file.412", where, "expected ", count, " values, got a truncated file"));
+  return out;
+}
+
+/// Real numbers of any type, byte order and memory order as doubles in C order.
+/// \throws FileError for a file that is missing, truncated, not NPY, or of numbers that are not real.
+[[nodiscard]] inline NpyArray<double> read_npy_as_doubles(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const std::string type = npy_type_of(path);
+  std::ifstream in(path, std::ios::binary);
+  const std::string dictionary = detail::npy_dictionary(in, path);
+  const std::uintmax_t file_size = std::filesystem::file_size(path);
+  const char kind = type.size() == 3 ? type[1] : ' ';
+  const std::size_t size =
+      type.size() == 3 && type[2] > '0' && type[2] <= '8' ? static_cast<std::size_t>(type[2] - '0') : 0;
+  const bool whole = kind == 'i' || kind == 'u' || (kind == 'b' && size == 1);
+  if (!(kind == 'f' && (size == 4 || size == 8)) && !(whole && (size == 1 || size == 2 || size == 4 || size == 8)))
+    throw FileError(message("file.413", where, "expected real numbers of 1 to 8 bytes, got type ", type));
+  NpyArray<double> out;
+  out.shape = detail::npy_shape(dictionary, file_size, where);
+  const std::size_t count = std::accumulate(out.shape.begin(), out.shape.end(), std::size_t{1}, std::multiplies<>());
+  const auto begin = static_cast<std::uintmax_t>(in.tellg());
+  if (file_size - begin != count * size)
+    throw FileError(message("file.412", where, "expected ", count * size, " bytes of data, got ", file_size - begin));
+  std::string bytes(count * size, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!in) throw FileError(message("file.412", where, "expected ", count, " values, got a truncated file"));
+  out.values.resize(count);
+  const bool fortran = detail::npy_entry(dictionary, "fortran_order", where).find("True") < 3;
+  std::vector<std::size_t> index(out.shape.size(), 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t at = i;
+    if (fortran) {  // the first index is the fastest
+      at = 0;
+      for (std::size_t k = 0; k < index.size(); ++k) at = at * out.shape[k] + index[k];
+      for (std::size_t k = 0; k < index.size() && ++index[k] == out.shape[k]; ++k) index[k] = 0;
+    }
+    out.values[at] = detail::npy_number(bytes.data() + i * size, kind, size, type[0] == '>');
+  }
   return out;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Commands that make cohorts: simulate, import.
+/// The command that makes virtual cohorts: simulate.
 
 #include <cmath>
 #include <equipoise/psqa/acceptance.hpp>
-#include <equipoise/psqa/import.hpp>
+#include <equipoise/psqa/cohort.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
@@ -133,56 +133,6 @@ void simulate(SimulateArguments a) {
   std::cout << "cohort: " << a.out << "\n";
 }
 
-// ---- import
-
-void import(const std::vector<std::string>& paths, const std::string& out, bool json) {
-  psqa::CohortSettings settings;
-  psqa::Simulator simulator(settings);
-  std::vector<psqa::ImportedRecord> records;
-  std::set<std::string> ids;
-  Json skipped = Json::array(), sources = Json::array();
-  const auto skip = [&](const fs::path& path, const std::string& why) {
-    std::cerr << "skipped " << path.string() << ": " << why << "\n";
-    skipped.push_back({{"file", path.filename().string()}, {"reason", why}});
-  };
-  for (const std::string& path : paths) {
-    std::vector<psqa::ImportItem> items;
-    try {
-      items = psqa::find_imports(path);
-      if (items.empty()) skip(path, "no plans, logs or patients in it");
-    } catch (const std::exception& e) {
-      skip(path, e.what());
-    }
-    for (const psqa::ImportItem& item : items) {
-      if (interrupted()) throw Interrupted("interrupted: nothing was written to " + out);
-      try {
-        psqa::ImportedRecord r = psqa::import_record(item, simulator, records.size());
-        if (!ids.insert(r.record.id).second)
-          throw eq::ValueError("a record of the id " + r.record.id + " is there already");
-        sources.push_back({{"id", r.record.id}, {"source", r.source}, {"file", item.path.filename().string()}});
-        records.push_back(std::move(r));
-      } catch (const std::exception& e) {
-        skip(item.path, e.what());
-      }
-    }
-  }
-  if (records.empty()) throw eq::ValueError("import: none of what was given could be imported");
-  Json about{
-      {"schema", psqa::kCohortSchema},
-      {"provenance", "imported"},
-      {"records", records.size()},
-      {"planes",
-       {{"height", settings.pixels}, {"width", settings.pixels}, {"spacing_mm", settings.spacing_mm}, {"unit", "Gy"}}},
-      {"sources", sources},
-      {"skipped", skipped}};
-  psqa::CohortWriter writer(out, about, records.size(), settings.pixels, settings.pixels, psqa::table_metrics());
-  for (const psqa::ImportedRecord& r : records) writer.append(r.record, r.planned, r.measured);
-  writer.commit();
-  if (json)
-    return print_json({{"cohort", out}, {"records", records.size()}, {"sources", sources}, {"skipped", skipped}});
-  std::cout << "imported " << records.size() << " records into " << out << ", skipped " << skipped.size() << "\n";
-}
-
 }  // namespace
 
 void add_cohort_commands(CLI::App& app) {
@@ -217,19 +167,6 @@ void add_cohort_commands(CLI::App& app) {
     c->add_flag("--dicom", a->dicom, "also write each plan as RTPLAN and its planes as RTDOSE");
     c->add_flag("--json", a->json, "print the acceptance table as JSON");
     c->callback([=] { simulate(*a); });
-  }
-  {
-    auto paths = std::make_shared<std::vector<std::string>>();
-    auto out = std::make_shared<std::string>();
-    auto json = std::make_shared<bool>(false);
-    CLI::App* c = app.add_subcommand(
-        "import",
-        "Make a cohort of RTPLAN files (with <plan>_planned.* and <plan>_measured.* beside them, or delivered in "
-        "simulation), decoded Elekta logs, OpenKBP patients, and folders of these");
-    c->add_option("paths", *paths, "files and folders")->required();
-    c->add_option("--out", *out, "new folder")->required();
-    c->add_flag("--json", *json, "print what was imported and skipped as JSON");
-    c->callback([=] { import(*paths, *out, *json); });
   }
 }
 

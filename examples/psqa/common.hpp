@@ -17,6 +17,9 @@ struct Interrupted : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Thrown at the end of a command that has reported what went wrong: the exit status is 1.
+struct Failed {};
+
 void catch_interrupts();
 [[nodiscard]] bool interrupted();
 
@@ -41,9 +44,18 @@ void step(const std::string& what);
 /// Prints JSON with two spaces.
 void print_json(const nlohmann::ordered_json& value);
 
+/// A number that is not finite is null.
+[[nodiscard]] nlohmann::ordered_json number_or_null(double v);
+
+/// Checks that an option's value is a finite number above zero.
+[[nodiscard]] CLI::Validator above_zero();
+
 /// A commands file adds its sub-commands.
-void add_analysis_commands(CLI::App& app);
+void add_complexity_command(CLI::App& app);
+void add_gamma_command(CLI::App& app);
+void add_tg218_command(CLI::App& app);
 void add_cohort_commands(CLI::App& app);
+void add_import_command(CLI::App& app);
 void add_learning_commands(CLI::App& app);
 void add_compare_command(CLI::App& app);
 

@@ -262,8 +262,9 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 
 // ---- predict
 
-Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, const fs::path& out) {
-  const psqa::Plan plan = psqa::read_rtplan(file);
+Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, const fs::path& out,
+                 const psqa::RtplanOptions& options) {
+  const psqa::Plan plan = psqa::read_rtplan(file, options);
   for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::vector<double> metrics = psqa::table_row(plan);
   const psqa::DoseGrid planned = simulator.planned_plane(plan);
@@ -278,19 +279,20 @@ Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, con
   eq::io::write_bytes(out / (stem + "_dd.png"),
                       eq::io::map_png<float>(
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
-  Json j{{"plan", file.filename().string()}};
+  Json j{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
   for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
   return j;
 }
 
-void predict(const std::string& folder, const std::vector<std::string>& files, const std::string& out, bool json) {
+void predict(const std::string& folder, const std::vector<std::string>& files, const std::string& out, bool json,
+             const psqa::RtplanOptions& options = {}) {
   Run run = open_run(folder);
   psqa::Simulator simulator{psqa::CohortSettings{}};
   Json plans = Json::array();
   for (const std::string& file : files) {
-    plans.push_back(predict_one(run, simulator, file, out));
+    plans.push_back(predict_one(run, simulator, file, out, options));
     if (json) continue;
     const Json& p = plans.back();
     std::cout << p["plan"].get<std::string>() << "\n";
@@ -412,12 +414,15 @@ void add_use(CLI::App& app) {
     auto run = std::make_shared<std::string>(), out = std::make_shared<std::string>("prediction");
     auto files = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
+    auto options = std::make_shared<psqa::RtplanOptions>();
     CLI::App* c = app.add_subcommand("predict", "Passing rates and the dose-difference map of RTPLAN files");
     c->add_option("--run", *run, "folder of a run")->required();
     c->add_option("plans", *files, "RTPLAN files")->required();
     c->add_option("--out", *out, "folder for the maps (PNG and NPY)")->capture_default_str();
     c->add_flag("--json", *json, "print JSON");
-    c->callback([=] { predict(*run, *files, *out, *json); });
+    c->add_option("--fraction-group", options->fraction_group, "which of a plan's fraction groups, from 0")
+        ->capture_default_str();
+    c->callback([=] { predict(*run, *files, *out, *json, *options); });
   }
   {
     auto run = std::make_shared<std::string>();

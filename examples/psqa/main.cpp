@@ -5,8 +5,10 @@
 #include <c10/util/Exception.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <equipoise/core/options.hpp>
@@ -51,17 +53,69 @@ void Progress::show(std::int64_t done, std::int64_t all, const std::string& more
   open_ = terminal_;
 }
 
-/// What to say of a command line without a command that exists.
-equipoise::NameError unknown_command(const CLI::App& app) {
+namespace {
+/// The options that a command has, as the user writes them.
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : command.get_options()) {
+    for (const std::string& n : o->get_lnames()) names.push_back("--" + n);
+    for (const std::string& n : o->get_snames()) names.push_back("-" + n);
+  }
+  return names;
+}
+
+/// What to say of words that nothing on the command line asked for: an unknown command, option or argument.
+std::string unknown_words(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen[0];
+  const std::string where = chosen.empty() ? "psqa" : "psqa " + command.get_name();
+  const std::vector<std::string> words = command.remaining();
+  const auto option = std::find_if(words.begin(), words.end(), [](const std::string& w) { return w.starts_with("-"); });
+  if (option != words.end() && (option == words.begin() || !chosen.empty())) {
+    const std::string given = option->substr(0, option->find('='));
+    return equipoise::message("name.302", where, "no option \"", given, "\"; ",
+                              equipoise::nearest_name(given, option_names(command)));
+  }
+  const std::string given = words.empty() ? "" : words[0];
+  if (!chosen.empty())
+    return equipoise::message("value.212", where, "expected no further arguments, got \"", given, "\"");
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(c->get_name());
-  const std::string given = app.remaining().empty() ? "" : app.remaining()[0];
-  return equipoise::NameError(
-      equipoise::message("name.302", "psqa", "no command \"", given, "\"; ", equipoise::nearest_name(given, names)));
+  return equipoise::message("name.302", "psqa", "no command \"", given, "\"; ", equipoise::nearest_name(given, names));
+}
+
+/// One line on what is wrong with the command line. \returns the exit status
+int report(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  const std::vector<std::string> left = chosen.empty() ? app.remaining() : chosen[0]->remaining();
+  // A misspelt option is often why a required one is missing.
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+      std::any_of(left.begin(), left.end(), [](const std::string& w) { return w.starts_with("--"); })) {
+    std::cerr << "psqa: " << unknown_words(app) << "\n";
+    return 2;
+  }
+  std::string what = error.what();
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  std::cerr << "psqa: "
+            << equipoise::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what) << "\n";
+  return 2;
+}
+}  // namespace
+
+CLI::Validator above_zero() {
+  return {[](std::string& text) {
+            double value = 0;
+            const bool number = CLI::detail::lexical_cast(text, value);
+            return number && value > 0 && std::isfinite(value) ? "" : "expected a number > 0, got \"" + text + "\"";
+          },
+          "> 0"};
 }
 
 void step(const std::string& what) {
   std::cerr << "--> " << what << "\n";
+}
+nlohmann::ordered_json number_or_null(double v) {
+  return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
 }
 void print_json(const nlohmann::ordered_json& value) {
   std::cout << value.dump(2) << "\n";
@@ -75,24 +129,31 @@ int main(int argc, char** argv) {
       "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "
       "its baselines, predict."};
   app.require_subcommand(0, 1);
-  app.allow_extras();
-  app.failure_message(CLI::FailureMessage::simple);
-  add_analysis_commands(app);
+  add_complexity_command(app);
+  add_gamma_command(app);
+  add_tg218_command(app);
   add_cohort_commands(app);
+  add_import_command(app);
   add_learning_commands(app);
   add_compare_command(app);
   catch_interrupts();
   try {
     app.parse(argc, argv);
-    if (app.get_subcommands().empty()) throw unknown_command(app);
+    if (app.get_subcommands().empty()) {
+      std::cout << app.help();
+      return 2;
+    }
     std::cout.flush();
     if (!std::cout) throw std::runtime_error("standard output: cannot be written");
     return 0;
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    return report(app, e);
   } catch (const Interrupted& e) {
     std::cerr << "psqa: " << e.what() << "\n";
     return 130;
+  } catch (const Failed&) {
   } catch (const c10::Error& e) {
     std::cerr << "psqa: " << e.what_without_backtrace() << "\n";
   } catch (const std::exception& e) {

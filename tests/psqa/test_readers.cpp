@@ -1,5 +1,8 @@
-#include <equipoise/psqa/import.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/log_reader.hpp>
+#include <equipoise/psqa/openkbp_reader.hpp>
+#include <equipoise/psqa/plane_reader.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -58,6 +61,64 @@ TEST_CASE("a PTW file's scans become rows", "[psqa][readers][worked]") {
                     Catch::Contains("b.mcc"));
 }
 
+TEST_CASE("a PTW file's scans may have detectors at different places", "[psqa][readers][worked]") {
+  const support::TemporaryFolder folder;
+  const auto scan = [](const char* offset, const char* doses) {
+    return std::string("BEGIN_SCAN 1\nSCAN_OFFAXIS_INPLANE=") + offset + "\nMEAS_UNIT=GY\nBEGIN_DATA\n" + doses +
+           "END_DATA\nEND_SCAN 1\n";
+  };
+  const auto path = written(folder, "chequer.mcc",
+                            "BEGIN_SCAN_DATA\n" + scan("-5", "\t-5\t1\n\t5\t2\n") + scan("0", "\t0\t3\n") +
+                                scan("5", "\t-5\t4\n\t5\t5\n") + "END_SCAN_DATA\n");
+  const DoseGrid g = read_dose(path);
+  REQUIRE(g.shape == std::array<std::size_t, 3>{1, 3, 3});
+  CHECK(g.units == DoseUnits::gray);
+  CHECK(g.at(0, 0, 0) == 1);
+  CHECK(std::isnan(g.at(0, 0, 1)));
+  CHECK(g.at(0, 1, 1) == 3);
+  CHECK(g.at(0, 2, 2) == 5);
+  CHECK(read_dose(path, 1, true).at(0, 0, 1) == Approx(2));  // (1 + 2 + 3) / 3: the fourth corner is outside
+}
+
+TEST_CASE("a plane between diodes is bilinear on their chequerboard", "[psqa][readers][worked]") {
+  // A dense lattice of 5 mm within a wider one of 10 mm, and doses linear in x and y: every point inside is exact.
+  DoseGrid diodes = DoseGrid::plane(25, 25, 5);
+  const auto dose = [](std::size_t y, std::size_t x) { return 1 + 0.01 * double(x) + 0.02 * double(y); };
+  for (std::size_t y = 0; y < 25; ++y)
+    for (std::size_t x = 0; x < 25; ++x) {
+      const bool inner = x >= 7 && x <= 17 && y >= 7 && y <= 17 && (x + y) % 2 == 0,
+                 outer = x % 2 == 0 && y % 2 == 0 && (x + y) % 4 == 0;
+      diodes.at(0, y, x) = inner || outer ? dose(y, x) : std::numeric_limits<double>::quiet_NaN();
+    }
+  const DoseGrid g = between_elements(diodes);
+  for (std::size_t y = 4; y < 21; ++y)
+    for (std::size_t x = 4; x < 21; ++x) CHECK(g.at(0, y, x) == Approx(dose(y, x)));
+}
+
+TEST_CASE("a MapCHECK file's clipped plane gives way to its diodes", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  std::string clipped = kMapcheck;
+  const std::size_t at = clipped.rfind("0.5\t3\t70\t80\t90");
+  clipped.replace(at, 15, "0.5\t3\t60\t60\t60");
+  const DoseGrid g = read_dose(written(folder, "clipped.txt", clipped), 1, true);
+  CHECK(g.at(0, 2, 2) == Approx(0.9));
+  CHECK(g.at(0, 2, 1) == Approx((0.7 + 0.9 + 0.5) / 3));
+}
+
+TEST_CASE("each detector's plane agrees with itself", "[psqa][readers][samples]") {
+  const auto folder = support::samples("detector");
+  if (folder.empty()) return;
+  for (const char* name : {"SNCTest10x10.txt", "SNCTest10x10b.txt", "tomo_mapcheck_test.txt", "PTWTest20x20.mcc",
+                           "IBATest20x20.opg", "XiO-Patient-0.txt"}) {
+    INFO(name);
+    const GammaResult r = gamma(read_dose(folder / name), read_dose(folder / name, 1, true), {});
+    CHECK(r.pass_rate == 100);
+    CHECK(r.max == Approx(0).margin(1e-6));
+    CHECK(r.evaluated > 0);
+    CHECK(r.out_of_reach == 0);
+  }
+}
+
 TEST_CASE("an IBA file's table keeps its places and unit", "[psqa][readers][worked]") {
   const support::TemporaryFolder folder;
   const DoseGrid g =
@@ -89,6 +150,35 @@ TEST_CASE("tables of doses say which line is wrong", "[psqa][readers][error]") {
   CHECK_THROWS_WITH(read_dose(written(folder, "e.csv", "1,2\n3\n")), Catch::Contains("expected 2 columns, got 1"));
   CHECK_THROWS_AS(read_dose(written(folder, "f.csv", "")), eq::FileError);
   CHECK_THROWS_AS(read_dose(folder.path() / "none.csv"), eq::FileError);
+}
+
+TEST_CASE("tables come with byte order marks, decimal commas and NaN of any case", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  CHECK(read_dose(written(folder, "bom.csv",
+                          "\xef\xbb\xbf"
+                          "1,2\n3,4\n"))
+            .values == std::vector<double>{1, 2, 3, 4});
+  CHECK(read_dose(written(folder, "comma.csv", "1,5;2\n3;4,25\n")).values == std::vector<double>{1.5, 2, 3, 4.25});
+  CHECK(read_dose(written(folder, "tabs.txt", "1,5\t2\n3\t4\n")).values == std::vector<double>{1.5, 2, 3, 4});
+  for (const char* nan : {"nan", "NaN", "NAN", "Nan"})
+    CHECK(std::isnan(read_dose(written(folder, "nan.csv", std::string("1,2\n3,") + nan + "\n")).values[3]));
+}
+
+TEST_CASE("NPY doses of any real type and memory order", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  const auto npy = [&](const std::string& type, bool fortran, const std::string& data) {
+    std::string header =
+        "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': (2, 3), }";
+    header.resize(117, ' ');
+    return written(folder, "a.npy", std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n" + data);
+  };
+  const std::vector<double> expected = {1, 2, 3, 4, 5, 6};
+  CHECK(read_dose(npy("|u1", false, std::string("\1\2\3\4\5\6", 6))).values == expected);
+  CHECK(read_dose(npy("|u1", true, std::string("\1\4\2\5\3\6", 6))).values == expected);
+  CHECK(read_dose(npy("<i2", false, std::string("\1\0\2\0\3\0\4\0\5\0\6\0", 12))).values == expected);
+  CHECK(read_dose(npy(">i2", false, std::string("\0\1\0\2\0\3\0\4\0\5\0\6", 12))).values == expected);
+  CHECK(read_dose(npy("|i1", false, std::string("\xff\2\3\4\5\6", 6))).values[0] == -1);
+  CHECK_THROWS_WITH(read_dose(npy("<c8", false, std::string(48, '\0'))), Catch::Contains("<c8"));
 }
 
 TEST_CASE("NPY doses of either precision, planes and volumes", "[psqa][readers][behaviour]") {
@@ -177,36 +267,4 @@ TEST_CASE("a delivery log is two plans", "[psqa][readers][samples]") {
   };
   CHECK(restless(a.prescribed) < restless(a.delivered));
   CHECK(metric(complexity(a.delivered).plan, "MCS") > 0);
-}
-
-TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][readers][samples]") {
-  const auto plans = support::samples("rtplan");
-  if (plans.empty()) return;
-  CohortSettings settings;
-  settings.machines = 1;
-  Simulator simulator(settings);
-  const ImportedRecord real = import_record({plans / "RP_FiF.dcm", ImportKind::rtplan}, simulator, 0);
-  CHECK(real.source == "simulated delivery");
-  CHECK(real.record.gpr[0] >= real.record.gpr[2]);
-  CHECK_THROWS_AS(import_record({plans / "pydicom_rtplan_truncated.dcm", ImportKind::rtplan}, simulator, 1),
-                  eq::FileError);
-  CHECK_THROWS_WITH(import_record({plans / "pydicom_rtplan_jaws_only.dcm", ImportKind::rtplan}, simulator, 1),
-                    Catch::Contains("multileaf"));
-  CHECK(find_imports(plans).size() == 17);
-}
-
-TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][readers][behaviour]") {
-  const support::TemporaryFolder folder;
-  CohortSettings settings;
-  settings.machines = 1;
-  Simulator simulator(settings);
-  const Record r = simulator.record(0);
-  write_rtplan(r.plan, folder.path() / "p.dcm");
-  write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");
-  CHECK_THROWS_WITH(import_record({folder.path() / "p.dcm", ImportKind::rtplan}, simulator, 0),
-                    Catch::Contains("only"));
-  write_rtdose(r.measured, r.plan, "measured", folder.path() / "p_measured.dcm");
-  const ImportedRecord back = import_record({folder.path() / "p.dcm", ImportKind::rtplan}, simulator, 0);
-  CHECK(back.source == "measured");
-  for (std::size_t c = 0; c < 3; ++c) CHECK(back.record.gpr[c] == Approx(r.gpr[c]).margin(0.05));
 }

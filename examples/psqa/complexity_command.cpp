@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// The command complexity: metrics of RTPLAN files.
+
+#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/report/svg.hpp>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+
+#include "common.hpp"
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Json to_json(const psqa::MetricList& list) {
+  Json out;
+  for (const auto& [name, value] : list) out[name] = number_or_null(value);
+  return out;
+}
+
+struct ComplexityArguments {
+  std::vector<std::string> files, choices;
+  std::size_t fraction_group = 0;
+  bool json = false, per_beam = false, per_control_point = false;
+};
+
+Json to_json(const psqa::BeamComplexity& beam, bool apertures) {
+  Json out{{"number", beam.number}};
+  out.update(to_json(beam.metrics));
+  if (!apertures) return out;
+  out["apertures"] = Json::array();
+  for (const psqa::ApertureComplexity& a : beam.apertures) {
+    Json row{{"MU", a.mu}, {"gantry_deg", a.gantry}};
+    for (std::size_t i = 0; i < a.values.size(); ++i)
+      row[std::string(psqa::kApertureMetrics[i])] = number_or_null(a.values[i]);
+    out["apertures"].push_back(std::move(row));
+  }
+  return out;
+}
+
+void print(const psqa::MetricList& list, const char* indent) {
+  for (const auto& [name, value] : list)
+    std::cout << indent << std::left << std::setw(18) << name << eq::report::number(value, 6) << "\n";
+}
+
+psqa::ComplexityChoices choices_of(const std::vector<std::string>& texts) {
+  psqa::ComplexityChoices choices;
+  for (const std::string& text : texts) {
+    const std::size_t at = text.find('=');
+    if (at == std::string::npos)
+      throw eq::ValueError(eq::message("value.212", "--choice", "expected key=value, got \"", text, "\""));
+    eq::set_option(choices, text.substr(0, at), text.substr(at + 1), "--choice");
+  }
+  psqa::detail::check_choices(choices);
+  return choices;
+}
+
+Json complexity_of(const std::string& file, const ComplexityArguments& a, const psqa::ComplexityChoices& choices) {
+  const psqa::Plan plan = psqa::read_rtplan(file, {.fraction_group = a.fraction_group});
+  const psqa::Complexity c = psqa::complexity(plan, choices);
+  std::vector<std::string> warnings = plan.warnings;
+  warnings.insert(warnings.end(), c.warnings.begin(), c.warnings.end());
+  for (const std::string& w : warnings) std::cerr << "warning: " << file << ": " << w << "\n";
+  if (!a.json) {
+    std::cout << file << ": " << c.beams.size() << " beams\n";
+    print(c.plan, "  ");
+    for (const psqa::BeamComplexity& b : c.beams)
+      if (a.per_beam) std::cout << "  beam " << b.number << "\n", print(b.metrics, "    ");
+  }
+  Json beams = Json::array();
+  for (const psqa::BeamComplexity& b : c.beams) beams.push_back(to_json(b, a.per_control_point));
+  return {{"fraction_group", plan.fraction_group},
+          {"plan", to_json(c.plan)},
+          {"beams", std::move(beams)},
+          {"warnings", warnings}};
+}
+
+/// Every file is tried; one that cannot be read is reported, and fails the command at its end.
+void complexity(const ComplexityArguments& a) {
+  const psqa::ComplexityChoices choices = choices_of(a.choices);
+  Json plans = Json::object(), errors = Json::object();
+  for (const std::string& file : a.files) {
+    const std::string name = fs::path(file).filename().string(),
+                      key = plans.contains(name) || errors.contains(name) ? file : name;
+    try {
+      plans[key] = complexity_of(file, a, choices);
+    } catch (const std::exception& e) {
+      std::cerr << "psqa: " << e.what() << "\n";
+      errors[key] = e.what();
+    }
+  }
+  if (a.json) {
+    Json chosen;
+    for (const auto& [option, value] : eq::options(choices)) chosen[option] = value;
+    Json out{{"choices", chosen}, {"plans", plans}};
+    if (!errors.empty()) out["errors"] = errors;
+    print_json(out);
+  }
+  if (!errors.empty()) throw Failed{};
+}
+
+}  // namespace
+
+void add_complexity_command(CLI::App& app) {
+  auto a = std::make_shared<ComplexityArguments>();
+  CLI::App* c =
+      app.add_subcommand("complexity", "Complexity metrics of RTPLAN files, per plan, beam and control point");
+  c->add_option("plans", a->files, "RTPLAN files")->required();
+  c->add_flag("--json", a->json, "print JSON, with the beams and the choices made");
+  c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics");
+  c->add_flag("--per-control-point", a->per_control_point, "with --json: also each aperture's");
+  c->add_option("--fraction-group", a->fraction_group, "which of a plan's fraction groups, from 0")
+      ->capture_default_str();
+  c->add_option("--choice", a->choices,
+                "a reading of a formula as key=value (docs/complexity.md), e.g. aav_maximum=largest_gap");
+  c->callback([=] { complexity(*a); });
+}
+
+}  // namespace psqa_program

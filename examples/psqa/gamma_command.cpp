@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// The command gamma: two dose distributions from any files that can hold one.
+
+#include <cmath>
+#include <equipoise/io/npy.hpp>
+#include <equipoise/io/png.hpp>
+#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/plane_reader.hpp>
+#include <equipoise/psqa/tg218.hpp>
+#include <equipoise/report/svg.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "common.hpp"
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct GammaArguments {
+  std::string reference, evaluated, map, norm = "evaluated", search = "exact", space = "auto";
+  psqa::GammaCriteria criteria;
+  psqa::GammaExecution execution;
+  double spacing = 1, pitch = 0;
+  bool json = false;
+};
+
+/// Of a volume, the frame with the most points that fail.
+std::size_t worst_frame(const psqa::DoseGrid& g, const std::vector<float>& map) {
+  const std::size_t size = g.shape[1] * g.shape[2];
+  std::size_t worst = 0;
+  std::ptrdiff_t most = -1;
+  for (std::size_t k = 0; k < g.shape[0]; ++k) {
+    const auto first = map.begin() + static_cast<std::ptrdiff_t>(k * size);
+    const auto failing = std::count_if(first, first + static_cast<std::ptrdiff_t>(size), [](float v) { return v > 1; });
+    if (failing > most) most = failing, worst = k;
+  }
+  return worst;
+}
+
+void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa::GammaResult& result, double top) {
+  const std::vector<std::size_t> shape(reference.shape.begin() + (reference.shape[0] == 1 ? 1 : 0),
+                                       reference.shape.end());
+  if (path.extension() == ".npy") return eq::io::write_npy<float>(path, shape, result.map);
+  const std::size_t size = reference.shape[1] * reference.shape[2], frame = worst_frame(reference, result.map);
+  // Blue passes, white is the limit, red fails; grey was not evaluated.
+  const auto colour = [&](double g) {
+    return std::isnan(g) ? eq::io::Rgb{225, 225, 225}
+                         : eq::io::diverging_colour(g <= 1 ? g - 1 : (g - 1) / std::max(top - 1, 0.1));
+  };
+  const std::size_t zoom = std::max<std::size_t>(1, 600 / std::max(reference.shape[1], reference.shape[2]));
+  eq::io::write_bytes(path, eq::io::map_png<float>(std::span(result.map).subspan(frame * size, size),
+                                                   reference.shape[2], reference.shape[1], colour, zoom));
+}
+
+psqa::GammaResult judge(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
+  if (a.search == "wendling")
+    return psqa::gamma(reference, evaluated, a.criteria, psqa::WendlingSearch{.pitch_mm = a.pitch}, a.execution);
+  if (a.search == "classic") return psqa::gamma(reference, evaluated, a.criteria, psqa::ClassicSearch{}, a.execution);
+  return psqa::gamma(reference, evaluated, a.criteria, psqa::ExactMinimum<>{}, a.execution);
+}
+
+/// The norm dose: the maximum of one of the distributions, or a number.
+double norm_of(const std::string& norm, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
+  if (norm == "reference") return psqa::detail::largest_dose(reference);
+  if (norm == "evaluated") return psqa::detail::largest_dose(evaluated);
+  const std::optional<double> number = psqa::detail::to_number(norm);
+  if (!number || *number <= 0)
+    throw eq::ValueError(
+        eq::message("value.301", "--norm", "expected reference, evaluated or a dose > 0, got \"", norm, "\""));
+  return *number;
+}
+
+/// Says on standard error what makes a rate doubtful. \throws ValueError when no point was judged
+void warn(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated,
+          const psqa::GammaResult& r) {
+  const double m = psqa::detail::largest_dose(reference), p = psqa::detail::largest_dose(evaluated);
+  if (m > 10 * p || p > 10 * m)
+    std::cerr << "warning: the largest doses are " << eq::report::number(m, 4) << " (reference) and "
+              << eq::report::number(p, 4) << " (evaluated): are both in one unit?\n";
+  if (r.evaluated == 0)
+    throw eq::ValueError(eq::message("value.308", a.reference, "expected points to judge, got none: ", r.out_of_reach,
+                                     " above the cut-off without evaluated dose within ",
+                                     a.criteria.max_gamma * a.criteria.dta_mm, " mm"));
+  if (r.out_of_reach > r.evaluated)
+    std::cerr << "warning: only " << r.evaluated << " of " << r.evaluated + r.out_of_reach
+              << " points above the cut-off have evaluated dose in reach\n";
+}
+
+Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated,
+             const psqa::GammaResult& r) {
+  const bool maximum = a.norm == "reference" || a.norm == "evaluated";
+  return {{"pass_rate", number_or_null(r.pass_rate)},
+          {"mean", number_or_null(r.mean)},
+          {"max", number_or_null(r.max)},
+          {"min", number_or_null(r.least)},
+          {"variance", number_or_null(r.variance)},
+          {"evaluated", r.evaluated},
+          {"out_of_reach", r.out_of_reach},
+          {"points", r.points},
+          {"units", {{"reference", psqa::detail::unit_of(reference)}, {"evaluated", psqa::detail::unit_of(evaluated)}}},
+          {"criteria",
+           {{"dd_percent", a.criteria.dd_percent},
+            {"dta_mm", a.criteria.dta_mm},
+            {"normalisation", a.criteria.local ? "local" : "global"},
+            {"norm", maximum ? "maximum of " + a.norm : "given"},
+            {"norm_Gy", *a.criteria.norm},
+            {"cutoff_percent", a.criteria.cutoff_percent},
+            {"max_gamma", a.criteria.max_gamma},
+            {"space", a.space},
+            {"search", a.search == "exact" ? "exact minimum" : a.search}}}};
+}
+
+void print(const GammaArguments& a, const psqa::GammaResult& r) {
+  std::cout << "gamma " << a.criteria.dd_percent << " %/" << a.criteria.dta_mm << " mm, "
+            << (a.criteria.local ? "local" : "global") << ", norm " << eq::report::number(*a.criteria.norm, 6)
+            << ", cut-off " << a.criteria.cutoff_percent << " %\n  pass rate  " << eq::report::fixed(r.pass_rate, 3)
+            << " %\n  mean       " << eq::report::fixed(r.mean, 4) << "\n  max        " << eq::report::fixed(r.max, 4)
+            << "\n  points     " << r.evaluated << " of " << r.points << " evaluated";
+  if (r.out_of_reach > 0) std::cout << ", " << r.out_of_reach << " without evaluated dose in reach";
+  std::cout << "\n";
+  if (a.criteria.dd_percent != 3 || a.criteria.dta_mm != 2 || a.criteria.local) return;
+  std::cout << "  TG-218     "
+            << (r.pass_rate >= psqa::kUniversalTolerance ? "within tolerance (95 %)"
+                : r.pass_rate >= psqa::kUniversalAction  ? "below tolerance (95 %), above action (90 %)"
+                                                         : "below the action limit (90 %)")
+            << "\n";
+}
+
+void gamma(GammaArguments a) {
+  if (a.pitch > 0 && a.search != "wendling")
+    throw eq::ValueError(eq::message("value.212", "--pitch", "expected --search wendling with it, got ", a.search));
+  // The evaluated distribution is interpolated: of a detector's file it is the plane between its elements.
+  const psqa::DoseGrid reference = psqa::read_dose(a.reference, a.spacing),
+                       evaluated = psqa::read_dose(a.evaluated, a.spacing, true);
+  a.criteria.norm = norm_of(a.norm, reference, evaluated);
+  if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
+  if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
+  if (a.space == "plane") a.criteria.space = psqa::GammaSpace::plane;
+  const psqa::GammaResult r = judge(a, reference, evaluated);
+  warn(a, reference, evaluated, r);
+  if (!a.map.empty()) write_map(a.map, reference, r, a.criteria.max_gamma);
+  if (a.json) return print_json(to_json(a, reference, evaluated, r));
+  print(a, r);
+}
+
+}  // namespace
+
+void add_gamma_command(CLI::App& app) {
+  auto a = std::make_shared<GammaArguments>();
+  CLI::App* c = app.add_subcommand(
+      "gamma", "Gamma index of two planes or volumes (RTDOSE, NPY, CSV, MapCHECK, PTW mcc, IBA opg, XiO)");
+  c->add_option("reference", a->reference, "the distribution whose points are judged (the measurement)")->required();
+  c->add_option("evaluated", a->evaluated, "the distribution that is interpolated (the plan)")->required();
+  c->add_option("--dd", a->criteria.dd_percent, "dose difference, %")->capture_default_str();
+  c->add_option("--dta", a->criteria.dta_mm, "distance to agreement, mm")->capture_default_str();
+  c->add_flag("--local", a->criteria.local, "dose difference in % of the local dose");
+  c->add_option("--cutoff", a->criteria.cutoff_percent, "leave out points below this % of the norm")
+      ->capture_default_str();
+  c->add_option("--norm", a->norm, "norm dose: the maximum of reference or evaluated, or a number in the files' unit")
+      ->capture_default_str();
+  c->add_option("--max-gamma", a->criteria.max_gamma, "values are capped here")->capture_default_str();
+  c->add_option("--spacing", a->spacing, "mm between the points of NPY and CSV files")
+      ->check(above_zero())
+      ->capture_default_str();
+  c->add_option("--search", a->search, "exact minimum, or the searches that others use")
+      ->check(CLI::IsMember({"exact", "wendling", "classic"}))
+      ->capture_default_str();
+  c->add_option("--pitch", a->pitch, "mm between the samples of the wendling search; by default dta / 10")
+      ->check(above_zero());
+  c->add_option("--space", a->space, "where to search: the plane, the slice at each frame's height, or all around")
+      ->check(CLI::IsMember({"auto", "plane", "slices", "volume"}))
+      ->capture_default_str();
+  c->add_option("--threads", a->execution.threads, "0: all; the result does not depend on it")->capture_default_str();
+  c->add_option("--map", a->map, "write the map as PNG (of a volume, its worst frame) or NPY");
+  c->add_flag("--json", a->json, "print JSON");
+  c->callback([=] { gamma(*a); });
+}
+
+}  // namespace psqa_program

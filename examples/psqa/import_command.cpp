@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// The command import: a cohort of plans, planes, logs and patients that there are.
+
+#include <equipoise/psqa/import.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <set>
+
+#include "common.hpp"
+
+namespace psqa_program {
+
+namespace {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct ImportArguments {
+  std::vector<std::string> paths;
+  std::string out;
+  psqa::ImportOptions options;
+  bool json = false;
+};
+
+/// The reason without the file's name, which is said before it.
+std::string without_path(std::string reason, const fs::path& path) {
+  const std::string prefix = path.string() + ": ";
+  if (const std::size_t at = reason.find(prefix); at != std::string::npos) reason.erase(at, prefix.size());
+  return reason;
+}
+
+/// An import under way: records, and what was skipped and why.
+class Importing {
+ public:
+  explicit Importing(const ImportArguments& a) : a_(a), simulator_(settings_) {}
+
+  void run() {
+    for (const psqa::ImportItem& item : items()) {
+      if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a_.out);
+      try {
+        take(item);
+      } catch (const std::exception& e) {
+        skip(item.path, e.what());
+        for (const fs::path& plane : {item.planned, item.measured})
+          if (!plane.empty()) skip(plane, "its plan " + item.path.filename().string() + " is skipped");
+      }
+    }
+    if (records_.empty()) throw eq::ValueError("import: none of what was given could be imported");
+    write();
+    if (a_.json)
+      return print_json(
+          {{"cohort", a_.out}, {"records", records_.size()}, {"sources", sources_}, {"skipped", skipped_}});
+    std::cout << "imported " << records_.size() << " records into " << a_.out << ", skipped " << skipped_.size()
+              << "\n";
+  }
+
+ private:
+  void skip(const fs::path& path, const std::string& why) {
+    const std::string reason = without_path(why, path);
+    std::cerr << "skipped " << path.string() << ": " << reason << "\n";
+    skipped_.push_back({{"file", path.string()}, {"reason", reason}});
+  }
+
+  /// What can become a record, each file once; all else is skipped.
+  std::vector<psqa::ImportItem> items() {
+    std::vector<psqa::ImportItem> all, out;
+    std::set<fs::path> seen, planes;
+    for (const std::string& path : a_.paths) try {
+        const std::vector<psqa::ImportItem> found = psqa::find_imports(path);
+        if (found.empty()) skip(path, "an empty folder");
+        for (const psqa::ImportItem& item : found) {
+          if (!seen.insert(fs::weakly_canonical(item.path)).second) continue;
+          all.push_back(item);
+          for (const fs::path& plane : {item.planned, item.measured})
+            if (!plane.empty()) planes.insert(fs::weakly_canonical(plane));
+        }
+      } catch (const std::exception& e) {
+        skip(path, e.what());
+      }
+    for (const psqa::ImportItem& item : all)
+      if (item.kind != psqa::ImportKind::none)
+        out.push_back(item);
+      else if (!planes.count(fs::weakly_canonical(item.path)))
+        skip(item.path, item.reason);
+    return out;
+  }
+
+  void take(const psqa::ImportItem& item) {
+    psqa::ImportedRecord r = psqa::import_record(item, simulator_, records_.size(), a_.options);
+    const std::string id = r.record.id;
+    for (int n = 2; !ids_.insert(r.record.id).second; ++n) r.record.id = id + "_" + std::to_string(n);
+    Json source{{"id", r.record.id}, {"source", r.source}, {"file", item.path.string()}};
+    if (item.kind == psqa::ImportKind::rtplan) source["fraction_group"] = a_.options.plan.fraction_group;
+    if (!item.planned.empty()) source["planes"] = {item.planned.string(), item.measured.string()};
+    sources_.push_back(std::move(source));
+    records_.push_back(std::move(r));
+  }
+
+  void write() const {
+    const std::size_t n = settings_.pixels;
+    const Json planes{{"height", n}, {"width", n}, {"spacing_mm", settings_.spacing_mm}, {"unit", "Gy"}};
+    psqa::CohortWriter writer(a_.out,
+                              {{"schema", psqa::kCohortSchema},
+                               {"provenance", "imported"},
+                               {"records", records_.size()},
+                               {"planes", planes},
+                               {"sources", sources_},
+                               {"skipped", skipped_}},
+                              records_.size(), n, n, psqa::table_metrics());
+    for (const psqa::ImportedRecord& r : records_) writer.append(r.record, r.planned, r.measured);
+    writer.commit();
+  }
+
+  const ImportArguments& a_;
+  psqa::CohortSettings settings_;
+  psqa::Simulator simulator_;
+  std::vector<psqa::ImportedRecord> records_;
+  std::set<std::string> ids_;
+  Json skipped_ = Json::array(), sources_ = Json::array();
+};
+
+}  // namespace
+
+void add_import_command(CLI::App& app) {
+  auto a = std::make_shared<ImportArguments>();
+  CLI::App* c = app.add_subcommand(
+      "import",
+      "Make a cohort of RTPLAN files (with <plan>_planned.* and <plan>_measured.* beside them, or delivered in "
+      "simulation), decoded Elekta logs, OpenKBP patients, and folders of these");
+  c->add_option("paths", a->paths, "files and folders; folders with all that is below them")->required();
+  c->add_option("--out", a->out, "new folder")->required();
+  c->add_option("--spacing", a->options.spacing_mm, "mm between the points of NPY and CSV planes")->check(above_zero());
+  c->add_option("--fraction-group", a->options.plan.fraction_group, "which of a plan's fraction groups, from 0")
+      ->capture_default_str();
+  c->add_flag("--json", a->json, "print what was imported and skipped as JSON");
+  c->callback([=] { Importing(*a).run(); });
+}
+
+}  // namespace psqa_program

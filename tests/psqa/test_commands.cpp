@@ -1,0 +1,216 @@
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <sys/wait.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+namespace {
+
+struct Outcome {
+  int code = 0;
+  std::string out, errors;
+};
+
+/// Whether the program has been built.
+bool built() {
+  const char* bin = std::getenv("EQUIPOISE_BIN");
+  if (bin && fs::exists(fs::path(bin) / "psqa")) return true;
+  std::cerr << "skipped: no program psqa; build it and set EQUIPOISE_BIN\n";
+  return false;
+}
+
+Outcome psqa(const std::string& arguments) {
+  const support::TemporaryFolder folder;
+  const fs::path errors = folder.path() / "errors";
+  const std::string command =
+      "'" + std::string(std::getenv("EQUIPOISE_BIN")) + "/psqa' " + arguments + " 2>'" + errors.string() + "'";
+  FILE* pipe = popen(command.c_str(), "r");
+  Outcome o;
+  char buffer[4096];
+  while (const std::size_t n = fread(buffer, 1, sizeof buffer, pipe)) o.out.append(buffer, n);
+  o.code = WEXITSTATUS(pclose(pipe));
+  std::ifstream in(errors);
+  o.errors.assign(std::istreambuf_iterator<char>(in), {});
+  return o;
+}
+
+std::string quoted(const fs::path& p) {
+  return "'" + p.string() + "' ";
+}
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+Plan square_plan(const std::string& id) {
+  Plan plan;
+  plan.id = plan.label = plan.patient = id, plan.prescription_Gy = 2;
+  Beam beam;
+  beam.number = 1, beam.mu = 100;
+  beam.layers = {{LeafAxis::x, {-20, -10, 0, 10, 20}, "MLCX"}};
+  for (const double w : {0.0, 1.0}) {
+    ControlPoint cp;
+    cp.weight = w, cp.leaves = {{{-20, -20, -20, -20}, {20, 20, 20, 20}}};
+    beam.control_points.push_back(cp);
+  }
+  plan.beams = {beam};
+  return plan;
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+}  // namespace
+
+TEST_CASE("a misspelt option or command is one line with the nearest name", "[psqa][commands][error]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "plan.dcm";
+  write_rtplan(square_plan("p"), plan);
+  const auto refused = [](const std::string& arguments, const std::string& wrong, const std::string& nearest) {
+    const Outcome o = psqa(arguments);
+    INFO(arguments << "\n" << o.errors);
+    CHECK(o.code != 0);
+    CHECK(o.out.empty());
+    CHECK(std::count(o.errors.begin(), o.errors.end(), '\n') == 1);
+    CHECK(o.errors.size() < 600);
+    CHECK(has(o.errors, wrong));
+    CHECK(has(o.errors, nearest));
+  };
+  refused("complexity " + quoted(plan) + "--jsonn", "\"--jsonn\"", "did you mean \"--json\"");
+  refused("gamma a b --loca", "\"--loca\"", "did you mean \"--local\"");
+  refused("gamma a b --loca=1", "\"--loca\"", "did you mean \"--local\"");
+  refused("simulate --plan 3", "\"--plan\"", "did you mean \"--plans\"");
+  refused("predict --ru x y", "\"--ru\"", "did you mean \"--run\"");
+  refused("complexitty x", "\"complexitty\"", "did you mean \"complexity\"");
+  refused("--versio", "no option \"--versio\"", "psqa");
+  refused("tg218 a b", "\"b\"", "further");
+  refused("gamma a", "evaluated", "required");
+  refused("gamma a b --spacing 0", "--spacing", "> 0");
+  refused("gamma a b --spacing x", "--spacing", "> 0");
+  refused("gamma a b --pitch 1", "--pitch", "wendling");
+}
+
+TEST_CASE("without a command the program prints its help", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const Outcome o = psqa("");
+  CHECK(o.code != 0);
+  CHECK(has(o.out, "complexity"));
+  CHECK(psqa("--help").code == 0);
+  CHECK(psqa("gamma --help").code == 0);
+}
+
+TEST_CASE("complexity goes on after a bad file, and fails at its end", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path a = folder.path() / "a" / "plan.dcm", b = folder.path() / "b" / "plan.dcm",
+                 bad = folder.path() / "bad.dcm";
+  fs::create_directories(a.parent_path()), fs::create_directories(b.parent_path());
+  write_rtplan(square_plan("a"), a), write_rtplan(square_plan("b"), b);
+  write_text(bad, "no plan at all");
+  const Outcome o = psqa("complexity --json " + quoted(bad) + quoted(a) + quoted(b));
+  CHECK(o.code == 1);
+  CHECK(has(o.errors, "bad.dcm"));
+  const Json j = Json::parse(o.out);
+  CHECK(j["plans"].size() == 2);
+  CHECK(j["plans"]["plan.dcm"]["plan"]["PA_mm2"] == 1600);
+  CHECK(j["plans"][b.string()]["plan"]["MU"] == 100);
+  CHECK(j["plans"]["plan.dcm"]["fraction_group"] == 0);
+  CHECK(j["plans"]["plan.dcm"]["warnings"].is_array());
+  CHECK(j["plans"]["plan.dcm"]["plan"]["crossed_leaf_fraction"] == 0);
+  CHECK(j["plans"]["plan.dcm"]["plan"]["MUDEG_MU_per_deg"].is_null());
+  CHECK(has(j["errors"]["bad.dcm"], "not a DICOM file"));
+  CHECK(psqa("complexity " + quoted(a)).code == 0);
+  CHECK(psqa("complexity --choice closed_gap_mm=-1 " + quoted(a)).code == 1);
+  CHECK(has(psqa("complexity --fraction-group 1 " + quoted(a)).errors, "fraction group 1"));
+}
+
+TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path a = folder.path() / "a.csv", b = folder.path() / "b.csv", far = folder.path() / "far.dcm",
+                 twenty = folder.path() / "twenty.csv";
+  write_text(a, "1,2,3\n2,4,3\n1,2,3\n"), write_text(b, "1,2,3\n2,5,3\n1,2,3\n");
+  write_text(twenty, "10,20,30\n20,50,30\n10,20,30\n");
+  const auto norm = [&](const char* option) {
+    return Json::parse(
+        psqa("gamma --json --norm " + std::string(option) + " " + quoted(a) + quoted(b)).out)["criteria"];
+  };
+  CHECK(norm("reference")["norm_Gy"] == 4);
+  CHECK(norm("evaluated")["norm_Gy"] == 5);
+  CHECK(norm("2.5")["norm_Gy"] == 2.5);
+  for (const char* wrong : {"0", "--norm=-1", "planned", "nan", "inf"})
+    CHECK(psqa("gamma --norm " + std::string(wrong) + " " + quoted(a) + quoted(b)).code != 0);
+  for (const char* wrong : {"--dd nan", "--dd inf", "--dta inf", "--dta 0", "--cutoff nan", "--max-gamma 0"})
+    CHECK(psqa("gamma " + std::string(wrong) + " " + quoted(a) + quoted(b)).code != 0);
+  CHECK(Json::parse(psqa("gamma --json " + quoted(a) + quoted(b)).out)["units"]["reference"] == "unknown");
+  CHECK(has(psqa("gamma " + quoted(a) + quoted(twenty)).errors, "one unit?"));
+  DoseGrid away = DoseGrid::plane(3, 3, 1);
+  away.values.assign(9, 4.0), away.origin = {0, 500, 500};
+  write_rtdose(away, square_plan("p"), "planned", far);
+  const Outcome none = psqa("gamma --json " + quoted(a) + quoted(far));
+  CHECK(none.code == 1);
+  CHECK(none.out.empty());
+  CHECK(has(none.errors, "got none"));
+  DoseGrid volume = away;
+  volume.shape = {2, 3, 3}, volume.values.assign(18, 4.0), volume.origin = {0, -1, -1};
+  write_rtdose(volume, square_plan("p"), "planned", folder.path() / "volume.dcm");
+  CHECK(has(psqa("gamma " + quoted(a) + quoted(folder.path() / "volume.dcm")).errors, "two planes or two volumes"));
+  CHECK(psqa("gamma --space volume " + quoted(a) + quoted(folder.path() / "volume.dcm")).code == 0);
+}
+
+TEST_CASE("the norm of the planned distribution judges the points that are known", "[psqa][commands][samples]") {
+  const fs::path folder = support::samples("gamma_agnew_mcgarry");
+  if (folder.empty() || !built()) return;
+  const Json j = Json::parse(psqa("gamma --json --dd 1 --dta 1 --local --cutoff 20 --norm reference " +
+                                  quoted(folder / "H&N_VMAT_Reference_1mmPx.dcm") +
+                                  quoted(folder / "H&N_VMAT_Evaluated_1mmPx.dcm"))
+                                 .out);
+  CHECK(j["evaluated"] == 15370);
+}
+
+TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path in = folder.path() / "in", out = folder.path() / "cohort";
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(in / name);
+    write_rtplan(square_plan(name), in / name / "p.dcm");
+  }
+  write_text(in / "notes.md", "# Notes\n");
+  const Outcome o = psqa("import --json --out " + quoted(out) + quoted(in));
+  INFO(o.errors);
+  REQUIRE(o.code == 0);
+  const Json j = Json::parse(o.out);
+  CHECK(j["records"] == 2);
+  CHECK(j["sources"][0]["id"] == "p");
+  CHECK(j["sources"][1]["id"] == "p_2");
+  CHECK(j["sources"][1]["fraction_group"] == 0);
+  REQUIRE(j["skipped"].size() == 1);
+  CHECK(j["skipped"][0]["file"] == (in / "notes.md").string());
+  CHECK_FALSE(has(j["skipped"][0]["reason"], "notes.md"));
+}
+
+TEST_CASE("a cohort's table without the column lists its rates", "[psqa][commands][error]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path table = folder.path() / "records.csv";
+  write_text(table, "id,gpr_3_3,gpr_2_3,MU\np,99,98,100\nq,98,97,120\n");
+  const Outcome o = psqa("tg218 " + quoted(table));
+  CHECK(o.code == 1);
+  CHECK(has(o.errors, "there are: gpr_3_3, gpr_2_3"));
+  CHECK_FALSE(has(o.errors, "MU"));
+  CHECK(psqa("tg218 --column gpr_3_3 " + quoted(table)).code == 0);
+}

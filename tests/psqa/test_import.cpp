@@ -1,0 +1,140 @@
+#include <equipoise/psqa/import.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+namespace fs = std::filesystem;
+
+namespace {
+
+CohortSettings one_machine() {
+  CohortSettings settings;
+  settings.machines = 1;
+  return settings;
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+/// The item of a file name.
+ImportItem item_of(const std::vector<ImportItem>& items, const std::string& name) {
+  for (const ImportItem& i : items)
+    if (i.path.filename() == name) return i;
+  FAIL("no item " << name);
+  return {};
+}
+
+/// A plane as a table of numbers.
+void write_table(const DoseGrid& g, const fs::path& path) {
+  std::ofstream out(path);
+  out.precision(17);
+  for (std::size_t y = 0; y < g.shape[1]; ++y)
+    for (std::size_t x = 0; x < g.shape[2]; ++x) out << g.at(0, y, x) << (x + 1 < g.shape[2] ? ',' : '\n');
+}
+
+}  // namespace
+
+TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][import][samples]") {
+  const auto plans = support::samples("rtplan");
+  if (plans.empty()) return;
+  Simulator simulator(one_machine());
+  const ImportedRecord real = import_record({plans / "RP_FiF.dcm"}, simulator, 0);
+  CHECK(real.source == "simulated delivery");
+  CHECK(real.record.gpr[0] >= real.record.gpr[2]);
+  CHECK_THROWS_AS(import_record({plans / "pydicom_rtplan_truncated.dcm"}, simulator, 1), eq::FileError);
+  CHECK_THROWS_WITH(import_record({plans / "pydicom_rtplan_jaws_only.dcm"}, simulator, 1),
+                    Catch::Contains("multileaf") && Catch::Contains(plans.string()));
+  const std::vector<ImportItem> items = find_imports(plans);
+  CHECK(items.size() == 18);  // 17 plans, and the JSON file of expected values
+  CHECK(item_of(items, "expected_metrics.json").kind == ImportKind::none);
+}
+
+TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "p.dcm";
+  Simulator simulator(one_machine());
+  const Record r = simulator.record(0);
+  write_rtplan(r.plan, plan);
+  write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");
+  CHECK_THROWS_WITH(import_record(find_imports(plan).at(0), simulator, 0), Catch::Contains("only"));
+  write_rtdose(r.measured, r.plan, "measured", folder.path() / "p_measured.dcm");
+  const std::vector<ImportItem> items = find_imports(plan);
+  REQUIRE(items.size() == 1);
+  CHECK(find_imports(folder.path()).size() == 1);  // the planes are part of the record
+  const ImportedRecord back = import_record(items[0], simulator, 0);
+  CHECK(back.source == "measured");
+  for (std::size_t c = 0; c < 3; ++c) CHECK(back.record.gpr[c] == Approx(r.gpr[c]).margin(0.05));
+}
+
+TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  Simulator simulator(one_machine());
+  const Record r = simulator.record(0);
+  write_rtplan(r.plan, folder.path() / "p.dcm");
+  write_table(r.planned, folder.path() / "p_planned.csv");
+  write_table(r.measured, folder.path() / "p_measured.csv");
+  const ImportItem item = find_imports(folder.path()).at(0);
+  CHECK_THROWS_WITH(import_record(item, simulator, 0), Catch::Contains("--spacing"));
+  const ImportedRecord back = import_record(item, simulator, 0, {.spacing_mm = r.planned.spacing[1]});
+  CHECK(back.record.gpr[2] == Approx(r.gpr[2]).margin(0.01));
+}
+
+TEST_CASE("every file below a folder is a record, a part of one, or skipped with a reason of its kind",
+          "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path root = folder.path();
+  Simulator simulator(one_machine());
+  const Record r = simulator.record(0);
+  fs::create_directories(root / "b" / "deep");
+  write_rtplan(r.plan, root / "b" / "deep" / "plan without extension");
+  write_rtplan(r.plan, root / "a.dcm");
+  write_rtdose(r.planned, r.plan, "planned", root / "lonely_planned.dcm");
+  write_rtdose(r.planned, r.plan, "planned", root / "dose.bin");
+  write_table(r.planned, root / "a_planned.csv");
+  write_text(root / "film.dat", "1,2\n3,4\n");
+  write_text(root / "b" / "notes.txt", "Some notes.\n");
+  write_text(root / "b" / "empty", "");
+  write_text(root / "b" / "dose.csv", ",data\n5,1\n");
+  write_text(root / "pt" / "voxel_dimensions.csv", "3\n3\n3\n");
+  write_text(root / "pt" / "PTV70.csv", ",data\n5,\n");
+  const std::vector<ImportItem> items = find_imports(root);
+  std::vector<std::string> names;
+  for (const ImportItem& i : items) names.push_back(i.path.filename().string());
+  CHECK(names == std::vector<std::string>{"a.dcm", "dose.bin", "film.dat", "lonely_planned.dcm", "pt", "dose.csv",
+                                          "empty", "notes.txt", "plan without extension"});
+  CHECK(item_of(items, "a.dcm").kind == ImportKind::rtplan);
+  CHECK(item_of(items, "a.dcm").planned == root / "a_planned.csv");
+  CHECK(item_of(items, "plan without extension").kind == ImportKind::rtplan);
+  CHECK(item_of(items, "pt").kind == ImportKind::openkbp);
+  const auto reason = [&](const char* name) { return item_of(items, name).reason; };
+  CHECK(reason("dose.bin").find("without its plan") != std::string::npos);
+  CHECK(reason("lonely_planned.dcm").find("without its plan") != std::string::npos);
+  CHECK(reason("film.dat").find("table of numbers") != std::string::npos);
+  CHECK(reason("notes.txt").find("neither plan") != std::string::npos);
+  CHECK(reason("empty") == "an empty file");
+  CHECK(reason("dose.csv").find("OpenKBP") != std::string::npos);
+}
+
+TEST_CASE("all sample files together are imported or skipped", "[psqa][import][samples]") {
+  const auto plans = support::samples("rtplan");
+  if (plans.empty()) return;
+  const std::vector<ImportItem> items = find_imports(plans.parent_path());
+  std::size_t kinds[4] = {};
+  for (const ImportItem& i : items) {
+    ++kinds[static_cast<std::size_t>(i.kind)];
+    CHECK((i.kind == ImportKind::none) == !i.reason.empty());
+  }
+  CHECK(kinds[0] == 17);
+  CHECK(kinds[1] == 2);
+  CHECK(kinds[2] == 8);
+  CHECK(item_of(items, "SNCTest10x10.txt").reason.find("MapCHECK") != std::string::npos);
+  CHECK(item_of(items, "PTWTest20x20.mcc").reason.find("mcc") != std::string::npos);
+  CHECK(item_of(items, "test_dicom_ct.dcm").reason.find("CT") != std::string::npos);
+}

@@ -2,10 +2,12 @@
 /// \file
 /// Mutated files against one reader, under address and undefined sanitizers: `fuzz_readers READER COUNT SEED FILE…`.
 /// A reader may refuse a file with one of the library's errors; it may not crash, hang, or ask for memory out of
-/// proportion. Every input depends on the seed and its number alone: `--only N` repeats one.
+/// proportion, and neither may the metrics and gamma of what it accepts. Every input depends on the seed and its number alone: `--only N` repeats one.
 
 #include <equipoise/core/random.hpp>
 #include <equipoise/io/npy.hpp>
+#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/gamma.hpp>
 #include <equipoise/psqa/log_reader.hpp>
 #include <equipoise/psqa/openkbp_reader.hpp>
 #include <equipoise/psqa/plane_reader.hpp>
@@ -89,16 +91,26 @@ void mutate_once(std::string& s, const std::vector<std::string>& corpus, Dice& d
   }
 }
 
+/// What is accepted must also be usable: metrics of a plan, gamma of a dose.
+void use(const psqa::Plan& plan) {
+  for (const psqa::Beam& beam : plan.beams)
+    if (!beam.layers.empty()) (void)psqa::merged_bank(beam);
+  (void)psqa::complexity(plan);
+}
+void use(const psqa::DoseGrid& dose) {
+  if (dose.size() <= 4096) (void)psqa::gamma(dose, dose, {.dd_percent = 3, .dta_mm = 3});
+}
+
 const std::map<std::string, std::function<void(const fs::path&)>> kReaders = {
-    {"rtplan", [](const fs::path& p) { (void)psqa::read_rtplan(p); }},
-    {"rtdose", [](const fs::path& p) { (void)psqa::read_rtdose(p); }},
-    {"npy", [](const fs::path& p) { (void)psqa::read_npy_dose(p, 1); }},
-    {"csv", [](const fs::path& p) { (void)psqa::read_csv_plane(p, 1); }},
-    {"mapcheck", [](const fs::path& p) { (void)psqa::read_mapcheck(p); }},
-    {"mcc", [](const fs::path& p) { (void)psqa::read_mcc(p); }},
-    {"opg", [](const fs::path& p) { (void)psqa::read_opg(p); }},
-    {"xio", [](const fs::path& p) { (void)psqa::read_xio_plane(p); }},
-    {"log", [](const fs::path& p) { (void)psqa::read_elekta_log(p); }},
+    {"rtplan", [](const fs::path& p) { use(psqa::read_rtplan(p)); }},
+    {"rtdose", [](const fs::path& p) { use(psqa::read_rtdose(p)); }},
+    {"npy", [](const fs::path& p) { use(psqa::read_npy_dose(p, 1)); }},
+    {"csv", [](const fs::path& p) { use(psqa::read_csv_plane(p, 1)); }},
+    {"mapcheck", [](const fs::path& p) { use(psqa::read_mapcheck(p, psqa::MapcheckPlane::interpolated)); }},
+    {"mcc", [](const fs::path& p) { use(psqa::read_mcc(p)); }},
+    {"opg", [](const fs::path& p) { use(psqa::read_opg(p)); }},
+    {"xio", [](const fs::path& p) { use(psqa::read_xio_plane(p)); }},
+    {"log", [](const fs::path& p) { use(psqa::read_elekta_log(p).delivered); }},
     {"openkbp", [](const fs::path& p) { (void)psqa::detail::read_sparse_csv(p); }}};
 
 std::string contents(const fs::path& path) {

@@ -107,8 +107,8 @@ TEST_CASE("every file below a folder is a record, a part of one, or skipped with
   const std::vector<ImportItem> items = find_imports(root);
   std::vector<std::string> names;
   for (const ImportItem& i : items) names.push_back(i.path.filename().string());
-  CHECK(names == std::vector<std::string>{"a.dcm", "dose.bin", "film.dat", "lonely_planned.dcm", "pt", "dose.csv",
-                                          "empty", "notes.txt", "plan without extension"});
+  CHECK(names == std::vector<std::string>{"a.dcm", "plan without extension", "dose.csv", "empty", "notes.txt",
+                                          "dose.bin", "film.dat", "lonely_planned.dcm", "pt"});
   CHECK(item_of(items, "a.dcm").kind == ImportKind::rtplan);
   CHECK(item_of(items, "a.dcm").planned == root / "a_planned.csv");
   CHECK(item_of(items, "plan without extension").kind == ImportKind::rtplan);

@@ -99,7 +99,7 @@ TEST_CASE("a MapCHECK file's clipped plane gives way to its diodes", "[psqa][rea
   const support::TemporaryFolder folder;
   std::string clipped = kMapcheck;
   const std::size_t at = clipped.rfind("0.5\t3\t70\t80\t90");
-  clipped.replace(at, 15, "0.5\t3\t60\t60\t60");
+  clipped.replace(at, 14, "0.5\t3\t60\t60\t60");
   const DoseGrid g = read_dose(written(folder, "clipped.txt", clipped), 1, true);
   CHECK(g.at(0, 2, 2) == Approx(0.9));
   CHECK(g.at(0, 2, 1) == Approx((0.7 + 0.9 + 0.5) / 3));

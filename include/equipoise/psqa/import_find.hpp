@@ -181,6 +181,7 @@ class FolderFinds {
   std::vector<ImportItem> out;
   for (const fs::path& f : folders) finds[f].items(out);
   if (!folder) out.resize(std::min<std::size_t>(out.size(), 1));
+  std::sort(out.begin(), out.end(), [](const ImportItem& p, const ImportItem& q) { return p.path < q.path; });
   return out;
 }
 

@@ -143,6 +143,8 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
     carry(DCM_GantryAngle, cp.gantry);
     carry(DCM_BeamLimitingDeviceAngle, cp.collimator);
     carry(DCM_PatientSupportAngle, cp.couch);
+    for (const double angle : {cp.gantry, cp.collimator, cp.couch})
+      if (std::abs(angle) > 3600) source.refuse("expected angles within ±3600 degree, got ", angle);
     carry(DCM_CumulativeMetersetWeight, cp.weight);
     carry(DCM_DoseRateSet, cp.dose_rate);
     carry(DCM_NominalBeamEnergy, beam.energy_MV);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <equipoise/psqa/acceptance.hpp>
 #include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/outlines.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
@@ -25,12 +26,14 @@ using Json = nlohmann::ordered_json;
 
 // ---- simulate
 
+constexpr std::uint64_t kCeilingDeliveries = 5;
+
 struct SimulateArguments {
   psqa::CohortSettings settings;
-  std::string out = "cohort", technique = "sliding_window", detector = "epid";
+  std::string out = "cohort", technique = "sliding_window", detector = "epid", model = "millennium_120", outlines;
   std::vector<std::string> mismatches;
   unsigned threads = 0;
-  std::int64_t ceiling = 0, volumes = 0;
+  std::int64_t ceiling = 12, volumes = 0;
   bool dicom = false, json = false;
 };
 
@@ -60,12 +63,15 @@ void choose(SimulateArguments& a) {
     a.settings.techniques = {0.6, 0.15, 0.25};
   }
   a.settings.detector = static_cast<psqa::Detector>(value_of(psqa::Detector{}, a.detector));
+  a.settings.model = static_cast<psqa::LinacModel>(value_of(psqa::LinacModel{}, a.model));
+  if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
   for (const std::string& text : a.mismatches) {
     const std::size_t at = text.find('=');
     if (at == std::string::npos)
       throw eq::ValueError(eq::message("value.212", "--mismatch", "expected key=value, got \"", text, "\""));
     eq::set_option(a.settings.mismatch, text.substr(0, at), text.substr(at + 1), "--mismatch");
   }
+  psqa::check(a.settings);
 }
 
 /// The first plans in a water phantom: doses as NPY [N, 48, 64, 64], 3D passing rates as a table.
@@ -116,11 +122,17 @@ void simulate(SimulateArguments a) {
   if (a.volumes > 0) write_volumes(a);
   const std::vector<psqa::AcceptanceRow> rows = psqa::acceptance(psqa::read_cohort(a.out));
   std::array<double, 3> ceiling{};
-  if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, 7);
+  if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, kCeilingDeliveries, a.threads);
   if (a.json) {
     Json table = Json::array(), summary{{"cohort", a.out}, {"records", a.settings.plans}};
+    const auto bound = [](double v) { return std::isfinite(v) ? Json(v) : Json(); };
     for (const psqa::AcceptanceRow& r : rows)
-      table.push_back({{"name", r.name}, {"unit", r.unit}, {"value", r.value}, {"accepted", r.accepted()}});
+      table.push_back({{"name", r.name},
+                       {"unit", r.unit},
+                       {"value", r.value},
+                       {"low", bound(r.low)},
+                       {"high", bound(r.high)},
+                       {"accepted", r.accepted()}});
     summary["acceptance"] = table;
     if (a.ceiling > 0) summary["noise_ceiling_points"] = ceiling;
     return print_json(summary);
@@ -128,8 +140,9 @@ void simulate(SimulateArguments a) {
   print_acceptance(rows);
   if (a.settings.plans < 300) std::cout << "the bands are meant for at least 300 plans\n";
   if (a.ceiling > 0)
-    std::cout << "noise ceiling, " << a.ceiling << " plans delivered 7 times: " << eq::report::fixed(ceiling[0], 2)
-              << ", " << eq::report::fixed(ceiling[1], 2) << ", " << eq::report::fixed(ceiling[2], 2) << " points\n";
+    std::cout << "noise ceiling, " << a.ceiling << " plans delivered " << kCeilingDeliveries
+              << " times: " << eq::report::fixed(ceiling[0], 2) << ", " << eq::report::fixed(ceiling[1], 2) << ", "
+              << eq::report::fixed(ceiling[2], 2) << " points\n";
   std::cout << "cohort: " << a.out << "\n";
 }
 
@@ -150,16 +163,22 @@ void add_cohort_commands(CLI::App& app) {
     c->add_option("--technique", a->technique, "how plans are delivered")
         ->check(CLI::IsMember({"sliding_window", "step_and_shoot", "arc", "mixed"}))
         ->capture_default_str();
+    c->add_option("--linac-model", a->model, "the machines' collimator, with its limits")
+        ->check(CLI::IsMember({"millennium_120", "agility", "halcyon"}))
+        ->capture_default_str();
+    c->add_option("--outlines", a->outlines,
+                  "folder of OpenKBP patients whose targets the plans get, in turn, instead of random ones");
     c->add_option("--detector", a->detector, "at whose points passing rates are taken")
         ->check(CLI::IsMember({"epid", "mapcheck", "chamber_array"}))
         ->capture_default_str();
-    c->add_option("--depth", a->settings.depth_mm, "of the plane in water, mm; 0: a general kernel")
+    c->add_option("--depth", a->settings.depth_mm, "of the plane in water, 20 to 200 mm; 0: a general kernel")
         ->capture_default_str();
     c->add_option("--mismatch", a->mismatches,
                   "between plan and delivery as key=value, e.g. shift_mm=0.3 (docs/simulator.md)");
     c->add_option("--noise-ceiling", a->ceiling,
-                  "deliver so many plans seven times each and print how far rates differ")
-        ->check(CLI::Range(0, 100000));
+                  "deliver so many plans five times each and print how far rates differ; 0: do not")
+        ->check(CLI::Range(0, 100000))
+        ->capture_default_str();
     c->add_option("--volumes", a->volumes, "of so many plans also the dose in a water cylinder, with 3D passing rates")
         ->check(CLI::Range(0, 100000));
     c->add_option("--threads", a->threads, "0: all; the records do not depend on it")->capture_default_str();

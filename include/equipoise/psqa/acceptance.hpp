@@ -17,6 +17,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -96,6 +97,52 @@ struct DoseDifferences {
 
 }  // namespace detail
 
+namespace detail {
+
+/// What a cohort's table says of one metric. \throws NameError for one that it does not have
+[[nodiscard]] inline std::vector<double> metric_column(const Cohort& cohort, std::string_view name) {
+  const auto found = std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name);
+  if (found == cohort.metric_names.end()) throw NameError(message("name.307", "cohort", "no metric \"", name, "\""));
+  std::vector<double> out;
+  for (const CohortRecord& r : cohort.records)
+    out.push_back(r.metrics[static_cast<std::size_t>(found - cohort.metric_names.begin())]);
+  return out;
+}
+
+[[nodiscard]] inline double share_within(const std::vector<double>& x, double low, double high) {
+  return 100 * static_cast<double>(std::count_if(x.begin(), x.end(), [&](double v) { return v >= low && v <= high; })) /
+         static_cast<double>(x.size());
+}
+
+/// Whether all plans are sliding windows, for which the bands of the plans are meant.
+[[nodiscard]] inline bool only_sliding_windows(const Cohort& cohort) {
+  const auto techniques = cohort.about.find("techniques");
+  return techniques != cohort.about.end() && techniques->value("step_and_shoot", 1.0) == 0 &&
+         techniques->value("arc", 1.0) == 0;
+}
+
+/// Correlations of the rates at 2%/2 mm with complexity, and MU and gaps of the plans.
+inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates, std::vector<AcceptanceRow>& out) {
+  std::vector<double> factor = metric_column(cohort, "MU"), per_field = factor;
+  const std::vector<double> fields = metric_column(cohort, "NBEAM"), gap = metric_column(cohort, "ALG_mm");
+  for (std::size_t i = 0; i < factor.size(); ++i)
+    factor[i] /= 100 * dose_per_fraction_of(cohort.records[i].site), per_field[i] /= fields[i];
+  const auto add = [&](const char* name, const std::vector<double>& values, double low, double high) {
+    out.push_back({std::string("Spearman of 2%/2 mm with ") + name, "", spearman(rates, values), low, high});
+  };
+  for (const char* name : {"PM", "PI", "EM_mm-1"}) add(name, metric_column(cohort, name), -0.7, -0.3);
+  add("MF", factor, -0.7, -0.3);
+  add("MCS", metric_column(cohort, "MCS"), 0.3, 0.7);
+  add("ALG", gap, 1e-9, 0.7);
+  if (!only_sliding_windows(cohort)) return;
+  out.push_back({"plans with 60-250 MU a field", "%", share_within(per_field, 60, 250), 90, 100});
+  out.push_back({"plans with 3-9 MU a cGy", "%", share_within(factor, 3, 9), 90, 100});
+  out.push_back({"mean leaf gap", "mm", moments(gap).mean, 16, 27});
+  out.push_back({"plans with a mean leaf gap of 16-27 mm", "%", share_within(gap, 16, 27), 50, 100});
+}
+
+}  // namespace detail
+
 /// The acceptance table of a simulated cohort; its bands hold for at least 300 plans with default settings.
 [[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort) {
   std::vector<AcceptanceRow> out;
@@ -120,20 +167,7 @@ struct DoseDifferences {
   }
   out.push_back({"plans below 90 % at 2%/2 mm", "%", 100 * failing / n, 5, 25});
   out.push_back({"records with 3/3 >= 2/3 >= 2/2", "%", 100 * ordered / n, 100, 100});
-  const auto column = [&](std::string_view name) {
-    return static_cast<std::size_t>(std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name) -
-                                    cohort.metric_names.begin());
-  };
-  for (const auto& [name, sign] :
-       {std::pair{"PM", -1.0}, {"MF", -1.0}, {"PI", -1.0}, {"EM_mm-1", -1.0}, {"MCS", 1.0}}) {
-    std::vector<double> values;
-    for (const CohortRecord& r : cohort.records)
-      values.push_back(name == std::string_view("MF")
-                           ? r.metrics[column("MU")] / (100 * detail::dose_per_fraction_of(r.site))
-                           : r.metrics[column(name)]);
-    out.push_back({std::string("Spearman of 2%/2 mm with ") + name, "", spearman(rates[2], values),
-                   sign > 0 ? 0.3 : -0.7, sign > 0 ? 0.7 : -0.3});
-  }
+  detail::add_plan_rows(cohort, rates[2], out);
   double lowest = none, head_and_neck = none;
   for (const auto& [site, sums] : by_site) {
     const double mean = sums.first / sums.second;
@@ -142,7 +176,8 @@ struct DoseDifferences {
     else
       lowest = std::min(lowest, mean);
   }
-  out.push_back({"mean 2%/2 mm of other sites above head and neck", "%", lowest - head_and_neck, 1e-9, none});
+  if (lowest < none && head_and_neck < none)
+    out.push_back({"mean 2%/2 mm of other sites above head and neck", "%", lowest - head_and_neck, 1e-9, none});
   const detail::DoseDifferences dd = detail::dose_differences(cohort);
   out.push_back({"SD of dose differences", "% of max", dd.sd, 2, 3});
   out.push_back({"99th percentile of |dose difference|", "% of max", dd.p99, 8, 10});
@@ -153,19 +188,25 @@ struct DoseDifferences {
 /// How well the rates of one delivery predict those of another: mean absolute difference from the plan's mean over
 /// repeated deliveries, in points. \param plans how many of the cohort's, \param deliveries of each
 [[nodiscard]] inline std::array<double, 3> noise_ceiling(const CohortSettings& settings, std::int64_t plans,
-                                                         std::uint64_t deliveries) {
-  Simulator simulator(settings);
-  std::array<double, 3> out{};
-  for (std::int64_t i = 0; i < plans; ++i) {
-    std::vector<std::array<double, 3>> rates;
-    for (std::uint64_t d = 0; d < deliveries; ++d) rates.push_back(simulator.record(i, d).gpr);
-    for (std::size_t c = 0; c < 3; ++c) {
-      double mean = 0;
-      for (const auto& r : rates) mean += r[c] / static_cast<double>(deliveries);
-      for (const auto& r : rates)
-        out[c] += std::abs(r[c] - mean) / static_cast<double>(deliveries) / static_cast<double>(plans);
+                                                         std::uint64_t deliveries, unsigned threads = 1) {
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<Simulator> simulators(threads, Simulator(settings));
+  std::vector<std::array<double, 3>> of_plan(static_cast<std::size_t>(plans));
+  detail::parallel_for(threads, threads, [&](std::size_t t) {
+    for (std::size_t i = t; i < of_plan.size(); i += threads) {
+      std::vector<std::array<double, 3>> rates;
+      for (std::uint64_t d = 0; d < deliveries; ++d)
+        rates.push_back(simulators[t].record(static_cast<std::int64_t>(i), d).gpr);
+      for (std::size_t c = 0; c < 3; ++c) {
+        double mean = 0;
+        for (const auto& r : rates) mean += r[c] / static_cast<double>(deliveries);
+        for (const auto& r : rates) of_plan[i][c] += std::abs(r[c] - mean) / static_cast<double>(deliveries);
+      }
     }
-  }
+  });
+  std::array<double, 3> out{};
+  for (const auto& p : of_plan)
+    for (std::size_t c = 0; c < 3; ++c) out[c] += p[c] / static_cast<double>(plans);
   return out;
 }
 

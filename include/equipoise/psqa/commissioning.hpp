@@ -20,6 +20,7 @@ namespace equipoise::psqa {
 /// A machine of the cohort: as it is and as the planning system believes.
 struct Linac {
   std::string name;
+  LinacModel model = LinacModel::millennium_120;
   MachineModel real, planning;
   detail::LeafOffsets leaves;
 };
@@ -32,7 +33,7 @@ namespace detail {
   constexpr std::uint64_t tests = 3;
   double sum = 0;
   for (std::uint64_t t = 0; t < tests; ++t) {
-    const Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0});
+    const Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0}, Technique::sliding_window, {}, {}, linac.model);
     const auto fluence = [&](const MachineModel& m) {
       return plan_fluence(plan, m, exact_leaves, engine.pixels(), engine.spacing_mm());
     };
@@ -57,24 +58,31 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
 
 }  // namespace detail
 
-/// Machine number `m` of a cohort, with the planning system tuned to it. \param depth_mm of the plane in water; 0: the
-/// general kernel of `MachineModel`
+/// Machine number `m` of a cohort, with the planning system tuned to it. What is larger than a knob's limit would not
+/// have been accepted. \param depth_mm of the plane in water; 0: the general kernel of `MachineModel`
 [[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm, double depth_mm,
-                                              DoseEngine& engine) {
+                                              DoseEngine& engine, LinacModel model = LinacModel::millennium_120) {
   Noise draw({seed, m}, "linac");
+  const auto within = [&](double limit) { return limit * std::clamp(draw.normal(0, 1 / 1.6), -1.0, 1.0); };
+  const LinacDesign design = design_of(model);
   Linac linac;
   linac.name = "linac" + std::to_string(m + 1);
+  linac.model = model;
   linac.leaves = detail::LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
   if (depth_mm > 0) set_kernel_at_depth(linac.real, depth_mm);
-  linac.real.leaf_gap_mm = draw.uniform(1.0, 1.8);
-  linac.real.transmission = draw.uniform(0.012, 0.018);
+  linac.real.leaf_gap_mm = std::clamp(design.leaf_gap_mm + draw.normal(0, mm.gap_machine_mm), design.least_leaf_gap_mm,
+                                      design.most_leaf_gap_mm);
+  linac.real.transmission = draw.uniform(design.least_transmission, design.most_transmission);
   linac.real.tongue_groove_mm = mm.tongue_groove_mm;
   linac.planning = linac.real;
+  linac.planning.leaf_gap_mm = design.leaf_gap_mm;
   linac.planning.tongue_groove_mm = 0;
   linac.real.source_sigma_mm += std::abs(draw.normal(0, mm.source_mm));
-  linac.real.primary_per_mm *= 1 + draw.normal(0, mm.kernel_percent / 100);
-  linac.real.transmission = std::max(0.0, linac.real.transmission + draw.normal(0, mm.transmission_percent / 100));
-  linac.real.scatter_share += draw.normal(0, mm.scatter_percent / 100);
+  linac.real.primary_per_mm *= 1 + within(mm.kernel_percent / 100);
+  linac.real.transmission = std::max(0.0, linac.real.transmission + within(mm.transmission_percent / 100));
+  linac.real.scatter_share = std::clamp(linac.real.scatter_share + within(mm.scatter_percent / 100), 0.0, 1.0);
+  linac.real.extra_focal_share =
+      std::clamp(linac.real.extra_focal_share + within(mm.extra_focal_percent / 100), 0.0, 1.0);
   detail::tune_leaf_gap(linac, draw.normal(0, mm.commissioning_percent / 100), engine);
   return linac;
 }

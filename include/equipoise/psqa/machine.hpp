@@ -8,6 +8,10 @@
 #include <equipoise/psqa/plan.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -16,13 +20,13 @@ struct MachineModel {
   double leaf_gap_mm = 1.4;     ///< dosimetric leaf gap: each leaf end lets half of it through
   double transmission = 0.015;  ///< of the leaves
   double jaw_transmission = 0.004;
-  double tongue_groove_mm = 0;     ///< width of the strip along a leaf's side that sees only what both neighbours let
-                                   ///< through; 0 in planning systems
-  double source_sigma_mm = 0.9;    ///< of the Gaussian source, projected to the isocentre
-  double primary_per_mm = 0.30;    ///< a of the kernel [A e^{-ar} + B e^{-br}] / r
-  double scatter_per_mm = 0.0135;  ///< b
-  double scatter_share = 0.28;     ///< of the kernel's integral
-  double extra_focal_share = 0;    ///< of the source that is wide: scatter in the head
+  double tongue_groove_mm = 0;      ///< width of the strip along a leaf's side that sees only what both neighbours let
+                                    ///< through; 0 in planning systems
+  double source_sigma_mm = 0.7;     ///< of the Gaussian source, projected to the isocentre
+  double primary_per_mm = 0.30;     ///< a of the kernel [A e^{-ar} + B e^{-br}] / r
+  double scatter_per_mm = 0.0135;   ///< b
+  double scatter_share = 0.28;      ///< of the kernel's integral
+  double extra_focal_share = 0.03;  ///< of the source that is wide: scatter in the head
   double extra_focal_sigma_mm = 20;
   double output = 1;        ///< dose per MU, relative
   double low_mu_error = 0;  ///< relative error of segments of less than 3 MU (step-and-shoot); a quarter to 10 MU
@@ -51,7 +55,7 @@ inline void set_kernel_at_depth(MachineModel& m, double depth_mm) {
   return b;
 }
 
-/// What the delivery may do; limits of a Varian C-arm.
+/// What the delivery may do; the defaults are those of a Varian C-arm.
 struct MachineLimits {
   double leaf_speed_mm_per_s = 25;
   double dose_rate_MU_per_min = 600;
@@ -61,5 +65,42 @@ struct MachineLimits {
   /// The farthest that a leaf may go while some MU are delivered at the full rate.
   [[nodiscard]] double leaf_travel_per_MU() const { return leaf_speed_mm_per_s * 60 / dose_rate_MU_per_min; }
 };
+
+/// Which collimator a cohort's machines have.
+enum class LinacModel : std::uint8_t { millennium_120, agility, halcyon };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(LinacModel) {
+  return {"millennium_120", "agility", "halcyon"};
+}
+
+/// A collimator's leaves, limits, and the ranges within which its machines' leaf ends and leaves lie.
+struct LinacDesign {
+  std::vector<double> boundaries;  ///< mm
+  MachineLimits limits{};
+  double leaf_gap_mm = 1.4, least_leaf_gap_mm = 1.0, most_leaf_gap_mm = 1.8;
+  double least_transmission = 0.012, most_transmission = 0.018;
+  bool jaws = true;
+
+  /// The pair that begins 100 mm below the axis: 40 pairs of 5 mm follow it in every design.
+  [[nodiscard]] std::size_t first_pair() const {
+    return static_cast<std::size_t>(std::find(boundaries.begin(), boundaries.end(), -100.0) - boundaries.begin());
+  }
+};
+
+/// Millennium 120; Agility of 80 pairs; Halcyon, whose two layers of 10 mm leaves, offset by half a leaf, are one
+/// virtual bank of 5 mm here.
+[[nodiscard]] inline LinacDesign design_of(LinacModel model) {
+  const auto even = [](double half) {
+    std::vector<double> b;
+    for (double y = -half; y <= half; y += 5) b.push_back(y);
+    return b;
+  };
+  if (model == LinacModel::agility) return {even(200), {.leaf_speed_mm_per_s = 35}, 0.3, 0.1, 0.4, 0.004, 0.006, true};
+  if (model == LinacModel::halcyon)
+    return {even(140), {.leaf_speed_mm_per_s = 50, .dose_rate_MU_per_min = 800, .gantry_speed_deg_per_s = 24},
+            0.3,       0.1,
+            0.4,       0.004,
+            0.006,     false};
+  return {millennium_boundaries()};
+}
 
 }  // namespace equipoise::psqa

@@ -5,6 +5,7 @@
 /// What differs between what is planned and what is delivered and measured: the knobs, rare faults, and one delivery's
 /// draw of them. Every draw is a hash of where it is used, so that any delivery can be repeated alone.
 
+#include <equipoise/core/errors.hpp>
 #include <equipoise/core/options.hpp>
 #include <equipoise/psqa/detector.hpp>
 #include <equipoise/psqa/machine.hpp>
@@ -15,29 +16,42 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace equipoise::psqa {
 
 /// Sizes of the differences, standard deviations unless said otherwise; defaults within what the literature reports
-/// (docs/simulator.md names the sources).
+/// (docs/simulator.md names the sources). All are >= 0, and 0 switches one off.
 struct Mismatch {
-  double tongue_groove_mm = 1.1;       ///< width on the machine; the planning system has none
+  double tongue_groove_mm = 1.4;       ///< width on the machine; the planning system has none
   double commissioning_percent = 0.3;  ///< dose error that is left in the test fields after tuning the leaf gap
-  double leaf_systematic_mm = 0.40;  ///< of each leaf of a machine: what logs see and what calibration hides from them
-  double leaf_random_mm = 0.40;      ///< of each leaf at each control point
-  double gap_day_mm = 0.05;          ///< of the dosimetric leaf gap, from day to day
-  double output_day_percent = 0.5;   ///< of the machine's output
-  double shift_mm = 0.6;             ///< set-up, per axis
-  double rotation_deg = 0.3;         ///< set-up
-  double source_mm = 0.3;            ///< of the source's size
-  double kernel_percent = 12;        ///< of the primary kernel's reach
-  double scatter_percent = 1;        ///< absolute, of the scatter's share
-  double transmission_percent = 0.18;  ///< absolute, of the leaf transmission
+  double leaf_systematic_mm = 0.39;    ///< of each leaf of a machine: 0.25 that logs see, 0.3 that calibration hides
+  double leaf_random_mm = 0.5;         ///< of each leaf at each control point
+  double gap_machine_mm = 0.25;        ///< of the dosimetric leaf gap between machines, most of which tuning takes out
+  double gap_day_mm = 0.05;            ///< of the dosimetric leaf gap, from day to day
+  double output_day_percent = 0.4;     ///< of the machine's output
+  double shift_mm = 0.58;              ///< set-up, per axis
+  double rotation_deg = 0.3;           ///< set-up
+  double source_mm = 0.3;              ///< of the source's size: larger on the machine than planned
+  double extra_focal_percent = 0.5;    ///< at most, absolute, of the wide source's share
+  double kernel_percent = 12;          ///< at most, of the primary kernel's reach
+  double scatter_percent = 1;          ///< at most, absolute, of the scatter's share
+  double transmission_percent = 0.15;  ///< at most, absolute, of the leaf transmission
   double low_mu_percent = 2;           ///< of segments of less than 3 MU; a quarter of it to 10 MU
   double noise_local_percent = 0.5;    ///< detector, of the local dose
-  double noise_global_percent = 0.3;   ///< detector, of the maximum
-  double fault_share = 0.01;           ///< of plans that are delivered with a fault
+  double noise_global_percent = 0.4;   ///< detector, of the maximum
+  double fault_share = 0.01;           ///< of plans that are delivered with a fault, 0..1
+  double fault_output_percent = 5;     ///< at most, at least 0.6 of it
+  double fault_bank_mm = 2;            ///< at most, at least half of it
+  double fault_stuck_mm = 10;          ///< at most, at least a fifth of it
+  double fault_turn_deg = 2;           ///< of the collimator
+};
+
+/// Where a measurement stands: shifts across and along the couch, the turn about the vertical, and the collimator's.
+struct SetUp {
+  double across = 0, along = 0;     ///< mm
+  double turn = 0, collimator = 0;  ///< degree
 };
 
 namespace detail {
@@ -57,17 +71,21 @@ struct Fault {
   std::size_t stuck = 0;  ///< pair whose second leaf is stuck; 0: none
 };
 
-[[nodiscard]] inline Fault draw_fault(std::uint64_t seed, std::uint64_t index, double share) {
+/// \param middle_pair of the bank: the stuck leaf is near it
+[[nodiscard]] inline Fault draw_fault(const Mismatch& mm, std::uint64_t seed, std::uint64_t index,
+                                      std::size_t middle_pair) {
   Noise noise({seed, index}, "fault");
   Fault f;
-  if (!(noise.uniform() < share)) return f;
+  if (!(noise.uniform() < mm.fault_share)) return f;
   const auto kind = noise.integer(0, 3);
   const double sign = noise.uniform() < 0.5 ? -1 : 1;
-  if (kind == 0) f.name = "output", f.output = 1 + sign * noise.uniform(0.03, 0.05);
-  if (kind == 1) f.name = "bank", f.bank_shift = sign * noise.uniform(1, 2);
-  if (kind == 2)
-    f.name = "stuck_leaf", f.stuck = static_cast<std::size_t>(noise.integer(25, 34)), f.stuck_mm = noise.uniform(2, 10);
-  if (kind == 3) f.name = "collimator", f.rotation = sign * 2;
+  if (kind == 0) f.name = "output", f.output = 1 + sign * noise.uniform(0.6, 1) * mm.fault_output_percent / 100;
+  if (kind == 1) f.name = "bank", f.bank_shift = sign * noise.uniform(0.5, 1) * mm.fault_bank_mm;
+  if (kind == 2) {
+    f.name = "stuck_leaf", f.stuck = static_cast<std::size_t>(noise.integer(0, 9)) + middle_pair - 5;
+    f.stuck_mm = noise.uniform(0.2, 1) * mm.fault_stuck_mm;
+  }
+  if (kind == 3) f.name = "collimator", f.rotation = sign * mm.fault_turn_deg;
   return f;
 }
 
@@ -75,17 +93,18 @@ struct Fault {
 struct Day {
   MachineModel real;
   Fault fault;
-  double shift_x = 0, shift_y = 0, turn = 0;  ///< mm, mm, degree
+  SetUp at;
 };
 
 /// \param machine as it is on average  \param delivery which of the plan's deliveries
 [[nodiscard]] inline Day draw_day(const MachineModel& machine, const Mismatch& mm, Detector detector,
-                                  std::uint64_t seed, std::uint64_t index, std::uint64_t delivery) {
+                                  std::uint64_t seed, std::uint64_t index, std::uint64_t delivery,
+                                  std::size_t middle_pair) {
   Noise noise({seed, index, delivery}, "day");
-  Day day{machine, draw_fault(seed, index, mm.fault_share)};
+  Day day{machine, draw_fault(mm, seed, index, middle_pair)};
   day.real.output *= (1 + noise.normal(0, mm.output_day_percent / 100)) * day.fault.output;
-  day.shift_x = noise.normal(0, mm.shift_mm), day.shift_y = noise.normal(0, mm.shift_mm);
-  day.turn = noise.normal(0, mm.rotation_deg) + day.fault.rotation;
+  day.at.across = noise.normal(0, mm.shift_mm), day.at.along = noise.normal(0, mm.shift_mm);
+  day.at.turn = noise.normal(0, mm.rotation_deg), day.at.collimator = day.fault.rotation;
   day.real.leaf_gap_mm = std::max(0.0, day.real.leaf_gap_mm + noise.normal(0, mm.gap_day_mm));
   day.real.low_mu_error = noise.normal(0, mm.low_mu_percent / 100);
   day.real.source_sigma_mm = std::hypot(day.real.source_sigma_mm, detector_blur_mm(detector));
@@ -129,6 +148,21 @@ struct LeafErrors {
 }  // namespace equipoise::psqa
 
 BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::Mismatch, tongue_groove_mm, commissioning_percent, leaf_systematic_mm,
-                        leaf_random_mm, gap_day_mm, output_day_percent, shift_mm, rotation_deg, source_mm,
-                        kernel_percent, scatter_percent, transmission_percent, low_mu_percent, noise_local_percent,
-                        noise_global_percent, fault_share);
+                        leaf_random_mm, gap_machine_mm, gap_day_mm, output_day_percent, shift_mm, rotation_deg,
+                        source_mm, extra_focal_percent, kernel_percent, scatter_percent, transmission_percent,
+                        low_mu_percent, noise_local_percent, noise_global_percent, fault_share, fault_output_percent,
+                        fault_bank_mm, fault_stuck_mm, fault_turn_deg);
+
+namespace equipoise::psqa {
+
+/// \throws ValueError for a size that is negative or not finite, and for a share above 1.
+inline void check(const Mismatch& mm) {
+  for_each_member(mm, [](std::string_view key, double value) {
+    if (!(value >= 0) || !std::isfinite(value))
+      throw ValueError(message("value.331", std::string("Mismatch.") + std::string(key), "expected >= 0, got ", value));
+  });
+  if (mm.fault_share > 1)
+    throw ValueError(message("value.331", "Mismatch.fault_share", "expected within 0..1, got ", mm.fault_share));
+}
+
+}  // namespace equipoise::psqa

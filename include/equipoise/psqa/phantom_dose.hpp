@@ -7,6 +7,7 @@
 
 #include <equipoise/psqa/delivery.hpp>
 #include <equipoise/psqa/dose_engine.hpp>
+#include <equipoise/psqa/mismatch.hpp>
 
 #include <algorithm>
 #include <array>
@@ -53,23 +54,35 @@ inline constexpr std::array<double, 4> kKernelDepths = {20, 80, 140, 200};
   return out;
 }
 
-/// Adds a beam's dose from its planes at `kKernelDepths`. \param across, along the set-up error, mm
+/// A rotation in a plane; with the sign of `moved`, which turns a whole plane.
+struct Turn {
+  double c, s;
+
+  explicit Turn(double degree)
+      : c(std::cos(degree * std::numbers::pi / 180)), s(std::sin(degree * std::numbers::pi / 180)) {}
+  [[nodiscard]] std::pair<double, double> operator()(double x, double y) const {
+    return {c * x + s * y, c * y - s * x};
+  }
+};
+
+/// Adds a beam's dose from its planes at `kKernelDepths`, as the detector stands.
 inline void add_beam_dose(const std::array<DoseGrid, 4>& planes, double gantry_degree, const Phantom& phantom,
-                          double across, double along, DoseGrid& out) {
-  const double angle = gantry_degree * std::numbers::pi / 180, c = std::cos(angle), s = std::sin(angle);
+                          const SetUp& at, DoseGrid& out) {
+  const Turn gantry(gantry_degree), couch(at.turn), collimator(at.collimator);
   for (std::size_t k = 0; k < out.shape[0]; ++k) {
-    const double v = out.origin[0] + static_cast<double>(k) * out.spacing[0] - along;
     for (std::size_t j = 0; j < out.shape[1]; ++j)
       for (std::size_t i = 0; i < out.shape[2]; ++i) {
-        const double x = out.origin[2] + static_cast<double>(i) * out.spacing[2] - across,
-                     y = out.origin[1] + static_cast<double>(j) * out.spacing[1];
+        const auto [x, v] = couch(out.origin[2] + static_cast<double>(i) * out.spacing[2] - at.across,
+                                  out.origin[0] + static_cast<double>(k) * out.spacing[0] - at.along);
+        const double y = out.origin[1] + static_cast<double>(j) * out.spacing[1];
         if (x * x + y * y > phantom.radius_mm * phantom.radius_mm) continue;
-        const double u = x * c + y * s, inwards = y * c - x * s;
+        const auto [u, inwards] = gantry(x, y);
         const double depth = std::sqrt(std::max(0.0, phantom.radius_mm * phantom.radius_mm - u * u)) + inwards;
-        const double at = std::clamp((depth - kKernelDepths[0]) / (kKernelDepths[1] - kKernelDepths[0]), 0.0, 2.999);
-        const auto d = static_cast<std::size_t>(at);
-        const double f = at - static_cast<double>(d);
-        out.at(k, j, i) += ((1 - f) * planes[d].sample(u, v) + f * planes[d + 1].sample(u, v)) *
+        const double level = std::clamp((depth - kKernelDepths[0]) / (kKernelDepths[1] - kKernelDepths[0]), 0.0, 2.999);
+        const auto d = static_cast<std::size_t>(level);
+        const double f = level - static_cast<double>(d);
+        const auto [across, along] = collimator(u, v);
+        out.at(k, j, i) += ((1 - f) * planes[d].sample(across, along) + f * planes[d + 1].sample(across, along)) *
                            std::exp(-phantom.attenuation_per_mm * (depth - 100));
       }
   }
@@ -77,11 +90,11 @@ inline void add_beam_dose(const std::array<DoseGrid, 4>& planes, double gantry_d
 
 }  // namespace detail
 
-/// A plan's dose (Gy per fraction) in a phantom. \param leaf_error as of `plan_fluence`  \param across, along the set-up
-/// error, mm
+/// A plan's dose (Gy per fraction) in a phantom. \param leaf_error as of `plan_fluence`  \param at how the phantom and
+/// the collimator stand
 template <class LeafError>
 [[nodiscard]] DoseGrid phantom_dose(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
-                                    const Phantom& phantom, double across, double along) {
+                                    const Phantom& phantom, const SetUp& at) {
   const std::size_t pixels = std::max(phantom.shape[0], phantom.shape[2]);
   DoseEngine engine(pixels, phantom.spacing_mm);
   DoseGrid out;
@@ -112,7 +125,7 @@ template <class LeafError>
       std::tie(planes[0], planes[1]) = engine(fluence, at_depth[0], fluence, at_depth[1]);
       std::tie(planes[2], planes[3]) = engine(fluence, at_depth[2], fluence, at_depth[3]);
       const ControlPoint& middle = part.control_points[part.control_points.size() / 2];
-      detail::add_beam_dose(planes, middle.gantry, phantom, across, along, out);
+      detail::add_beam_dose(planes, middle.gantry, phantom, at, out);
     }
   }
   return out;

@@ -27,15 +27,39 @@ namespace equipoise::psqa {
 struct CohortSettings {
   std::int64_t plans = 300;
   std::uint64_t seed = 1;
-  std::int64_t machines = 4;
-  std::size_t pixels = 120;                      ///< of the stored square planes
-  double spacing_mm = 2;                         ///< of the stored planes; fluence and dose are computed at half of it
-  std::array<double, 3> techniques = {1, 0, 0};  ///< relative shares of sliding windows, step-and-shoot, arcs
+  std::int64_t machines = 8;
+  LinacModel model = LinacModel::millennium_120;  ///< of all machines
+  std::size_t pixels = 120;                       ///< of the stored square planes
+  double spacing_mm = 2;                          ///< of the stored planes; fluence and dose are computed at half of it
+  std::array<double, 3> techniques = {1, 0, 0};   ///< relative shares of sliding windows, step-and-shoot, arcs
   Detector detector = Detector::epid;
   double depth_mm = 0;  ///< of the plane in water, for its kernel; 0: the general one of `MachineModel`
   Mismatch mismatch{};
   ComplexitySpread spread{};
+  std::vector<Outline> outlines;  ///< targets of real patients, taken in turn; none: random ones of all sites
 };
+
+/// \throws ValueError for settings that no cohort can have.
+inline void check(const CohortSettings& s) {
+  const auto expect = [](bool good, const char* where, const char* what, double got) {
+    if (!good)
+      throw ValueError(message("value.331", std::string("CohortSettings.") + where, "expected ", what, ", got ", got));
+  };
+  expect(s.plans >= 1, "plans", ">= 1", static_cast<double>(s.plans));
+  expect(s.machines >= 1 && s.machines <= 1000, "machines", "within 1..1000", static_cast<double>(s.machines));
+  expect(s.pixels >= 8 && s.pixels <= 1024, "pixels", "within 8..1024", static_cast<double>(s.pixels));
+  expect(s.spacing_mm > 0 && s.spacing_mm <= 10, "spacing_mm", "within (0, 10]", s.spacing_mm);
+  expect(s.depth_mm == 0 || (s.depth_mm >= 20 && s.depth_mm <= 200), "depth_mm", "0 or within 20..200", s.depth_mm);
+  double shares = 0;
+  for (const double t : s.techniques) {
+    expect(t >= 0 && std::isfinite(t), "techniques", "shares >= 0", t);
+    shares += t;
+  }
+  expect(shares > 0, "techniques", "a share > 0", shares);
+  for (const double sd : {s.spread.amplitude, s.spread.length, s.spread.speed})
+    expect(sd >= 0 && sd <= 2, "spread", "within 0..2", sd);
+  check(s.mismatch);
+}
 
 /// The three criteria of BMMQA: name, dose difference in %, distance in mm.
 struct NamedCriteria {
@@ -101,11 +125,12 @@ namespace detail {
 /// Makes the records of a cohort, each on its own: record i depends on the settings and i alone.
 class Simulator {
  public:
+  /// \throws ValueError as `check` does.
   explicit Simulator(CohortSettings settings)
-      : settings_(std::move(settings)), engine_(2 * settings_.pixels, settings_.spacing_mm / 2) {
+      : settings_((check(settings), std::move(settings))), engine_(2 * settings_.pixels, settings_.spacing_mm / 2) {
     for (std::int64_t m = 0; m < settings_.machines; ++m)
       linacs_.push_back(commissioned_linac(settings_.seed, static_cast<std::uint64_t>(m), settings_.mismatch,
-                                           settings_.depth_mm, engine_));
+                                           settings_.depth_mm, engine_, settings_.model));
   }
 
   [[nodiscard]] const CohortSettings& settings() const { return settings_; }
@@ -114,7 +139,16 @@ class Simulator {
   /// The plan of record i.
   [[nodiscard]] Plan plan(std::int64_t i) const {
     const auto index = static_cast<std::uint64_t>(i);
-    Plan plan = generate_plan(settings_.seed, index, linac_of(index).name, settings_.spread, technique_of(index));
+    const std::string& machine = linac_of(index).name;
+    if (!settings_.outlines.empty()) {
+      const Outline& real = settings_.outlines[index % settings_.outlines.size()];
+      Plan plan = generate_plan(settings_.seed, index, machine, settings_.spread, technique_of(index), real.view,
+                                "head_and_neck", settings_.model);
+      plan.patient = real.patient;
+      return plan;
+    }
+    Plan plan =
+        generate_plan(settings_.seed, index, machine, settings_.spread, technique_of(index), {}, {}, settings_.model);
     // Every fourth patient has two plans, and their records follow one another.
     plan.patient = "patient" + std::to_string(i - (i % 5 == 4 ? 1 : 0));
     return plan;
@@ -135,7 +169,8 @@ class Simulator {
     auto [planned, measured] = engine_(fluence(out.plan, linac.planning, exact_leaves), linac.planning,
                                        fluence(out.plan, day.real, leaf_errors(linac, day, index, delivery)), day.real);
     out.planned = detail::halved(planned);
-    out.measured = detail::halved(detail::moved(measured, day.shift_x, day.shift_y, day.turn));
+    out.measured =
+        detail::halved(detail::moved(measured, day.at.across, day.at.along, day.at.turn + day.at.collimator));
     add_noise(out.measured, out.planned, index, delivery);
     out.gpr = detail::passing_rates(out.measured, out.planned, settings_.detector);
     return out;
@@ -148,9 +183,8 @@ class Simulator {
     const Plan plan = this->plan(i);
     const detail::Day day = day_of(linac, index, delivery);
     VolumeRecord out;
-    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, 0, 0);
-    out.measured =
-        phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.shift_x, day.shift_y);
+    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {});
+    out.measured = phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at);
     add_noise(out.measured, out.planned, index, delivery);
     out.gpr = detail::rates_of(out.measured, out.planned);
     return out;
@@ -178,7 +212,8 @@ class Simulator {
   }
 
   [[nodiscard]] detail::Day day_of(const Linac& linac, std::uint64_t index, std::uint64_t delivery) const {
-    return detail::draw_day(linac.real, settings_.mismatch, settings_.detector, settings_.seed, index, delivery);
+    return detail::draw_day(linac.real, settings_.mismatch, settings_.detector, settings_.seed, index, delivery,
+                            design_of(settings_.model).boundaries.size() / 2);
   }
   [[nodiscard]] detail::LeafErrors leaf_errors(const Linac& linac, const detail::Day& day, std::uint64_t index,
                                                std::uint64_t delivery) const {

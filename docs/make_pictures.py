@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Draws docs/simulator.png and docs/cohort.png from a cohort that build/bin/psqa simulates now. Needs numpy and matplotlib."""
-import csv, pathlib, subprocess, tempfile
+"""Draws docs/simulator.png and docs/cohort.png from a cohort that psqa simulates now, or from `--cohort FOLDER`. Needs numpy and matplotlib."""
+import argparse, csv, pathlib, subprocess, tempfile
 
 import matplotlib
 
@@ -9,7 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 root = pathlib.Path(__file__).resolve().parent.parent
-psqa = str(root / "build/bin/psqa")
+arguments = argparse.ArgumentParser(description=__doc__)
+arguments.add_argument("--cohort", type=pathlib.Path, help="a cohort of at least 300 plans; simulated when not given")
+arguments.add_argument("--psqa", default=str(root / "build/bin/psqa"), help="the program")
+given = arguments.parse_args()
+psqa = given.psqa
 plt.rcParams.update({"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110})
 
 
@@ -51,7 +55,9 @@ def cohort(rows):
 
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    subprocess.run([psqa, "simulate", "--plans", "300", "--out", str(folder / "cohort")], check=True, stdout=subprocess.DEVNULL)
-    records = list(csv.DictReader(open(folder / "cohort/records.csv")))
-    maps(folder, records, np.load(folder / "cohort/planned.npy"), np.load(folder / "cohort/measured.npy"))
+    made = given.cohort or folder / "cohort"
+    if not given.cohort:
+        subprocess.run([psqa, "simulate", "--plans", "300", "--noise-ceiling", "0", "--out", str(made)], check=True, stdout=subprocess.DEVNULL)
+    records = list(csv.DictReader(open(made / "records.csv")))
+    maps(folder, records, np.load(made / "planned.npy", mmap_mode="r"), np.load(made / "measured.npy", mmap_mode="r"))
     cohort(records)

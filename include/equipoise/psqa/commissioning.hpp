@@ -14,6 +14,8 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace equipoise::psqa {
 
@@ -27,32 +29,41 @@ struct Linac {
 
 namespace detail {
 
-/// Mean relative error of the dose where it is above half of the maximum, over three test plans that are the same for
-/// every machine.
-[[nodiscard]] inline double test_field_error(const Linac& linac, DoseEngine& engine) {
-  constexpr std::uint64_t tests = 3;
+/// A test plan, and what the machine makes of it.
+struct TestField {
+  Plan plan;
+  DoseGrid real;  ///< fluence, MU
+};
+
+/// Mean relative error of the dose where it is above half of the maximum, over the test plans.
+[[nodiscard]] inline double test_field_error(const Linac& linac, const std::vector<TestField>& tests,
+                                             DoseEngine& engine) {
   double sum = 0;
-  for (std::uint64_t t = 0; t < tests; ++t) {
-    const Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0}, Technique::sliding_window, {}, {}, linac.model);
-    const auto fluence = [&](const MachineModel& m) {
-      return plan_fluence(plan, m, exact_leaves, engine.pixels(), engine.spacing_mm());
-    };
-    const auto [planned, real] = engine(fluence(linac.planning), linac.planning, fluence(linac.real), linac.real);
+  for (const TestField& test : tests) {
+    const auto [planned, real] =
+        engine(plan_fluence(test.plan, linac.planning, exact_leaves, engine.pixels(), engine.spacing_mm()),
+               linac.planning, test.real, linac.real);
     const double half = 0.5 * *std::max_element(planned.values.begin(), planned.values.end());
     double d_planned = 0, d_real = 0;
     for (std::size_t p = 0; p < planned.values.size(); ++p)
       if (planned.values[p] > half) d_planned += planned.values[p], d_real += real.values[p];
     sum += d_real / d_planned - 1;
   }
-  return sum / static_cast<double>(tests);
+  return sum / static_cast<double>(tests.size());
 }
 
-/// Finds the planning leaf gap for which the test fields' error is `target`; the error is all but linear in the gap.
+/// Finds the planning leaf gap for which the error of three test plans, the same for every machine, is `target`; the
+/// error is all but linear in the gap.
 inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
-  const double start = linac.planning.leaf_gap_mm;
-  const double at_start = test_field_error(linac, engine);
+  std::vector<TestField> tests;
+  for (std::uint64_t t = 0; t < 3; ++t) {
+    Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0}, Technique::sliding_window, {}, {}, linac.model);
+    DoseGrid real = plan_fluence(plan, linac.real, exact_leaves, engine.pixels(), engine.spacing_mm());
+    tests.push_back({std::move(plan), std::move(real)});
+  }
+  const double start = linac.planning.leaf_gap_mm, at_start = test_field_error(linac, tests, engine);
   linac.planning.leaf_gap_mm = start + 0.5;
-  const double slope = (test_field_error(linac, engine) - at_start) / 0.5;
+  const double slope = (test_field_error(linac, tests, engine) - at_start) / 0.5;
   linac.planning.leaf_gap_mm = slope == 0 ? start : start + (target - at_start) / slope;
 }
 

@@ -65,10 +65,10 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
     const Bank::Point& p = bank.points[k];
     y1 = std::min(y1, p.y1), y2 = std::max(y2, p.y2), x1 = std::min(x1, p.x1), x2 = std::max(x2, p.x2);
     for (std::size_t l = 0; l < pairs; ++l) {
-      const bool open = p.b[l] - p.a[l] > 1e-6;  // the ends of a closed pair abut: nothing passes
+      const bool used = p.b[l] - p.a[l] > 1e-6;  // the ends of a closed pair abut: nothing passes
       const double middle = std::clamp(0.5 * (p.a[l] + p.b[l]), p.x1, p.x2);
-      a[k].push_back(open ? std::clamp(p.a[l] + leaf_error(k, 0, l) - half, p.x1, p.x2) : middle);
-      b[k].push_back(open ? std::clamp(p.b[l] + leaf_error(k, 1, l) + half, p.x1, p.x2) : middle);
+      a[k].push_back(used ? std::clamp(p.a[l] + leaf_error(k, 0, l) - half, p.x1, p.x2) : middle);
+      b[k].push_back(used ? std::clamp(p.b[l] + leaf_error(k, 1, l) + half, p.x1, p.x2) : middle);
     }
   }
   for (std::size_t k = 1; k < bank.points.size(); ++k) {

@@ -32,8 +32,8 @@ class DoseEngine {
 
   /// The kernel's transform at spatial frequency k (1/mm): one at k = 0.
   [[nodiscard]] static double transfer(const MachineModel& m, double k) {
-    const double primary = m.primary_per_mm / std::hypot(m.primary_per_mm, k),
-                 scatter = m.scatter_per_mm / std::hypot(m.scatter_per_mm, k);
+    const auto exponential = [k](double a) { return a / std::sqrt(a * a + k * k); };
+    const double primary = exponential(m.primary_per_mm), scatter = exponential(m.scatter_per_mm);
     const auto gaussian = [k](double sigma) { return std::exp(-0.5 * sigma * sigma * k * k); };
     return ((1 - m.scatter_share) * primary + m.scatter_share * scatter) *
            ((1 - m.extra_focal_share) * gaussian(m.source_sigma_mm) +
@@ -53,7 +53,7 @@ class DoseEngine {
       for (std::size_t u = 0; u < size_; ++u) {
         const std::complex<double> z = plane[v * size_ + u],
                                    mirrored = std::conj(plane[((size_ - v) % size_) * size_ + (size_ - u) % size_]);
-        const double k = std::hypot(frequency(u), frequency(v));
+        const double k = std::sqrt(frequency(u) * frequency(u) + frequency(v) * frequency(v));
         product[v * size_ + u] =
             0.5 * (z + mirrored) * transfer(m1, k) + i * (-0.5 * i * (z - mirrored)) * transfer(m2, k);
       }

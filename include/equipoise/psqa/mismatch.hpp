@@ -101,7 +101,7 @@ struct Day {
                                   std::uint64_t seed, std::uint64_t index, std::uint64_t delivery,
                                   std::size_t middle_pair) {
   Noise noise({seed, index, delivery}, "day");
-  Day day{machine, draw_fault(mm, seed, index, middle_pair)};
+  Day day{machine, draw_fault(mm, seed, index, middle_pair), {}};
   day.real.output *= (1 + noise.normal(0, mm.output_day_percent / 100)) * day.fault.output;
   day.at.across = noise.normal(0, mm.shift_mm), day.at.along = noise.normal(0, mm.shift_mm);
   day.at.turn = noise.normal(0, mm.rotation_deg), day.at.collimator = day.fault.rotation;

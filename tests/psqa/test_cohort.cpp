@@ -231,10 +231,11 @@ TEST_CASE("a cohort of 300 plans behaves like a clinic", "[psqa][cohort][accepta
 
 TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohort][property]") {
   // The same plans on the same machines, delivered with all mismatches and with one switched off. Coarse planes: it is
-  // the sign that counts. All plans have a fault, so that faults weigh as much as the rest.
+  // the sign that counts. A quarter of the plans has a
+  // fault, so that faults weigh as much as the rest.
   CohortSettings s;
-  s.machines = 6, s.pixels = 60, s.spacing_mm = 4, s.mismatch.fault_share = 0.25;
-  constexpr std::int64_t plans = 36;
+  s.machines = 16, s.pixels = 60, s.spacing_mm = 4, s.mismatch.fault_share = 0.25;
+  constexpr std::int64_t plans = 64;
   const auto rates = [&](const Mismatch& m) {
     CohortSettings with = s;
     with.mismatch = m;
@@ -259,13 +260,14 @@ TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohor
     }
     error[k] = std::sqrt(std::max(0.0, squares - gain[k] * gain[k]) / plans);
   });
-  // Two that the tuned leaf gap or a partner in the noise all but takes out: they may not cost more than their error.
-  const std::set<std::string> small = {"gap_machine_mm",  "gap_day_mm",          "commissioning_percent",
-                                       "scatter_percent", "extra_focal_percent", "fault_turn_deg",
-                                       "fault_stuck_mm"};
+  // Tuning the leaf gap takes out most of what a machine's model has wrong, and the blur of one error hides another: the
+  // remaining effect of the other knobs is within its own noise, and may not be a gain beyond it.
+  const std::set<std::string> large = {"tongue_groove_mm", "leaf_systematic_mm",   "shift_mm",
+                                       "kernel_percent",   "noise_local_percent",  "noise_global_percent",
+                                       "fault_share",      "fault_output_percent", "fault_bank_mm"};
   for (std::size_t k = 0; k < keys.size(); ++k) {
     INFO(keys[k] << ": " << gain[k] << " +- " << error[k] << " points");
-    CHECK(gain[k] > (small.contains(keys[k]) ? -2 * error[k] : 0));
+    CHECK(gain[k] > (large.contains(keys[k]) ? 0 : -2 * error[k]));
   }
 }
 

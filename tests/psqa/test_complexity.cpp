@@ -201,7 +201,7 @@ TEST_CASE("every metric has a row in the documentation", "[psqa][complexity][doc
 }
 
 TEST_CASE("choices change what they say, and nothing else", "[psqa][complexity][behaviour]") {
-  const Plan plan = generate_plan(3, 1, "m", {});
+  const Plan plan = generate_plan(3, 4, "m", {});
   const Complexity base = complexity(plan);
   const auto changed = [&](const char* key, const char* value) {
     ComplexityChoices choices;

@@ -88,7 +88,7 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
   linac.planning = linac.real;
   linac.planning.leaf_gap_mm = design.leaf_gap_mm;
   linac.planning.tongue_groove_mm = 0;
-  linac.real.source_sigma_mm += std::abs(draw.normal(0, mm.source_mm));
+  linac.real.source_sigma_mm = std::max(0.3, linac.real.source_sigma_mm + draw.normal(0, mm.source_mm));
   linac.real.primary_per_mm *= 1 + within(mm.kernel_percent / 100);
   linac.real.transmission = std::max(0.0, linac.real.transmission + within(mm.transmission_percent / 100));
   linac.real.scatter_share = std::clamp(linac.real.scatter_share + within(mm.scatter_percent / 100), 0.0, 1.0);

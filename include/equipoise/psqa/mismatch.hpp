@@ -33,7 +33,7 @@ struct Mismatch {
   double output_day_percent = 0.4;     ///< of the machine's output
   double shift_mm = 0.58;              ///< set-up, per axis
   double rotation_deg = 0.3;           ///< set-up
-  double source_mm = 0.3;              ///< of the source's size: larger on the machine than planned
+  double source_mm = 0.25;             ///< of the source's size
   double extra_focal_percent = 0.5;    ///< at most, absolute, of the wide source's share
   double kernel_percent = 12;          ///< at most, of the primary kernel's reach
   double scatter_percent = 1;          ///< at most, absolute, of the scatter's share
@@ -42,8 +42,8 @@ struct Mismatch {
   double noise_local_percent = 0.5;    ///< detector, of the local dose
   double noise_global_percent = 0.4;   ///< detector, of the maximum
   double fault_share = 0.01;           ///< of plans that are delivered with a fault, 0..1
-  double fault_output_percent = 5;     ///< at most, at least 0.6 of it
-  double fault_bank_mm = 2;            ///< at most, at least half of it
+  double fault_output_percent = 4;     ///< at most, at least three quarters of it
+  double fault_bank_mm = 1.6;          ///< at most, at least five eighths of it
   double fault_stuck_mm = 10;          ///< at most, at least a fifth of it
   double fault_turn_deg = 2;           ///< of the collimator
 };
@@ -79,8 +79,8 @@ struct Fault {
   if (!(noise.uniform() < mm.fault_share)) return f;
   const auto kind = noise.integer(0, 3);
   const double sign = noise.uniform() < 0.5 ? -1 : 1;
-  if (kind == 0) f.name = "output", f.output = 1 + sign * noise.uniform(0.6, 1) * mm.fault_output_percent / 100;
-  if (kind == 1) f.name = "bank", f.bank_shift = sign * noise.uniform(0.5, 1) * mm.fault_bank_mm;
+  if (kind == 0) f.name = "output", f.output = 1 + sign * noise.uniform(0.75, 1) * mm.fault_output_percent / 100;
+  if (kind == 1) f.name = "bank", f.bank_shift = sign * noise.uniform(0.625, 1) * mm.fault_bank_mm;
   if (kind == 2) {
     f.name = "stuck_leaf", f.stuck = static_cast<std::size_t>(noise.integer(0, 9)) + middle_pair - 5;
     f.stuck_mm = noise.uniform(0.2, 1) * mm.fault_stuck_mm;

@@ -106,6 +106,7 @@ void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
 }
 
 void simulate(SimulateArguments a) {
+  catch_interrupts();
   choose(a);
   step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
   {

@@ -20,6 +20,7 @@ struct Interrupted : std::runtime_error {
 /// Thrown at the end of a command that has reported what went wrong: the exit status is 1.
 struct Failed {};
 
+/// From here on Ctrl-C ends the program in order, at the next place that asks `interrupted`; called by commands that do.
 void catch_interrupts();
 [[nodiscard]] bool interrupted();
 

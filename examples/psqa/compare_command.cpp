@@ -122,6 +122,7 @@ Json differences_of(const std::vector<std::string>& methods, const std::map<std:
 }
 
 void compare_methods(const CompareArguments& a) {
+  catch_interrupts();
   const psqa::Cohort cohort = psqa::read_cohort(a.cohort);
   const std::map<std::string, Entries> entries = train_all(a, cohort);
   std::vector<std::string> methods = a.methods;

@@ -39,6 +39,7 @@ class Importing {
   explicit Importing(const ImportArguments& a) : a_(a), simulator_(settings_) {}
 
   void run() {
+    catch_interrupts();
     for (const psqa::ImportItem& item : items()) {
       if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a_.out);
       try {
@@ -49,7 +50,8 @@ class Importing {
           if (!plane.empty()) skip(plane, "its plan " + item.path.filename().string() + " is skipped");
       }
     }
-    if (records_.empty()) throw eq::ValueError("import: none of what was given could be imported");
+    if (records_.empty())
+      throw eq::ValueError(eq::message("value.212", "import", "none of what was given could be imported"));
     write();
     if (a_.json)
       return print_json(

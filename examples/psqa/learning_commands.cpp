@@ -161,6 +161,7 @@ RunConfig config_of(const TrainArguments& a) {
 }
 
 void train(const TrainArguments& a) {
+  catch_interrupts();
   RunConfig c;
   if (a.resume) {
     if (a.cohort || a.method || a.fusion || a.seed || a.split_seed || !a.file.empty() || !a.policies.empty() ||
@@ -342,6 +343,7 @@ RunConfig demo_config(const DemoArguments& a, const std::string& method, const f
 }
 
 void demo(const DemoArguments& a) {
+  catch_interrupts();
   const fs::path root = a.out, cohort = root / "cohort";
   if (a.fresh) fs::remove_all(root);
   ensure_cohort(a, cohort);
@@ -358,7 +360,7 @@ void demo(const DemoArguments& a) {
   for (const std::string& method : a.methods) folders.push_back((root / method).string());
   const std::string report = fs::absolute(root / "report.html").string();
   if (!a.json) {
-    predict(folders[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), false);
+    predict(folders[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), {}, false);
     std::cout << "\n";
     evaluate(folders, false);
     std::cout << "report: " << report << "\n";
@@ -367,7 +369,7 @@ void demo(const DemoArguments& a) {
   psqa::Simulator simulator{psqa::CohortSettings{}};
   print_json({{"report", report},
               {"evaluation", evaluation(folders)},
-              {"prediction", predict_one(runs[0], simulator, root / "unseen_plan.dcm", root / "prediction")}});
+              {"prediction", predict_one(runs[0], simulator, root / "unseen_plan.dcm", root / "prediction", {})}});
 }
 
 void add_train(CLI::App& app) {

@@ -136,7 +136,6 @@ int main(int argc, char** argv) {
   add_import_command(app);
   add_learning_commands(app);
   add_compare_command(app);
-  catch_interrupts();
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) {

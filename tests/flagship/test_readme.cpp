@@ -9,14 +9,14 @@ using namespace eq::literals;
 TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "[flagship][docs]") {
   torch::manual_seed(2);
   const auto records = [](std::int64_t n) {
-    return eq::batch(eq::input<"dose">(torch::rand({n, 1, 32, 32})), eq::input<"metrics">(torch::randn({n, 39})),
+    return eq::batch(eq::input<"dose">(torch::rand({n, 1, 32, 32})), eq::input<"metrics">(torch::randn({n, 41})),
                      eq::target<"gpr">(eq::Values{torch::randn({n, 3})}),
                      eq::target<"dd">(eq::Maps{torch::randn({n, 1, 32, 32})}));
   };
   const auto train = records(8), validation = records(4), test = records(4);
 
   auto model = eq::compose(eq::modality<"dose">(eq::Cnn{.in_channels = 1, .widths = {16, 32, 64, 128}}),
-                           eq::modality<"metrics">(eq::Mlp{.in_features = 39, .widths = {64, 64}}),
+                           eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64, 64}}),
                            eq::task<"gpr">(eq::AttentionFusion{.width = 64}, eq::Regression{.outputs = 3}),
                            eq::task<"dd">(eq::SpatialCascade{.widths = {64, 32, 16, 8}}, eq::DenseRegression{}));
 

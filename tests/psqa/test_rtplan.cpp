@@ -241,6 +241,14 @@ TEST_CASE("choices out of range are refused", "[psqa][complexity][error]") {
   }
 }
 
+TEST_CASE("leaves far beyond any collimator have no metrics", "[psqa][complexity][error]") {
+  for (const double far : {2e40, -3000.0, double(NAN)}) {
+    Plan plan = two_beams();
+    plan.beams[1].control_points[0].leaves[0].b[2] = far;
+    CHECK_THROWS_WITH(complexity(plan), Catch::Contains("beam 2") && Catch::Contains("2000 mm"));
+  }
+}
+
 TEST_CASE("text given as a plan is no DICOM file", "[psqa][dicom][error]") {
   const support::TemporaryFolder folder;
   std::ofstream(folder.path() / "notes.dcm") << "a text of some length that is certainly not a plan\n";

@@ -11,6 +11,7 @@
 #include <equipoise/psqa/complexity_choices.hpp>
 #include <equipoise/psqa/plan.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -108,10 +109,22 @@ inline void check_choices(const ComplexityChoices& c) {
        c.fluence_pixel_mm);
 }
 
+/// \throws ValueError when a leaf is nowhere, or too far away for any collimator
+inline void check_places(const Plan& plan, const Beam& beam) {
+  const auto within = [](double v) { return std::abs(v) <= kFarthest_mm; };
+  const auto all = [&](const std::vector<double>& places) { return std::all_of(places.begin(), places.end(), within); };
+  bool ok = std::all_of(beam.layers.begin(), beam.layers.end(), [&](const Layer& l) { return all(l.boundaries); });
+  for (const ControlPoint& cp : beam.control_points)
+    for (const LeafPositions& leaves : cp.leaves) ok = ok && all(leaves.a) && all(leaves.b);
+  if (!ok)
+    throw ValueError(message("value.309", plan.file.empty() ? plan.id : plan.file, "beam ", beam.number,
+                             ": expected leaves within ±2000 mm"));
+}
+
 }  // namespace detail
 
 /// All metrics of a plan, of each of its beams that has leaves and MU, and of their apertures. MU, PMU, MF and NBEAM
-/// count every beam with MU. \throws ValueError when no beam has both, or a choice is out of its range.
+/// count every beam with MU. \throws ValueError when no beam has both, a leaf is farther than 2 m from the axis, or a choice is out of its range.
 [[nodiscard]] inline Complexity complexity(const Plan& plan, const ComplexityChoices& choices = {}) {
   detail::check_choices(choices);
   Complexity out;
@@ -122,6 +135,7 @@ inline void check_choices(const ComplexityChoices& c) {
   for (const Beam& beam : plan.beams) {
     if (!(beam.mu > 0)) continue;
     mu += beam.mu, ++treated;
+    detail::check_places(plan, beam);
     if (!beam.layers.empty() && beam.control_points.size() > 1)
       out.beams.push_back(detail::beam_complexity(beam, choices));
     else

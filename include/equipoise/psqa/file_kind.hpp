@@ -77,7 +77,7 @@ namespace detail {
   const auto has = [&](std::string_view text) { return head.find(text) != std::string_view::npos; };
   if (head.starts_with("\x93NUMPY")) return FileKind::npy;
   if (looks_like_dicom(head)) return FileKind::dicom;
-  if (head.starts_with("**") && (has("MapCHECK") || has("SNC Patient"))) return FileKind::mapcheck;
+  if (has("Ycm") && (has("MapCHECK") || has("SNC Patient"))) return FileKind::mapcheck;
   if (has("BEGIN_SCAN_DATA")) return FileKind::mcc;
   if (has("<opimrtascii>")) return FileKind::opg;
   if (has("DosePtsxy")) return FileKind::xio;

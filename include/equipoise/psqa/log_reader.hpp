@@ -123,6 +123,8 @@ class LogReader {
       for (const LogItem& leaf : leaves_[bank]) {
         double at = 0, wanted = 0;
         both(leaf, at, wanted, bank == 0 ? -1 : 1);
+        if (!(std::abs(at) <= kFarthest_mm && std::abs(wanted) <= kFarthest_mm))
+          file_.fail(line, "expected leaves within ±2000 mm, got " + std::to_string(at));
         a.push_back(at), p.push_back(wanted);
         const double outwards = bank == 0 ? wanted - at : at - wanted;
         squares_ += outwards * outwards, sum_ += outwards, ++count_;

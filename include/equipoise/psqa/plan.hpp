@@ -15,6 +15,9 @@ namespace equipoise::psqa {
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// Nothing of a collimator is farther from the axis than this.
+inline constexpr double kFarthest_mm = 2000;
+
 /// The axis along which the leaves of a bank travel.
 enum class LeafAxis : std::uint8_t { x, y };
 

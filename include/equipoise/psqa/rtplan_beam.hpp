@@ -21,9 +21,6 @@
 
 namespace equipoise::psqa::detail {
 
-/// Nothing of a collimator is farther from the axis than this, mm.
-inline constexpr double kFarthest = 2000;
-
 /// Which beam an error is about, and where warnings go.
 struct BeamSource {
   const std::string& where;
@@ -58,7 +55,7 @@ struct BeamSource {
                                                    const BeamSource& source) {
   std::vector<double> out = finite_numbers_of(item, tag, source.where + ": beam " + std::to_string(source.number));
   for (const double v : out)
-    if (!(std::abs(v) <= kFarthest)) source.refuse("expected ", type, " within ±2000 mm, got ", v);
+    if (!(std::abs(v) <= kFarthest_mm)) source.refuse("expected ", type, " within ±2000 mm, got ", v);
   return out;
 }
 

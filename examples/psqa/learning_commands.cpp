@@ -360,7 +360,7 @@ void demo(const DemoArguments& a) {
   for (const std::string& method : a.methods) folders.push_back((root / method).string());
   const std::string report = fs::absolute(root / "report.html").string();
   if (!a.json) {
-    predict(folders[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), {}, false);
+    predict(folders[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), false);
     std::cout << "\n";
     evaluate(folders, false);
     std::cout << "report: " << report << "\n";

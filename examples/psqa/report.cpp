@@ -34,7 +34,7 @@ std::vector<std::string> row_of(const psqa::Figures& f) {
           fixed(f.rates[2].spearman, 2),
           fixed(f.rates[2].auc_failing, 2),
           with_interval(f.maps.mae, 3),
-          with_interval(f.maps.ssim, 4)};
+          with_interval(f.maps.ssim, 3)};
 }
 
 void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Run& run) {

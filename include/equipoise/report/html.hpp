@@ -100,7 +100,7 @@ class Page {
            "i{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}"
            ".image{display:inline-block}.image img{width:100%;image-rendering:pixelated;border:1px solid "
            "var(--line)}.scroll{overflow-x:auto}"
-           "table{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}th,td{padding:.38em "
+           "table{border-collapse:collapse;font-size:.78rem;font-variant-numeric:tabular-nums}th,td{padding:.38em "
            ".5em;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
            "th:first-child,td:first-child{text-align:left}thead th{color:var(--soft);font-weight:600}tbody "
            "th{font-weight:600}pre{overflow-x:auto;font-size:.8rem}summary{cursor:pointer}@media(max-width:600px){svg "

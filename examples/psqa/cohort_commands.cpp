@@ -65,12 +65,7 @@ void choose(SimulateArguments& a) {
   a.settings.detector = static_cast<psqa::Detector>(value_of(psqa::Detector{}, a.detector));
   a.settings.model = static_cast<psqa::LinacModel>(value_of(psqa::LinacModel{}, a.model));
   if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
-  for (const std::string& text : a.mismatches) {
-    const std::size_t at = text.find('=');
-    if (at == std::string::npos)
-      throw eq::ValueError(eq::message("value.212", "--mismatch", "expected key=value, got \"", text, "\""));
-    eq::set_option(a.settings.mismatch, text.substr(0, at), text.substr(at + 1), "--mismatch");
-  }
+  set_options(a.settings.mismatch, a.mismatches, "--mismatch");
   psqa::check(a.settings);
 }
 

@@ -6,9 +6,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <equipoise/core/options.hpp>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace psqa_program {
 
@@ -38,6 +41,18 @@ class Progress {
   double begun_, shown_ = -1e9;
   bool terminal_, open_ = false;
 };
+
+/// The two sides of `key=value`. \throws ValueError where there is no equals sign; `where` is the option's name
+[[nodiscard]] std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where);
+
+/// Sets a spec's options from words of the form `key=value`.
+template <equipoise::Reflected Spec>
+void set_options(Spec& spec, const std::vector<std::string>& words, const char* where) {
+  for (const std::string& word : words) {
+    const auto [key, value] = key_and_value(word, where);
+    equipoise::set_option(spec, key, value, where);
+  }
+}
 
 /// A step of a longer command.
 void step(const std::string& what);

@@ -73,20 +73,12 @@ eq::Interval interval_of(const Column& c) {
   return eq::bootstrap(c.patients, psqa::detail::mean_of(c.values));
 }
 
-std::string text_of(const eq::Interval& i, int decimals) {
-  return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
-}
-
 std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::Cohort& cohort) {
   std::map<std::string, Entries> out;
   for (std::int64_t seed = 1; seed <= a.seeds; ++seed)
     for (const std::string& method : a.methods) {
-      RunConfig config;
-      config.cohort = a.cohort, config.method = method;
-      config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
-      config.split_seed = config.trainer.seed = static_cast<std::uint64_t>(seed);
-      config.trainer.epochs = a.epochs, config.trainer.batch_size = 32;
-      config.trainer.schedule = eq::Schedule::cosine, config.trainer.learning_rate = 2e-3;
+      RunConfig config = comparison_config(method, a.cohort, a.epochs, static_cast<std::uint64_t>(seed));
+      config.split_seed = config.trainer.seed;
       Run run = ensure_run(config, std::filesystem::path(a.out) / method / ("seed" + std::to_string(seed)));
       const psqa::Judged judged = judge(run, cohort);
       add(out[method], judged, cohort, run.split.test);
@@ -144,7 +136,9 @@ void compare_methods(const CompareArguments& a) {
                        {"records_tested", entries.at(methods[0]).size()},
                        {"methods", table},
                        {"differences", differences}});
-  const auto cell = [](const Json& j, int decimals) { return text_of({j["value"], j["low"], j["high"]}, decimals); };
+  const auto cell = [](const Json& j, int decimals) {
+    return with_interval({j["value"], j["low"], j["high"]}, decimals);
+  };
   const auto print = [&](const Json& row, const std::string& name) {
     std::cout << "| " << name;
     for (const std::string& f : kFigures)

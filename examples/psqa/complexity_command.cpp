@@ -54,12 +54,7 @@ void print(const psqa::MetricList& list, const char* indent) {
 
 psqa::ComplexityChoices choices_of(const std::vector<std::string>& texts) {
   psqa::ComplexityChoices choices;
-  for (const std::string& text : texts) {
-    const std::size_t at = text.find('=');
-    if (at == std::string::npos)
-      throw eq::ValueError(eq::message("value.212", "--choice", "expected key=value, got \"", text, "\""));
-    eq::set_option(choices, text.substr(0, at), text.substr(at + 1), "--choice");
-  }
+  set_options(choices, texts, "--choice");
   psqa::detail::check_choices(choices);
   return choices;
 }

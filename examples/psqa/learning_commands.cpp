@@ -35,13 +35,6 @@ struct TrainArguments {
   bool resume = false, json = false;
 };
 
-std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
-  const std::size_t at = text.find('=');
-  if (at == std::string::npos)
-    throw eq::ValueError(eq::message("value.212", where, "expected key=value, got \"", text, "\""));
-  return {text.substr(0, at), text.substr(at + 1)};
-}
-
 /// `k=v` belongs to the only policy, `name.k=v` to the one of that name.
 void add_policy_option(RunConfig& config, const std::string& text) {
   auto [key, value] = key_and_value(text, "--policy-option");
@@ -73,10 +66,6 @@ std::string text_of(const toml::node& node) {
       out = eq::detail::to_text(*v);
   });
   return out;
-}
-
-void set_method(RunConfig& config, const std::string& method) {
-  config.method = method, config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
 }
 
 /// The entries of a table as options. \throws FileError where it is none
@@ -146,14 +135,8 @@ RunConfig config_of(const TrainArguments& a) {
       if (name != "none") c.policies.push_back({name, {}});
   }
   for (const std::string& text : a.policy_options) add_policy_option(c, text);
-  for (const std::string& text : a.settings) {
-    const auto [key, value] = key_and_value(text, "--set");
-    eq::set_option(c.trainer, key, value, "--set");
-  }
-  for (const std::string& text : a.sizes) {
-    const auto [key, value] = key_and_value(text, "--model");
-    eq::set_option(c.sizes, key, value, "--model");
-  }
+  set_options(c.trainer, a.settings, "--set");
+  set_options(c.sizes, a.sizes, "--model");
   if (a.epochs) c.trainer.epochs = *a.epochs;
   if (a.seed) c.trainer.seed = *a.seed;
   if (a.split_seed) c.split_seed = *a.split_seed;
@@ -332,23 +315,14 @@ void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
       0);
 }
 
-/// Every method has the same budget.
-RunConfig demo_config(const DemoArguments& a, const std::string& method, const fs::path& cohort) {
-  RunConfig config;
-  set_method(config, method);
-  config.cohort = cohort.string();
-  config.trainer.epochs = a.epochs, config.trainer.batch_size = 32, config.trainer.seed = a.seed;
-  config.trainer.schedule = eq::Schedule::cosine, config.trainer.learning_rate = 2e-3;
-  return config;
-}
-
 void demo(const DemoArguments& a) {
   catch_interrupts();
   const fs::path root = a.out, cohort = root / "cohort";
   if (a.fresh) fs::remove_all(root);
   ensure_cohort(a, cohort);
   std::vector<Run> runs;
-  for (const std::string& method : a.methods) runs.push_back(ensure_run(demo_config(a, method, cohort), root / method));
+  for (const std::string& method : a.methods)
+    runs.push_back(ensure_run(comparison_config(method, cohort.string(), a.epochs, a.seed), root / method));
   step("evaluating, and writing the report");
   write_report(runs, root / "report.html");
   step("predicting a plan from its DICOM file");

@@ -111,6 +111,13 @@ CLI::Validator above_zero() {
           "> 0"};
 }
 
+std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
+  const std::size_t at = text.find('=');
+  if (at == std::string::npos)
+    throw equipoise::ValueError(equipoise::message("value.212", where, "expected key=value, got \"", text, "\""));
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
 void step(const std::string& what) {
   std::cerr << "--> " << what << "\n";
 }

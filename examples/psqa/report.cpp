@@ -17,10 +17,6 @@ namespace eq = equipoise;
 namespace psqa = equipoise::psqa;
 using eq::report::fixed;
 
-std::string with_interval(const eq::Interval& i, int decimals) {
-  return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
-}
-
 std::vector<std::string> header() {
   return {"method", "3%/3 mm", "2%/3 mm", "2%/2 mm", "2%/2 mm failing", "rank corr.", "AUC", "map MAE", "map SSIM"};
 }
@@ -192,6 +188,10 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
 }
 
 }  // namespace
+
+std::string with_interval(const eq::Interval& i, int decimals) {
+  return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
+}
 
 std::vector<std::string> paired_sentences(const std::vector<psqa::Judged>& judged) {
   std::vector<std::string> out;

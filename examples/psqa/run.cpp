@@ -222,6 +222,20 @@ std::vector<std::array<double, 3>> training_rates(const Run& run, const psqa::Co
   return out;
 }
 
+void set_method(RunConfig& config, const std::string& method) {
+  config.method = method, config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
+}
+
+RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
+                            std::uint64_t seed) {
+  RunConfig config;
+  set_method(config, method);
+  config.cohort = cohort;
+  config.trainer.epochs = epochs, config.trainer.batch_size = 32, config.trainer.seed = seed;
+  config.trainer.schedule = eq::Schedule::cosine, config.trainer.learning_rate = 2e-3;
+  return config;
+}
+
 Run ensure_run(const RunConfig& config, const fs::path& folder) {
   const bool begun = fs::exists(folder / "run.json");
   if (begun) {

@@ -52,6 +52,12 @@ struct Run {
 
 /// Trains into a folder, or goes on with the run that is there.
 Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool resume);
+/// Makes a run one of a method: its name, fusion and policies.
+void set_method(RunConfig& config, const std::string& method);
+/// A method with the budget that all methods of a comparison have.
+[[nodiscard]] RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
+                                          std::uint64_t seed);
+
 /// The run in a folder if it is finished; otherwise begins or goes on with it.
 [[nodiscard]] Run ensure_run(const RunConfig& config, const std::filesystem::path& folder);
 /// \throws FileError when the folder is no run.
@@ -64,6 +70,8 @@ Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool
 
 /// One self-contained HTML page about runs on one cohort.
 void write_report(std::vector<Run>& runs, const std::filesystem::path& file);
+/// `0.42 [0.40, 0.45]`
+[[nodiscard]] std::string with_interval(const equipoise::Interval& i, int decimals);
 /// The table of methods on standard output.
 void print_table(const std::vector<equipoise::psqa::Figures>& figures,
                  const std::vector<equipoise::psqa::Judged>& judged);

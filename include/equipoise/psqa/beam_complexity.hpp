@@ -8,6 +8,7 @@
 #include <equipoise/psqa/aperture.hpp>
 #include <equipoise/psqa/aperture_metrics.hpp>
 #include <equipoise/psqa/complexity_choices.hpp>
+#include <equipoise/psqa/edge_metrics.hpp>
 #include <equipoise/psqa/fluence_metrics.hpp>
 #include <equipoise/psqa/motion_metrics.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -96,7 +97,9 @@ struct BeamShape {
 [[nodiscard]] inline double mcsv(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices) {
   Envelope envelope(s.bank.boundaries.size() - 1);
   for (std::size_t k = 0; k < s.at_points.size(); ++k) envelope.include(s.bank.points[k], s.at_points[k]);
-  const double largest = envelope.total(choices.aav_maximum, union_lengths(s.at_points));
+  const bool unions = choices.aav_maximum == AavMaximum::union_of_openings;
+  const double largest =
+      envelope.total(choices.aav_maximum, unions ? union_lengths(s.at_points) : std::vector<double>{});
   WeightedMean mean;
   double aav = 0, lsv = 0;
   for (std::size_t k = 0; k < s.at_points.size(); ++k) {
@@ -114,13 +117,13 @@ struct BeamShape {
   Envelope envelope(s.bank.boundaries.size() - 1);
   for (std::size_t j = 0; j < s.points.size(); ++j) envelope.include(s.points[j], s.apertures[j]);
   const double largest = envelope.total(choices.aav_maximum, lengths);
-  EdgeArea edge_area(choices.edge_distance_mm);
+  EdgeMetrics edges(choices.edge_distance_mm);
   std::vector<ApertureComplexity> out;
   for (std::size_t j = 0; j < s.points.size(); ++j)
     out.push_back({s.weights[j], s.gantry[j],
-                   aperture_values(
-                       s.apertures[j], s.jaw_areas[j], aperture_area_variability(s.points[j], s.apertures[j], largest),
-                       leaf_sequence_variability(s.points[j], s.apertures[j], choices), choices, edge_area)});
+                   aperture_values(s.apertures[j], s.jaw_areas[j],
+                                   aperture_area_variability(s.points[j], s.apertures[j], largest),
+                                   leaf_sequence_variability(s.points[j], s.apertures[j], choices), choices, edges)});
   return out;
 }
 
@@ -157,11 +160,12 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
 
 inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
   const std::vector<bool> in_field = pairs_in_field(s.at_points);
-  const Travel travel = leaf_travel(s.bank, in_field);
+  const LeafPaths paths(s.bank, in_field);
+  const Travel travel = leaf_travel(paths);
   const double leaves = choices.travel_mean == TravelMean::moving_leaves ? static_cast<double>(travel.leaves)
                                                                          : static_cast<double>(in_field.size()),
                lt = travel.leaves ? travel.total / leaves : 0, arc = gantry_travel(beam);
-  const ModulationIndices mi = modulation_indices(beam, s.bank, in_field, choices);
+  const ModulationIndices mi = modulation_indices(beam, paths, choices);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   out.emplace_back("LT_mm", lt), out.emplace_back("LTSUM_mm", travel.total);
   out.emplace_back("NMOV", static_cast<double>(travel.leaves));

@@ -86,9 +86,9 @@ struct FluenceFeatures {
       for (std::ptrdiff_t x = std::max<std::ptrdiff_t>(0, -dx); x + std::max<std::ptrdiff_t>(dx, 0) < columns; ++x) {
         const double step = map.values[static_cast<std::size_t>((y + dy) * columns + x + dx)] -
                             map.values[static_cast<std::size_t>(y * columns + x)];
-        direction += std::min(std::abs(step) / sd, 0.5), n += 1;
+        direction += std::min(std::abs(step), 0.5 * sd), n += 1;
       }
-    if (n > 0) sum += direction / n;
+    if (n > 0) sum += direction / (n * sd);
   }
   return sum / 4;
 }
@@ -133,22 +133,25 @@ struct FluenceFeatures {
   const auto n = static_cast<double>(map.values.size());
   if (map.rows < 2 || map.columns < 2) return out;
   double mean = 0, most = 0, squares = 0;
-  for (const double v : map.values) mean += v / n, most = std::max(most, v);
+  for (const double v : map.values) mean += v, most = std::max(most, v);
+  mean /= n;
   for (const double v : map.values) squares += (v - mean) * (v - mean);
   const double sd = std::sqrt(squares / n);
   if (!(mean > 0)) return out;
   out.max_over_mean = most / mean, out.variation = sd / mean;
   if (sd > 0) out.webb = webb_index(map, sd), out.fractal = fractal_dimension(map);
   std::vector<double> slopes;
+  slopes.reserve(map.values.size());
   std::array<double, 32> bins{};
+  const double level = 32 / most, steepness = 0.5 / (map.pixel * most);
   for (std::size_t y = 0; y < map.rows; ++y)
     for (std::size_t x = 0; x < map.columns; ++x) {
       // Levels of a step-and-shoot map lie on the bins' edges: a last digit must not move them across.
-      bins[std::min<std::size_t>(31, static_cast<std::size_t>(32 * map.at(y, x) / most + 1e-6))] += 1 / n;
+      bins[std::min<std::size_t>(31, static_cast<std::size_t>(level * map.at(y, x) + 1e-6))] += 1;
       if (x + 1 == map.columns || y + 1 == map.rows) continue;
       const double a = map.at(y, x), b = map.at(y, x + 1), c = map.at(y + 1, x), d = map.at(y + 1, x + 1);
-      const double dx = 0.5 * (b - a + d - c), dy = 0.5 * (c - a + d - b);
-      slopes.push_back(std::sqrt(dx * dx + dy * dy) / (map.pixel * most));
+      const double dx = b - a + d - c, dy = c - a + d - b;
+      slopes.push_back(steepness * std::sqrt(dx * dx + dy * dy));
     }
   double sum = 0;
   for (const double s : slopes) sum += s;
@@ -158,7 +161,7 @@ struct FluenceFeatures {
   out.steep = slopes[static_cast<std::size_t>(rank)];
   out.entropy = 0;
   for (const double p : bins)
-    if (p > 0) out.entropy -= p * std::log2(p);
+    if (p > 0) out.entropy -= p / n * std::log2(p / n);
   return out;
 }
 

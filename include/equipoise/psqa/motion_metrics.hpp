@@ -30,17 +30,33 @@ struct Travel {
   std::size_t leaves = 0;
 };
 
-[[nodiscard]] inline Travel leaf_travel(const Bank& bank, const std::vector<bool>& in_field) {
+/// The ways of the in-field leaves: each leaf's places at the control points, one leaf after another.
+struct LeafPaths {
+  std::size_t points = 0;
+  std::vector<double> places;  ///< mm
+
+  LeafPaths(const Bank& bank, const std::vector<bool>& in_field) : points(bank.points.size()) {
+    std::vector<std::size_t> pairs;
+    for (std::size_t l = 0; l < in_field.size(); ++l)
+      if (in_field[l]) pairs.push_back(l);
+    places.resize(2 * pairs.size() * points);
+    for (std::size_t k = 0; k < points; ++k)
+      for (std::size_t i = 0; i < pairs.size(); ++i) {
+        places[2 * i * points + k] = bank.points[k].a[pairs[i]];
+        places[(2 * i + 1) * points + k] = bank.points[k].b[pairs[i]];
+      }
+  }
+  [[nodiscard]] std::size_t size() const { return points == 0 ? 0 : places.size() / points; }
+  [[nodiscard]] const double* operator[](std::size_t leaf) const { return &places[leaf * points]; }
+};
+
+[[nodiscard]] inline Travel leaf_travel(const LeafPaths& leaves) {
   Travel out;
-  for (std::size_t l = 0; l < in_field.size(); ++l) {
-    if (!in_field[l]) continue;
-    double a = 0, b = 0;
-    for (std::size_t k = 1; k < bank.points.size(); ++k) {
-      a += std::abs(bank.points[k].a[l] - bank.points[k - 1].a[l]);
-      b += std::abs(bank.points[k].b[l] - bank.points[k - 1].b[l]);
-    }
-    for (const double travel : {a, b})
-      if (travel > 1e-9) out.total += travel, ++out.leaves;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const double* tip = leaves[i];
+    double travel = 0;
+    for (std::size_t k = 1; k < leaves.points; ++k) travel += std::abs(tip[k] - tip[k - 1]);
+    if (travel > 1e-9) out.total += travel, ++out.leaves;
   }
   return out;
 }
@@ -82,14 +98,14 @@ struct ModulationIndices {
 [[nodiscard]] inline double deviation(const std::vector<double>& x) {
   if (x.size() < 2) return 0;
   double mean = 0, squares = 0;
-  for (const double v : x) mean += v / static_cast<double>(x.size());
+  for (const double v : x) mean += v;
+  mean /= static_cast<double>(x.size());
   for (const double v : x) squares += (v - mean) * (v - mean);
   return std::sqrt(squares / static_cast<double>(x.size() - 1));
 }
 
 /// How often a number exceeds f standard deviations, integrated over f from 0 to k, is the sum of min(number / sd, k).
-[[nodiscard]] inline ModulationIndices modulation_indices(const Beam& beam, const Bank& bank,
-                                                          const std::vector<bool>& in_field,
+[[nodiscard]] inline ModulationIndices modulation_indices(const Beam& beam, const LeafPaths& leaves,
                                                           const ComplexityChoices& choices) {
   const std::vector<double> times = interval_times(beam, choices);
   std::vector<std::size_t> timed;  // intervals of no length (moves between segments) have no speed
@@ -109,19 +125,19 @@ struct ModulationIndices {
     if (i > 0)
       weights[i] = weight(std::abs(gantry[i] - gantry[i - 1]) / times[k]) * weight(std::abs(rate[i] - rate[i - 1]));
   }
-  double sums[3] = {}, leaves = 0;
+  double sums[3] = {}, moving = 0;
   std::vector<double> v(n), a(n);
-  const auto add = [&](auto&& tip) {
+  const auto add = [&](const double* tip) {
     double travel = 0;
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t k = timed[i];
-      const double step = std::abs(tip(k + 1) - tip(k));
+      const double step = std::abs(tip[k + 1] - tip[k]);
       v[i] = step / times[k], travel += step;
       a[i] = i == 0 ? 0 : std::abs(v[i] - v[i - 1]) / times[k];
       out.fastest_leaf = std::max(out.fastest_leaf, v[i]);
     }
     if (travel <= 1e-9) return;
-    leaves += 1;
+    moving += 1;
     const double sv = deviation(v), sa = deviation(a) / mean_time;
     const auto share = [&](double x, double s) { return s > 0 ? std::min(x / s, choices.park_k) : 0; };
     const double per = 1 / static_cast<double>(n - 1);
@@ -130,12 +146,8 @@ struct ModulationIndices {
       sums[0] += per * speed, sums[1] += per * either, sums[2] += per * either * weights[i];
     }
   };
-  for (std::size_t l = 0; l < in_field.size(); ++l) {
-    if (!in_field[l]) continue;
-    add([&](std::size_t k) { return bank.points[k].a[l]; });
-    add([&](std::size_t k) { return bank.points[k].b[l]; });
-  }
-  if (leaves > 0) out.speed = sums[0] / leaves, out.acceleration = sums[1] / leaves, out.total = sums[2] / leaves;
+  for (std::size_t i = 0; i < leaves.size(); ++i) add(leaves[i]);
+  if (moving > 0) out.speed = sums[0] / moving, out.acceleration = sums[1] / moving, out.total = sums[2] / moving;
   return out;
 }
 

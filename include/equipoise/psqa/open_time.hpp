@@ -25,11 +25,13 @@ class Passages {
     const auto n = static_cast<double>(mean_.size());
     if (low >= n) return;
     if (high - low < 1e-9) return add_point(low, mu);
-    const double density = mu / (high - low);
+    const double density = mu / (high - low), stop = std::min(high, n);
     if (low < 0) beyond_[0] += density * (std::min(high, 0.0) - low);
-    for (double at = std::max(low, 0.0); at < std::min(high, n);) {
-      const double next = std::min({std::floor(at) + 1, high, n});
-      add_point(0.5 * (at + next), density * (next - at));
+    double at = std::max(low, 0.0);
+    for (auto i = static_cast<std::size_t>(at); at < stop; ++i) {
+      const double right = static_cast<double>(i + 1), next = std::min(right, stop), passing = density * (next - at);
+      mean_[i] += passing * (right - 0.5 * (at + next));
+      beyond_[i + 1] += passing;
       at = next;
     }
   }

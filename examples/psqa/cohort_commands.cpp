@@ -4,7 +4,8 @@
 
 #include <cmath>
 #include <equipoise/psqa/acceptance.hpp>
-#include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/outlines.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
@@ -104,19 +105,21 @@ void simulate(SimulateArguments a) {
   catch_interrupts();
   choose(a);
   step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
+  psqa::DoseDifferenceStatistics differences;
   {
     Progress progress("simulated");
     psqa::simulate_cohort(
         a.settings, a.out,
-        [&](std::int64_t done, std::int64_t all) {
+        [&](std::int64_t done, std::int64_t all, const psqa::Record& r) {
           if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a.out);
+          differences.add<double>(r.planned.values, r.measured.values, a.settings.pixels);
           progress.show(done, all);
         },
         a.threads);
   }
   if (a.dicom) write_dicom(a.settings, fs::path(a.out) / "dicom");
   if (a.volumes > 0) write_volumes(a);
-  const std::vector<psqa::AcceptanceRow> rows = psqa::acceptance(psqa::read_cohort(a.out));
+  const std::vector<psqa::AcceptanceRow> rows = psqa::acceptance(psqa::read_cohort_table(a.out), differences.result());
   std::array<double, 3> ceiling{};
   if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, kCeilingDeliveries, a.threads);
   if (a.json) {

@@ -2,6 +2,7 @@
 /// \file
 /// The command import: a cohort of plans, planes, logs and patients that there are.
 
+#include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/import.hpp>
 #include <filesystem>
 #include <iostream>

@@ -1,6 +1,7 @@
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/acceptance.hpp>
-#include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/outlines.hpp>
 #include <equipoise/psqa/rtdose_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
@@ -131,7 +132,7 @@ TEST_CASE("the rates of a record are ordered as their criteria", "[psqa][cohort]
 TEST_CASE("a cohort comes back as it was written", "[psqa][cohort][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path path = folder.path() / "cohort";
-  simulate_cohort(few(3), path, [](std::int64_t, std::int64_t) {});
+  simulate_cohort(few(3), path, [](std::int64_t, std::int64_t, const Record&) {});
   const Cohort c = read_cohort(path);
   REQUIRE(c.records.size() == 3);
   Simulator simulator(few(3));
@@ -145,7 +146,7 @@ TEST_CASE("a simulation that is stopped leaves nothing", "[psqa][cohort][error]"
   const support::TemporaryFolder folder;
   struct Stop {};
   CHECK_THROWS_AS(simulate_cohort(few(3), folder.path() / "cohort",
-                                  [](std::int64_t done, std::int64_t) {
+                                  [](std::int64_t done, std::int64_t, const Record&) {
                                     if (done == 2) throw Stop{};
                                   }),
                   Stop);
@@ -155,7 +156,7 @@ TEST_CASE("a simulation that is stopped leaves nothing", "[psqa][cohort][error]"
 TEST_CASE("a broken cohort is refused with the file, record and column", "[psqa][cohort][error]") {
   const support::TemporaryFolder folder;
   const fs::path path = folder.path() / "cohort";
-  simulate_cohort(few(2), path, [](std::int64_t, std::int64_t) {});
+  simulate_cohort(few(2), path, [](std::int64_t, std::int64_t, const Record&) {});
   const std::string table = read_text(path / "records.csv");
   const auto broken = [&](const std::string& from, const std::string& to) {
     std::string text = table;
@@ -164,6 +165,9 @@ TEST_CASE("a broken cohort is refused with the file, record and column", "[psqa]
   };
   broken(",MCS,", ",Mcs,");
   CHECK_THROWS_WITH(read_cohort(path), Catch::Contains("records.csv") && Catch::Contains("MCS"));
+  broken("none,", "none,1");
+  CHECK_THROWS_WITH(read_cohort(path),
+                    Catch::Contains("plan0") && Catch::Contains("gpr_3_3") && Catch::Contains("within 0 .. 100 %"));
   broken("plan1,", "plan0,");
   CHECK_THROWS_WITH(read_cohort(path), Catch::Contains("plan0") && Catch::Contains("twice"));
   write_text(path / "records.csv", table.substr(0, table.size() / 2));
@@ -176,6 +180,28 @@ TEST_CASE("a broken cohort is refused with the file, record and column", "[psqa]
   eq::io::write_npy<float>(path / "measured.npy", std::vector<std::size_t>{2, 10, 10}, std::vector<float>(200));
   CHECK_THROWS_WITH(read_cohort(path), Catch::Contains("measured.npy") && Catch::Contains("[2, 10, 10]"));
   CHECK_THROWS_AS(read_cohort(folder.path() / "none"), eq::FileError);
+}
+
+TEST_CASE("a table that a spreadsheet has saved, with other line ends, is the same cohort", "[psqa][cohort]") {
+  const support::TemporaryFolder folder;
+  const fs::path path = folder.path() / "cohort";
+  simulate_cohort(few(2), path, [](std::int64_t, std::int64_t, const Record&) {});
+  const std::uint64_t before = fingerprint(read_cohort(path));
+  std::string text;
+  for (const char c : read_text(path / "records.csv")) text += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  write_text(path / "records.csv", text);
+  CHECK(fingerprint(read_cohort(path)) == before);
+  CHECK(fingerprint(read_cohort_table(path)) == before);
+}
+
+TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][cohort][property]") {
+  CohortSettings s = few(1);
+  s.depth_mm = 100, s.pixels = 60, s.spacing_mm = 4, s.seed = 7, s.model = LinacModel::agility;
+  const CohortSettings back = plane_settings(detail::cohort_about(s, 1));
+  CHECK(back.depth_mm == 100);
+  const Plan plan = Simulator(s).plan(0);
+  CHECK(Simulator(back).planned_plane(plan).values == Simulator(s).planned_plane(plan).values);
+  CHECK(Simulator(back).planned_plane(plan).values != Simulator(few(1)).planned_plane(plan).values);
 }
 
 TEST_CASE("a plane written as RTDOSE comes back to a part in four billion", "[psqa][dicom][property]") {
@@ -208,10 +234,11 @@ TEST_CASE("RTDOSE samples of 16 and 32 bits and either byte order", "[psqa][dico
 TEST_CASE("a cohort does not depend on threads", "[psqa][cohort][property]") {
   const support::TemporaryFolder folder;
   simulate_cohort(
-      few(5), folder.path() / "one", [](std::int64_t, std::int64_t) {}, 1);
+      few(5), folder.path() / "one", [](std::int64_t, std::int64_t, const Record&) {}, 1);
   std::vector<std::int64_t> told;
   simulate_cohort(
-      few(5), folder.path() / "three", [&](std::int64_t done, std::int64_t) { told.push_back(done); }, 3);
+      few(5), folder.path() / "three", [&](std::int64_t done, std::int64_t, const Record&) { told.push_back(done); },
+      3);
   CHECK(told == std::vector<std::int64_t>{1, 2, 3, 4, 5});
   for (const char* file : {"records.csv", "planned.npy", "measured.npy", "cohort.json"})
     CHECK(read_text(folder.path() / "one" / file) == read_text(folder.path() / "three" / file));
@@ -221,9 +248,14 @@ TEST_CASE("a cohort of 300 plans behaves like a clinic", "[psqa][cohort][accepta
   const support::TemporaryFolder folder;
   CohortSettings settings;
   settings.plans = 300;
+  DoseDifferenceStatistics differences;
   simulate_cohort(
-      settings, folder.path() / "cohort", [](std::int64_t, std::int64_t) {}, 0);
-  for (const AcceptanceRow& r : acceptance(read_cohort(folder.path() / "cohort"))) {
+      settings, folder.path() / "cohort",
+      [&](std::int64_t, std::int64_t, const Record& r) {
+        differences.add<double>(r.planned.values, r.measured.values, settings.pixels);
+      },
+      0);
+  for (const AcceptanceRow& r : acceptance(read_cohort_table(folder.path() / "cohort"), differences.result())) {
     INFO(r.name << " = " << r.value << ", accepted within [" << r.low << ", " << r.high << "]");
     CHECK(r.accepted());
   }

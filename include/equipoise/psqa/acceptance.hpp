@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -29,6 +30,11 @@ struct AcceptanceRow {
   double value = 0, low = 0, high = 0;
 
   [[nodiscard]] bool accepted() const { return value >= low && value <= high; }
+};
+
+/// Dose differences in % of the maximum where the plan gives at least 10 % of it, over a whole cohort.
+struct DoseDifferences {
+  double sd = 0, p99 = 0, with_gradient = 0;  ///< the last: mean over records of the correlation of |DD| with |grad D|
 };
 
 namespace detail {
@@ -47,11 +53,6 @@ struct Moments {
   return m;
 }
 
-/// Dose differences in % of the maximum where the plan gives at least 10 % of it, over a whole cohort.
-struct DoseDifferences {
-  double sd = 0, p99 = 0, with_gradient = 0;  ///< the last: mean over records of the correlation of |DD| with |grad D|
-};
-
 [[nodiscard]] inline double correlation(const std::vector<double>& a, const std::vector<double>& b) {
   const Moments ma = moments(a), mb = moments(b);
   double sum = 0;
@@ -59,45 +60,54 @@ struct DoseDifferences {
   return ma.sd > 0 && mb.sd > 0 ? sum / (ma.sd * mb.sd) : 0;
 }
 
-[[nodiscard]] inline DoseDifferences dose_differences(const Cohort& c) {
-  std::vector<double> bins(4001, 0.0);  // |DD| in steps of 0.01 %: memory does not grow with the cohort
-  double n = 0, sum = 0, squares = 0, gradients = 0;
-  std::vector<double> size, slope;
-  for (std::size_t r = 0; r < c.records.size(); ++r) {
-    const auto planned = c.plane(c.planned, r), measured = c.plane(c.measured, r);
+}  // namespace detail
+
+/// Gathers a cohort's dose differences record by record: memory does not grow with the cohort.
+class DoseDifferenceStatistics {
+ public:
+  /// Planes [height * width] of one record, Gy.
+  template <class T>
+  void add(std::span<const T> planned, std::span<const T> measured, std::size_t width) {
+    const auto dose = [](std::span<const T> plane, std::size_t i) { return static_cast<double>(plane[i]); };
     const double most = static_cast<double>(*std::max_element(planned.begin(), planned.end()));
-    size.clear(), slope.clear();
-    for (std::size_t y = 1; y + 1 < c.height; ++y)
-      for (std::size_t x = 1; x + 1 < c.width; ++x) {
-        const std::size_t i = y * c.width + x;
-        if (static_cast<double>(planned[i]) < 0.1 * most) continue;
-        const double d = 100 * static_cast<double>(measured[i] - planned[i]) / most;
-        n += 1, sum += d, squares += d * d;
-        bins[std::min<std::size_t>(4000, static_cast<std::size_t>(100 * std::abs(d)))] += 1;
-        size.push_back(std::abs(d));
-        slope.push_back(std::hypot(static_cast<double>(planned[i + 1] - planned[i - 1]),
-                                   static_cast<double>(planned[i + c.width] - planned[i - c.width])));
+    size_.clear(), slope_.clear();
+    for (std::size_t y = 1; (y + 1) * width < planned.size(); ++y)
+      for (std::size_t x = 1; x + 1 < width; ++x) {
+        const std::size_t i = y * width + x;
+        if (dose(planned, i) < 0.1 * most) continue;
+        const double d = 100 * (dose(measured, i) - dose(planned, i)) / most;
+        n_ += 1, sum_ += d, squares_ += d * d;
+        bins_[std::min<std::size_t>(bins_.size() - 1, static_cast<std::size_t>(100 * std::abs(d)))] += 1;
+        size_.push_back(std::abs(d));
+        slope_.push_back(std::hypot(dose(planned, i + 1) - dose(planned, i - 1),
+                                    dose(planned, i + width) - dose(planned, i - width)));
       }
-    gradients += correlation(size, slope);
+    gradients_ += detail::correlation(size_, slope_), records_ += 1;
   }
-  DoseDifferences out;
-  out.sd = std::sqrt(std::max(0.0, squares / n - sum / n * sum / n));
-  out.with_gradient = gradients / static_cast<double>(c.records.size());
-  double below = 0;
-  for (std::size_t b = 0; b < bins.size() && below < 0.99 * n; ++b)
-    below += bins[b], out.p99 = static_cast<double>(b + 1) / 100;
-  return out;
-}
+
+  [[nodiscard]] DoseDifferences result() const {
+    DoseDifferences out;
+    out.sd = std::sqrt(std::max(0.0, squares_ / n_ - sum_ / n_ * sum_ / n_));
+    out.with_gradient = gradients_ / records_;
+    double below = 0;
+    for (std::size_t b = 0; b < bins_.size() && below < 0.99 * n_; ++b)
+      below += bins_[b], out.p99 = static_cast<double>(b + 1) / 100;
+    return out;
+  }
+
+ private:
+  std::vector<double> bins_ = std::vector<double>(4001, 0.0);  ///< |DD| in steps of 0.01 %
+  double n_ = 0, sum_ = 0, squares_ = 0, gradients_ = 0, records_ = 0;
+  std::vector<double> size_, slope_;
+};
+
+namespace detail {
 
 [[nodiscard]] inline double dose_per_fraction_of(std::string_view site) {
   for (const Site& s : kSites)
     if (s.name == site) return s.dose_per_fraction;
   return std::numeric_limits<double>::quiet_NaN();
 }
-
-}  // namespace detail
-
-namespace detail {
 
 /// What a cohort's table says of one metric. \throws NameError for one that it does not have
 [[nodiscard]] inline std::vector<double> metric_column(const Cohort& cohort, std::string_view name) {
@@ -143,8 +153,9 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
 
 }  // namespace detail
 
-/// The acceptance table of a simulated cohort; its bands hold for at least 300 plans with default settings.
-[[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort) {
+/// The acceptance table of a simulated cohort, which needs no planes here; its bands hold for at least 300 plans with
+/// default settings. \param dd of the same cohort
+[[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort, const DoseDifferences& dd) {
   std::vector<AcceptanceRow> out;
   constexpr double none = std::numeric_limits<double>::infinity();
   static constexpr std::array<std::array<double, 4>, 3> bands = {{{97, 99.5, 1, 3}, {95, 98.5, 2, 5}, {90, 96, 4, 7}}};
@@ -178,7 +189,6 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
   }
   if (lowest < none && head_and_neck < none)
     out.push_back({"mean 2%/2 mm of other sites above head and neck", "%", lowest - head_and_neck, 1e-9, none});
-  const detail::DoseDifferences dd = detail::dose_differences(cohort);
   out.push_back({"SD of dose differences", "% of max", dd.sd, 2, 3});
   out.push_back({"99th percentile of |dose difference|", "% of max", dd.p99, 8, 10});
   out.push_back({"correlation of |dose difference| with |gradient|", "", dd.with_gradient, 0.3, 1});

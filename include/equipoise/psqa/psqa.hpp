@@ -7,6 +7,8 @@
 #include <equipoise/psqa/acceptance.hpp>
 #include <equipoise/psqa/bmmqa.hpp>
 #include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/complexity.hpp>
 #include <equipoise/psqa/evaluate.hpp>
 #include <equipoise/psqa/gamma.hpp>

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Writing a cohort: record by record, so that memory does not grow with it, and whole or not at all.
+
+#include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/npy.hpp>
+#include <equipoise/psqa/cohort.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <iomanip>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+namespace detail {
+
+[[nodiscard]] inline nlohmann::ordered_json cohort_about(const CohortSettings& s, std::int64_t records) {
+  nlohmann::ordered_json mismatch;
+  for (const auto& [key, value] : options(s.mismatch)) mismatch[key] = std::strtod(value.c_str(), nullptr);
+  return {{"schema", kCohortSchema},
+          {"provenance", "simulated"},
+          {"records", records},
+          {"seed", s.seed},
+          {"machines", s.machines},
+          {"planes",
+           {{"height", s.pixels},
+            {"width", s.pixels},
+            {"spacing_mm", s.spacing_mm},
+            {"unit", "Gy per fraction"},
+            {"geometry", "composite, all fields at one angle"},
+            {"depth_mm", s.depth_mm}}},
+          {"linac_model", names_of(s.model)[static_cast<std::size_t>(s.model)]},
+          {"outlines", s.outlines.empty() ? "random" : "real"},
+          {"detector", names_of(s.detector)[static_cast<std::size_t>(s.detector)]},
+          {"techniques",
+           {{"sliding_window", s.techniques[0]}, {"step_and_shoot", s.techniques[1]}, {"arc", s.techniques[2]}}},
+          {"gamma",
+           {{"reference", "measured"},
+            {"evaluated", "planned"},
+            {"norm", "maximum of planned"},
+            {"cutoff_percent", 10},
+            {"search", "exact minimum"}}},
+          {"mismatch", mismatch}};
+}
+
+[[nodiscard]] inline std::string csv_line(const CohortRecord& r) {
+  std::ostringstream out;
+  out.precision(10);
+  out << r.id << ',' << r.patient << ',' << r.site << ',' << r.machine << ',' << r.fault;
+  for (const double g : r.gpr)
+    out << ',' << (std::isnan(g) ? "" : (std::ostringstream{} << std::setprecision(10) << g).str());
+  for (const double m : r.metrics) out << ',' << m;
+  out << '\n';
+  return std::move(out).str();
+}
+
+}  // namespace detail
+
+/// Writes a cohort record by record, so that memory does not grow with it. Nothing appears under `folder` before
+/// `commit`.
+class CohortWriter {
+ public:
+  /// \throws FileError when the folder exists or cannot be made.
+  CohortWriter(std::filesystem::path folder, nlohmann::ordered_json about, std::size_t records, std::size_t height,
+               std::size_t width, std::vector<std::string> metrics)
+      : folder_(std::move(folder)), temporary_(folder_.string() + ".part"), about_(std::move(about)) {
+    if (std::filesystem::exists(folder_))
+      throw FileError(message("file.431", folder_.string(), "expected a new folder, got one that exists"));
+    std::error_code error;
+    std::filesystem::remove_all(temporary_, error);
+    if (!std::filesystem::create_directories(temporary_, error))
+      throw FileError(message("file.403", folder_.string(), "cannot be created: ", error.message()));
+    planned_.emplace(temporary_ / "planned.npy", std::vector{records, height, width});
+    measured_.emplace(temporary_ / "measured.npy", std::vector{records, height, width});
+    table_.emplace(temporary_ / "records.csv");
+    std::string header = "id,patient,site,machine,fault";
+    for (const NamedCriteria& c : kCriteria) header += std::string(",") + c.name;
+    for (const std::string& m : metrics) header += "," + m;
+    table_->write(header + "\n");
+  }
+  CohortWriter(const CohortWriter&) = delete;
+  CohortWriter& operator=(const CohortWriter&) = delete;
+  ~CohortWriter() {
+    planned_.reset(), measured_.reset(), table_.reset();
+    std::error_code error;
+    std::filesystem::remove_all(temporary_, error);
+  }
+
+  void append(const CohortRecord& record, const DoseGrid& planned, const DoseGrid& measured) {
+    planned_->append(std::vector<float>(planned.values.begin(), planned.values.end()));
+    measured_->append(std::vector<float>(measured.values.begin(), measured.values.end()));
+    table_->write(detail::csv_line(record));
+  }
+
+  void commit() {
+    planned_->commit(), measured_->commit(), table_->commit();
+    io::AtomicFile json(temporary_ / "cohort.json");
+    json.write(about_.dump(2) + "\n");
+    json.commit();
+    std::error_code error;
+    std::filesystem::rename(temporary_, folder_, error);
+    if (error) throw FileError(message("file.403", folder_.string(), "cannot be renamed: ", error.message()));
+  }
+
+ private:
+  std::filesystem::path folder_, temporary_;
+  nlohmann::ordered_json about_;
+  std::optional<io::NpyWriter<float>> planned_, measured_;
+  std::optional<io::AtomicFile> table_;
+};
+
+/// Makes a cohort folder. `told(done, all, record)` is called after each record, in order, and may throw to stop; nothing
+/// is left then. \param threads 0: as many as the machine has; the records do not depend on it
+template <class Told>
+void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, Told&& told,
+                     unsigned threads = 1) {
+  CohortWriter writer(folder, detail::cohort_about(settings, settings.plans), static_cast<std::size_t>(settings.plans),
+                      settings.pixels, settings.pixels, table_metrics());
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  // Each thread has a simulator of its own: the transforms keep state.
+  std::vector<Simulator> simulators(threads, Simulator(settings));
+  struct Made {
+    Record record;
+    std::vector<double> row;
+  };
+  std::vector<Made> made(8 * threads);
+  for (std::int64_t first = 0; first < settings.plans; first += static_cast<std::int64_t>(made.size())) {
+    const auto n = static_cast<std::size_t>(
+        std::min<std::int64_t>(settings.plans - first, static_cast<std::int64_t>(made.size())));
+    detail::parallel_for(threads, threads, [&](std::size_t t) {
+      for (std::size_t i = t; i < n; i += threads) {
+        made[i].record = simulators[t].record(first + static_cast<std::int64_t>(i));
+        made[i].row = table_row(made[i].record.plan);
+      }
+    });
+    for (std::size_t i = 0; i < n; ++i) {
+      const Record& r = made[i].record;
+      writer.append({r.plan.id, r.plan.patient, r.plan.site, r.machine, r.fault, r.gpr, made[i].row}, r.planned,
+                    r.measured);
+      told(first + static_cast<std::int64_t>(i) + 1, settings.plans, r);
+    }
+  }
+  writer.commit();
+}
+
+}  // namespace equipoise::psqa

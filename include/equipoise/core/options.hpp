@@ -14,8 +14,8 @@
 #include <boost/hana/first.hpp>
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/second.hpp>
+#include <charconv>
 #include <concepts>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <sstream>
@@ -61,9 +61,11 @@ template <class T>
     return value ? to_text(*value) : "none";
   } else if constexpr (named_enumeration<T>) {
     return std::string(names_of(value)[static_cast<std::size_t>(value)]);
+  } else if constexpr (std::floating_point<T>) {
+    char text[64];  // the shortest that reads back as the same number
+    return {text, std::to_chars(text, text + sizeof(text), value).ptr};
   } else {
     std::ostringstream out;
-    out.precision(std::numeric_limits<double>::max_digits10);
     out << value;
     return std::move(out).str();
   }

@@ -72,6 +72,7 @@ void add_gamma_command(CLI::App& app);
 void add_tg218_command(CLI::App& app);
 void add_cohort_commands(CLI::App& app);
 void add_import_command(CLI::App& app);
+void add_train_command(CLI::App& app);
 void add_learning_commands(CLI::App& app);
 void add_compare_command(CLI::App& app);
 

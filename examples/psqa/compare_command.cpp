@@ -4,6 +4,7 @@
 /// same for every method; every method has the same budget. A record's error is the mean over the seeds that test it.
 
 #include <equipoise/evaluation/paired_tests.hpp>
+#include <equipoise/psqa/cohort_reader.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iomanip>
 #include <iostream>
@@ -74,12 +75,13 @@ eq::Interval interval_of(const Column& c) {
 }
 
 std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::Cohort& cohort) {
+  for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
   std::map<std::string, Entries> out;
   for (std::int64_t seed = 1; seed <= a.seeds; ++seed)
     for (const std::string& method : a.methods) {
       RunConfig config = comparison_config(method, a.cohort, a.epochs, static_cast<std::uint64_t>(seed));
       config.split_seed = config.trainer.seed;
-      Run run = ensure_run(config, std::filesystem::path(a.out) / method / ("seed" + std::to_string(seed)));
+      Run run = ensure_run(config, std::filesystem::path(a.out) / method / ("seed" + std::to_string(seed)), cohort);
       const psqa::Judged judged = judge(run, cohort);
       add(out[method], judged, cohort, run.split.test);
       if (method == a.methods.front())
@@ -170,7 +172,9 @@ void add_compare_command(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--seeds", a->seeds, "runs of each method")->check(CLI::Range(1, 1000))->capture_default_str();
   c->add_option("--epochs", a->epochs, "of each run")->check(CLI::Range(1, 100000))->capture_default_str();
-  c->add_option("--out", a->out, "folder of the runs; those that are there are reused")->capture_default_str();
+  c->add_option("--out", a->out,
+                "folder of the runs; those of the same cohort, method and budget are reused, others refused")
+      ->capture_default_str();
   c->add_flag("--json", a->json, "print JSON");
   c->callback([=] { compare_methods(*a); });
 }

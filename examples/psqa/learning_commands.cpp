@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Commands on models: train, evaluate, predict, explain, report, demo.
+/// Commands on trained models: evaluate, predict, explain, report; and demo, which does everything.
 
-#include <toml++/toml.h>
-
-#include <torch/cuda.h>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
+#include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>
-#include <optional>
+#include <set>
 
 #include "run.hpp"
 
@@ -24,167 +23,15 @@ namespace psqa = equipoise::psqa;
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// ---- train
-
-struct TrainArguments {
-  std::optional<std::string> cohort, method, fusion;
-  std::optional<std::int64_t> epochs;
-  std::optional<std::uint64_t> seed, split_seed;
-  std::string out, file, device = "cpu";
-  std::vector<std::string> policies, policy_options, settings, sizes;
-  bool resume = false, json = false;
-};
-
-/// `k=v` belongs to the only policy, `name.k=v` to the one of that name.
-void add_policy_option(RunConfig& config, const std::string& text) {
-  auto [key, value] = key_and_value(text, "--policy-option");
-  std::vector<std::string> names;
-  for (PolicyChoice& p : config.policies) {
-    names.push_back(p.name);
-    if (key.starts_with(p.name + ".")) return void(p.options.emplace_back(key.substr(p.name.size() + 1), value));
-  }
-  if (config.policies.size() == 1) return void(config.policies[0].options.emplace_back(key, value));
-  throw eq::NameError(eq::message("name.309", "--policy-option", "expected <policy>.<option>=<value>, got \"", text,
-                                  "\"; ", eq::nearest_name(key, names)));
-}
-
-std::string text_of(const toml::node& node) {
-  std::string out;
-  if (const toml::array* list = node.as_array()) {
-    for (const toml::node& item : *list) out += (out.empty() ? "" : ",") + text_of(item);
-    return out;
-  }
-  node.visit([&](const auto& v) {
-    using V = std::decay_t<decltype(v)>;
-    if constexpr (std::is_same_v<V, toml::value<bool>>)
-      out = *v ? "true" : "false";
-    else if constexpr (std::is_same_v<V, toml::value<std::string>>)
-      out = *v;
-    else if constexpr (std::is_same_v<V, toml::value<std::int64_t>>)
-      out = std::to_string(*v);
-    else if constexpr (std::is_same_v<V, toml::value<double>>)
-      out = eq::detail::to_text(*v);
-  });
-  return out;
-}
-
-/// The entries of a table as options. \throws FileError where it is none
-eq::OptionList entries_of(const toml::node& node, const std::string& where) {
-  const toml::table* table = node.as_table();
-  if (!table)
-    throw eq::FileError(eq::message("file.439", where, "line ", node.source().begin.line, ": expected a table"));
-  eq::OptionList out;
-  for (const auto& [key, value] : *table) out.emplace_back(key.str(), text_of(value));
-  return out;
-}
-
-/// method, cohort, fusion, [trainer], [model] and [policy.<name>] of a TOML file.
-void read_toml(const std::string& file, RunConfig& config) {
-  try {
-    const toml::table table = toml::parse_file(file);
-    for (const auto& [key, node] : table) {
-      const std::string name(key.str());
-      const std::string where = file + ": " + name;
-      if (name == "method")
-        set_method(config, text_of(node));
-      else if (name == "cohort")
-        config.cohort = text_of(node);
-      else if (name == "fusion")
-        config.fusion = text_of(node);
-      else if (name == "trainer")
-        eq::set_options(config.trainer, entries_of(node, where), where);
-      else if (name == "model")
-        eq::set_options(config.sizes, entries_of(node, where), where);
-      else if (name == "policy") {
-        config.policies.clear();
-        (void)entries_of(node, where);
-        for (const auto& [k, v] : *node.as_table())
-          config.policies.push_back({std::string(k.str()), entries_of(v, where + "." + std::string(k.str()))});
-      } else {
-        throw eq::NameError(
-            eq::message("name.302", file, "no option \"", name, "\"; ",
-                        eq::nearest_name(name, {"method", "cohort", "fusion", "trainer", "model", "policy"})));
-      }
-    }
-  } catch (const toml::parse_error& e) {
-    throw eq::FileError(eq::message("file.439", file, "line ", e.source().begin.line, ": ", e.description()));
-  }
-}
-
-c10::Device device_of(const std::string& text) {
-  const bool cuda = text == "cuda" || text.starts_with("cuda:");
-  if (text != "cpu" && !cuda)
-    throw eq::ValueError(eq::message("value.212", "--device", "expected cpu, cuda or cuda:N, got \"", text, "\""));
-  if (cuda && !torch::cuda::is_available())
-    throw eq::ValueError(
-        eq::message("value.212", "--device", "expected cpu: this machine has no CUDA device, or LibTorch no CUDA"));
-  return c10::Device(text);
-}
-
-/// Of everything that can be said the last word counts: the file's, then the command line's.
-RunConfig config_of(const TrainArguments& a) {
-  RunConfig c;
-  c.fusion = fusion_of_method(c.method), c.policies = policies_of_method(c.method);
-  if (!a.file.empty()) read_toml(a.file, c);
-  if (a.method) set_method(c, *a.method);
-  if (a.cohort) c.cohort = *a.cohort;
-  if (a.fusion) c.fusion = *a.fusion;
-  if (!a.policies.empty()) {
-    c.policies.clear();
-    for (const std::string& name : a.policies)
-      if (name != "none") c.policies.push_back({name, {}});
-  }
-  for (const std::string& text : a.policy_options) add_policy_option(c, text);
-  set_options(c.trainer, a.settings, "--set");
-  set_options(c.sizes, a.sizes, "--model");
-  if (a.epochs) c.trainer.epochs = *a.epochs;
-  if (a.seed) c.trainer.seed = *a.seed;
-  if (a.split_seed) c.split_seed = *a.split_seed;
-  return c;
-}
-
-void train(const TrainArguments& a) {
-  catch_interrupts();
-  RunConfig c;
-  if (a.resume) {
-    if (a.cohort || a.method || a.fusion || a.seed || a.split_seed || !a.file.empty() || !a.policies.empty() ||
-        !a.policy_options.empty() || !a.settings.empty() || !a.sizes.empty())
-      throw eq::ValueError(eq::message("value.212", "train --resume",
-                                       "expected only --out, --epochs and --device: the run has the rest"));
-    c.trainer.epochs = a.epochs.value_or(0);
-  } else {
-    c = config_of(a);
-    if (c.cohort.empty()) throw eq::ValueError(eq::message("value.212", "train", "expected --cohort"));
-  }
-  c.trainer.device = device_of(a.device);
-  const Run run = train_run(c, a.out, a.resume);
-  const std::int64_t best = run.history.best_epoch;
-  if (!a.json) {
-    std::cout << "trained " << run.config.method << " for " << run.history.epochs.size() << " epochs ("
-              << eq::to_string(run.history.stop) << "), best epoch " << best + 1 << "\nrun: " << a.out << "\n";
-    return;
-  }
-  Json validation;
-  for (const auto& [name, value] : run.history.epochs.at(static_cast<std::size_t>(best)).values)
-    if (name.starts_with("val/")) validation[name.substr(4)] = value;
-  print_json({{"run", a.out},
-              {"method", run.config.method},
-              {"epochs", run.history.epochs.size()},
-              {"stop", eq::to_string(run.history.stop)},
-              {"best_epoch", best + 1},
-              {"validation", validation}});
-}
-
 // ---- evaluate, explain, report
 
 std::vector<Run> open_runs(const std::vector<std::string>& folders) {
   std::vector<Run> runs;
-  for (const std::string& f : folders) runs.push_back(open_run(f));
+  for (const std::string& f : folders) runs.push_back(open_trained(f));
   return runs;
 }
 
-Json evaluation(const std::vector<std::string>& folders) {
-  std::vector<Run> runs = open_runs(folders);
+Json evaluation(std::vector<Run>& runs) {
   std::vector<psqa::Judged> judged;
   const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
   Json out = Json::array(), differences = Json::array();
@@ -203,17 +50,17 @@ Json evaluation(const std::vector<std::string>& folders) {
           {"differences", differences}};
 }
 
-void evaluate(const std::vector<std::string>& folders, bool json) {
-  if (json) return print_json(evaluation(folders));
-  std::vector<Run> runs = open_runs(folders);
+void evaluate(std::vector<Run> runs, bool json) {
+  if (json) return print_json(evaluation(runs));
   std::vector<psqa::Judged> judged;
   const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
   print_table(figures, judged);
 }
 
 void explain(const std::string& folder, bool json) {
-  Run run = open_run(folder);
+  Run run = open_trained(folder);
   const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
+  check_cohort(run, cohort);
   const eq::Contributions phi =
       run.learner->contributions_on(psqa::learning_batch(cohort, run.scales).select(run.split.test));
   Json out;
@@ -270,15 +117,25 @@ Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, con
   return j;
 }
 
-void predict(const std::string& folder, const std::vector<std::string>& files, const std::string& out, bool json,
+Json predict(Run& run, const std::vector<std::string>& files, const std::string& out,
              const psqa::RtplanOptions& options = {}) {
-  Run run = open_run(folder);
-  psqa::Simulator simulator{psqa::CohortSettings{}};
+  std::set<std::string> stems;
+  for (const std::string& file : files)
+    if (!stems.insert(fs::path(file).stem().string()).second)
+      throw eq::ValueError(eq::message("value.212", "predict", "expected plans whose files have different names, got ",
+                                       fs::path(file).filename().string(), " twice: their maps would be one file"));
+  if (run.cohort_about.value("provenance", "simulated") != "simulated")
+    std::cerr << "warning: " << run.folder.string()
+              << ": its cohort was imported; planes for the prediction are computed with the "
+              << "built-in dose model, as those of imported plans without planes\n";
+  psqa::Simulator simulator{psqa::plane_settings(run.cohort_about)};
   Json plans = Json::array();
-  for (const std::string& file : files) {
-    plans.push_back(predict_one(run, simulator, file, out, options));
-    if (json) continue;
-    const Json& p = plans.back();
+  for (const std::string& file : files) plans.push_back(predict_one(run, simulator, file, out, options));
+  return plans;
+}
+
+void print_predictions(const Json& plans) {
+  for (const Json& p : plans) {
     std::cout << p["plan"].get<std::string>() << "\n";
     for (const auto& [name, criterion] :
          {std::pair{"gpr_3_3", "3%/3 mm"}, {"gpr_2_3", "2%/3 mm"}, {"gpr_2_2", "2%/2 mm"}})
@@ -286,7 +143,6 @@ void predict(const std::string& folder, const std::vector<std::string>& files, c
     std::cout << "  dose-difference map  " << p["dd_png"].get<std::string>() << ", " << p["dd_npy"].get<std::string>()
               << " (% of the maximum)\n";
   }
-  if (json) print_json({{"run", folder}, {"predictions", plans}});
 }
 
 // ---- demo
@@ -300,7 +156,14 @@ struct DemoArguments {
 };
 
 void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
-  if (fs::exists(folder)) return step("cohort: reusing " + folder.string());
+  if (fs::exists(folder)) {
+    const Json about = psqa::read_cohort_table(folder).about;
+    if (about.at("records") != a.plans || about.at("seed") != a.seed)
+      throw eq::FileError(eq::message("file.448", folder.string(), "expected a cohort of ", a.plans, " plans and seed ",
+                                      a.seed, ", got ", about.at("records").dump(), " and ", about.at("seed").dump(),
+                                      "; choose another --out, or --fresh"));
+    return step("cohort: reusing " + folder.string());
+  }
   step("cohort: simulating " + std::to_string(a.plans) + " plans");
   psqa::CohortSettings settings;
   settings.plans = a.plans, settings.seed = a.seed;
@@ -308,7 +171,7 @@ void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
   Progress progress("simulated");
   psqa::simulate_cohort(
       settings, folder,
-      [&](std::int64_t done, std::int64_t all) {
+      [&](std::int64_t done, std::int64_t all, const psqa::Record&) {
         if (interrupted()) throw Interrupted("interrupted: nothing was written to " + folder.string());
         progress.show(done, all);
       },
@@ -321,8 +184,11 @@ void demo(const DemoArguments& a) {
   if (a.fresh) fs::remove_all(root);
   ensure_cohort(a, cohort);
   std::vector<Run> runs;
-  for (const std::string& method : a.methods)
-    runs.push_back(ensure_run(comparison_config(method, cohort.string(), a.epochs, a.seed), root / method));
+  {
+    const psqa::Cohort records = psqa::read_cohort(cohort);
+    for (const std::string& method : a.methods)
+      runs.push_back(ensure_run(comparison_config(method, cohort.string(), a.epochs, a.seed), root / method, records));
+  }
   step("evaluating, and writing the report");
   write_report(runs, root / "report.html");
   step("predicting a plan from its DICOM file");
@@ -330,50 +196,13 @@ void demo(const DemoArguments& a) {
   settings.seed = a.seed + 1;
   const psqa::Record unseen = psqa::Simulator(settings).record(0);
   psqa::write_rtplan(unseen.plan, root / "unseen_plan.dcm");
-  std::vector<std::string> folders;
-  for (const std::string& method : a.methods) folders.push_back((root / method).string());
+  const Json predicted = predict(runs[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string());
   const std::string report = fs::absolute(root / "report.html").string();
-  if (!a.json) {
-    predict(folders[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), false);
-    std::cout << "\n";
-    evaluate(folders, false);
-    std::cout << "report: " << report << "\n";
-    return;
-  }
-  psqa::Simulator simulator{psqa::CohortSettings{}};
-  print_json({{"report", report},
-              {"evaluation", evaluation(folders)},
-              {"prediction", predict_one(runs[0], simulator, root / "unseen_plan.dcm", root / "prediction", {})}});
-}
-
-void add_train(CLI::App& app) {
-  auto a = std::make_shared<TrainArguments>();
-  CLI::App* c = app.add_subcommand("train", "Train BMMQA or a baseline on a cohort");
-  c->add_option("--cohort", a->cohort, "folder made by simulate or import");
-  c->add_option("--out", a->out, "the run's folder")->required();
-  c->add_option("--method", a->method,
-                "bmmqa, or a fusion without policies: concat, sum, gated, film, late, attention [bmmqa]");
-  c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
-  c->add_option(
-      "--policy", a->policies, "balancing policies instead of the method's: none, or " + [] {
-        std::string all;
-        for (const std::string& n : eq::policy_names()) all += (all.empty() ? "" : ", ") + n;
-        return all;
-      }());
-  c->add_option("--policy-option", a->policy_options,
-                "key=value, or policy.key=value with several policies; from and to set its window of epochs");
-  c->add_option("--epochs", a->epochs, "passes over the training records [40]");
-  c->add_option("--device", a->device, "cpu, or cuda with a CUDA build of LibTorch")->capture_default_str();
-  c->add_option("--seed", a->seed, "of weights, order and policies [1]");
-  c->add_option("--split-seed", a->split_seed, "of the split by patient [1]");
-  c->add_option("--set", a->settings, "any option of the trainer as key=value, e.g. learning_rate=0.001");
-  c->add_option("--model", a->sizes, "any size of the model as key=value, e.g. width=32 or encoder=8,16,32,64");
-  c->add_option(
-      "--config", a->file,
-      "TOML file: method, cohort, fusion, [trainer], [model], [policy.<name>]; the command line overrides it");
-  c->add_flag("--resume", a->resume, "go on with the run that is there");
-  c->add_flag("--json", a->json, "print JSON");
-  c->callback([=] { train(*a); });
+  if (a.json) return print_json({{"report", report}, {"evaluation", evaluation(runs)}, {"prediction", predicted[0]}});
+  print_predictions(predicted);
+  std::cout << "\n";
+  evaluate(std::move(runs), false);
+  std::cout << "report: " << report << "\n";
 }
 
 void add_use(CLI::App& app) {
@@ -384,7 +213,7 @@ void add_use(CLI::App& app) {
         app.add_subcommand("evaluate", "Figures on the test records, with intervals and the constant baseline");
     c->add_option("--run", *runs, "folders of runs on one cohort")->required();
     c->add_flag("--json", *json, "print JSON");
-    c->callback([=] { evaluate(*runs, *json); });
+    c->callback([=] { evaluate(open_runs(*runs), *json); });
   }
   {
     auto run = std::make_shared<std::string>(), out = std::make_shared<std::string>("prediction");
@@ -398,7 +227,12 @@ void add_use(CLI::App& app) {
     c->add_flag("--json", *json, "print JSON");
     c->add_option("--fraction-group", options->fraction_group, "which of a plan's fraction groups, from 0")
         ->capture_default_str();
-    c->callback([=] { predict(*run, *files, *out, *json, *options); });
+    c->callback([=] {
+      Run opened = open_trained(*run);
+      const Json plans = predict(opened, *files, *out, *options);
+      if (*json) return print_json({{"run", *run}, {"predictions", plans}});
+      print_predictions(plans);
+    });
   }
   {
     auto run = std::make_shared<std::string>();
@@ -424,7 +258,6 @@ void add_use(CLI::App& app) {
 }  // namespace
 
 void add_learning_commands(CLI::App& app) {
-  add_train(app);
   add_use(app);
   auto a = std::make_shared<DemoArguments>();
   CLI::App* c = app.add_subcommand(

@@ -141,6 +141,7 @@ int main(int argc, char** argv) {
   add_tg218_command(app);
   add_cohort_commands(app);
   add_import_command(app);
+  add_train_command(app);
   add_learning_commands(app);
   add_compare_command(app);
   try {

@@ -4,8 +4,8 @@
 
 #include "run.hpp"
 
-#include <cmath>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/psqa/cohort_reader.hpp>
 #include <fstream>
 
 namespace psqa_program {
@@ -29,20 +29,41 @@ eq::OptionList options_of(const Json& j) {
   return out;
 }
 
-Json to_json(const RunConfig& c, const psqa::Scales& scales, const eq::DataSplit& split) {
+/// What defines a run apart from where it is.
+Json description_of(const RunConfig& c) {
   Json policies = Json::array();
   for (const PolicyChoice& p : c.policies) policies.push_back({{"name", p.name}, {"options", options_json(p.options)}});
-  return {{"schema", "equipoise.psqa.run/1"},
-          {"cohort", c.cohort},
-          {"method", c.method},
-          {"fusion", c.fusion},
-          {"policies", policies},
-          {"trainer", options_json(eq::options(c.trainer))},
-          {"model", options_json(eq::options(c.sizes))},
-          {"pool", c.pool},
-          {"scales", scales.to_json()},
-          {"split",
-           {{"seed", c.split_seed}, {"train", split.train}, {"validation", split.validation}, {"test", split.test}}}};
+  Json trainer = options_json(eq::options(c.trainer)), model = options_json(eq::options(c.sizes));
+  trainer.erase("checkpoint"), trainer.erase("device");
+  model.erase("metrics");  // the cohort has them
+  return {{"method", c.method},   {"fusion", c.fusion},        {"fusion_options", options_json(c.fusion_options)},
+          {"policies", policies}, {"trainer", trainer},        {"model", model},
+          {"pool", c.pool},       {"split_seed", c.split_seed}};
+}
+
+Json to_json(const Run& run) {
+  Json out{{"schema", "equipoise.psqa.run/2"},
+           {"cohort", fs::relative(run.config.cohort, run.folder).string()},  // a folder of both may move
+           {"cohort_fingerprint", run.fingerprint},
+           {"cohort_about", run.cohort_about}};
+  out.update(description_of(run.config));
+  out["metrics"] = run.config.sizes.metrics;
+  out["scales"] = run.scales.to_json();
+  out["split"] = {{"train", run.split.train}, {"validation", run.split.validation}, {"test", run.split.test}};
+  return out;
+}
+
+/// The first place where two descriptions differ, as `name = value` and the other's value; empty where they are alike.
+std::pair<std::string, std::string> first_difference(const Json& wanted, const Json& got,
+                                                     const std::string& place = {}) {
+  for (const auto& [key, value] : wanted.items()) {
+    const Json other = got.contains(key) ? got.at(key) : Json();
+    if (value == other) continue;
+    const std::string name = place + key;
+    if (value.is_object() && other.is_object()) return first_difference(value, other, name + ".");
+    return {name + " = " + value.dump(), other.dump()};
+  }
+  return {};
 }
 
 eq::PolicyStack stack_of(const std::vector<PolicyChoice>& choices) {
@@ -51,11 +72,15 @@ eq::PolicyStack stack_of(const std::vector<PolicyChoice>& choices) {
   return out;
 }
 
-void append_history(const fs::path& file, const eq::EpochRecord& record) {
+Json history_line(const eq::EpochRecord& record) {
   Json line{{"epoch", record.epoch}};
-  for (const auto& [name, value] : record.values) line[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
+  for (const auto& [name, value] : record.values) line[name] = number_or_null(value);
+  return line;
+}
+
+void append_history(const fs::path& file, const eq::EpochRecord& record) {
   std::ofstream out(file, std::ios::app);
-  out << line.dump() << "\n";
+  out << history_line(record).dump() << "\n";
   if (!out.flush()) throw eq::FileError(eq::message("file.403", file.string(), "cannot be written"));
 }
 
@@ -75,30 +100,24 @@ eq::History read_history(const fs::path& file) {
   return history;
 }
 
-/// Epochs that the checkpoint does not have (the run was cut off in between) leave the log, so that it can go on.
-void trim_history(const fs::path& file, std::int64_t epochs) {
-  const eq::History kept = read_history(file);
+/// The log of a run as a whole: it may have been cut off in a line.
+void write_history(const fs::path& file, const eq::History& history) {
   eq::io::AtomicFile out(file);
-  for (const eq::EpochRecord& r : kept.epochs) {
-    if (r.epoch >= epochs) break;
-    Json line{{"epoch", r.epoch}};
-    for (const auto& [name, value] : r.values) line[name] = value;
-    out.write(line.dump() + "\n");
-  }
+  for (const eq::EpochRecord& r : history.epochs) out.write(history_line(r).dump() + "\n");
   out.commit();
 }
 
 /// A model with its policies, untrained. \throws before anything is written where the two do not go together
 std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
   torch::manual_seed(c.trainer.seed);
-  std::unique_ptr<psqa::Learner> learner = psqa::make_learner(c.fusion, c.sizes);
+  std::unique_ptr<psqa::Learner> learner = psqa::make_learner(c.fusion, c.sizes, c.fusion_options);
   learner->prepare(stack_of(c.policies), c.trainer);
   return learner;
 }
 
 void write_description(const Run& run) {
   eq::io::AtomicFile file(run.folder / "run.json");
-  file.write(to_json(run.config, run.scales, run.split).dump(2) + "\n");
+  file.write(to_json(run).dump(2) + "\n");
   file.commit();
 }
 
@@ -128,7 +147,11 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   Run run;
   if (resume) {
     run = open_run(folder, config.trainer.device);
-    run.config.trainer.epochs = std::max(config.trainer.epochs, run.config.trainer.epochs);
+    const auto done = static_cast<std::int64_t>(run.history.epochs.size());
+    if (config.trainer.epochs > 0) run.config.trainer.epochs = config.trainer.epochs;
+    if (run.config.trainer.epochs < done)
+      throw eq::ValueError(eq::message("value.212", folder.string(), "expected at least the ", done,
+                                       " epochs that the run has, got ", run.config.trainer.epochs));
   } else {
     if (fs::exists(folder))
       throw eq::FileError(
@@ -137,7 +160,11 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   }
   run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
   const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
-  if (!resume) {
+  if (resume) {
+    check_cohort(run, cohort);
+  } else {
+    run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
+    run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
     run.split = eq::split_by_group(patients_of(cohort), config.validation, config.test, config.split_seed);
     run.scales = psqa::fit_scales(cohort, run.split.train, config.pool);
     run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
@@ -147,7 +174,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   write_description(run);
   const auto all = psqa::learning_batch(cohort, run.scales);
   const fs::path log = folder / "history.jsonl";
-  if (resume) trim_history(log, static_cast<std::int64_t>(run.history.epochs.size()));
+  if (resume) write_history(log, run.history);
   Progress progress(run.config.method + ": epoch");
   psqa::Watch watch;
   watch.on_epoch = [&](const eq::EpochRecord& r) {
@@ -158,8 +185,15 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   };
   watch.should_stop = [] { return interrupted(); };
   const fs::path checkpoint = run.config.trainer.checkpoint;
-  run.history = run.learner->fit(all.select(run.split.train), all.select(run.split.validation), watch,
-                                 resume && fs::exists(checkpoint) ? checkpoint : fs::path());
+  try {
+    run.history = run.learner->fit(all.select(run.split.train), all.select(run.split.validation), watch,
+                                   resume && fs::exists(checkpoint) ? checkpoint : fs::path());
+  } catch (const eq::NumericError& e) {
+    std::string ids;
+    for (const std::int64_t i : e.records) ids += " " + cohort.records.at(static_cast<std::size_t>(i)).id;
+    throw eq::NumericError(e.what() + (ids.empty() ? "" : "; in the cohort:" + ids));
+  }
+  write_history(log, run.history);
   if (run.history.stop == eq::StopReason::requested)
     throw Interrupted("interrupted after " + std::to_string(run.history.epochs.size()) +
                       " epochs; go on with: psqa train --resume --out " + folder.string());
@@ -176,12 +210,17 @@ Run open_run(const fs::path& folder, c10::Device device) {
   try {
     const Json j = Json::parse(in);
     RunConfig& c = run.config;
-    c.cohort = j.at("cohort"), c.method = j.at("method"), c.fusion = j.at("fusion"), c.pool = j.at("pool");
+    const fs::path cohort = j.at("cohort").get<std::string>();
+    c.cohort = (folder / cohort).lexically_normal().string();
+    c.method = j.at("method"), c.fusion = j.at("fusion"), c.pool = j.at("pool");
+    c.fusion_options = options_of(j.at("fusion_options"));
+    run.fingerprint = j.at("cohort_fingerprint"), run.cohort_about = j.at("cohort_about");
     for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_of(p.at("options"))});
     eq::set_options(c.trainer, options_of(j.at("trainer")), "run.json");
     eq::set_options(c.sizes, options_of(j.at("model")), "run.json");
+    c.sizes.metrics = j.at("metrics");
     run.scales = psqa::Scales::from_json(j.at("scales"));
-    c.split_seed = j.at("split").at("seed");
+    c.split_seed = j.at("split_seed");
     j.at("split").at("train").get_to(run.split.train);
     j.at("split").at("validation").get_to(run.split.validation);
     j.at("split").at("test").get_to(run.split.test);
@@ -197,10 +236,27 @@ Run open_run(const fs::path& folder, c10::Device device) {
   return run;
 }
 
-psqa::Judged judge(Run& run, const psqa::Cohort& cohort) {
-  if (!fs::exists(run.folder / "checkpoint.pt"))
+Run open_trained(const fs::path& folder, c10::Device device) {
+  Run run = open_run(folder, device);
+  if (!fs::exists(folder / "checkpoint.pt"))
     throw eq::FileError(
-        eq::message("file.401", (run.folder / "checkpoint.pt").string(), "expected a trained model, got none"));
+        eq::message("file.401", (folder / "checkpoint.pt").string(), "expected a trained model, got none"));
+  return run;
+}
+
+void check_cohort(const Run& run, const psqa::Cohort& cohort) {
+  if (psqa::fingerprint(cohort) != run.fingerprint)
+    throw eq::FileError(eq::message("file.447", run.folder.string(),
+                                    "expected the cohort that the run was trained on (", run.config.cohort,
+                                    "), got another, or it has changed since"));
+}
+
+void check_config(const RunConfig& config) {
+  (void)new_learner(config);
+}
+
+psqa::Judged judge(Run& run, const psqa::Cohort& cohort) {
+  check_cohort(run, cohort);
   const auto test = psqa::learning_batch(cohort, run.scales).select(run.split.test);
   const psqa::PsqaOutput out = run.learner->predict(test);
   psqa::Judged judged;
@@ -236,10 +292,15 @@ RunConfig comparison_config(const std::string& method, const std::string& cohort
   return config;
 }
 
-Run ensure_run(const RunConfig& config, const fs::path& folder) {
+Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Cohort& cohort) {
   const bool begun = fs::exists(folder / "run.json");
   if (begun) {
     Run run = open_run(folder, config.trainer.device);
+    check_cohort(run, cohort);
+    const auto [wanted, got] = first_difference(description_of(config), description_of(run.config));
+    if (!wanted.empty())
+      throw eq::FileError(eq::message("file.448", folder.string(), "expected a run with ", wanted, ", got ", got,
+                                      "; choose another folder"));
     if (static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs) {
       step(config.method + ": reusing " + folder.string());
       return run;

@@ -10,6 +10,7 @@
 #include <equipoise/training/policies.hpp>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct RunConfig {
   std::string cohort;
   std::string method = "bmmqa";  ///< how the run is called in tables
   std::string fusion = "attention";
+  equipoise::OptionList fusion_options;
   std::vector<PolicyChoice> policies;
   equipoise::TrainerOptions trainer;
   equipoise::psqa::PsqaSizes sizes;
@@ -43,6 +45,8 @@ struct Run {
   std::unique_ptr<equipoise::psqa::Learner> learner;
   equipoise::History history;
   std::filesystem::path folder;
+  std::uint64_t fingerprint = 0;        ///< of the cohort that it was trained on
+  nlohmann::ordered_json cohort_about;  ///< that cohort's description: how planned planes are computed
 };
 
 /// The policies of a method: BMMQA's two; of `concat+ogm+opm` OGM and OPM; none for a bare fusion.
@@ -50,8 +54,10 @@ struct Run {
 /// The fusion of a method: attention for bmmqa, else what stands before the first plus.
 [[nodiscard]] std::string fusion_of_method(const std::string& method);
 
-/// Trains into a folder, or goes on with the run that is there.
+/// Trains into a folder, or goes on with the run that is there, to `config.trainer.epochs` if that is not zero.
 Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool resume);
+/// \throws where fusion, options and policies do not go together
+void check_config(const RunConfig& config);
 /// Makes a run one of a method: its name, fusion and policies.
 void set_method(RunConfig& config, const std::string& method);
 /// A method with the budget that all methods of a comparison have.
@@ -59,7 +65,13 @@ void set_method(RunConfig& config, const std::string& method);
                                           std::uint64_t seed);
 
 /// The run in a folder if it is finished; otherwise begins or goes on with it.
-[[nodiscard]] Run ensure_run(const RunConfig& config, const std::filesystem::path& folder);
+/// \throws FileError when the run there is another: of another method, budget or cohort.
+[[nodiscard]] Run ensure_run(const RunConfig& config, const std::filesystem::path& folder,
+                             const equipoise::psqa::Cohort& cohort);
+/// A trained run. \throws FileError when the folder is no run, or has no model yet.
+[[nodiscard]] Run open_trained(const std::filesystem::path& folder, c10::Device device = c10::DeviceType::CPU);
+/// \throws FileError when a run was trained on another cohort than this one, or on this one before it changed.
+void check_cohort(const Run& run, const equipoise::psqa::Cohort& cohort);
 /// \throws FileError when the folder is no run.
 [[nodiscard]] Run open_run(const std::filesystem::path& folder, c10::Device device = c10::DeviceType::CPU);
 

@@ -1,41 +1,16 @@
-#include <sys/wait.h>
-
 #include <nlohmann/json.hpp>
 
-#include <cstdio>
 #include <fstream>
 
 #include "support/catch.hpp"
+#include "support/program.hpp"
 #include "support/samples.hpp"
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-namespace {
-
-struct Outcome {
-  int code = 0;
-  std::string out;  ///< standard output and error
-};
-
-/// Runs the program with arguments; `errors` also collects standard error.
-Outcome psqa(const std::string& arguments, bool errors = true) {
-  const char* bin = std::getenv("EQUIPOISE_BIN");
-  const std::string command =
-      "'" + std::string(bin ? bin : "build/bin") + "/psqa' " + arguments + (errors ? " 2>&1" : " 2>/dev/null");
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome o;
-  char buffer[4096];
-  while (const std::size_t n = fread(buffer, 1, sizeof buffer, pipe)) o.out.append(buffer, n);
-  o.code = WEXITSTATUS(pclose(pipe));
-  return o;
-}
-
-std::string quoted(const fs::path& p) {
-  return "'" + p.string() + "'";
-}
-
-}  // namespace
+using support::Outcome;
+using support::psqa;
+using support::quoted;
 
 TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][behaviour]") {
   const support::TemporaryFolder folder;

@@ -110,7 +110,8 @@ class ModelLearner final : public Learner {
 };
 
 template <class Fusion>
-[[nodiscard]] std::unique_ptr<Learner> learner_with(const PsqaSizes& sizes, Fusion fusion) {
+[[nodiscard]] std::unique_ptr<Learner> learner_with(const PsqaSizes& sizes, Fusion fusion, const OptionList& options) {
+  set_options(fusion, options, "fusion");
   auto model = psqa_model(sizes, fusion);
   return std::make_unique<ModelLearner<typename decltype(model)::element_type>>(std::move(model));
 }
@@ -123,14 +124,16 @@ template <class Fusion>
   return names;
 }
 
-/// \throws NameError for an unknown fusion, with the nearest one.
-[[nodiscard]] inline std::unique_ptr<Learner> make_learner(const std::string& fusion, const PsqaSizes& sizes) {
-  if (fusion == "attention") return detail::learner_with(sizes, AttentionFusion{.width = sizes.width});
-  if (fusion == "concat") return detail::learner_with(sizes, Concat{.width = sizes.width});
-  if (fusion == "sum") return detail::learner_with(sizes, Sum{.width = sizes.width});
-  if (fusion == "gated") return detail::learner_with(sizes, Gated{.width = sizes.width});
-  if (fusion == "film") return detail::learner_with(sizes, Film{.width = sizes.width});
-  if (fusion == "late") return detail::learner_with(sizes, Late{.width = sizes.width});
+/// \param options of the fusion
+/// \throws NameError for an unknown fusion or option, with the nearest one.
+[[nodiscard]] inline std::unique_ptr<Learner> make_learner(const std::string& fusion, const PsqaSizes& sizes,
+                                                           const OptionList& options = {}) {
+  if (fusion == "attention") return detail::learner_with(sizes, AttentionFusion{.width = sizes.width}, options);
+  if (fusion == "concat") return detail::learner_with(sizes, Concat{.width = sizes.width}, options);
+  if (fusion == "sum") return detail::learner_with(sizes, Sum{.width = sizes.width}, options);
+  if (fusion == "gated") return detail::learner_with(sizes, Gated{.width = sizes.width}, options);
+  if (fusion == "film") return detail::learner_with(sizes, Film{.width = sizes.width}, options);
+  if (fusion == "late") return detail::learner_with(sizes, Late{.width = sizes.width}, options);
   throw NameError(message("name.308", "fusion", "no fusion \"", fusion, "\"; ", nearest_name(fusion, fusion_names())));
 }
 

@@ -6,10 +6,13 @@
 /// Numbers: shape 1xx, value 2xx, name 3xx, file 4xx, numeric 5xx; `docs/errors.md` lists them.
 
 #include <cstddef>
+#include <cstdint>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace equipoise {
 
@@ -35,7 +38,9 @@ struct FileError : std::runtime_error {
 
 /// A computation left the numbers: a NaN loss, a singular system.
 struct NumericError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit NumericError(const std::string& what, std::vector<std::int64_t> ids = {})
+      : std::runtime_error(what), records(std::move(ids)) {}
+  std::vector<std::int64_t> records;  ///< ids of those that it happened with, where they are known
 };
 
 /// Builds `[equipoise.<id>] <where>: <parts…>`, e.g. `message("shape.101", "Gated", "expected [B, ", 128, "]")`.

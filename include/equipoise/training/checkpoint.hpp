@@ -123,6 +123,8 @@ inline void read_history(const std::string& text, History& history) {
     const std::string place = "policies." + std::to_string(p);
     out.emplace_back(place, policies[p].id());
     add(place, policies[p].options());
+    const Window& window = policies[p].window();
+    add(place, {{"from", std::to_string(window.from)}, {"to", std::to_string(window.to)}});
   }
   out.emplace_back("policies", std::to_string(policies.size()));
   add("trainer", options(trainer));
@@ -199,11 +201,13 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   detail::write_number(archive, "best_objective", run.best_objective);
   detail::write_number(archive, "best_epoch", run.history.best_epoch);
   archive.write("history", c10::IValue(detail::history_text(run.history)));
-  io::AtomicFile file(path);
+  std::string bytes;  // whole before the disk sees it: LibTorch's writer does not survive an exception from below
   archive.save_to([&](const void* data, std::size_t size) {
-    file.write(data, size);
+    bytes.append(static_cast<const char*>(data), size);
     return size;
   });
+  io::AtomicFile file(path);
+  file.write(bytes);
   file.commit();
 }
 

@@ -9,6 +9,7 @@
 #include <equipoise/training/loop.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -78,15 +79,10 @@ class Fit {
           return p.needs().holdout && p.ever_acts(options_.epochs, model_.modality_count());
         }))
       split_holdout(train, holdout);
-    state_.history.stop = StopReason::finished;
+    const auto patient = [&] { return options_.patience == 0 || state_.since_best < options_.patience; };
     try {
-      while (state_.next_epoch < options_.epochs) {
-        one_epoch(train, holdout, validation);
-        if (options_.patience > 0 && state_.since_best >= options_.patience) {
-          state_.history.stop = StopReason::early_stopping;
-          break;
-        }
-      }
+      while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, validation);
+      state_.history.stop = patient() ? StopReason::finished : StopReason::early_stopping;
     } catch (const StopRequested&) {
       optimizer_->zero_grad();
       state_.history.stop = StopReason::requested;
@@ -111,6 +107,7 @@ class Fit {
     loop.should_stop = should_stop;
     loop.on_batch = on_batch;
     loop.epoch(train, start.plan(), acting, epoch, state_.step, total_steps(start.plan()), log);
+    check_parameters(epoch);
     EpochRecord record{epoch, log.take()};
     if (validation.size() > 0) validate(validation, record);
     state_.history.epochs.push_back(record);
@@ -124,21 +121,36 @@ class Fit {
     const Coalition full = model_.full();
     const CoalitionTable table = coalition_table(model_, validation, {&full, 1}, options_.device);
     double objective = 0;
+    bool labelled = false;
     for (std::size_t k = 0; k < table.losses.size(); ++k) {
       double sum = 0;
       std::int64_t n = 0;
       for (std::size_t i = 0; i < table.labelled[k].size(); ++i)
         if (table.labelled[k][i]) sum += table.losses[k].const_data_ptr<double>()[i], ++n;
       if (n == 0) continue;
-      record.values.emplace_back("val/" + model_.schema().tasks[k].name, sum / static_cast<double>(n));
+      const std::string& task = model_.schema().tasks[k].name;
+      if (!std::isfinite(sum))
+        throw NumericError(message("numeric.503", "validation after epoch " + std::to_string(record.epoch + 1),
+                                   "expected a finite loss of task ", task, ", got ", sum));
+      record.values.emplace_back("val/" + task, sum / static_cast<double>(n));
       objective += sum / static_cast<double>(n);
+      labelled = true;
     }
+    if (!labelled) return;  // nothing says which epoch is the best
     record.values.emplace_back("val/objective", objective);
     if (state_.history.best_epoch >= 0 && !(objective < state_.best_objective)) return void(++state_.since_best);
     state_.best_objective = objective;
     state_.history.best_epoch = record.epoch;
     state_.since_best = 0;
     if (options_.keep_best) state_.best = Deployed(model_.module(), *policies_);
+  }
+
+  /// A gradient can overflow behind a finite loss: a run must not go on with what it left, nor be saved.
+  void check_parameters(std::int64_t epoch) const {
+    for (const auto& parameter : model_.module().named_parameters())
+      if (!parameter.value().is_meta() && !std::isfinite(host_value(parameter.value().detach().sum())))
+        throw NumericError(message("numeric.504", "parameter " + parameter.key(), "expected finite values after epoch ",
+                                   epoch + 1, "; a lower learning rate, or TrainerOptions.clip_norm, may help"));
   }
 
   /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch were like this one.

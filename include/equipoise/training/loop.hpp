@@ -82,7 +82,7 @@ class Loop {
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::objectives)) p->on_objectives(step, *part);
       backward(*part, gradients, routed, values);
-      if (step.parts().size() > 1) keep_statistics(*part, prefetch);
+      if (step.parts().size() > 1) part->finish();
     }
     for (const auto& [name, value] : values) log.add("train/" + name, value);
     if (routed) gradients.sum_objectives();
@@ -139,7 +139,7 @@ class Loop {
   static void check_finite(const Objective& o, const MicroBatch& part,
                            std::vector<std::pair<std::string, double>>& sums) {
     const double value = host_value(o.value);
-    if (std::isfinite(value)) {
+    if (std::isfinite(value) && std::isfinite(value * o.weight)) {
       const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& s) { return s.first == o.name; });
       if (known == sums.end())
         sums.emplace_back(o.name, value);
@@ -149,15 +149,10 @@ class Loop {
     }
     std::string ids;
     for (const std::int64_t id : part.batch().ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
-    throw NumericError(message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,
-                               "; records of the batch: ", ids));
-  }
-
-  void keep_statistics(MicroBatch& part, const Prefetch& prefetch) const {
-    if (!prefetch.outputs.empty())
-      for (std::size_t k = 0; k < model_.task_count(); ++k)
-        if (part.batch().targets[k].defined()) (void)part.detached_losses(k, prefetch.outputs, 1);
-    part.finish();
+    throw NumericError(
+        message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,
+                o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight), "; records of the batch: ", ids),
+        part.batch().ids);
   }
 
   [[nodiscard]] ModelBatch planned(const ModelBatch& data, const Plan& plan,

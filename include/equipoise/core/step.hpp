@@ -39,8 +39,9 @@ class Step {
   [[nodiscard]] virtual const Pass& pass() const = 0;
 
   /// Losses of coalitions, [C, B], for the whole batch and without gradient; unlabelled records hold zeros.
-  /// Normalisation and dropout are in evaluation mode unless the coalitions are objectives anyway. `share` < 1 takes
-  /// that part of the records (see `Objectives::mean_losses`).
+  /// They are decoded from the step's own features, which the encoders made in training mode; fusion and head are in
+  /// evaluation mode, unless the coalitions are objectives anyway. `share` < 1 takes that part of the records (see
+  /// `Objectives::mean_losses`).
   [[nodiscard]] virtual at::Tensor losses(std::size_t task, std::span<const Coalition> coalitions,
                                           double share = 1) = 0;
   /// Predictions of coalitions, [C, B, …], for the whole batch and without gradient.

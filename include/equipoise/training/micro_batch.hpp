@@ -49,7 +49,7 @@ class MicroBatch final : public Objectives {
   [[nodiscard]] const ModelBatch& batch() const { return batch_; }
   [[nodiscard]] Features& features() { return features_; }
 
-  /// Encodes with gradient. What was decoded before for statistics stays.
+  /// Encodes with gradient.
   void encode() {
     statistics_.reset();
     features_ = model_.encode(batch_, model_.full());
@@ -62,9 +62,10 @@ class MicroBatch final : public Objectives {
     statistics_.reset();
   }
 
-  /// Frees the graph and the features; detached losses and outputs stay for the hooks after backward.
+  /// Frees the graph; features, losses and outputs stay, detached, for the hooks after backward.
   void finish() {
     for (Block& block : blocks_) block.detach();
+    if (!features_.items.empty()) statistics_ = features_.detach();
     features_ = {};
     list().clear();
   }
@@ -207,7 +208,7 @@ class MicroBatch final : public Objectives {
     add_block(task, coalitions, share, false, features.select(rows), select_records(batch_.targets[task], rows));
   }
 
-  /// Statistics asked for outside this micro-batch's turn (a hook that needs the whole batch) need features now.
+  /// The features of this micro-batch's turn; encoded for a hook that asks before it, or after the optimiser's step.
   [[nodiscard]] Features statistics_features() {
     if (!features_.items.empty()) return features_.detach();
     if (!statistics_) statistics_ = model_.encode(batch_, model_.full());
@@ -264,7 +265,7 @@ class MicroBatch final : public Objectives {
   std::int64_t begin_;
   ModelBatch batch_;
   Features features_;
-  std::optional<Features> statistics_;  ///< features without gradient, for what is asked for outside of this one's turn
+  std::optional<Features> statistics_;  ///< without gradient, for what is asked for outside of this one's turn
   std::vector<Block> blocks_;
 };
 

@@ -7,7 +7,8 @@
 ///   G = L_V(before) - L_V(after),  ΔO = (L_V - L_T)(after) - (L_V - L_T)(before),  w ∝ max(G, 0) / max(ΔO², ε),  Σ w =
 ///   1
 /// From Wang, Tran, Feiszli, CVPR 2020, arXiv:1905.12681 (online variant). The floors are ours: a branch that got worse
-/// weighs nothing. L_V is measured on a hold-out of the training data, never on validation data.
+/// weighs nothing. L_V is measured on a hold-out of the training data, never on validation data; the
+/// hold-out is kept out of the whole run, of the epochs outside the policy's window too.
 
 #include <equipoise/core/policy.hpp>
 

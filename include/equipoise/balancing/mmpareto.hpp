@@ -7,7 +7,7 @@
 ///   g = ∂L/∂θ_m, u = ∂L_m/∂θ_m;  λ = 1/2 where g·u > 0, else the min-norm point;  h = 2 λ g + 2 (1 - λ) u;  grad = γ
 ///   max(1, |g + u| / |h|) h
 /// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum. The unimodal losses reach disjoint
-/// encoders, so one objective holds all of them and two backward passes suffice for any M (ours). The released code
+/// encoders, so one objective a task holds all of them: two backward passes a task for any M (ours). The released code
 /// takes the magnitude per tensor: `per_tensor`.
 
 #include <equipoise/core/host.hpp>
@@ -60,33 +60,32 @@ struct MMPareto {
   void on_objectives(State&, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
     const std::vector<Coalition> alone = singletons(step.modalities());
-    at::Tensor sum;
     for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const Objective* joint = objectives.find(step.schema().tasks[k].name);
+      const Schema::Task& task = step.schema().tasks[k];
+      const Objective* joint = objectives.find(task.name);
       if (!joint) continue;
-      const double share = step.schema().tasks[k].kind == TaskKind::dense_regression ? dense_share : 1;
-      const at::Tensor losses = objectives.mean_losses(k, alone, share).sum().mul(joint->weight);
-      sum = sum.defined() ? sum.add(losses) : losses;
+      const double share = task.kind == TaskKind::dense_regression ? dense_share : 1;
+      objectives.add(task.name + kUnimodal, objectives.mean_losses(k, alone, share).sum(), joint->weight);
     }
-    if (sum.defined()) objectives.add("unimodal", sum);
   }
 
   void on_gradients(State&, Step& step, Gradients& gradients) const {
-    if (step.active().size() < 2 || gradients.objectives() < 2) return;
-    const std::size_t unimodal = gradients.objective("unimodal");
+    if (step.active().size() < 2) return;
     for (std::size_t m = 0; m < step.modalities(); ++m) {
-      const Gradients::List& u = gradients.of(unimodal, m);
-      Gradients::List g(u.size());
+      Gradients::List g(gradients.parameters(m).size()), u(g.size());
       for (std::size_t k = 0; k < gradients.objectives(); ++k)
-        for (std::size_t p = 0; k != unimodal && p < g.size(); ++p) {
-          const at::Tensor& j = gradients.of(k, m)[p];
-          if (j.defined()) g[p] = g[p].defined() ? g[p].add(j) : j;
+        for (std::size_t p = 0; p < g.size(); ++p) {
+          at::Tensor& to = gradients.objective_name(k).ends_with(kUnimodal) ? u[p] : g[p];
+          if (const at::Tensor& j = gradients.of(k, m)[p]; j.defined()) to = to.defined() ? to.add(j) : j;
         }
       combine(m, g, u, gradients);
     }
   }
 
  private:
+  /// A task's unimodal losses: named after the task, so that task weights reach them as they reach the joint one.
+  static constexpr const char* kUnimodal = "/unimodal";
+
   [[nodiscard]] static double dot(const Gradients::List& a, const Gradients::List& b) {
     const at::Tensor sum = Gradients::dot(a, b);
     return sum.defined() ? host_value(sum) : 0;

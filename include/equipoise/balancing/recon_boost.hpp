@@ -111,6 +111,7 @@ struct ReconBoost {
   [[nodiscard]] at::Tensor learner_losses(const State& state, Step& step, Objectives& objectives, std::size_t k,
                                           std::size_t m) const {
     const at::Tensor present = objectives.presence().tensor(state.nu).select(0, 0);  // [b, M]
+    const std::size_t previous = (m + step.modalities() - 1) % step.modalities();
     at::Tensor own, others, before;
     for (std::size_t n = 0; n < step.modalities(); ++n) {
       const Coalition alone = Coalition::single(n);
@@ -123,7 +124,7 @@ struct ReconBoost {
       const at::Tensor said =
           z.detach().masked_fill(beside(present.select(1, static_cast<std::int64_t>(n)).eq(false), z), 0);
       others = others.defined() ? others.add(said) : said;
-      if (n == (m + step.modalities() - 1) % step.modalities()) before = said;
+      if (n == previous) before = said;
     }
     const at::Tensor nu = state.nu.detach(), z = own.div(nu);
     if (step.schema().tasks[k].kind != TaskKind::classification)
@@ -132,7 +133,9 @@ struct ReconBoost {
     at::Tensor losses = objectives.loss_of(k, z.unsqueeze(0)).squeeze(0);
     losses = losses.mul(sample_weights(others.softmax(1).gather(1, label).squeeze(1), z.size(1)));
     if (state.stage == 0) return losses;
-    return losses.add(z.softmax(1).sub(before.div(nu).softmax(1)).square().mean(1), agreement);
+    // Where the previous modality is absent there is nobody to agree with.
+    const at::Tensor apart = z.softmax(1).sub(before.div(nu).softmax(1)).square().mean(1);
+    return losses.add(apart.mul(present.select(1, static_cast<std::int64_t>(previous))), agreement);
   }
 };
 

@@ -7,7 +7,7 @@
 ///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ],  a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0;  c = shares of
 ///   the running Shapley values
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
-/// Contributions come from the step's own losses, so there is no extra pass of an encoder and no second backward.
+/// Contributions come from the step's own features, so there is no extra pass of an encoder and no second backward.
 /// Factors are those of the steps before, so that they do not depend on how a batch is cut.
 
 #include <equipoise/balancing/step_contributions.hpp>
@@ -59,10 +59,11 @@ struct ShapleyLossFactors {
   [[nodiscard]] static std::vector<double> factors(std::span<const double> share, FactorForm form, double gamma,
                                                    double least, double most) {
     const double m = static_cast<double>(share.size());
+    const double weakest = *std::min_element(share.begin(), share.end());
     std::vector<double> a;
-    for (const double c : share)
-      a.push_back(form == FactorForm::power         ? std::pow(std::max(c, 1e-6), -gamma)
-                  : form == FactorForm::exponential ? std::exp(gamma * (1 / m - c))
+    for (const double c : share)  // relative to the weakest's, so that no γ overflows
+      a.push_back(form == FactorForm::power         ? std::pow(std::max(c, 1e-6) / std::max(weakest, 1e-6), -gamma)
+                  : form == FactorForm::exponential ? std::exp(gamma * (weakest - c))
                                                     : std::max(1 + gamma * (1 / m - c), 0.0));
     // Clipping moves the mean, and scaling moves what was clipped: both hold where the two leave everything as it is.
     for (int round = 0; round < 100; ++round) {

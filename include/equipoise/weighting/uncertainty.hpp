@@ -5,7 +5,7 @@
 /// Uncertainty weighting: each task's loss is divided by a learned variance.
 ///   regression: e^{-s} L / 2 + s / 2,  classification: e^{-s} L + s / 2,  s = log variance, learned
 /// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Objectives that a policy derived from the task (`<task>/…`)
-/// share its factor (ours).
+/// share its factor (ours): in a stack it comes after the policies that derive them.
 
 #include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Compiles each header alone. Headers that reach torch/nn get a precompiled torch/nn/module.h, which each of them includes anyway (directly or through
 the module headers it names), so that the gate costs seconds a header and still finds whatever else is missing."""
-import argparse, concurrent.futures, pathlib, subprocess, sys
+import argparse, concurrent.futures, functools, pathlib, re, subprocess, sys
+
+MODULE = re.compile(r"torch/(nn|optim|serialize)")
 
 
 def main():
@@ -18,9 +20,13 @@ def main():
     subprocess.run([args.compiler, *flags, "-x", "c++-header", str(base), "-o", f"{base}.gch"], check=True)
     root = args.source / "include"
 
+    @functools.cache
+    def reaches_module(header):
+        names = re.findall(r"#include <([^>]+)>", header.read_text())
+        return any(MODULE.match(n) or (n.startswith("equipoise/") and reaches_module(root / n)) for n in names)
+
     def alone(header):
-        needs_module = subprocess.run([args.compiler, *flags, "-M", "-x", "c++", str(header)], capture_output=True, text=True).stdout
-        extra = ["-include", str(base)] if "torch/nn/module.h" in needs_module else []
+        extra = ["-include", str(base)] if reaches_module(header) else []
         out = subprocess.run([args.compiler, *args.flags, *extra, "-Wall", "-Wextra", "-Werror", "-include", str(header), "-x", "c++", "/dev/null"], capture_output=True, text=True)
         return header, out
 

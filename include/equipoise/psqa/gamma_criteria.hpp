@@ -21,7 +21,7 @@
 namespace equipoise::psqa {
 
 /// Where the search may look: within the plane (grids of one frame), within the evaluated distribution's plane at the
-/// reference frame's z (2.5D), or all around (3D).
+/// reference frame's z (2.5D; the classic search takes the nearest frame), or all around (3D).
 enum class GammaSpace : std::uint8_t { plane, slices, volume };
 
 struct GammaCriteria {
@@ -30,8 +30,12 @@ struct GammaCriteria {
   bool local = false;                 ///< local instead of global normalisation
   double cutoff_percent = 10;         ///< reference points below this % of the norm are not evaluated; >= 0
   std::optional<double> norm{};       ///< Gy; by default the maximum of the evaluated distribution
-  double max_gamma = 2;               ///< values are capped here, and the search ends here; > 0
+  double max_gamma = 2;               ///< values are capped here; > 0. A pass is judged before the cap
   std::optional<GammaSpace> space{};  ///< by default `plane` for two grids of one frame, `volume` for two volumes
+
+  /// How far (mm) a search looks for evaluated dose: up to the cap, and where that is below one as far as a point may
+  /// still pass.
+  [[nodiscard]] double reach_mm() const { return std::max(max_gamma, 1.0) * dta_mm; }
 };
 
 /// How the evaluation runs; the result does not depend on it.

@@ -38,7 +38,8 @@ class ExactSearcher {
  public:
   ExactSearcher(const DoseGrid& evaluated, const GammaCriteria& c)
       : grid_(evaluated),
-        reach_(c.max_gamma * c.dta_mm),
+        reach_(c.reach_mm()),
+        reach_in_dta_(reach_ / c.dta_mm),
         doses_(evaluated.values.begin(), evaluated.values.end()),
         size_{evaluated.spacing[2] / c.dta_mm, evaluated.spacing[1] / c.dta_mm, evaluated.spacing[0] / c.dta_mm},
         mesh_(size_),
@@ -62,12 +63,13 @@ class ExactSearcher {
     double across = 0;  // squared distance (mm²) of the row from the grid
     for (int k = 1; k < Dims; ++k) across += square_outside(k, k == 1 ? row.y : row.z);
     const double last = static_cast<double>(count_[0] - 1);
+    const auto most = static_cast<double>(static_cast<Real>(limit * limit));  // where nothing was found
     for (std::size_t p = 0; p < row.x.size(); ++p) {
       if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < kDoubtful)
         search<Lanes<double, 1>>(row, p, limit, pass_only, squared);
       const bool off_grid = across > 0 || row.x[p] < 0 || row.x[p] > last;
       if ((off_grid && across + square_outside(0, row.x[p]) > reach_ * reach_) ||
-          (holes_ && squared[p] >= limit * limit && !finite_dose_near({row.x[p], row.y, row.z})))
+          (holes_ && squared[p] >= most && !finite_dose_near(row, p, limit, squared)))
         squared[p] = std::numeric_limits<double>::quiet_NaN();
     }
   }
@@ -371,7 +373,18 @@ class ExactSearcher {
     return d * d;
   }
 
-  [[nodiscard]] bool finite_dose_near(const std::array<double, 3>& place) const {
+  /// Whether a point that no dose below the limit was found for has evaluated dose in reach.
+  [[nodiscard]] bool finite_dose_near(const GammaRow& row, std::size_t p, double limit,
+                                      std::span<double> squared) const {
+    if (finite_corner_near({row.x[p], row.y, row.z})) return true;
+    // Where cells are larger than the reach it may hold no corner, but a part of a cell: whatever the limit is, the
+    // answer is that of a search to the end.
+    if (limit >= reach_in_dta_) return false;
+    search<Lanes<double, 1>>(row, p, reach_in_dta_, false, squared);
+    return squared[p] < reach_in_dta_ * reach_in_dta_;
+  }
+
+  [[nodiscard]] bool finite_corner_near(const std::array<double, 3>& place) const {
     std::int64_t first[3] = {}, last[3] = {};
     const double at[3] = {place[0], place[1], place[2]};
     EQUIPOISE_UNROLL
@@ -390,7 +403,7 @@ class ExactSearcher {
   static constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
   const DoseGrid& grid_;
-  double reach_;  ///< mm
+  double reach_, reach_in_dta_;  ///< mm, dta
   std::vector<Real> doses_;
   double size_[3];  ///< of a cell, in dta
   GammaMesh<Dims, Real> mesh_;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "common.hpp"
 
@@ -25,10 +26,11 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 struct GammaArguments {
-  std::string reference, evaluated, map, norm = "evaluated", search = "exact", space = "auto";
+  std::string reference, evaluated, map, norm = "evaluated", search = "exact", space = "auto", rows_from = "bottom";
   psqa::GammaCriteria criteria;
   psqa::GammaExecution execution;
   double spacing = 1, pitch = 0;
+  std::optional<double> spacing_evaluated;  ///< by default `spacing`
   bool json = false;
 };
 
@@ -45,10 +47,25 @@ std::size_t worst_frame(const psqa::DoseGrid& g, const std::vector<float>& map) 
   return worst;
 }
 
-void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa::GammaResult& result, double top) {
+/// The map with the rows of each frame the other way round.
+std::vector<float> turned(const psqa::DoseGrid& g, const std::vector<float>& map) {
+  std::vector<float> out;
+  for (std::size_t k = 0; k < g.shape[0]; ++k)
+    for (std::size_t j = g.shape[1]; j-- > 0;) {
+      const auto row = map.begin() + static_cast<std::ptrdiff_t>((k * g.shape[1] + j) * g.shape[2]);
+      out.insert(out.end(), row, row + static_cast<std::ptrdiff_t>(g.shape[2]));
+    }
+  return out;
+}
+
+/// \param from_top the reference's file has its rows the other way round than its grid: so has the array of its map
+void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa::GammaResult& result, double top,
+               bool from_top) {
   const std::vector<std::size_t> shape(reference.shape.begin() + (reference.shape[0] == 1 ? 1 : 0),
                                        reference.shape.end());
-  if (path.extension() == ".npy") return eq::io::write_npy<float>(path, shape, result.map);
+  // Rows of a grid go up in y, those of an image down.
+  const std::vector<float> image = turned(reference, result.map);
+  if (path.extension() == ".npy") return eq::io::write_npy<float>(path, shape, from_top ? image : result.map);
   const std::size_t size = reference.shape[1] * reference.shape[2], frame = worst_frame(reference, result.map);
   // Blue passes, white is the limit, red fails; grey was not evaluated.
   const auto colour = [&](double g) {
@@ -56,8 +73,8 @@ void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa
                          : eq::io::diverging_colour(g <= 1 ? g - 1 : (g - 1) / std::max(top - 1, 0.1));
   };
   const std::size_t zoom = std::max<std::size_t>(1, 600 / std::max(reference.shape[1], reference.shape[2]));
-  eq::io::write_bytes(path, eq::io::map_png<float>(std::span(result.map).subspan(frame * size, size),
-                                                   reference.shape[2], reference.shape[1], colour, zoom));
+  eq::io::write_bytes(path, eq::io::map_png<float>(std::span(image).subspan(frame * size, size), reference.shape[2],
+                                                   reference.shape[1], colour, zoom));
 }
 
 psqa::GammaResult judge(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
@@ -87,8 +104,8 @@ void warn(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::
               << eq::report::number(p, 4) << " (evaluated): are both in one unit?\n";
   if (r.evaluated == 0)
     throw eq::ValueError(eq::message("value.308", a.reference, "expected points to judge, got none: ", r.out_of_reach,
-                                     " above the cut-off without evaluated dose within ",
-                                     a.criteria.max_gamma * a.criteria.dta_mm, " mm"));
+                                     " above the cut-off without evaluated dose within ", a.criteria.reach_mm(),
+                                     " mm"));
   if (r.out_of_reach > r.evaluated)
     std::cerr << "warning: only " << r.evaluated << " of " << r.evaluated + r.out_of_reach
               << " points above the cut-off have evaluated dose in reach\n";
@@ -138,15 +155,18 @@ void gamma(GammaArguments a) {
   if (a.pitch > 0 && a.search != "wendling")
     throw eq::ValueError(eq::message("value.212", "--pitch", "expected --search wendling with it, got ", a.search));
   // The evaluated distribution is interpolated: of a detector's file it is the plane between its elements.
-  const psqa::DoseGrid reference = psqa::read_dose(a.reference, a.spacing),
-                       evaluated = psqa::read_dose(a.evaluated, a.spacing, true);
+  const psqa::RowsFrom rows = a.rows_from == "top" ? psqa::RowsFrom::top : psqa::RowsFrom::bottom;
+  const psqa::DoseGrid reference = psqa::read_dose(a.reference, a.spacing, false, rows),
+                       evaluated = psqa::read_dose(a.evaluated, a.spacing_evaluated.value_or(a.spacing), true, rows);
   a.criteria.norm = norm_of(a.norm, reference, evaluated);
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
   if (a.space == "plane") a.criteria.space = psqa::GammaSpace::plane;
   const psqa::GammaResult r = judge(a, reference, evaluated);
   warn(a, reference, evaluated, r);
-  if (!a.map.empty()) write_map(a.map, reference, r, a.criteria.max_gamma);
+  if (!a.map.empty())
+    write_map(a.map, reference, r, a.criteria.max_gamma,
+              rows == psqa::RowsFrom::top && psqa::needs_spacing(psqa::file_kind(a.reference)));
   if (a.json) return print_json(to_json(a, reference, evaluated, r));
   print(a, r);
 }
@@ -166,9 +186,16 @@ void add_gamma_command(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--norm", a->norm, "norm dose: the maximum of reference or evaluated, or a number in the files' unit")
       ->capture_default_str();
-  c->add_option("--max-gamma", a->criteria.max_gamma, "values are capped here")->capture_default_str();
+  c->add_option("--max-gamma", a->criteria.max_gamma, "values are capped here; does not move the pass rate")
+      ->capture_default_str();
   c->add_option("--spacing", a->spacing, "mm between the points of NPY and CSV files")
       ->check(above_zero())
+      ->capture_default_str();
+  c->add_option("--spacing-evaluated", a->spacing_evaluated, "the same of the evaluated file; by default --spacing")
+      ->check(above_zero());
+  c->add_option("--rows-from", a->rows_from,
+                "whether the first row of NPY and CSV files has the lowest or the highest y")
+      ->check(CLI::IsMember({"bottom", "top"}))
       ->capture_default_str();
   c->add_option("--search", a->search, "exact minimum, or the searches that others use")
       ->check(CLI::IsMember({"exact", "wendling", "classic"}))
@@ -179,7 +206,7 @@ void add_gamma_command(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "plane", "slices", "volume"}))
       ->capture_default_str();
   c->add_option("--threads", a->execution.threads, "0: all; the result does not depend on it")->capture_default_str();
-  c->add_option("--map", a->map, "write the map as PNG (of a volume, its worst frame) or NPY");
+  c->add_option("--map", a->map, "write the map as PNG (+y at the top; of a volume, its worst frame) or NPY");
   c->add_flag("--json", a->json, "print JSON");
   c->callback([=] { gamma(*a); });
 }

@@ -24,6 +24,7 @@ struct ImportArguments {
   std::vector<std::string> paths;
   std::string out;
   psqa::ImportOptions options;
+  std::string rows_from = "bottom";
   bool json = false;
 };
 
@@ -137,10 +138,17 @@ void add_import_command(CLI::App& app) {
   c->add_option("paths", a->paths, "files and folders; folders with all that is below them")->required();
   c->add_option("--out", a->out, "new folder")->required();
   c->add_option("--spacing", a->options.spacing_mm, "mm between the points of NPY and CSV planes")->check(above_zero());
+  c->add_option("--rows-from", a->rows_from,
+                "whether the first row of NPY and CSV planes has the lowest or the highest y")
+      ->check(CLI::IsMember({"bottom", "top"}))
+      ->capture_default_str();
   c->add_option("--fraction-group", a->options.plan.fraction_group, "which of a plan's fraction groups, from 0")
       ->capture_default_str();
   c->add_flag("--json", a->json, "print what was imported and skipped as JSON");
-  c->callback([=] { Importing(*a).run(); });
+  c->callback([=] {
+    if (a->rows_from == "top") a->options.rows_from = psqa::RowsFrom::top;
+    Importing(*a).run();
+  });
 }
 
 }  // namespace psqa_program

@@ -1,5 +1,7 @@
+#include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
+#include <png.h>
 #include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
@@ -169,6 +171,88 @@ TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psq
   write_rtdose(volume, square_plan("p"), "planned", folder.path() / "volume.dcm");
   CHECK(has(psqa("gamma " + quoted(a) + quoted(folder.path() / "volume.dcm")).errors, "two planes or two volumes"));
   CHECK(psqa("gamma --space volume " + quoted(a) + quoted(folder.path() / "volume.dcm")).code == 0);
+}
+
+TEST_CASE("gamma's cap leaves the rate alone", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path a = folder.path() / "a.csv", b = folder.path() / "b.csv";
+  write_text(a, "1,2,3\n2,4,3\n1,2,3\n"), write_text(b, "1,2,3\n2,5,3\n1,3,3\n");
+  for (const char* search : {"exact", "wendling", "classic"}) {
+    const auto rate = [&](const char* cap) {
+      return Json::parse(psqa("gamma --json --spacing 5 --search " + std::string(search) + " --max-gamma " + cap + " " +
+                              quoted(a) + quoted(b))
+                             .out)["pass_rate"]
+          .get<double>();
+    };
+    CHECK(rate("2") < 100);
+    CHECK(rate("1") == rate("2"));
+    CHECK(rate("0.5") == rate("2"));
+  }
+}
+
+TEST_CASE("gamma reads rows from either end, and files of different spacing", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path up = folder.path() / "up.csv", down = folder.path() / "down.csv", dose = folder.path() / "dose.dcm",
+                 coarse = folder.path() / "coarse.csv";
+  DoseGrid g = DoseGrid::plane(5, 5, 4);
+  std::string first, last;  // lines, the first one of the lowest y, or the highest
+  for (std::size_t y = 0; y < 5; ++y) {
+    std::string line;
+    for (std::size_t x = 0; x < 5; ++x) {
+      g.at(0, y, x) = 1 + double(y * y);
+      line += (x ? "," : "") + std::to_string(1 + y * y);
+    }
+    first += line + "\n", last = line + "\n" + last;
+  }
+  write_text(up, first), write_text(down, last);
+  write_rtdose(g, square_plan("p"), "planned", dose);
+  const auto rate = [&](const std::string& options) {
+    return Json::parse(psqa("gamma --json --spacing 4 " + options).out)["pass_rate"].get<double>();
+  };
+  CHECK(rate(quoted(up) + quoted(dose)) == 100);
+  CHECK(rate("--rows-from top " + quoted(down) + quoted(dose)) == 100);
+  CHECK(rate(quoted(down) + quoted(dose)) < 100);
+  // Every other point of the plane, 8 mm apart.
+  write_text(coarse, "1,1,1\n5,5,5\n17,17,17\n");
+  CHECK(rate("--spacing-evaluated 4 --search classic " + quoted(coarse) + quoted(up)) < 100);
+  CHECK(Json::parse(
+            psqa("gamma --json --spacing 8 --spacing-evaluated 4 " + quoted(coarse) + quoted(up)).out)["pass_rate"] ==
+        100);
+  CHECK(psqa("gamma --spacing-evaluated 0 " + quoted(coarse) + quoted(up)).code != 0);
+  CHECK(psqa("gamma --rows-from left " + quoted(coarse) + quoted(up)).code != 0);
+}
+
+TEST_CASE("a map's image has +y at the top, its array the reference's rows", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path a = folder.path() / "a.csv", b = folder.path() / "b.csv", png = folder.path() / "m.png",
+                 npy = folder.path() / "m.npy";
+  write_text(a, "4,4,4\n4,4,4\n4,4,4\n"), write_text(b, "8,8,8\n4,4,4\n4,4,4\n");  // the first row fails
+  const auto map_of = [&](const std::string& options, const fs::path& path) {
+    REQUIRE(psqa("gamma --spacing 9 --map " + quoted(path) + options + quoted(a) + quoted(b)).code == 0);
+  };
+  for (const char* rows : {"--rows-from bottom ", "--rows-from top "}) {
+    map_of(rows, npy);
+    const std::vector<double> map = equipoise::io::read_npy_as_doubles(npy).values;
+    CHECK(map[1] == 2);
+    CHECK(map[7] == 0);
+    map_of(rows, png);
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    REQUIRE(png_image_begin_read_from_file(&image, png.c_str()) != 0);
+    image.format = PNG_FORMAT_RGB;
+    std::vector<unsigned char> pixels(PNG_IMAGE_SIZE(image));
+    REQUIRE(png_image_finish_read(&image, nullptr, pixels.data(), 0, nullptr) != 0);
+    const auto red_at = [&](std::size_t y) {  // red fails, blue passes
+      const unsigned char* p = &pixels[3 * (y * image.width + image.width / 2)];
+      return int(p[0]) - int(p[2]);
+    };
+    const bool first_is_lowest = std::string(rows).find("bottom") != std::string::npos;
+    CHECK((red_at(10) > 0) == !first_is_lowest);
+    CHECK((red_at(image.height - 10) > 0) == first_is_lowest);
+  }
 }
 
 TEST_CASE("the norm of the planned distribution judges the points that are known", "[psqa][commands][samples]") {

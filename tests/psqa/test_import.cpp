@@ -86,6 +86,26 @@ TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][be
   CHECK(back.record.gpr[2] == Approx(r.gpr[2]).margin(0.01));
 }
 
+TEST_CASE("tables beside a plan are read from the top where that is said", "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  Simulator simulator(one_machine());
+  const Record r = simulator.record(0);
+  write_rtplan(r.plan, folder.path() / "p.dcm");
+  write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");  // it says itself how it lies
+  write_table(r.measured, folder.path() / "p_measured.csv");
+  const ImportItem item = find_imports(folder.path()).at(0);
+  ImportOptions options{.spacing_mm = r.measured.spacing[1]};
+  const ImportedRecord bottom = import_record(item, simulator, 0, options);
+  options.rows_from = RowsFrom::top;
+  const ImportedRecord top = import_record(item, simulator, 0, options);
+  CHECK(top.planned.values == bottom.planned.values);
+  const std::size_t n = top.measured.shape[1];
+  for (std::size_t y = 0; y < n; ++y)
+    for (std::size_t x = 0; x < n; x += 7)
+      CHECK(top.measured.at(0, y, x) == Approx(bottom.measured.at(0, n - 1 - y, x)).margin(1e-9));
+  CHECK(top.record.gpr[0] < bottom.record.gpr[0]);
+}
+
 TEST_CASE("every file below a folder is a record, a part of one, or skipped with a reason of its kind",
           "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;

@@ -143,6 +143,55 @@ TEST_CASE("a coronal plane keeps its own axes", "[psqa][readers][behaviour]") {
   CHECK(g.spacing[1] == 3);
 }
 
+TEST_CASE("doses whose axes point different ways are not compared", "[psqa][readers][error]") {
+  const auto oriented = [](const DoseGrid& raw, const char* orientation) {
+    return changed(raw, [&](DcmItem& d) { set(d, DCM_ImageOrientationPatient, orientation); });
+  };
+  const DoseGrid volume = counted({3, 4, 5}), plane = counted({1, 4, 5});
+  const DoseGrid axial = oriented(volume, "1\\0\\0\\0\\1\\0"), turned = oriented(volume, "0\\1\\0\\-1\\0\\0"),
+                 askew = oriented(volume, "0.9\\0.43588989\\0\\-0.43588989\\0.9\\0");
+  REQUIRE(axial.axes);
+  CHECK(*axial.axes == kAxial);
+  CHECK(*turned.axes == kAxial);  // it was turned to the patient's
+  REQUIRE(askew.axes);
+  CHECK((*askew.axes)[2] == std::array<double, 3>{0.9, 0.43588989, 0});
+  CHECK_THROWS_WITH(gamma(axial, askew, {}), Catch::Contains("[equipoise.value.311] gamma: expected") &&
+                                                 Catch::Contains("got the cosines [1, 0, 0, 0, 1, 0] (reference) and "
+                                                                 "[0.9, 0.4359, 0, -0.4359, 0.9, 0] (evaluated)"));
+  CHECK(gamma(askew, askew, {}).pass_rate == 100);
+  // A grid that says nothing of its axes, as those of detectors do, may be compared with any.
+  CHECK_FALSE(volume.axes);
+  CHECK_NOTHROW(gamma(volume, askew, {}));
+  // Even so little as 1.5 degrees, 5 mm at 200 mm, is not axial.
+  CHECK_THROWS_AS(gamma(oriented(volume, "0.999657\\0.026177\\0\\-0.026177\\0.999657\\0"), axial, {}), eq::ValueError);
+  const DoseGrid coronal = oriented(plane, "1\\0\\0\\0\\0\\-1"), flat = oriented(plane, "1\\0\\0\\0\\1\\0");
+  CHECK_THROWS_AS(gamma(coronal, flat, {}), eq::ValueError);
+  CHECK(gamma(coronal, coronal, {}).pass_rate == 100);
+}
+
+TEST_CASE("a dose without its place, or with axes that are none, is refused", "[psqa][readers][error]") {
+  const DoseGrid raw = counted({2, 4, 5});
+  const auto with = [&](const DcmTagKey& tag, const char* value) {
+    return changed(raw, [&](DcmItem& d) {
+      if (value)
+        set(d, tag, value);
+      else
+        REQUIRE(d.findAndDeleteElement(tag).good());
+    });
+  };
+  for (const char* position : {static_cast<const char*>(nullptr), "", "1\\2"})
+    CHECK_THROWS_WITH(with(DCM_ImagePositionPatient, position),
+                      Catch::Contains("equipoise.file.426") && Catch::Contains("an image position of 3 numbers"));
+  for (const char* orientation :
+       {"0\\0\\0\\0\\0\\0", "1\\0\\0\\1\\0\\0", "1\\0\\0\\0.6\\0.8\\0", "2\\0\\0\\0\\1\\0", "1\\0\\0\\0\\1", "1\\0\\0"})
+    CHECK_THROWS_WITH(with(DCM_ImageOrientationPatient, orientation),
+                      Catch::Contains("equipoise.file.426") && Catch::Contains(orientation));
+  // None at all is taken as axial, and says nothing of the axes.
+  const DoseGrid silent = with(DCM_ImageOrientationPatient, nullptr);
+  CHECK(silent.origin == raw.origin);
+  CHECK_FALSE(silent.axes);
+}
+
 TEST_CASE("frames at uneven places are brought to even ones", "[psqa][readers][worked]") {
   DoseGrid raw = counted({4, 2, 2});
   for (std::size_t k = 0; k < 4; ++k)

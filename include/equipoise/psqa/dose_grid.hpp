@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,12 +20,19 @@ enum class DoseUnits : std::uint8_t { unknown, gray, relative };
   return {"unknown", "GY", "RELATIVE"};
 }
 
+/// Where a grid's axes point: unit vectors (x, y, z) of the patient down the frames, down the rows, along the columns.
+using PatientAxes = std::array<std::array<double, 3>, 3>;
+
+/// Axes that are the patient's own z, y and x.
+inline constexpr PatientAxes kAxial = {{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
+
 struct DoseGrid {
   std::array<std::size_t, 3> shape = {1, 0, 0};  ///< frames (z), rows (y), columns (x)
   std::array<double, 3> spacing = {1, 1, 1};     ///< mm, z y x
   std::array<double, 3> origin = {0, 0, 0};      ///< mm, z y x: centre of the first voxel
   std::vector<double> values;                    ///< in `units`, x fastest
   DoseUnits units = DoseUnits::unknown;
+  std::optional<PatientAxes> axes{};  ///< none where nothing says how the grid lies in a patient (detectors, tables)
 
   [[nodiscard]] std::size_t size() const { return shape[0] * shape[1] * shape[2]; }
   [[nodiscard]] double& at(std::size_t z, std::size_t y, std::size_t x) {

@@ -19,18 +19,26 @@ namespace equipoise::psqa::detail {
 /// Where a DICOM image's axes point. Unit vectors (x, y, z): down the frames, down the rows, along the columns.
 struct ImageAxes {
   using Vector = std::array<double, 3>;
-  std::array<Vector, 3> direction = {{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
-  Vector position{};  ///< of the first voxel, mm
+  PatientAxes direction = kAxial;
+  bool known = false;  ///< whether the file says so
+  Vector position{};   ///< of the first voxel, mm
 
   /// \param orientation the six cosines of Image Orientation (Patient)
-  void orient(const std::vector<double>& orientation) {
+  /// \returns false where these are not two unit vectors at a right angle
+  [[nodiscard]] bool orient(const std::vector<double>& orientation) {
+    if (orientation.size() != 6) return false;
     const Vector r{orientation[0], orientation[1], orientation[2]}, c{orientation[3], orientation[4], orientation[5]};
+    const auto inner = [](const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; };
+    if (!(std::abs(inner(r, r) - 1) < 2e-3 && std::abs(inner(c, c) - 1) < 2e-3 && std::abs(inner(r, c)) < 2e-3))
+      return false;
     direction = {{{r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0]}, c, r}};
+    return known = true;
   }
-  /// The patient axis (0 x, 1 y, 2 z) that an image axis runs along, either way; 3 where it runs askew.
+  /// The patient axis (0 x, 1 y, 2 z) that an image axis runs along, either way, to a milliradian; 3 where it runs
+  /// askew.
   [[nodiscard]] std::size_t patient_axis(std::size_t axis) const {
     for (std::size_t k = 0; k < 3; ++k)
-      if (std::abs(direction[axis][k]) > 0.999) return k;
+      if (std::hypot(direction[axis][(k + 1) % 3], direction[axis][(k + 2) % 3]) < 1e-3) return k;
     return 3;
   }
   [[nodiscard]] bool aligned() const { return patient_axis(0) + patient_axis(1) + patient_axis(2) == 3 && !askew(); }
@@ -51,6 +59,7 @@ struct ImageAxes {
 /// The grid with its axes turned to the patient's. `grid` has the image's axes; its origin is not looked at.
 [[nodiscard]] inline DoseGrid to_patient_axes(const DoseGrid& grid, const ImageAxes& axes) {
   DoseGrid out = grid;
+  if (axes.known) out.axes = kAxial;
   std::array<std::size_t, 3> target{};
   std::array<bool, 3> reversed{};
   for (std::size_t axis = 0; axis < 3; ++axis) {

@@ -88,16 +88,17 @@ class GammaFrame {
     if (judged == 0) return tally;
     const GammaRow points{place(0, frame), place(1, j), std::span(x).first(judged), std::span(dose).first(judged),
                           std::span(tol).first(judged)};
-    search(points, map ? criteria_.max_gamma : kPassLimit, map == nullptr, squared);
+    // A cap at or below one must not end the search before it is known what passes.
+    search(points, map ? std::max(criteria_.max_gamma, kPassLimit) : kPassLimit, map == nullptr, squared);
     for (std::size_t p = 0; p < judged; ++p) {
       if (std::isnan(squared[p])) {
         ++tally.out_of_reach;
         continue;
       }
-      const double g = std::sqrt(squared[p]);
-      ++tally.evaluated, tally.passed += g <= kPasses;
+      const double found = std::sqrt(squared[p]), g = std::min(found, criteria_.max_gamma);
+      ++tally.evaluated, tally.passed += found <= kPasses;
       if (!map) continue;
-      tally.sum += g, tally.squares += squared[p];
+      tally.sum += g, tally.squares += g * g;
       tally.max = std::max(tally.max, g), tally.least = std::min(tally.least, g);
       map[index[p]] = static_cast<float>(g);
     }
@@ -141,6 +142,25 @@ class GammaFrame {
   return out;
 }
 
+/// The evaluated distribution's frame nearest to height z (mm), as it is.
+[[nodiscard]] inline DoseGrid frame_near(const DoseGrid& g, double z) {
+  const std::size_t size = g.shape[1] * g.shape[2];
+  const double step = g.shape[0] > 1 ? g.spacing[0] : 1,
+               at = std::clamp(std::round((z - g.origin[0]) / step), 0.0, static_cast<double>(g.shape[0] - 1));
+  DoseGrid out;
+  out.shape = {1, g.shape[1], g.shape[2]}, out.spacing = {step, g.spacing[1], g.spacing[2]};
+  out.origin = {g.origin[0] + at * step, g.origin[1], g.origin[2]};
+  const auto first = g.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(at) * size);
+  out.values.assign(first, first + static_cast<std::ptrdiff_t>(size));
+  return out;
+}
+
+/// Whether a search takes the grid's own points alone, so that no frame may be made between those that there are.
+template <class S>
+inline constexpr bool keeps_frames = requires {
+  requires S::keeps_frames;
+};
+
 }  // namespace detail
 
 /// γ of every reference point above the cut-off. A point that no evaluated dose is in reach of is NaN.
@@ -166,9 +186,11 @@ template <GammaSearch Search = ExactMinimum<>>
   };
   if (space == GammaSpace::slices) {
     for (std::size_t k = 0; k < frames; ++k) {
-      const DoseGrid slice =
-          detail::slice_at(evaluated, reference.origin[0] + static_cast<double>(k) * reference.spacing[0]);
-      judge(search.on(slice, criteria, GammaSpace::plane), slice, k * rows, rows);
+      const double z = reference.origin[0] + static_cast<double>(k) * reference.spacing[0];
+      // A frame as it is lies at its own height, and that distance counts.
+      constexpr bool whole = detail::keeps_frames<Search>;
+      const DoseGrid slice = whole ? detail::frame_near(evaluated, z) : detail::slice_at(evaluated, z);
+      judge(search.on(slice, criteria, whole ? GammaSpace::volume : GammaSpace::plane), slice, k * rows, rows);
     }
   } else {
     judge(search.on(evaluated, criteria, space), evaluated, 0, frames * rows);

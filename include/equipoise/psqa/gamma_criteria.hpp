@@ -15,13 +15,16 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <sstream>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
 
 /// Where the search may look: within the plane (grids of one frame), within the evaluated distribution's plane at the
-/// reference frame's z (2.5D), or all around (3D).
+/// reference frame's z (2.5D; the classic search takes the nearest frame), or all around (3D).
 enum class GammaSpace : std::uint8_t { plane, slices, volume };
 
 struct GammaCriteria {
@@ -30,8 +33,12 @@ struct GammaCriteria {
   bool local = false;                 ///< local instead of global normalisation
   double cutoff_percent = 10;         ///< reference points below this % of the norm are not evaluated; >= 0
   std::optional<double> norm{};       ///< Gy; by default the maximum of the evaluated distribution
-  double max_gamma = 2;               ///< values are capped here, and the search ends here; > 0
+  double max_gamma = 2;               ///< values are capped here; > 0. A pass is judged before the cap
   std::optional<GammaSpace> space{};  ///< by default `plane` for two grids of one frame, `volume` for two volumes
+
+  /// How far (mm) a search looks for evaluated dose: up to the cap, and where that is below one as far as a point may
+  /// still pass.
+  [[nodiscard]] double reach_mm() const { return std::max(max_gamma, 1.0) * dta_mm; }
 };
 
 /// How the evaluation runs; the result does not depend on it.
@@ -73,6 +80,25 @@ namespace detail {
   return names_of(g.units)[static_cast<std::size_t>(g.units)];
 }
 
+/// Whether two grids' axes point the same way; where one does not say, they are taken to.
+[[nodiscard]] inline bool same_axes(const DoseGrid& a, const DoseGrid& b) {
+  if (!a.axes || !b.axes) return true;
+  for (std::size_t axis = 0; axis < 3; ++axis)
+    for (std::size_t k = 0; k < 3; ++k)
+      // A milliradian: 0.2 mm at 200 mm, about what cosines of few digits amount to.
+      if (!(std::abs((*a.axes)[axis][k] - (*b.axes)[axis][k]) <= 1e-3)) return false;
+  return true;
+}
+
+/// As DICOM writes it: the cosines of a row, which runs along the columns, and of a column.
+[[nodiscard]] inline std::string text_of_axes(const PatientAxes& axes) {
+  std::ostringstream out;
+  for (const std::size_t axis : {std::size_t{2}, std::size_t{1}})
+    for (std::size_t k = 0; k < 3; ++k)
+      out << (axis == 2 && k == 0 ? "[" : ", ") << std::round(axes[axis][k] * 1e4) / 1e4 + 0.0;  // + 0: no -0
+  return std::move(out).str() + "]";
+}
+
 inline void check_grid(const DoseGrid& g, const char* which) {
   if (g.values.size() != g.size() || g.size() == 0)
     throw ShapeError(
@@ -99,6 +125,10 @@ inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference,
       evaluated.units != DoseUnits::unknown)
     throw ValueError(message("value.307", "gamma", "expected doses of one unit, got ", unit_of(reference),
                              " (reference) and ", unit_of(evaluated), " (evaluated)"));
+  if (!same_axes(reference, evaluated))
+    throw ValueError(
+        message("value.311", "gamma", "expected doses whose rows and columns run the same way, got the cosines ",
+                text_of_axes(*reference.axes), " (reference) and ", text_of_axes(*evaluated.axes), " (evaluated)"));
   need(positive(norm), "a norm dose > 0 Gy", norm);
   const bool planes = reference.shape[0] == 1 && evaluated.shape[0] == 1;
   if (!c.space && (reference.shape[0] == 1) != (evaluated.shape[0] == 1))

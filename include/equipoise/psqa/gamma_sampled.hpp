@@ -201,11 +201,11 @@ class ClassicSearcher {
 /// 0.07 too large on steep slopes; for criteria that shall be compared use one absolute pitch.
 struct WendlingSearch {
   double pitch_mm = 0;   ///< of the offsets; 0: dta / 10
-  double radius_mm = 0;  ///< of the search; 0: max_gamma · dta
+  double radius_mm = 0;  ///< of the search; 0: max(max_gamma, 1) · dta
 
   [[nodiscard]] auto on(const DoseGrid& evaluated, const GammaCriteria& c, GammaSpace space) const {
     const double pitch = pitch_mm == 0 ? c.dta_mm / 10 : pitch_mm;
-    const double radius = radius_mm == 0 ? c.max_gamma * c.dta_mm : radius_mm;
+    const double radius = radius_mm == 0 ? c.reach_mm() : radius_mm;
     if (!(pitch > 0) || !(radius > 0) || pitch > radius)
       throw ValueError(
           message("value.301", "gamma", "expected 0 < pitch <= radius, got ", pitch, " and ", radius, " mm"));
@@ -217,12 +217,14 @@ struct WendlingSearch {
   }
 };
 
-/// The classic method: the evaluated distribution's own grid points, without interpolation.
+/// The classic method: the evaluated distribution's own grid points, without interpolation. By slices it searches the
+/// frame nearest to each reference frame, whose distance counts.
 struct ClassicSearch {
-  double radius_mm = 0;  ///< of the search; 0: max_gamma · dta
+  static constexpr bool keeps_frames = true;  ///< no slice is interpolated for it
+  double radius_mm = 0;                       ///< of the search; 0: max(max_gamma, 1) · dta
 
   [[nodiscard]] auto on(const DoseGrid& evaluated, const GammaCriteria& c, GammaSpace space) const {
-    const double radius = radius_mm == 0 ? c.max_gamma * c.dta_mm : radius_mm;
+    const double radius = radius_mm == 0 ? c.reach_mm() : radius_mm;
     if (!(radius > 0)) throw ValueError(message("value.301", "gamma", "expected a search radius > 0 mm, got ", radius));
     return detail::ClassicSearcher(evaluated, c, space == GammaSpace::volume, radius);
   }

@@ -37,7 +37,8 @@ struct ImportedRecord {
 
 /// What the files do not say.
 struct ImportOptions {
-  std::optional<double> spacing_mm{};  ///< between the points of NPY and CSV planes
+  std::optional<double> spacing_mm{};     ///< between the points of NPY and CSV planes
+  RowsFrom rows_from = RowsFrom::bottom;  ///< where their first row lies
   RtplanOptions plan{};
 };
 
@@ -77,7 +78,7 @@ namespace detail {
     throw FileError(message("file.446", path.string(),
                             "expected the spacing of its points (--spacing MM), which a file of this kind (",
                             name_of(kind), ") does not say"));
-  return read_dose(path, options.spacing_mm.value_or(1), interpolated);
+  return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
 }
 
 [[nodiscard]] inline ImportedRecord import_rtplan(const ImportItem& item, Simulator& simulator, std::uint64_t index,

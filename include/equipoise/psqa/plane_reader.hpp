@@ -12,7 +12,9 @@
 #include <equipoise/psqa/rtdose_reader.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -22,9 +24,28 @@
 
 namespace equipoise::psqa {
 
+/// Which end of y a table's first row lies at, which its file does not say. All grids have y rising from row to row.
+enum class RowsFrom : std::uint8_t { bottom, top };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(RowsFrom) {
+  return {"bottom", "top"};
+}
+
+namespace detail {
+
+/// Each frame's rows in the opposite order; the grid stays where it is.
+inline void turn_rows(DoseGrid& g) {
+  for (std::size_t k = 0; k < g.shape[0]; ++k)
+    for (std::size_t j = 0; 2 * j + 1 < g.shape[1]; ++j)
+      std::swap_ranges(&g.at(k, j, 0), &g.at(k, j, 0) + g.shape[2], &g.at(k, g.shape[1] - 1 - j, 0));
+}
+
+}  // namespace detail
+
 /// A table of doses, one line a row (film scans, planning systems): semicolon, tab, comma or blanks between them, a
-/// decimal comma where these are no commas. The plane's centre is the origin. Empty cells and `nan` are NaN. \param spacing_mm of a pixel, which the file does not say
-[[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, double spacing_mm) {
+/// decimal comma where these are no commas. The plane's centre is the origin. Empty cells and `nan` are NaN.
+/// \param spacing_mm of a pixel, which the file does not say
+[[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, double spacing_mm,
+                                             RowsFrom rows_from = RowsFrom::bottom) {
   const detail::TextFile file(path);
   std::vector<double> values;
   std::size_t rows = 0, columns = 0;
@@ -47,11 +68,13 @@ namespace equipoise::psqa {
         message("file.443", file.where(), "expected a table of doses, got ", rows, " rows and ", columns, " columns"));
   DoseGrid g = DoseGrid::plane(rows, columns, spacing_mm);
   g.values = std::move(values);
+  if (rows_from == RowsFrom::top) detail::turn_rows(g);
   return g;
 }
 
 /// NPY [H, W] or [D, H, W] of real numbers; the centre is the origin.
-[[nodiscard]] inline DoseGrid read_npy_dose(const std::filesystem::path& path, double spacing_mm) {
+[[nodiscard]] inline DoseGrid read_npy_dose(const std::filesystem::path& path, double spacing_mm,
+                                            RowsFrom rows_from = RowsFrom::bottom) {
   DoseGrid g;
   io::NpyArray<double> array = io::read_npy_as_doubles(path);
   if (array.shape.size() != 2 && array.shape.size() != 3)
@@ -63,6 +86,7 @@ namespace equipoise::psqa {
   for (std::size_t k = 0; k < 3; ++k) g.origin[k] = -0.5 * spacing_mm * (static_cast<double>(g.shape[k]) - 1);
   g.values = std::move(array.values);
   if (g.size() == 0) throw FileError(message("file.435", path.string(), "expected doses, got an empty array"));
+  if (rows_from == RowsFrom::top) detail::turn_rows(g);
   return g;
 }
 
@@ -73,13 +97,14 @@ namespace equipoise::psqa {
 
 /// A plane or volume from a file of any known kind.
 /// \param spacing_mm of a pixel, for NPY and CSV, which do not say it
+/// \param rows_from where the first row of NPY and CSV lies, which they do not say either
 /// \param interpolated of an array's file take the plane between its elements, not the elements alone
 /// \throws FileError that names the file and what is wrong with it.
 [[nodiscard]] inline DoseGrid read_dose(const std::filesystem::path& path, double spacing_mm = 1,
-                                        bool interpolated = false) {
+                                        bool interpolated = false, RowsFrom rows_from = RowsFrom::bottom) {
   switch (file_kind(path)) {
     case FileKind::npy:
-      return read_npy_dose(path, spacing_mm);
+      return read_npy_dose(path, spacing_mm, rows_from);
     case FileKind::dicom:
       return read_rtdose(path);
     case FileKind::mapcheck:
@@ -98,7 +123,8 @@ namespace equipoise::psqa {
     case FileKind::other:
       break;
   }
-  return detail::looks_like_text(detail::head_of(path, 4096)) ? read_csv_plane(path, spacing_mm) : read_rtdose(path);
+  return detail::looks_like_text(detail::head_of(path, 4096)) ? read_csv_plane(path, spacing_mm, rows_from)
+                                                              : read_rtdose(path);
 }
 
 }  // namespace equipoise::psqa

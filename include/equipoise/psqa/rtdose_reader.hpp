@@ -39,8 +39,14 @@ namespace detail {
   grid.shape = {static_cast<std::size_t>(frames), rows, columns};
   grid.spacing = {1, spacing[0], spacing[1]};
   ImageAxes axes;
-  if (position.size() == 3) std::copy(position.begin(), position.end(), axes.position.begin());
-  if (direction.size() == 6) axes.orient(direction);
+  if (position.size() != 3)
+    throw FileError(
+        message("file.426", where, "expected an image position of 3 numbers, got ", position.size(), " of them"));
+  std::copy(position.begin(), position.end(), axes.position.begin());
+  if (!direction.empty() && !axes.orient(direction))
+    throw FileError(message("file.426", where,
+                            "expected an image orientation of two unit vectors at a right angle, got \"",
+                            text_of(data, DCM_ImageOrientationPatient).substr(0, 120), "\""));
   return axes;
 }
 
@@ -149,8 +155,8 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
 }  // namespace detail
 
 /// Reads an RTDOSE file; doses in Gy or relative, as `DoseGrid::units` says. Axes are the patient's, ascending; a plane
-/// that is not axial (a coronal QA plane) and a volume askew keep their own axes, with the first voxel's place along
-/// them. \throws FileError when the file is missing, damaged, of another kind, or compressed otherwise.
+/// that is not axial (a coronal QA plane) and a volume askew keep their own axes, `DoseGrid::axes`, with the first
+/// voxel's place along them. \throws FileError when the file is missing, damaged, of another kind, or compressed otherwise.
 [[nodiscard]] inline DoseGrid read_rtdose(const std::filesystem::path& path) {
   const std::string where = path.string();
   static const bool registered = (DcmRLEDecoderRegistration::registerCodecs(), true);
@@ -172,6 +178,7 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   detail::read_pixels(data, grid, big_endian, where);
   detail::arrange_frames(grid, places, axes, where);
   if (!own_axes) return detail::to_patient_axes(grid, axes);
+  grid.axes = axes.direction;
   grid.origin = {grid.shape[0] > 1 ? axes.along(0) : 0, axes.along(1), axes.along(2)};
   return grid;
 }

@@ -1,0 +1,98 @@
+#include <equipoise/psqa/gamma.hpp>
+
+#include <array>
+#include <cmath>
+
+#include "psqa/gamma_grids.hpp"
+#include "support/catch.hpp"
+
+using namespace equipoise::psqa;
+using namespace gamma_grids;
+
+namespace {
+
+/// The least Γ of a simplex, N points of N - 1 places and a dose, by a cyclic descent along its edges' directions in
+/// the weights of the points: slow, and nothing like the search.
+template <std::size_t N>
+double least_of_simplex(const std::array<std::array<double, N>, N>& v) {
+  std::array<double, N> w{}, p{};
+  w.fill(1.0 / double(N));
+  for (std::size_t i = 0; i < N; ++i)
+    for (std::size_t k = 0; k < N; ++k) p[k] += w[i] * v[i][k];
+  for (int round = 0; round < 5000; ++round) {
+    double moved = 0;
+    for (std::size_t i = 0; i < N; ++i)
+      for (std::size_t j = i + 1; j < N; ++j) {
+        double along = 0, length = 0;  // move weight from i to j
+        for (std::size_t k = 0; k < N; ++k) {
+          const double d = v[j][k] - v[i][k];
+          along += p[k] * d, length += d * d;
+        }
+        const double step = std::clamp(-along / length, -w[j], w[i]);
+        w[i] -= step, w[j] += step, moved += std::abs(step);
+        for (std::size_t k = 0; k < N; ++k) p[k] += step * (v[j][k] - v[i][k]);
+      }
+    if (moved < 1e-13) break;
+  }
+  double square = 0;
+  for (const double x : p) square += x * x;
+  return std::sqrt(square);
+}
+
+/// Over all simplices of all cells: of each order of the axes, the corners that are met going along them in turn.
+/// \tparam N 3 of a plane (y, x, dose), 4 of a volume
+template <std::size_t N>
+double brute_force(const DoseGrid& e, const std::array<double, 3>& at, double dose, double tol, double dta) {
+  constexpr std::size_t first = 4 - N;  // axis
+  double best = 1e9;
+  for (std::size_t z = 0; z + (first == 0 ? 1 : 0) < e.shape[0]; ++z)
+    for (std::size_t y = 0; y + 1 < e.shape[1]; ++y)
+      for (std::size_t x = 0; x + 1 < e.shape[2]; ++x) {
+        std::array<std::size_t, N - 1> order{};
+        for (std::size_t k = 0; k < N - 1; ++k) order[k] = first + k;
+        do {
+          std::array<std::size_t, 3> corner = {z, y, x};
+          std::array<std::array<double, N>, N> v{};
+          for (std::size_t i = 0; i < N; ++i) {
+            for (std::size_t k = first; k < 3; ++k)
+              v[i][k - first] = (e.origin[k] + double(corner[k]) * e.spacing[k] - at[k]) / dta;
+            v[i][N - 1] = (e.at(corner[0], corner[1], corner[2]) - dose) / tol;
+            if (i + 1 < N) ++corner[order[i]];
+          }
+          best = std::min(best, least_of_simplex<N>(v));
+        } while (std::next_permutation(order.begin(), order.end()));
+      }
+  return best;
+}
+
+/// All points of two grids, in double and in single precision.
+template <std::size_t N>
+void is_the_minimum(const DoseGrid& r, const DoseGrid& e) {
+  const GammaCriteria c{.dd_percent = 10, .dta_mm = 2, .cutoff_percent = 0, .norm = 1.0, .max_gamma = 50};
+  std::vector<double> brute;
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    const std::array<std::size_t, 3> index = {i / (r.shape[1] * r.shape[2]), i / r.shape[2] % r.shape[1],
+                                              i % r.shape[2]};
+    std::array<double, 3> at{};
+    for (std::size_t k = 0; k < 3; ++k) at[k] = r.origin[k] + r.spacing[k] * double(index[k]);
+    brute.push_back(brute_force<N>(e, at, r.values[i], 0.1, 2));
+  }
+  same(gamma(r, e, c, ExactMinimum<double>{}).map, brute, 1e-6);
+  same(gamma(r, e, c).map, brute, 2e-6);  // of float: two doses of up to 1.5 rounded to 6e-8, over a tolerance of 0.1
+}
+
+}  // namespace
+
+TEST_CASE("the exact search of a plane is the minimum over its triangles", "[psqa][gamma][property]") {
+  for (std::uint64_t seed = 0; seed < 3; ++seed)
+    for (const double off : {0.0, 0.4}) {
+      DoseGrid r = random_plane(seed, 8, 1.5);
+      r.origin[1] += off, r.origin[2] -= 2 * off;
+      is_the_minimum<3>(r, random_plane(seed + 50, 8, 1.5));
+    }
+}
+
+TEST_CASE("the exact search of a volume is the minimum over its tetrahedra", "[psqa][gamma][property]") {
+  for (const double off : {0.0, 0.4})
+    is_the_minimum<4>(random_volume(2, {5, 5, 5}, {off, -off, off}), random_volume(1, {5, 5, 5}, {0, 0, 0}));
+}

@@ -182,40 +182,6 @@ TEST_CASE("the norm of the planned distribution judges the points that are known
   CHECK(j["evaluated"] == 15370);
 }
 
-TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {
-  if (!built()) return;
-  const support::TemporaryFolder folder;
-  const fs::path in = folder.path() / "in", out = folder.path() / "cohort";
-  for (const char* name : {"a", "b"}) {
-    fs::create_directories(in / name);
-    write_rtplan(square_plan(name), in / name / "p.dcm");
-  }
-  write_text(in / "notes.md", "# Notes\n");
-  const Outcome o = psqa("import --json --out " + quoted(out) + quoted(in));
-  INFO(o.errors);
-  REQUIRE(o.code == 0);
-  const Json j = Json::parse(o.out);
-  CHECK(j["records"] == 2);
-  CHECK(j["sources"][0]["id"] == "p");
-  CHECK(j["sources"][1]["id"] == "p_2");
-  CHECK(j["sources"][1]["fraction_group"] == 0);
-  REQUIRE(j["skipped"].size() == 1);
-  CHECK(j["skipped"][0]["file"] == (in / "notes.md").string());
-  CHECK_FALSE(has(j["skipped"][0]["reason"], "notes.md"));
-}
-
-TEST_CASE("a cohort's table without the column lists its rates", "[psqa][commands][error]") {
-  if (!built()) return;
-  const support::TemporaryFolder folder;
-  const fs::path table = folder.path() / "records.csv";
-  write_text(table, "id,gpr_3_3,gpr_2_3,MU\np,99,98,100\nq,98,97,120\n");
-  const Outcome o = psqa("tg218 " + quoted(table));
-  CHECK(o.code == 1);
-  CHECK(has(o.errors, "there are: gpr_3_3, gpr_2_3"));
-  CHECK_FALSE(has(o.errors, "MU"));
-  CHECK(psqa("tg218 --column gpr_3_3 " + quoted(table)).code == 0);
-}
-
 TEST_CASE("limits for all clinics stand beside rates of 3 %/2 mm alone", "[psqa][commands][behaviour]") {
   if (!built()) return;
   const support::TemporaryFolder folder;
@@ -289,4 +255,38 @@ TEST_CASE("apertures are printed as a table, and a log has the metrics of what w
   CHECK(j["elekta_log_A.csv"]["plan"]["MU"].get<double>() == Approx(100));
   CHECK(j["elekta_log_A.csv"]["log"]["LEAFRMS_mm"].get<double>() == Approx(0.0489).margin(1e-4));
   CHECK(has(psqa("complexity " + quoted(logs / "elekta_log_A.csv")).out, "LEAFMAX_mm"));
+}
+
+TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path in = folder.path() / "in", out = folder.path() / "cohort";
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(in / name);
+    write_rtplan(square_plan(name), in / name / "p.dcm");
+  }
+  write_text(in / "notes.md", "# Notes\n");
+  const Outcome o = psqa("import --json --out " + quoted(out) + quoted(in));
+  INFO(o.errors);
+  REQUIRE(o.code == 0);
+  const Json j = Json::parse(o.out);
+  CHECK(j["records"] == 2);
+  CHECK(j["sources"][0]["id"] == "p");
+  CHECK(j["sources"][1]["id"] == "p_2");
+  CHECK(j["sources"][1]["fraction_group"] == 0);
+  REQUIRE(j["skipped"].size() == 1);
+  CHECK(j["skipped"][0]["file"] == (in / "notes.md").string());
+  CHECK_FALSE(has(j["skipped"][0]["reason"], "notes.md"));
+}
+
+TEST_CASE("a cohort's table without the column lists its rates", "[psqa][commands][error]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path table = folder.path() / "records.csv";
+  write_text(table, "id,gpr_3_3,gpr_2_3,MU\np,99,98,100\nq,98,97,120\n");
+  const Outcome o = psqa("tg218 " + quoted(table));
+  CHECK(o.code == 1);
+  CHECK(has(o.errors, "there are: gpr_3_3, gpr_2_3"));
+  CHECK_FALSE(has(o.errors, "MU"));
+  CHECK(psqa("tg218 --column gpr_3_3 " + quoted(table)).code == 0);
 }

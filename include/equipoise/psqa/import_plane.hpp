@@ -48,7 +48,7 @@ struct PlaneFrame {
   DcmItem& data = *file->getDataset();
   out.uid = text_of(data, DCM_FrameOfReferenceUID);
   const std::vector<double> direction = finite_numbers_of(data, DCM_ImageOrientationPatient, path.string());
-  if (direction.size() == 6) out.axes.orient(direction);
+  if (direction.size() == 6) (void)out.axes.orient(direction);
   return out;
 }
 

@@ -1,4 +1,3 @@
-#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
 #include <sys/wait.h>

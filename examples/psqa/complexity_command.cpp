@@ -2,7 +2,11 @@
 /// \file
 /// The command complexity: metrics of RTPLAN files.
 
+#include <cmath>
+#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/file_kind.hpp>
+#include <equipoise/psqa/log_reader.hpp>
 #include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
@@ -59,24 +63,58 @@ psqa::ComplexityChoices choices_of(const std::vector<std::string>& texts) {
   return choices;
 }
 
+/// A row an aperture, in the order of delivery.
+void print_apertures(const psqa::BeamComplexity& beam) {
+  const auto cell = [](const auto& text) { std::cout << std::right << std::setw(11) << text; };
+  const auto number = [&](double v) { cell(std::isnan(v) ? "-" : eq::report::number(v, 5)); };
+  cell("MU"), cell("gantry_deg");
+  for (const std::string_view name : psqa::kApertureMetrics) cell(name);
+  std::cout << "\n";
+  for (const psqa::ApertureComplexity& a : beam.apertures) {
+    number(a.mu), number(a.gantry);
+    for (const double value : a.values) number(value);
+    std::cout << "\n";
+  }
+}
+
+/// A file's plan; of a decoded delivery log the delivered one, and what it says of the leaves.
+struct Source {
+  psqa::Plan plan;
+  psqa::MetricList log;  ///< none for a plan
+};
+
+Source source_of(const std::string& file, const ComplexityArguments& a) {
+  if (psqa::file_kind(file) != psqa::FileKind::elekta_log)
+    return {psqa::read_rtplan(file, {.fraction_group = a.fraction_group}), {}};
+  psqa::DeliveryLog log = psqa::read_elekta_log(file);
+  return {std::move(log.delivered),
+          {{"LEAFRMS_mm", log.leaf_rms_mm}, {"LEAFMEAN_mm", log.leaf_mean_mm}, {"LEAFMAX_mm", log.leaf_max_mm}}};
+}
+
 Json complexity_of(const std::string& file, const ComplexityArguments& a, const psqa::ComplexityChoices& choices) {
-  const psqa::Plan plan = psqa::read_rtplan(file, {.fraction_group = a.fraction_group});
+  const auto [plan, log] = source_of(file, a);
   const psqa::Complexity c = psqa::complexity(plan, choices);
   std::vector<std::string> warnings = plan.warnings;
   warnings.insert(warnings.end(), c.warnings.begin(), c.warnings.end());
   for (const std::string& w : warnings) std::cerr << "warning: " << file << ": " << w << "\n";
   if (!a.json) {
-    std::cout << file << ": " << c.beams.size() << " beams\n";
+    std::cout << file << ": " << c.beams.size() << (log.empty() ? " beams\n" : " beam, as delivered\n");
+    print(log, "  ");
     print(c.plan, "  ");
-    for (const psqa::BeamComplexity& b : c.beams)
-      if (a.per_beam) std::cout << "  beam " << b.number << "\n", print(b.metrics, "    ");
+    for (const psqa::BeamComplexity& b : c.beams) {
+      if (a.per_beam || a.per_control_point) std::cout << "  beam " << b.number << "\n";
+      if (a.per_beam) print(b.metrics, "    ");
+      if (a.per_control_point) print_apertures(b);
+    }
   }
   Json beams = Json::array();
   for (const psqa::BeamComplexity& b : c.beams) beams.push_back(to_json(b, a.per_control_point));
-  return {{"fraction_group", plan.fraction_group},
-          {"plan", to_json(c.plan)},
-          {"beams", std::move(beams)},
-          {"warnings", warnings}};
+  Json out{{"fraction_group", plan.fraction_group},
+           {"plan", to_json(c.plan)},
+           {"beams", std::move(beams)},
+           {"warnings", warnings}};
+  if (!log.empty()) out["log"] = to_json(log);
+  return out;
 }
 
 /// Every file is tried; one that cannot be read is reported, and fails the command at its end.
@@ -84,13 +122,13 @@ void complexity(const ComplexityArguments& a) {
   const psqa::ComplexityChoices choices = choices_of(a.choices);
   Json plans = Json::object(), errors = Json::object();
   for (const std::string& file : a.files) {
-    const std::string name = fs::path(file).filename().string(),
-                      key = plans.contains(name) || errors.contains(name) ? file : name;
+    const std::string name = eq::as_utf8(fs::path(file).filename().string()),
+                      key = plans.contains(name) || errors.contains(name) ? eq::as_utf8(file) : name;
     try {
       plans[key] = complexity_of(file, a, choices);
     } catch (const std::exception& e) {
       std::cerr << "psqa: " << e.what() << "\n";
-      errors[key] = e.what();
+      errors[key] = eq::as_utf8(e.what());
     }
   }
   if (a.json) {
@@ -107,12 +145,13 @@ void complexity(const ComplexityArguments& a) {
 
 void add_complexity_command(CLI::App& app) {
   auto a = std::make_shared<ComplexityArguments>();
-  CLI::App* c =
-      app.add_subcommand("complexity", "Complexity metrics of RTPLAN files, per plan, beam and control point");
-  c->add_option("plans", a->files, "RTPLAN files")->required();
+  CLI::App* c = app.add_subcommand(
+      "complexity", "Complexity metrics of RTPLAN files and delivery logs, per plan, beam and control point");
+  c->add_option("plans", a->files, "RTPLAN files, and decoded Elekta logs: their delivered plan and its leaf errors")
+      ->required();
   c->add_flag("--json", a->json, "print JSON, with the beams and the choices made");
   c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics");
-  c->add_flag("--per-control-point", a->per_control_point, "with --json: also each aperture's");
+  c->add_flag("--per-control-point", a->per_control_point, "also each aperture's");
   c->add_option("--fraction-group", a->fraction_group, "which of a plan's fraction groups, from 0")
       ->capture_default_str();
   c->add_option("--choice", a->choices,

@@ -2,6 +2,7 @@
 /// \file
 /// The command import: a cohort of plans, planes, logs and patients that there are.
 
+#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/import.hpp>
 #include <filesystem>
@@ -66,7 +67,7 @@ class Importing {
   void skip(const fs::path& path, const std::string& why) {
     const std::string reason = without_path(why, path);
     std::cerr << "skipped " << path.string() << ": " << reason << "\n";
-    skipped_.push_back({{"file", path.string()}, {"reason", reason}});
+    skipped_.push_back({{"file", eq::as_utf8(path.string())}, {"reason", eq::as_utf8(reason)}});
   }
 
   /// What can become a record, each file once; all else is skipped.
@@ -97,9 +98,10 @@ class Importing {
     psqa::ImportedRecord r = psqa::import_record(item, simulator_, records_.size(), a_.options);
     const std::string id = r.record.id;
     for (int n = 2; !ids_.insert(r.record.id).second; ++n) r.record.id = id + "_" + std::to_string(n);
-    Json source{{"id", r.record.id}, {"source", r.source}, {"file", item.path.string()}};
+    Json source{{"id", r.record.id}, {"source", r.source}, {"file", eq::as_utf8(item.path.string())}};
     if (item.kind == psqa::ImportKind::rtplan) source["fraction_group"] = a_.options.plan.fraction_group;
-    if (!item.planned.empty()) source["planes"] = {item.planned.string(), item.measured.string()};
+    if (!item.planned.empty())
+      source["planes"] = {eq::as_utf8(item.planned.string()), eq::as_utf8(item.measured.string())};
     sources_.push_back(std::move(source));
     records_.push_back(std::move(r));
   }

@@ -125,7 +125,8 @@ nlohmann::ordered_json number_or_null(double v) {
   return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
 }
 void print_json(const nlohmann::ordered_json& value) {
-  std::cout << value.dump(2) << "\n";
+  // Names of files and texts in them may be of any encoding: what is no UTF-8 is replaced, not a reason to stop.
+  std::cout << value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
 }
 
 }  // namespace psqa_program

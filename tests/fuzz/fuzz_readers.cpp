@@ -16,8 +16,8 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -91,6 +91,13 @@ void mutate_once(std::string& s, const std::vector<std::string>& corpus, Dice& d
   }
 }
 
+/// What this thread has computed for: a busy machine makes no reader slow.
+double processor_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
 /// What is accepted must also be usable: metrics of a plan, gamma of a dose.
 void use(const psqa::Plan& plan) {
   for (const psqa::Beam& beam : plan.beams)
@@ -153,7 +160,7 @@ int main(int argc, char** argv) {
     if (only) std::ofstream("fuzz-input", std::ios::binary) << s;
     // A crash leaves this line's number on the terminal.
     if (i % 10000 == 0) std::cerr << "\r" << words[0] << " " << i << "/" << count << std::flush;
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = processor_seconds();
     try {
       read(path);
     } catch (const eq::FileError&) {
@@ -166,12 +173,12 @@ int main(int argc, char** argv) {
                 << ": not one of the library's errors: " << e.what() << "\n";
       return 1;
     }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double seconds = processor_seconds() - begin;
     slowest = std::max(slowest, seconds);
     if (seconds > 1 + static_cast<double>(s.size()) / (1 << 20)) {
       std::cerr << "\n"
-                << words[0] << " input " << i << " of seed " << seed << ": took " << seconds << " s for " << s.size()
-                << " bytes\n";
+                << words[0] << " input " << i << " of seed " << seed << ": took " << seconds
+                << " s of the processor for " << s.size() << " bytes\n";
       ++slow;
     }
   }

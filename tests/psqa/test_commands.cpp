@@ -265,6 +265,81 @@ TEST_CASE("the norm of the planned distribution judges the points that are known
   CHECK(j["evaluated"] == 15370);
 }
 
+TEST_CASE("limits for all clinics stand beside rates of 3 %/2 mm alone", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path list = folder.path() / "rates.txt", table = folder.path() / "rates.csv";
+  write_text(list, "98.5\n97\n94\n"), write_text(table, "id,gpr_3_2,gpr_2_2\np,98.5,90\nq,94,80\n");
+  CHECK_FALSE(has(psqa("tg218 " + quoted(list)).out, "universal"));
+  CHECK(has(psqa("tg218 --universal " + quoted(list)).out, "universal 95 %: 1 below"));
+  CHECK(has(psqa("tg218 " + quoted(table)).out, "universal 90 %: 0 below"));
+  CHECK(Json::parse(psqa("tg218 --json --column gpr_2_2 " + quoted(table)).out)["universal"].is_null());
+  CHECK(Json::parse(psqa("tg218 --json " + quoted(table)).out)["universal"]["below_tolerance"] == 1);
+  write_text(list, "0.985\n0.97\n");
+  CHECK(has(psqa("tg218 " + quoted(list)).errors, "rates in %"));
+}
+
+TEST_CASE("a file with bytes of another encoding costs the others nothing", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path in = folder.path() / "in", good = in / "good.dcm",
+                 bad = in /
+                       "b\xe4"
+                       "d.dcm";
+  fs::create_directories(in);
+  Plan plan = square_plan("M\xfcller");
+  plan.beams[0].machine = "linac\xff";
+  write_rtplan(plan, good), write_rtplan(plan, bad);
+  {
+    DcmFileFormat file;
+    REQUIRE(file.loadFile(bad.c_str()).good());
+    REQUIRE(file.loadAllDataIntoMemory().good());
+    DcmItem& beam = *detail::items_of(*file.getDataset(), DCM_BeamSequence).at(0);
+    DcmItem& point = *detail::items_of(beam, DCM_ControlPointSequence).at(0);
+    REQUIRE(point.putAndInsertString(DCM_GantryAngle, "1\xff").good());
+    REQUIRE(file.saveFile(bad.c_str()).good());
+  }
+  const Outcome o = psqa("complexity --json " + quoted(good) + quoted(bad));
+  CHECK(o.code == 1);
+  const Json j = Json::parse(o.out);
+  CHECK(j["plans"]["good.dcm"]["plan"]["MU"] == 100);
+  CHECK(has(j["errors"]["b\xc3\xa4"
+                        "d.dcm"],
+            "1\xc3\xbf"));
+
+  const fs::path latin = in / "pl\xe4n.dcm", out = folder.path() / "cohort";
+  write_rtplan(plan, latin);
+  const Outcome imported = psqa("import --json --out " + quoted(out) + quoted(in));
+  INFO(imported.errors);
+  REQUIRE(imported.code == 0);
+  const Json cohort = Json::parse(std::ifstream(out / "cohort.json"));
+  CHECK(cohort["records"] == 2);
+  CHECK(cohort["sources"][1]["id"] == "pl\xc3\xa4n");
+  CHECK(cohort["skipped"].size() == 1);
+  std::ifstream table(out / "records.csv");
+  const std::string text((std::istreambuf_iterator<char>(table)), {});
+  CHECK(has(text, "M\xc3\xbcller"));
+  CHECK(equipoise::is_utf8(text));
+}
+
+TEST_CASE("apertures are printed as a table, and a log has the metrics of what was delivered",
+          "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "plan.dcm";
+  write_rtplan(square_plan("p"), plan);
+  const std::string table = psqa("complexity --per-control-point " + quoted(plan)).out;
+  CHECK(has(table, "beam 1"));
+  CHECK(has(table, "gantry_deg"));
+  CHECK(has(table, "1600"));
+  const fs::path logs = support::samples("linac_log");
+  if (logs.empty()) return;
+  const Json j = Json::parse(psqa("complexity --json " + quoted(logs / "elekta_log_A.csv")).out)["plans"];
+  CHECK(j["elekta_log_A.csv"]["plan"]["MU"].get<double>() == Approx(100));
+  CHECK(j["elekta_log_A.csv"]["log"]["LEAFRMS_mm"].get<double>() == Approx(0.0489).margin(1e-4));
+  CHECK(has(psqa("complexity " + quoted(logs / "elekta_log_A.csv")).out, "LEAFMAX_mm"));
+}
+
 TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {
   if (!built()) return;
   const support::TemporaryFolder folder;

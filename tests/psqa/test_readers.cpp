@@ -1,12 +1,17 @@
 #include <equipoise/psqa/complexity.hpp>
 #include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/import_find.hpp>
 #include <equipoise/psqa/log_reader.hpp>
 #include <equipoise/psqa/openkbp_reader.hpp>
 #include <equipoise/psqa/plane_reader.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
+
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 
 #include <fstream>
+#include <functional>
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
@@ -130,6 +135,22 @@ TEST_CASE("an IBA file's table keeps its places and unit", "[psqa][readers][work
   CHECK(g.at(0, 1, 2) == Approx(0.12));
 }
 
+TEST_CASE("an IBA file says what stands between its cells", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  const auto opg = [&](const std::string& line, const std::string& s) {
+    return read_dose(written(folder, "s.opg",
+                             "<opimrtascii>\n" + line + "Data Factor: 1\nData Unit: Gy\n<asciibody>\nX[mm]" + s + "-5" +
+                                 s + "5\nY[mm]\n-5" + s + "1" + s + "2\n5" + s + "3" + s + "4\n</asciibody>\n"))
+        .values;
+  };
+  const std::vector<double> expected = {1, 2, 3, 4};
+  CHECK(opg("", "\t") == expected);
+  CHECK(opg("Separator: [TAB]\n", "\t") == expected);
+  CHECK(opg("Separator: \";\"\n", ";") == expected);
+  CHECK(opg("Separator: \",\"\n", ",") == expected);
+  CHECK(opg("Separator: ;\n", ";") == expected);
+}
+
 TEST_CASE("a XiO plane begins at its upper left", "[psqa][readers][worked]") {
   const support::TemporaryFolder folder;
   const std::string text =
@@ -164,6 +185,28 @@ TEST_CASE("tables come with byte order marks, decimal commas and NaN of any case
     CHECK(std::isnan(read_dose(written(folder, "nan.csv", std::string("1,2\n3,") + nan + "\n")).values[3]));
 }
 
+TEST_CASE("numbers in quotes are numbers", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  CHECK(read_dose(written(folder, "a.csv", "# film\n\"1.0\",\"2,5\"\n\"3\",\"\"\n")).values[1] == 2.5);
+  CHECK(std::isnan(read_dose(written(folder, "b.csv", "\"1\",\"2\"\n\"3\",\"nan\"\n")).values[3]));
+  CHECK_THROWS_WITH(read_dose(written(folder, "c.csv", "1,2\n3,\"4\n")), Catch::Contains("line 2"));
+}
+
+TEST_CASE("a named pipe is no file, and nobody waits for it", "[psqa][readers][error]") {
+  const support::TemporaryFolder folder;
+  const fs::path pipe = folder.path() / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  for (const auto& read :
+       std::vector<std::function<void()>>{[&] { (void)read_dose(pipe); }, [&] { (void)read_csv_plane(pipe, 1); },
+                                          [&] { (void)read_npy_dose(pipe, 1); }, [&] { (void)read_rtdose(pipe); },
+                                          [&] { (void)read_elekta_log(pipe); }, [&] { (void)read_rtplan(pipe); }})
+    CHECK_THROWS_WITH(read(), Catch::Contains("file.401"));
+  CHECK_FALSE(is_elekta_log(pipe));
+  const std::vector<ImportItem> found = find_imports(folder.path());
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].reason == "no regular file");
+}
+
 TEST_CASE("NPY doses of any real type and memory order", "[psqa][readers][behaviour]") {
   const support::TemporaryFolder folder;
   const auto npy = [&](const std::string& type, bool fortran, const std::string& data) {
@@ -178,6 +221,15 @@ TEST_CASE("NPY doses of any real type and memory order", "[psqa][readers][behavi
   CHECK(read_dose(npy("<i2", false, std::string("\1\0\2\0\3\0\4\0\5\0\6\0", 12))).values == expected);
   CHECK(read_dose(npy(">i2", false, std::string("\0\1\0\2\0\3\0\4\0\5\0\6", 12))).values == expected);
   CHECK(read_dose(npy("|i1", false, std::string("\xff\2\3\4\5\6", 6))).values[0] == -1);
+  const std::string halves = {"\x00\x3c\x00\xc0\x55\x35\x01\x00\xff\x7b\x00\x7c", 12};
+  const std::vector<double> half = read_dose(npy("<f2", false, halves)).values;
+  CHECK(half[0] == 1);
+  CHECK(half[1] == -2);
+  CHECK(half[2] == Approx(1.0 / 3).epsilon(1e-3));
+  CHECK(half[3] == std::ldexp(1, -24));
+  CHECK(half[4] == 65504);
+  CHECK(std::isinf(half[5]));
+  CHECK(read_dose(npy(">f2", false, std::string("\x3c\0\x40\0\x42\0\x44\0\x45\0\x46\0", 12))).values == expected);
   CHECK_THROWS_WITH(read_dose(npy("<c8", false, std::string(48, '\0'))), Catch::Contains("<c8"));
 }
 
@@ -257,6 +309,17 @@ TEST_CASE("a delivery log is two plans", "[psqa][readers][samples]") {
   CHECK(b.treatment == "2-2/DIR SCALP");
   CHECK(a.leaf_rms_mm == Approx(0.0489).margin(1e-4));
   CHECK(b.leaf_rms_mm == Approx(0.1574).margin(1e-4));
+  for (const DeliveryLog* log : {&a, &b}) {
+    double most = 0;
+    for (std::size_t k = 0; k < log->time_s.size(); ++k)
+      for (std::size_t l = 0; l < 80; ++l) {
+        const LeafPositions &is = log->delivered.beams[0].control_points[k].leaves[0],
+                            &wanted = log->prescribed.beams[0].control_points[k].leaves[0];
+        most = std::max({most, std::abs(is.a[l] - wanted.a[l]), std::abs(is.b[l] - wanted.b[l])});
+      }
+    CHECK(log->leaf_max_mm == Approx(most));
+    CHECK(log->leaf_max_mm >= log->leaf_rms_mm);
+  }
   // What was prescribed moves less from record to record than what was delivered.
   const auto restless = [](const Plan& p) {
     double sum = 0;

@@ -2,8 +2,10 @@
 #include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
+#include <clocale>
 #include <fstream>
 #include <functional>
+#include <numbers>
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
@@ -253,4 +255,113 @@ TEST_CASE("text given as a plan is no DICOM file", "[psqa][dicom][error]") {
   const support::TemporaryFolder folder;
   std::ofstream(folder.path() / "notes.dcm") << "a text of some length that is certainly not a plan\n";
   CHECK_THROWS_WITH(read_rtplan(folder.path() / "notes.dcm"), Catch::Contains("not a DICOM file"));
+}
+
+TEST_CASE("a treatment beam that no fraction group names stays, without MU", "[psqa][dicom][behaviour]") {
+  const auto unnamed = [](DcmItem& plan, DcmItem&) {
+    DcmSequenceOfItems* references = nullptr;
+    REQUIRE(first(plan, DCM_FractionGroupSequence).findAndGetSequence(DCM_ReferencedBeamSequence, references).good());
+    delete references->remove(1UL);
+  };
+  const Plan plan = changed(unnamed);
+  REQUIRE(plan.beams.size() == 2);
+  CHECK(plan.beams[1].mu == 0);
+  CHECK(warned(plan, "beam 2: no fraction group names it"));
+  CHECK(metric(complexity(plan).plan, "NBEAM") == 1);
+  const Plan other = changed([&](DcmItem& data, DcmItem& beam) {
+    unnamed(data, beam);
+    DcmItem& group = detail::add_item(data, DCM_FractionGroupSequence);
+    set(detail::add_item(group, DCM_ReferencedBeamSequence), DCM_ReferencedBeamNumber, "2");
+  });
+  CHECK(other.beams.size() == 1);
+  CHECK_FALSE(warned(other, "beam 2"));
+}
+
+TEST_CASE("what is not of photons, or not measured in MU, is dropped with a reason", "[psqa][dicom][behaviour]") {
+  for (const auto& [tag, value] : {std::pair{DCM_PrimaryDosimeterUnit, "MINUTE"}, {DCM_RadiationType, "PROTON"}}) {
+    const auto change = [tag = tag, value = value](DcmItem& item) { set(item, tag, value); };
+    const Plan plan = changed([&](DcmItem&, DcmItem& beam) { change(beam); });
+    CHECK(plan.beams.size() == 1);
+    CHECK(warned(plan, "beam 2 is dropped"));
+    CHECK(warned(plan, value));
+    CHECK_THROWS_WITH(
+        changed([&](DcmItem& data, DcmItem& beam) { change(first(data, DCM_BeamSequence)), change(beam); }),
+        Catch::Contains("got none") && Catch::Contains(value));
+  }
+  CHECK(changed([](DcmItem&, DcmItem& beam) { set(beam, DCM_PrimaryDosimeterUnit, ""); }).beams.size() == 2);
+}
+
+TEST_CASE("a control point without its weight is refused where the beam has MU", "[psqa][dicom][error]") {
+  const auto without_weight = [](std::size_t point) {
+    return [=](DcmItem&, DcmItem& beam) {
+      DcmItem& cp = *detail::items_of(beam, DCM_ControlPointSequence).at(point);
+      REQUIRE(cp.findAndDeleteElement(DCM_CumulativeMetersetWeight).good());
+    };
+  };
+  CHECK_THROWS_WITH(changed(without_weight(1)),
+                    Catch::Contains("beam 2: control point 1") && Catch::Contains("weight"));
+  CHECK(changed(without_weight(0)).beams[1].mu == 100);
+  CHECK(changed([&](DcmItem& plan, DcmItem& beam) {
+          without_weight(1)(plan, beam);
+          set(reference(plan, 1), DCM_BeamMeterset, "0");
+        }).beams.size() == 2);
+}
+
+TEST_CASE("texts are UTF-8 whatever the file's character set is", "[psqa][dicom][behaviour]") {
+  const Plan plan = changed([](DcmItem&, DcmItem& beam) { set(beam, DCM_TreatmentMachineName, "M\xfcnster"); });
+  CHECK(plan.beams[1].machine == "M\xc3\xbcnster");
+  CHECK_THROWS_WITH(changed([](DcmItem&, DcmItem& beam) { set_positions(beam, 0, 0, "-20\\\xff"); }),
+                    Catch::Contains("\xc3\xbf"));
+  const support::TemporaryFolder folder;
+  write_rtplan(plan, folder.path() / "utf8.dcm");
+  CHECK(read_rtplan(folder.path() / "utf8.dcm").beams[1].machine == plan.beams[1].machine);
+}
+
+TEST_CASE("numbers of a plan have a decimal point whatever the locale", "[psqa][dicom][behaviour]") {
+  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"})
+    if (std::setlocale(LC_NUMERIC, name)) break;
+  const Plan plan = changed([](DcmItem&, DcmItem& beam) { set_positions(beam, 0, 0, "-20.5 \\ +20.25"); });
+  std::setlocale(LC_NUMERIC, "C");
+  CHECK(plan.beams[1].control_points[0].x1 == -20.5);
+  CHECK(plan.beams[1].control_points[0].x2 == 20.25);
+}
+
+TEST_CASE("a plan keeps its fluence mode, isocentre and dose rates", "[psqa][dicom][property]") {
+  const support::TemporaryFolder folder;
+  Plan plan = two_beams();
+  plan.beams[1].fff = true, plan.beams[1].isocentre[0] = -12.5;
+  plan.beams[1].control_points[0].dose_rate = 1400, plan.beams[1].control_points[1].dose_rate = 800;
+  write_rtplan(plan, folder.path() / "p.dcm");
+  const Plan back = read_rtplan(folder.path() / "p.dcm");
+  CHECK_FALSE(back.beams[0].fff);
+  CHECK(back.beams[1].fff);
+  CHECK(back.beams[1].has_isocentre);
+  CHECK(back.beams[1].isocentre[0] == -12.5);
+  CHECK(back.beams[1].control_points[0].dose_rate == 1400);
+  CHECK(back.beams[1].control_points[1].dose_rate == 800);
+  CHECK_FALSE(back.frame.empty());
+}
+
+TEST_CASE("jaws are those of the machine, and collimators turn in a circle", "[psqa][complexity][worked]") {
+  Plan plan = two_beams();
+  for (Beam& beam : plan.beams) {
+    beam.layers[0].axis = LeafAxis::y;
+    for (ControlPoint& cp : beam.control_points) cp.x1 = -15, cp.x2 = 15, cp.y1 = -10, cp.y2 = 10;
+  }
+  const auto turned = [&](double first, double second) {
+    for (ControlPoint& cp : plan.beams[0].control_points) cp.collimator = first;
+    for (ControlPoint& cp : plan.beams[1].control_points) cp.collimator = second;
+    return metric(complexity(plan).plan, "COLL_deg");
+  };
+  CHECK(turned(10, 350) == Approx(0).margin(1e-6));
+  CHECK(turned(350, 340) == Approx(345));
+  CHECK(turned(30, 30) == 30);
+  CHECK(std::isnan(turned(90, 270)));
+  plan.beams[0].mu = 200;
+  CHECK(turned(0, 90) == Approx(180 / std::numbers::pi * std::atan(0.5)));
+  const Complexity c = complexity(plan);
+  for (const MetricList* list : {&c.plan, &c.beams[0].metrics}) {
+    CHECK(metric(*list, "JAWX_mm") == Approx(30));
+    CHECK(metric(*list, "JAWYMAX_mm") == Approx(20));
+  }
 }

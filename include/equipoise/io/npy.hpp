@@ -7,8 +7,8 @@
 
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/npy_number.hpp>
 
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -76,6 +77,17 @@ template <NpyNumber T>
 
 namespace detail {
 
+/// The file as a stream; one that has failed where there is no regular file: opening a named pipe would wait for ever.
+[[nodiscard]] inline std::ifstream open_npy(const std::filesystem::path& path) {
+  std::error_code error;
+  std::ifstream in;
+  if (std::filesystem::is_regular_file(path, error))
+    in.open(path, std::ios::binary);
+  else
+    in.setstate(std::ios::failbit);
+  return in;
+}
+
 /// The header's dictionary; the stream is left at the data.
 [[nodiscard]] inline std::string npy_dictionary(std::ifstream& in, const std::filesystem::path& path) {
   const std::string where = path.string();
@@ -123,26 +135,12 @@ namespace detail {
   return shape;
 }
 
-/// One number of `size` bytes, of the kind that an NPY type's letter says: f, i, u or b.
-[[nodiscard]] inline double npy_number(const char* at, char kind, std::size_t size, bool big_endian) {
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(at[big_endian ? size - 1 - i : i])) << (8 * i);
-  if (kind == 'f') {
-    if (size == 8) return std::bit_cast<double>(bits);
-    return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-  }
-  if (kind != 'i') return static_cast<double>(bits);
-  const std::size_t unused = 64 - 8 * size;  // the sign is that of the highest bit there is
-  return static_cast<double>(static_cast<std::int64_t>(bits << unused) >> unused);
-}
-
 }  // namespace detail
 
 /// The type of an NPY file's numbers, as its header says it: "<f4", "<f8", …
 /// \throws FileError for a file that is missing, truncated or not NPY.
 [[nodiscard]] inline std::string npy_type_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = detail::open_npy(path);
   const std::string entry = detail::npy_entry(detail::npy_dictionary(in, path), "descr", path.string());
   const std::size_t begin = entry.find('\'');
   return begin == std::string::npos ? entry : entry.substr(begin + 1, entry.find('\'', begin + 1) - begin - 1);
@@ -152,7 +150,7 @@ namespace detail {
 template <NpyNumber T>
 [[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
   const std::string where = path.string();
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = detail::open_npy(path);
   const std::string dictionary = detail::npy_dictionary(in, path);
   const std::uintmax_t file_size = std::filesystem::file_size(path);
   const std::string type = detail::npy_entry(dictionary, "descr", where);
@@ -179,14 +177,15 @@ template <NpyNumber T>
 [[nodiscard]] inline NpyArray<double> read_npy_as_doubles(const std::filesystem::path& path) {
   const std::string where = path.string();
   const std::string type = npy_type_of(path);
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = detail::open_npy(path);
   const std::string dictionary = detail::npy_dictionary(in, path);
   const std::uintmax_t file_size = std::filesystem::file_size(path);
   const char kind = type.size() == 3 ? type[1] : ' ';
   const std::size_t size =
       type.size() == 3 && type[2] > '0' && type[2] <= '8' ? static_cast<std::size_t>(type[2] - '0') : 0;
   const bool whole = kind == 'i' || kind == 'u' || (kind == 'b' && size == 1);
-  if (!(kind == 'f' && (size == 4 || size == 8)) && !(whole && (size == 1 || size == 2 || size == 4 || size == 8)))
+  if (!(kind == 'f' && (size == 2 || size == 4 || size == 8)) &&
+      !(whole && (size == 1 || size == 2 || size == 4 || size == 8)))
     throw FileError(message("file.413", where, "expected real numbers of 1 to 8 bytes, got type ", type));
   NpyArray<double> out;
   out.shape = detail::npy_shape(dictionary, file_size, where);

@@ -130,10 +130,10 @@ struct BeamShape {
 /// What a beam is, apart from its apertures' shapes.
 inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
   double jaw_x = 0, jaw_y = 0, widest = 0, highest = 0, displaced = 0, few_mu = 0, small_mu = 0;
-  for (const Bank::Point& p : s.bank.points) {
-    jaw_x += (p.x2 - p.x1) / static_cast<double>(s.bank.points.size());
-    jaw_y += (p.y2 - p.y1) / static_cast<double>(s.bank.points.size());
-    widest = std::max(widest, p.x2 - p.x1), highest = std::max(highest, p.y2 - p.y1);
+  for (const ControlPoint& cp : beam.control_points) {  // not the bank's: there x is along the leaves
+    jaw_x += (cp.x2 - cp.x1) / static_cast<double>(beam.control_points.size());
+    jaw_y += (cp.y2 - cp.y1) / static_cast<double>(beam.control_points.size());
+    widest = std::max(widest, cp.x2 - cp.x1), highest = std::max(highest, cp.y2 - cp.y1);
   }
   for (std::size_t j = 0; j < s.apertures.size(); ++j) {
     double area = 0, moment = 0;

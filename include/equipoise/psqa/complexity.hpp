@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numbers>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -44,6 +45,22 @@ namespace detail {
   return sum ? total : mean.value();
 }
 
+/// The mean direction of the beams' collimators weighted by MU, within 0 .. 360 degree; NaN where they cancel out.
+[[nodiscard]] inline double mean_collimator(const std::vector<BeamComplexity>& beams) {
+  if (beams.empty()) return std::numeric_limits<double>::quiet_NaN();
+  // Counted from the first beam's angle, which so comes back to the last digit where all have it.
+  const double first = metric(beams[0].metrics, "COLL_deg"), degree = std::numbers::pi / 180;
+  double x = 0, y = 0, mu = 0;
+  for (const BeamComplexity& b : beams) {
+    const double w = metric(b.metrics, "MU"), turn = degree * (metric(b.metrics, "COLL_deg") - first);
+    x += w * std::cos(turn), y += w * std::sin(turn), mu += w;
+  }
+  if (!(std::hypot(x, y) > 1e-9 * mu)) return std::numeric_limits<double>::quiet_NaN();
+  double mean = std::fmod(first + std::atan2(y, x) / degree, 360);
+  if (mean < -1e-9) mean += 360;
+  return mean > 360 - 1e-9 ? mean - 360 : mean;
+}
+
 /// What a plan's beams without apertures are called in a warning; empty where every beam with MU has some.
 [[nodiscard]] inline std::string beams_without_apertures(const std::vector<const Beam*>& beams) {
   std::string numbers;
@@ -68,18 +85,15 @@ namespace detail {
   };
   const double nan = std::numeric_limits<double>::quiet_NaN(), dose = plan.dose_per_fraction(), arc = sum("ARC_deg");
   MetricList out = {{"MU", mu}, {"NBEAM", static_cast<double>(treated)}, {"NCP", sum("NCP")}, {"NSEG", sum("NSEG")}};
-  for (const char* name : {"MUCA",     "AAV",        "LSV",          "MCS",
-                           "MCSv",     "LT_mm",      "LTi",          "LTMCS",
-                           "SAS2",     "SAS5",       "SAS10",        "SAS20",
-                           "MAD_mm",   "CLS",        "CAS",          "ALG_mm",
-                           "SDGAP_mm", "AFW_mm",     "EFS_mm",       "FSMALL4",
-                           "TGI",      "EM_mm-1",    "EAM",          "CAM",
-                           "PERIM_mm", "BAR",        "MIs",          "MIa",
-                           "MIt",      "WMI",        "FD",           "FMAX",
-                           "FCOV",     "FGRAD_mm-1", "FGRAD99_mm-1", "FENT_bit",
-                           "MUSEG_MU", "JAWX_mm",    "JAWY_mm",      "COLL_deg",
-                           "LEAFW_mm", "ENERGY_MV",  "FFF",          "crossed_leaf_fraction"})
+  for (const char* name :
+       {"MUCA",     "AAV",        "LSV",          "MCS",      "MCSv",     "LT_mm",   "LTi",     "LTMCS",
+        "SAS2",     "SAS5",       "SAS10",        "SAS20",    "MAD_mm",   "CLS",     "CAS",     "ALG_mm",
+        "SDGAP_mm", "AFW_mm",     "EFS_mm",       "FSMALL4",  "TGI",      "EM_mm-1", "EAM",     "CAM",
+        "PERIM_mm", "BAR",        "MIs",          "MIa",      "MIt",      "WMI",     "FD",      "FMAX",
+        "FCOV",     "FGRAD_mm-1", "FGRAD99_mm-1", "FENT_bit", "MUSEG_MU", "JAWX_mm", "JAWY_mm", "LEAFW_mm"})
     out.emplace_back(name, mean(name));
+  for (const char* name : {"ENERGY_MV", "FFF", "crossed_leaf_fraction"}) out.emplace_back(name, mean(name));
+  out.emplace_back("COLL_deg", mean_collimator(beams));
   out.emplace_back("PM", mean("BM")), out.emplace_back("PI", mean("BI"));
   out.emplace_back("PA_mm2", mean("BA_mm2")), out.emplace_back("MFA_mm2", mean("BA_mm2"));
   out.emplace_back("LTSUM_mm", sum("LTSUM_mm")), out.emplace_back("LTMU_mm_per_MU", sum("LTSUM_mm") / mu);

@@ -93,6 +93,17 @@ struct MccScan {
   return g;
 }
 
+namespace detail {
+
+/// What stands between the cells of an opg file: a tab, unless its line `Separator:` says otherwise, as `";"` or `[TAB]`.
+[[nodiscard]] inline char opg_separator(const TextFile& file) {
+  std::string_view text = file.text_of("Separator:").value_or("");
+  if (text.size() > 2 && (text.front() == '"' || text.front() == '[')) text = text.substr(1, text.size() - 2);
+  return text.empty() || text == "TAB" || text == "Tab" || text == "\\t" ? '\t' : text.front();
+}
+
+}  // namespace detail
+
 /// IBA opg (OmniPro I'mRT ASCII): a table with places in mm or cm; times its data factor, cGy and mGy become Gy.
 [[nodiscard]] inline DoseGrid read_opg(const std::filesystem::path& path) {
   const detail::TextFile file(path);
@@ -101,6 +112,7 @@ struct MccScan {
   if (unit == "cGy") factor *= 0.01;
   if (unit == "mGy") factor *= 0.001;
   const double mm = file.text_of("Length Unit:").value_or("mm") == "cm" ? 10 : 1;
+  const char separator = detail::opg_separator(file);
   std::vector<double> x;
   std::vector<std::pair<double, std::vector<double>>> rows;
   bool in_body = false;
@@ -111,7 +123,7 @@ struct MccScan {
     if (!in_body || line.empty() || line.starts_with("<") || line.starts_with("Plane") || line.starts_with("Y["))
       continue;
     std::vector<std::string_view> cells;
-    for (const std::string_view c : detail::cells_of(line, '\t'))
+    for (const std::string_view c : detail::cells_of(line, separator))
       if (!detail::trimmed(c).empty()) cells.push_back(c);
     if (cells.size() < 2) continue;
     std::vector<double> numbers;

@@ -6,6 +6,7 @@
 /// silenced.
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/file_kind.hpp>
 
 #include <dcmtk/config/osconfig.h>
@@ -13,11 +14,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace equipoise::psqa::detail {
@@ -49,21 +52,27 @@ inline void silence_dcmtk() {
   return file;
 }
 
+/// A text, as UTF-8 whatever the file's character set is.
 [[nodiscard]] inline std::string text_of(DcmItem& item, const DcmTagKey& tag) {
   OFString value;
-  return item.findAndGetOFStringArray(tag, value).good() ? std::string(value.c_str()) : std::string();
+  return item.findAndGetOFStringArray(tag, value).good() ? as_utf8(value.c_str()) : std::string();
 }
 
-/// All values of a decimal or integer string; empty where there are none or one does not parse.
+/// All values of a decimal or integer string; empty where there are none or one does not parse. The decimal sign is a
+/// point whatever the locale.
 [[nodiscard]] inline std::vector<double> numbers_of(DcmItem& item, const DcmTagKey& tag) {
   std::vector<double> out;
   const std::string text = text_of(item, tag);
-  for (const char* at = text.c_str(); *at != 0;) {
-    char* end = nullptr;
-    const double value = std::strtod(at, &end);
-    if (end == at) return {};
+  const char *at = text.data(), *const last = at + text.size();
+  const auto skip = [&](std::string_view what) {
+    while (at != last && what.find(*at) != std::string_view::npos) ++at;
+  };
+  for (skip(" \t\r\n"); at != last; skip(" \t\r\n\\")) {
+    if (*at == '+') ++at;
+    double value = 0;
+    const auto [end, error] = std::from_chars(at, last, value);
+    if (error != std::errc()) return {};
     out.push_back(value);
-    while (*end == ' ' || *end == '\\') ++end;
     at = end;
   }
   return out;

@@ -15,6 +15,7 @@
 #include <ios>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace equipoise::psqa {
 
@@ -30,8 +31,10 @@ enum class FileKind : std::uint8_t { dicom, npy, mapcheck, mcc, opg, xio, elekta
 
 namespace detail {
 
-/// The first bytes of a file; empty where it cannot be read.
+/// The first bytes of a file; empty where it cannot be read, or is no file: opening a named pipe would wait for ever.
 [[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t most = 8192) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return {};
   std::ifstream in(path, std::ios::binary);
   std::string head(most, '\0');
   in.read(head.data(), static_cast<std::streamsize>(most));

@@ -5,8 +5,10 @@
 /// Records of a cohort from what a user has: RTPLAN files with measured planes beside them or without, decoded delivery
 /// logs, OpenKBP patients. What a record is made of is said with it: only measured planes are measurements.
 
+#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/cohort.hpp>
 #include <equipoise/psqa/import_find.hpp>
+#include <equipoise/psqa/import_plane.hpp>
 #include <equipoise/psqa/log_reader.hpp>
 #include <equipoise/psqa/openkbp_reader.hpp>
 #include <equipoise/psqa/plane_reader.hpp>
@@ -44,19 +46,6 @@ struct ImportOptions {
 
 namespace detail {
 
-/// The plane on a cohort's grid: bilinear, zero outside and where there is none.
-[[nodiscard]] inline DoseGrid on_cohort_grid(const DoseGrid& g, std::size_t pixels, double spacing) {
-  DoseGrid out = DoseGrid::plane(pixels, pixels, spacing);
-  for (std::size_t y = 0; y < pixels; ++y)
-    for (std::size_t x = 0; x < pixels; ++x) {
-      const double px = out.origin[2] + static_cast<double>(x) * spacing,
-                   py = out.origin[1] + static_cast<double>(y) * spacing;
-      const double dose = g.covers(px, py) ? g.sample(px, py) : 0;
-      out.at(0, y, x) = std::isnan(dose) ? 0 : dose;
-    }
-  return out;
-}
-
 [[nodiscard]] inline CohortRecord record_of(const Plan& plan, std::string id, std::string site) {
   CohortRecord r;
   r.id = std::move(id);
@@ -65,9 +54,11 @@ namespace detail {
   r.machine = plan.beams[0].machine.empty() ? "unknown" : plan.beams[0].machine;
   r.fault = "unknown";
   r.metrics = table_row(plan);
-  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine})
+  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine}) {
+    *text = as_utf8(*text);
     std::replace_if(
         text->begin(), text->end(), [](char c) { return c == ',' || c == '"' || c == '\n' || c == '\r'; }, '_');
+  }
   return r;
 }
 
@@ -98,15 +89,31 @@ namespace detail {
     out.source = "simulated delivery";
     return out;
   }
-  const DoseGrid p = import_plane(item.planned, options, true), m = import_plane(item.measured, options, false);
+  const DoseGrid p = import_plane(item.planned, options, true);
+  DoseGrid m = import_plane(item.measured, options, false);
   if (p.shape[0] != 1 || m.shape[0] != 1)
     throw FileError(
         message("file.446", where, "expected planes, got volumes of ", p.shape[0], " and ", m.shape[0], " frames"));
-  // The rates are those of the files' own grids; a detector's holes are no points there.
-  out.record.gpr = passing_rates(m, p);
-  out.planned = on_cohort_grid(p, s.pixels, s.spacing_mm);
+  for (const auto& [g, path] : {std::pair{&p, &item.planned}, {&m, &item.measured}})
+    if (g->shape[1] < 2 || g->shape[2] < 2)
+      throw FileError(
+          message("file.446", path->string(), "expected at least 2 x 2 points, got ", g->shape[1], " x ", g->shape[2]));
+  // Files of one kind are compared where they put their planes; a detector's plane meets a patient's on the beam axis.
+  const PlaneFrame of_p = frame_of(item.planned), of_m = frame_of(item.measured);
+  const bool together = of_p.dicom == of_m.dicom && same_frame(of_p.uid, of_m.uid);
+  const PlanePoint axis_p = beam_axis(p, of_p, plan), axis_m = together ? axis_p : beam_axis(m, of_m, plan);
+  check_on_grid(p, axis_p, s.pixels, s.spacing_mm, item.planned.string());
+  check_on_grid(m, axis_m, s.pixels, s.spacing_mm, item.measured.string());
   const bool holes = std::any_of(m.values.begin(), m.values.end(), [](double v) { return std::isnan(v); });
-  out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, s.pixels, s.spacing_mm);
+  out.planned = on_cohort_grid(p, axis_p, s.pixels, s.spacing_mm);
+  out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, axis_m, s.pixels, s.spacing_mm);
+  // The rates are those of the files' own grids; a detector's holes are no points there.
+  if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
+  out.record.gpr = passing_rates(m, p);
+  if (std::isnan(out.record.gpr[0]))
+    throw FileError(message("file.446", where,
+                            "expected planes that overlap, got no measured point with a planned "
+                            "dose in reach"));
   out.source = "measured";
   return out;
 }

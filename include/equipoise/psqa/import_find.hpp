@@ -86,6 +86,7 @@ inline void collect(const std::filesystem::path& folder, std::vector<std::filesy
       if (std::filesystem::is_directory(path, error)) return "a folder that cannot be opened";
       if (std::filesystem::is_regular_file(path, error) && std::filesystem::file_size(path, error) == 0)
         return "an empty file";
+      if (!std::filesystem::is_regular_file(path, error)) return "no regular file";
       return "neither plan, plane, log nor patient";
     }
     default:

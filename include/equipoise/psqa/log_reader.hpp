@@ -7,6 +7,7 @@
 /// turned. "Positional Error" is the prescribed position less the actual one: their sum is what stays constant while a
 /// segment is delivered.
 
+#include <equipoise/psqa/file_kind.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/text_file.hpp>
 
@@ -28,6 +29,7 @@ struct DeliveryLog {
   std::vector<double> time_s;    ///< of each control point
   double leaf_rms_mm = 0;        ///< of delivered less prescribed, over leaves and records with radiation on
   double leaf_mean_mm = 0;       ///< their mean, positive outwards
+  double leaf_max_mm = 0;        ///< the largest, either way
   std::string treatment, linac;  ///< as the log names them
 };
 
@@ -128,6 +130,7 @@ class LogReader {
         a.push_back(at), p.push_back(wanted);
         const double outwards = bank == 0 ? wanted - at : at - wanted;
         squares_ += outwards * outwards, sum_ += outwards, ++count_;
+        log.leaf_max_mm = std::max(log.leaf_max_mm, std::abs(outwards));
       }
     }
     log.time_s.push_back(value(time_));
@@ -170,11 +173,7 @@ inline void weigh_log(Plan& plan, const TextFile& file) {
 
 /// Whether a text file looks like a decoded log.
 [[nodiscard]] inline bool is_elekta_log(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string head(8192, '\0');
-  in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-  return head.find("Linac State/Actual Value") != std::string::npos;
+  return detail::kind_of_head(detail::head_of(path)) == FileKind::elekta_log;
 }
 
 /// Reads a decoded Elekta log. Records without radiation are left out.

@@ -5,6 +5,7 @@
 /// Patients of the OpenKBP challenge (Babier 2021, Med Phys 48:5549): sparse CSV files over a cube of 128³ voxels, with
 /// dose, structures and voxel size. Axes i, j, k of the flat C-order index are the grid's z, y, x.
 
+#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/text_file.hpp>
 
@@ -60,7 +61,7 @@ namespace detail {
 /// \throws FileError for a folder without voxel_dimensions.csv or with a damaged file.
 [[nodiscard]] inline OpenKbpPatient read_openkbp(const std::filesystem::path& folder) {
   OpenKbpPatient out;
-  out.id = folder.filename().string();
+  out.id = as_utf8(folder.filename().string());
   const detail::TextFile voxels(folder / "voxel_dimensions.csv");
   for (std::size_t k = 0; k < 3; ++k) {
     if (voxels.lines().size() <= k) voxels.fail(k, "expected three voxel sizes");

@@ -60,9 +60,10 @@ struct Beam {
   double energy_MV = 0;
   bool fff = false;  ///< flattening filter free
   std::string machine;
-  double sad = 1000;  ///< source to axis, mm
-  double mu = 0;      ///< beam meterset
-  double isocentre[3] = {0, 0, 0};
+  double sad = 1000;                ///< source to axis, mm
+  double mu = 0;                    ///< beam meterset
+  double isocentre[3] = {0, 0, 0};  ///< mm, the patient's x y z
+  bool has_isocentre = false;       ///< whether the file gives it
   std::vector<Layer> layers;
   bool has_x_jaw = false, has_y_jaw = false;
   std::vector<ControlPoint> control_points;
@@ -77,6 +78,7 @@ struct Plan {
   std::string id;    ///< file name or simulated id
   std::string file;  ///< path of the file that it was read from; empty for a simulated plan
   std::string label, patient, vendor, tps, site;
+  std::string frame;               ///< UID of the patient's coordinate system; empty where there is none
   std::size_t fraction_group = 0;  ///< of the file's fraction groups the one that this plan is, from 0
   int fractions = 1;
   double prescription_Gy = 0;  ///< to the target, all fractions; 0 where the plan does not say

@@ -142,6 +142,9 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
     carry(DCM_PatientSupportAngle, cp.couch);
     for (const double angle : {cp.gantry, cp.collimator, cp.couch})
       if (std::abs(angle) > 3600) source.refuse("expected angles within ±3600 degree, got ", angle);
+    // Without its weight a control point has no share of the MU; that of the first one is 0.
+    if (beam.mu > 0 && !beam.control_points.empty() && trimmed(text_of(*point, DCM_CumulativeMetersetWeight)).empty())
+      source.refuse("control point ", beam.control_points.size(), ": expected a cumulative meterset weight, got none");
     carry(DCM_CumulativeMetersetWeight, cp.weight);
     carry(DCM_DoseRateSet, cp.dose_rate);
     carry(DCM_NominalBeamEnergy, beam.energy_MV);
@@ -151,7 +154,10 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
                     : direction == "CC" ? Rotation::counter_clockwise
                                         : Rotation::none;
     const std::vector<double> isocentre = finite_numbers_of(*point, DCM_IsocenterPosition, where);
-    if (isocentre.size() == 3) std::copy(isocentre.begin(), isocentre.end(), beam.isocentre);
+    if (isocentre.size() == 3) {
+      std::copy(isocentre.begin(), isocentre.end(), beam.isocentre);
+      beam.has_isocentre = true;
+    }
     read_positions(*point, beam, without_sides, cp, source);
     beam.control_points.push_back(cp);
   }

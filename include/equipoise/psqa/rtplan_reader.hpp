@@ -34,7 +34,12 @@ inline constexpr int kLargestNumber = 1000000000;
 struct FractionGroup {
   int fractions = 1;
   std::map<int, double> metersets;
+  std::set<int> of_others;  ///< the beams that other groups name
 };
+
+[[nodiscard]] inline int referenced_beam(DcmItem& reference, const std::string& where) {
+  return whole_number_of(reference, DCM_ReferencedBeamNumber, -1, -1, kLargestNumber, where);
+}
 
 [[nodiscard]] inline FractionGroup read_fraction_group(DcmItem& data, const RtplanOptions& options,
                                                        const std::string& where, Plan& plan) {
@@ -53,7 +58,7 @@ struct FractionGroup {
   DcmItem& group = *groups[options.fraction_group];
   out.fractions = whole_number_of(group, DCM_NumberOfFractionsPlanned, 1, 0, 100000, where);
   for (DcmItem* beam : items_of(group, DCM_ReferencedBeamSequence)) {
-    const int number = whole_number_of(*beam, DCM_ReferencedBeamNumber, -1, -1, kLargestNumber, where);
+    const int number = referenced_beam(*beam, where);
     const double mu = finite_number_of(*beam, DCM_BeamMeterset, 0, where + ": beam " + std::to_string(number));
     if (!(mu >= 0 && mu < 1e7))
       throw FileError(
@@ -61,6 +66,10 @@ struct FractionGroup {
     if (!out.metersets.emplace(number, mu).second)
       throw FileError(message("file.424", where, "beam ", number, ": expected one meterset, got two"));
   }
+  for (DcmItem* other : groups)
+    if (other != &group)
+      for (DcmItem* beam : items_of(*other, DCM_ReferencedBeamSequence))
+        out.of_others.insert(referenced_beam(*beam, where));
   return out;
 }
 
@@ -87,33 +96,44 @@ inline void read_prescription(DcmItem& data, Plan& plan) {
   }
 }
 
-/// The treatment beams of the fraction group. What is no treatment beam is dropped before anything of it is read.
-inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& group, const std::string& where,
-                       Plan& plan) {
+/// Why a beam is none of photons for treatment, measured in MU; empty where it is one, or does not say. A beam that is
+/// timed (cobalt) has minutes where others have MU.
+[[nodiscard]] inline std::string reason_to_drop(DcmItem& item) {
+  const std::string delivery = text_of(item, DCM_TreatmentDeliveryType), radiation = text_of(item, DCM_RadiationType),
+                    unit = text_of(item, DCM_PrimaryDosimeterUnit);
+  if (!delivery.empty() && delivery != "TREATMENT") return "its delivery type is " + delivery;
+  if (!radiation.empty() && radiation != "PHOTON") return "its radiation is " + radiation;
+  if (!unit.empty() && unit != "MU") return "its dosimeter counts " + unit;
+  return {};
+}
+
+/// The treatment beams of the fraction group. What is no treatment beam is dropped before anything of it is read; a
+/// beam that no group names stays, without MU.
+inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& group, bool has_groups,
+                       const std::string& where, Plan& plan) {
   std::set<int> numbers;
   for (DcmItem* item : items) {
-    std::string delivery = text_of(*item, DCM_TreatmentDeliveryType);
-    if (delivery.empty()) delivery = "TREATMENT";
-    const std::string radiation = text_of(*item, DCM_RadiationType);
-    if (delivery != "TREATMENT" || radiation == "ELECTRON") {
-      plan.warnings.push_back("beam " + text_of(*item, DCM_BeamNumber) + " (" + delivery + ", " +
-                              (radiation.empty() ? "no radiation type" : radiation) + ") is dropped");
+    if (const std::string reason = reason_to_drop(*item); !reason.empty()) {
+      plan.warnings.push_back("beam " + text_of(*item, DCM_BeamNumber) + " is dropped: " + reason);
       continue;
     }
     const int number = whole_number_of(*item, DCM_BeamNumber, 0, -1, kLargestNumber, where);
     if (!numbers.insert(number).second)
       throw FileError(message("file.424", where, "beam ", number, ": expected one beam of that number, got two"));
     const auto meterset = group.metersets.find(number);
-    if (!group.metersets.empty() && meterset == group.metersets.end()) continue;  // of another fraction group
-    const double mu = meterset == group.metersets.end() ? 0 : meterset->second;
+    const bool named = meterset != group.metersets.end();
+    if (!named && group.of_others.count(number)) continue;
+    if (!named && has_groups)
+      plan.warnings.push_back("beam " + std::to_string(number) + ": no fraction group names it: it has 0 MU");
+    const double mu = named ? meterset->second : 0;
     plan.beams.push_back(read_beam(*item, mu, {where, number, plan.warnings}));
   }
 }
 
 }  // namespace detail
 
-/// Reads an RTPLAN file. Setup and electron beams are dropped with a warning; beams without meterset stay, with MU 0;
-/// beams without multileaf collimator stay, without layers. \throws FileError when the file is missing, damaged, not an
+/// Reads an RTPLAN file. Beams that do not treat, are not of photons, or are not measured in MU are dropped with a
+/// warning; beams without meterset, and those that no fraction group names, stay, with MU 0; beams without multileaf collimator stay, without layers. \throws FileError when the file is missing, damaged, not an
 /// RTPLAN, or a treatment beam contradicts itself.
 [[nodiscard]] inline Plan read_rtplan(const std::filesystem::path& path, const RtplanOptions& options = {}) {
   const std::string where = path.string();
@@ -134,13 +154,15 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
   plan.patient = detail::text_of(data, DCM_PatientID);
   plan.vendor = detail::text_of(data, DCM_Manufacturer);
   plan.tps = detail::text_of(data, DCM_ManufacturerModelName);
+  plan.frame = detail::text_of(data, DCM_FrameOfReferenceUID);
   detail::read_prescription(data, plan);
   const detail::FractionGroup group = detail::read_fraction_group(data, options, where, plan);
   plan.fractions = group.fractions;
-  detail::read_beams(beams, group, where, plan);
+  detail::read_beams(beams, group, !detail::items_of(data, DCM_FractionGroupSequence).empty(), where, plan);
   detail::warn_of_crossed_leaves(plan);
   if (plan.beams.empty())
-    throw FileError(message("file.425", where, "expected treatment beams, got only setup or electron beams"));
+    throw FileError(
+        message("file.425", where, "expected beams of photons for treatment in MU, got none: ", plan.warnings.back()));
   return plan;
 }
 

@@ -6,70 +6,21 @@
 /// made from the plan's id, so that the same plan gives the same file. Positions are decimal strings of at most 16
 /// characters: they come back to about 1e-10 mm.
 
-#include <equipoise/core/random.hpp>
 #include <equipoise/psqa/dicom.hpp>
+#include <equipoise/psqa/dicom_writer.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/plan.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace equipoise::psqa {
 
 namespace detail {
-
-/// The shortest text of at most 16 characters.
-[[nodiscard]] inline std::string decimal(double value) {
-  char buffer[32];
-  for (int digits = 15; digits > 0; --digits) {
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::general, digits).ptr;
-    if (end - buffer <= 16) return {buffer, end};
-  }
-  return "0";
-}
-template <class Numbers>
-[[nodiscard]] std::string decimals(const Numbers& values) {
-  std::string out;
-  for (const double v : values) out += (out.empty() ? "" : "\\") + decimal(v);
-  return out;
-}
-
-/// A UID below 2.25 (made from a UUID-sized number), from a text.
-[[nodiscard]] inline std::string uid_of(std::string_view text) {
-  return "2.25." + std::to_string(hash_of(text)) + std::to_string(hash_of({hash_of(text), 1}) % 1000000000ULL);
-}
-
-inline void put_common(DcmItem& d, const Plan& plan, const char* sop_class, const std::string& kind,
-                       const char* modality) {
-  put(d, DCM_SpecificCharacterSet, "ISO_IR 100");
-  put(d, DCM_SOPClassUID, sop_class);
-  put(d, DCM_SOPInstanceUID, uid_of(plan.id + kind));
-  put(d, DCM_StudyDate, "20250101");
-  put(d, DCM_StudyTime, "120000");
-  put(d, DCM_AccessionNumber, "");
-  put(d, DCM_Modality, modality);
-  put(d, DCM_Manufacturer, plan.vendor);
-  put(d, DCM_ManufacturerModelName, plan.tps);
-  put(d, DCM_ReferringPhysicianName, "");
-  put(d, DCM_OperatorsName, "");
-  put(d, DCM_PatientName, plan.patient);
-  put(d, DCM_PatientID, plan.patient);
-  put(d, DCM_PatientBirthDate, "");
-  put(d, DCM_PatientSex, "O");
-  put(d, DCM_StudyInstanceUID, uid_of(plan.id + "study"));
-  put(d, DCM_SeriesInstanceUID, uid_of(plan.id + kind + "series"));
-  put(d, DCM_StudyID, "1");
-  put(d, DCM_SeriesNumber, "1");
-  put(d, DCM_FrameOfReferenceUID, uid_of(plan.id + "frame"));
-  put(d, DCM_PositionReferenceIndicator, "");
-}
 
 inline void put_devices(DcmItem& item, const Beam& beam) {
   const auto jaw = [&](const char* type) {
@@ -117,6 +68,11 @@ inline void put_beam(DcmItem& data, const Beam& beam) {
   put(item, DCM_BeamType, beam.dynamic ? "DYNAMIC" : "STATIC");
   put(item, DCM_RadiationType, beam.radiation);
   put(item, DCM_TreatmentDeliveryType, beam.delivery);
+  if (beam.fff) {
+    DcmItem& mode = add_item(item, DCM_PrimaryFluenceModeSequence);
+    put(mode, DCM_FluenceMode, "NON_STANDARD");
+    put(mode, DCM_FluenceModeID, "FFF");
+  }
   for (const DcmTagKey& none : {DCM_NumberOfWedges, DCM_NumberOfCompensators, DCM_NumberOfBoli, DCM_NumberOfBlocks})
     put(item, none, "0");
   put(item, DCM_FinalCumulativeMetersetWeight, "1");
@@ -128,7 +84,6 @@ inline void put_beam(DcmItem& data, const Beam& beam) {
     put(point, DCM_CumulativeMetersetWeight, decimal(cp.weight));
     if (k == 0) {
       put(point, DCM_NominalBeamEnergy, decimal(beam.energy_MV));
-      put(point, DCM_DoseRateSet, decimal(cp.dose_rate));
       put(point, DCM_IsocenterPosition, decimals(beam.isocentre));
       for (const DcmTagKey& still : {DCM_BeamLimitingDeviceRotationDirection, DCM_PatientSupportRotationDirection,
                                      DCM_TableTopEccentricRotationDirection})
@@ -138,24 +93,14 @@ inline void put_beam(DcmItem& data, const Beam& beam) {
            {DCM_TableTopVerticalPosition, DCM_TableTopLongitudinalPosition, DCM_TableTopLateralPosition})
         put(point, unknown, "");
     }
+    if (k == 0 || cp.dose_rate != beam.control_points[k - 1].dose_rate)
+      put(point, DCM_DoseRateSet, decimal(cp.dose_rate));
     put(point, DCM_GantryAngle, decimal(cp.gantry));
     put(point, DCM_GantryRotationDirection, direction(cp.rotation));
     put(point, DCM_BeamLimitingDeviceAngle, decimal(cp.collimator));
     put(point, DCM_PatientSupportAngle, decimal(cp.couch));
     put_positions(point, beam, cp);
   }
-}
-
-/// Saves under a temporary name, then renames.
-inline void save_dicom(DcmFileFormat& file, const std::filesystem::path& path) {
-  const std::string temporary = path.string() + ".part";
-  const OFCondition status = file.saveFile(temporary.c_str(), EXS_LittleEndianExplicit);
-  std::error_code error;
-  if (status.good()) std::filesystem::rename(temporary, path, error);
-  if (status.good() && !error) return;
-  const std::string reason = status.bad() ? status.text() : error.message();
-  std::filesystem::remove(temporary, error);
-  throw FileError(message("file.403", path.string(), "cannot be written: ", reason));
 }
 
 }  // namespace detail
@@ -202,7 +147,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   DcmItem& d = *file.getDataset();
   detail::put_common(d, plan, UID_RTDoseStorage, kind, "RTDOSE");
   const double most = *std::max_element(dose.values.begin(), dose.values.end());
-  const double scaling = most > 0 ? std::stod(detail::decimal(most / 4294967295.0 * (1 + 1e-9))) : 1;
+  const double scaling = most > 0 ? detail::rounded_decimal(most / 4294967295.0 * (1 + 1e-9)) : 1;
   const auto us = [&](const DcmTagKey& tag, Uint16 v) { (void)d.putAndInsertUint16(tag, v); };
   us(DCM_SamplesPerPixel, 1);
   us(DCM_Rows, static_cast<Uint16>(dose.shape[1]));

@@ -30,9 +30,16 @@ namespace equipoise::psqa::detail {
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-/// A whole number of characters as a finite number, or nothing. A lone comma is a decimal sign.
-[[nodiscard]] inline std::optional<double> to_number(std::string_view text) {
+/// A cell without its blanks, and without the double quotes around the whole of it.
+[[nodiscard]] inline std::string_view unquoted(std::string_view text) {
   text = trimmed(text);
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return text;
+  return trimmed(text.substr(1, text.size() - 2));
+}
+
+/// A whole number of characters, in quotes or not, as a finite number, or nothing. A lone comma is a decimal sign.
+[[nodiscard]] inline std::optional<double> to_number(std::string_view text) {
+  text = unquoted(text);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   double value = 0;
   if (const std::size_t comma = text.find(','); comma != std::string_view::npos && text.size() < 40) {
@@ -61,7 +68,7 @@ namespace equipoise::psqa::detail {
 
 /// A number of a table of doses: NaN for an empty cell and for `nan` in any case; nothing for what is no number.
 [[nodiscard]] inline std::optional<double> table_number(std::string_view text) {
-  text = trimmed(text);
+  text = unquoted(text);
   const auto is = [](char c, char lower) { return c == lower || c == lower - 'a' + 'A'; };
   if (text.empty() || (text.size() == 3 && is(text[0], 'n') && is(text[1], 'a') && is(text[2], 'n')))
     return std::numeric_limits<double>::quiet_NaN();
@@ -90,11 +97,11 @@ class TextFile {
   /// \throws FileError when it is missing or larger than 512 MiB.
   explicit TextFile(const std::filesystem::path& path) : where_(path.string()) {
     std::error_code error;
-    const std::uintmax_t size =
-        std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
-    std::ifstream in(path, std::ios::binary);
-    if (!in || error || !std::filesystem::is_regular_file(path, error))
-      throw FileError(message("file.401", where_, "expected a readable file, got none"));
+    const bool regular = std::filesystem::is_regular_file(path, error);  // opening a named pipe would wait for ever
+    const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
+    std::ifstream in;
+    if (regular) in.open(path, std::ios::binary);
+    if (!regular || error || !in) throw FileError(message("file.401", where_, "expected a readable file, got none"));
     if (size > (std::uintmax_t{512} << 20))
       throw FileError(message("file.441", where_, "expected at most 512 MiB of text, got ", size >> 20, " MiB"));
     text_.resize(static_cast<std::size_t>(size));

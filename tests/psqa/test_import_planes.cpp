@@ -1,0 +1,132 @@
+#include <equipoise/psqa/import.hpp>
+#include <equipoise/psqa/rtplan_writer.hpp>
+
+#include <fstream>
+#include <functional>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+namespace fs = std::filesystem;
+
+namespace {
+
+CohortSettings one_machine() {
+  CohortSettings settings;
+  settings.machines = 1;
+  return settings;
+}
+
+/// A plan about an isocentre, with its planes beside it in the patient's coordinates.
+struct Case {
+  Record record = Simulator(one_machine()).record(0);
+  double shift_x = 0, shift_y = 0;                ///< of the planes from the isocentre, mm
+  std::function<void(DcmItem&)> change_planes{};  ///< of both DICOM files
+  bool measured_table = false;                    ///< as a CSV file about the axis
+};
+
+constexpr double kIsocentre[3] = {-360, 140, 35};
+
+ImportedRecord imported(Case c) {
+  const support::TemporaryFolder folder;
+  for (Beam& beam : c.record.plan.beams) std::copy(kIsocentre, kIsocentre + 3, beam.isocentre);
+  write_rtplan(c.record.plan, folder.path() / "p.dcm");
+  if (c.measured_table) {
+    std::ofstream out(folder.path() / "p_measured.csv");
+    out.precision(17);
+    const DoseGrid& g = c.record.measured;
+    for (std::size_t y = 0; y < g.shape[1]; ++y)
+      for (std::size_t x = 0; x < g.shape[2]; ++x) out << g.at(0, y, x) << (x + 1 < g.shape[2] ? ',' : '\n');
+  }
+  for (auto& [g, name] : {std::pair{&c.record.planned, "planned"}, {&c.record.measured, "measured"}}) {
+    if (c.measured_table && g == &c.record.measured) continue;
+    const fs::path path = folder.path() / (std::string("p_") + name + ".dcm");
+    g->origin[2] += kIsocentre[0] + c.shift_x, g->origin[1] += kIsocentre[1] + c.shift_y;
+    write_rtdose(*g, c.record.plan, name, path);
+    if (!c.change_planes) continue;
+    DcmFileFormat file;
+    REQUIRE(file.loadFile(path.c_str()).good());
+    REQUIRE(file.loadAllDataIntoMemory().good());
+    c.change_planes(*file.getDataset());
+    REQUIRE(file.saveFile(path.c_str()).good());
+  }
+  Simulator simulator(one_machine());
+  return import_record(find_imports(folder.path()).at(0), simulator, 0, {.spacing_mm = 2.0});
+}
+
+void set(DcmItem& item, const DcmTagKey& tag, const std::string& value) {
+  REQUIRE(item.putAndInsertString(tag, value.c_str()).good());
+}
+
+/// Largest difference of two planes, in % of the largest dose.
+double difference(const DoseGrid& a, const DoseGrid& b) {
+  REQUIRE(a.shape == b.shape);
+  double most = 0, largest = 0;
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    most = std::max(most, std::abs(a.values[i] - b.values[i])), largest = std::max(largest, b.values[i]);
+  return 100 * most / largest;
+}
+
+}  // namespace
+
+TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[psqa][import][behaviour]") {
+  const Record r = Case{}.record;
+  const auto check = [&](const ImportedRecord& back) {
+    CHECK(difference(back.planned, r.planned) < 1e-4);
+    CHECK(difference(back.measured, r.measured) < 1e-4);
+    for (std::size_t k = 0; k < 3; ++k) CHECK(back.record.gpr[k] == Approx(r.gpr[k]).margin(0.05));
+  };
+  SECTION("axial planes") {
+    check(imported({}));
+  }
+  SECTION("coronal planes") {
+    Case c;
+    c.change_planes = [&](DcmItem& plane) {
+      const double top = kIsocentre[2] - r.planned.origin[1], left = kIsocentre[0] + r.planned.origin[2];
+      set(plane, DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\-1");
+      set(plane, DCM_ImagePositionPatient, detail::decimals(std::vector{left, kIsocentre[1], top}));
+    };
+    check(imported(std::move(c)));
+  }
+  SECTION("planes of another coordinate system are centred on their middle") {
+    Case c;
+    c.shift_x = 60, c.shift_y = -30;
+    c.change_planes = [](DcmItem& plane) { set(plane, DCM_FrameOfReferenceUID, "1.2.3"); };
+    check(imported(std::move(c)));
+  }
+  SECTION("planes that the axis misses are centred on their middle") {
+    Case c;
+    c.shift_x = 500;
+    check(imported(std::move(c)));
+  }
+  SECTION("a detector's plane about the axis meets a patient's") {
+    Case c;
+    c.measured_table = true;
+    check(imported(std::move(c)));
+  }
+}
+
+TEST_CASE("a plane whose dose the cohort's grid would cut is refused", "[psqa][import][error]") {
+  Case far;
+  far.shift_x = 90;  // the axis is within the plane, most of the dose beyond the grid
+  CHECK_THROWS_WITH(imported(std::move(far)), Catch::Contains("file.447") && Catch::Contains("p_planned.dcm"));
+  Case nothing;
+  std::fill(nothing.record.planned.values.begin(), nothing.record.planned.values.end(), 0.0);
+  CHECK_THROWS_WITH(imported(std::move(nothing)), Catch::Contains("above zero"));
+  Case apart;
+  apart.measured_table = true;
+  apart.record.measured = DoseGrid::plane(1, 40, 2);
+  CHECK_THROWS_WITH(imported(std::move(apart)), Catch::Contains("p_measured.csv"));
+}
+
+TEST_CASE("a record's texts are UTF-8", "[psqa][import][behaviour]") {
+  Plan plan = Case{}.record.plan;
+  plan.patient = "M\xfcller, \"A\"";
+  plan.beams[0].machine = "\xff";
+  const CohortRecord r = detail::record_of(plan, "pl\xe4n", "unknown");
+  CHECK(r.id == "pl\xc3\xa4n");
+  CHECK(r.patient == "M\xc3\xbcller_ _A_");
+  CHECK(r.machine == "\xc3\xbf");
+}

@@ -1,0 +1,49 @@
+#include <equipoise/psqa/rate_list.hpp>
+#include <equipoise/psqa/tg218.hpp>
+
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+
+namespace {
+
+RateList read(const std::string& text, const std::string& column = "gpr_3_2") {
+  const support::TemporaryFolder folder;
+  std::ofstream(folder.path() / "rates.csv", std::ios::binary) << text;
+  return read_rates(folder.path() / "rates.csv", column);
+}
+
+}  // namespace
+
+TEST_CASE("rates are a list, or a column of a table with a header", "[psqa][rates][behaviour]") {
+  const std::vector<double> rates = {98.5, 97};
+  CHECK(read("98.5\n97\n").rates == rates);
+  CHECK(read("98.5\n97\n").column.empty());
+  CHECK(read("# clinic A\n\n\"98.5\"\n 97 \n").rates == rates);
+  CHECK(read("gpr_3_2\n98.5\n97\n").rates == rates);
+  CHECK(read("id,gpr_3_2,MU\np,98.5,100\nq,97,\n").rates == rates);
+  CHECK(read("id,gpr_3_2\np,98.5\nq,97\n").column == "gpr_3_2");
+  CHECK(read("\"id\";\"gpr_3_2\"\np;98,5\nq;97\n").rates == rates);
+  CHECK(read("id\tgpr\np\t98,5\nq\t97\n", "gpr").rates == rates);
+}
+
+TEST_CASE("a list of which nothing says how it is read is refused", "[psqa][rates][error]") {
+  CHECK_THROWS_WITH(read("98,5\n97\n"), Catch::Contains("line 1") && Catch::Contains("\"98,5\""));
+  CHECK_THROWS_WITH(read("97\n98,5\n"), Catch::Contains("line 2"));
+  CHECK_THROWS_WITH(read("1,98\n2,97\n"), Catch::Contains("names the columns"));
+  CHECK_THROWS_WITH(read("1;98\n2;97\n"), Catch::Contains("names the columns"));
+  CHECK_THROWS_WITH(read("id,gpr_3_2\np,98,5\n"), Catch::Contains("expected 2 columns, got 3"));
+  CHECK_THROWS_WITH(read("id,gpr_3_2\np\n"), Catch::Contains("expected 2 columns, got 1"));
+  CHECK_THROWS_WITH(read("id,gpr_3_2\np,\n"), Catch::Contains("line 2"));
+  CHECK_THROWS_WITH(read("id,gpr_3_3,gpr_2_3,MU\np,99,98,100\n"),
+                    Catch::Contains("there are: gpr_3_3, gpr_2_3 (--column)"));
+}
+
+TEST_CASE("rates as parts of one are refused, and % is asked for", "[psqa][rates][error]") {
+  CHECK_THROWS_WITH(control_chart(std::vector<double>{0.985, 0.97, 1}), Catch::Contains("rates in %"));
+  CHECK(control_chart(std::vector<double>{0.985, 97}).results == 2);
+}

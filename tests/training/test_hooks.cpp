@@ -28,6 +28,17 @@ struct TwoPasses {
   }
 };
 
+/// Shows of every record modality 1 alone.
+struct OnlySecond {
+  static constexpr std::string_view id = "only_second";
+  static constexpr eq::Hooks hooks = eq::Hook::epoch;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  void begin_epoch(State&, eq::Epoch& epoch) const {
+    for (eq::PlanItem& item : epoch.plan().items) item.modalities = eq::Coalition::single(1);
+  }
+};
+
 /// Looks at the losses before and after the optimiser's step.
 struct BeforeAndAfter {
   static constexpr std::string_view id = "before_and_after";
@@ -56,6 +67,17 @@ TEST_CASE("passes without a step add up to one that has them all, bit for bit", 
   eq::Trainer(one, options()).fit(data);
   eq::Trainer(two, TwoPasses{}, options()).fit(data);
   CHECK(torch::equal(support::flat_parameters(*one), support::flat_parameters(*two)));
+}
+
+TEST_CASE("a record that a plan shows in part is one that has no more, bit for bit", "[training][plan][law]") {
+  const auto data = support::toy_data<3, Kind::regression>(32);
+  at::Tensor presence = torch::zeros({32, 3}, torch::kBool);
+  presence.select(1, 1).fill_(true);
+  const auto shown = support::toy_model<3, Kind::regression>(eq::Sum{.width = 6}),
+             has = support::toy_model<3, Kind::regression>(eq::Sum{.width = 6});
+  eq::Trainer(shown, OnlySecond{}, options()).fit(data);
+  eq::Trainer(has, options()).fit(data.with_presence(presence));
+  CHECK(torch::equal(support::flat_parameters(*shown), support::flat_parameters(*has)));
 }
 
 TEST_CASE("after the step a policy sees the losses of the new parameters", "[training][hooks]") {

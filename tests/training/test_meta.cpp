@@ -8,7 +8,7 @@
 
 namespace eq = equipoise;
 using namespace eq::literals;
-using support::Kind;
+using support::eager, support::Kind;
 
 namespace {
 
@@ -114,25 +114,14 @@ template <Kind K, class Fusion>
 void trains(const Fusion& fusion, eq::PolicyStack policies) {
   const auto model = support::toy_model<2, K>(fusion);
   support::to_meta(*model);
-  eq::Trainer trainer(model, std::move(policies), {.epochs = 2, .batch_size = 8, .device = torch::kMeta, .seed = 3});
+  eq::Trainer trainer(model, std::move(policies), {.epochs = 3, .batch_size = 8, .device = torch::kMeta, .seed = 3});
   const eq::History history = trainer.fit(meta_data<2, K>(16));
-  CHECK(history.epochs.size() == 2);
+  CHECK(history.epochs.size() == 3);
   const std::vector<eq::Coalition> all = eq::all_coalitions(2);
   const at::Tensor z = model->predict(meta_data<2, K>(4), all)["y"_n];
   CHECK(z.is_meta());
   CHECK(z.size(0) == 4);
   CHECK(z.size(1) == 4);
-}
-
-/// Options with which a policy acts in the first two epochs.
-template <class P>
-P eager() {
-  if constexpr (std::is_same_v<P, eq::SampleValuation>)
-    return {.warmup = 1};
-  else if constexpr (std::is_same_v<P, eq::ReconBoost>)
-    return {.alternate_epochs = 1, .rectify_epochs = 1};
-  else
-    return {};
 }
 
 }  // namespace

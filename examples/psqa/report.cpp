@@ -253,7 +253,7 @@ void write_report(std::vector<Run>& runs, const std::filesystem::path& file) {
     for (const auto& [key, value] : eq::options(run.config.trainer)) text += "trainer." + key + " = " + value + "\n";
     page.details(run.config.method, text);
   }
-  page.details("cohort.json", cohort.about.dump(2));
+  page.details("cohort.json", cohort.about.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   page.write(file);
 }
 

@@ -117,7 +117,7 @@ std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
 
 void write_description(const Run& run) {
   eq::io::AtomicFile file(run.folder / "run.json");
-  file.write(to_json(run).dump(2) + "\n");
+  file.write(to_json(run).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   file.commit();
 }
 

@@ -163,8 +163,8 @@ TEST_CASE("MMPareto combines each modality's gradients, and sums the shared ones
                                 u = {table({-0.5, 1}, 2), table({-0.2, 3}, 2), table({1, 1}, 2)};
   eq::ParameterGroups groups;
   for (std::size_t m = 0; m < 4; ++m) groups.push_back({leaf(torch::zeros({1, 2}, torch::kDouble))});
-  const at::Tensor lonely = leaf(std::vector{0.0});  // of the joint loss alone
-  groups[2].push_back(lonely);
+  const at::Tensor lonely = leaf(std::vector{0.0});  // of the joint loss alone: no part of the angle
+  groups[0].push_back(lonely);
   const auto combined = [&](double weight) {
     Known known(3, 1, {eq::TaskKind::regression});
     at::Tensor joint = groups[3][0].sum() * 2 + lonely.sum();

@@ -91,13 +91,14 @@ struct MMPareto {
     return sum.defined() ? host_value(sum) : 0;
   }
 
-  void combine(std::size_t m, const Gradients::List& g, const Gradients::List& u, Gradients& gradients) const {
+  void combine(std::size_t m, Gradients::List g, Gradients::List u, Gradients& gradients) const {
+    for (std::size_t p = 0; p < g.size(); ++p)  // what only one reaches keeps the sum, and has no part in the angle
+      if (!g[p].defined() || !u[p].defined()) g[p] = u[p] = at::Tensor();
     const double gg = dot(g, g), uu = dot(u, u), gu = dot(g, u);
     const double lambda = share_of_joint(gg, uu, gu);
     const std::array<double, 2> whole = coefficients(gg, uu, gu, gamma);
     for (std::size_t p = 0; p < g.size(); ++p) {
-      if (!g[p].defined() || !u[p].defined())
-        continue;  // an objective that does not reach the tensor leaves the sum as it is
+      if (!g[p].defined()) continue;
       std::array<double, 2> c = whole;
       if (per_tensor) {
         const at::Tensor h = g[p].mul(2 * lambda).add(u[p], 2 * (1 - lambda));

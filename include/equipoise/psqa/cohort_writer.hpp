@@ -108,7 +108,7 @@ class CohortWriter {
   void commit() {
     planned_->commit(), measured_->commit(), table_->commit();
     io::AtomicFile json(temporary_ / "cohort.json");
-    json.write(about_.dump(2) + "\n");
+    json.write(about_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     json.commit();
     std::error_code error;
     std::filesystem::rename(temporary_, folder_, error);

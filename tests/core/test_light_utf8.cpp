@@ -4,12 +4,13 @@
 
 namespace eq = equipoise;
 
-TEST_CASE("UTF-8 stays, and other text is taken as Latin-1", "[core][worked]") {
+TEST_CASE("UTF-8 stays, and other bytes are taken as Latin-1", "[core][worked]") {
   CHECK(eq::as_utf8("") == "");
   CHECK(eq::as_utf8("plan 1") == "plan 1");
   CHECK(eq::as_utf8("M\xc3\xbcnster \xe2\x80\x93 \xf0\x9f\x98\x80") == "M\xc3\xbcnster \xe2\x80\x93 \xf0\x9f\x98\x80");
   CHECK(eq::as_utf8("M\xfcnster") == "M\xc3\xbcnster");
   CHECK(eq::as_utf8("\xff") == "\xc3\xbf");
+  CHECK(eq::as_utf8("b\xe4r.dcm: \xc3\xbf") == "b\xc3\xa4r.dcm: \xc3\xbf");
   CHECK(eq::as_utf8("a\x80z") == "a\xef\xbf\xbdz");
 }
 

@@ -43,19 +43,21 @@ namespace detail {
   return true;
 }
 
-/// The text as it is where it is UTF-8. Any other is taken as Latin-1, the commonest of the rest in DICOM and in file
-/// names; its bytes without a letter (0x80 .. 0x9f) become U+FFFD.
+/// The text with its UTF-8 as it is. Other bytes are taken as Latin-1, the commonest of the rest in DICOM and in file
+/// names; those without a letter (0x80 .. 0x9f) become U+FFFD. Each on its own: a message may join a name and a text of
+/// different encodings.
 [[nodiscard]] inline std::string as_utf8(std::string_view text) {
-  if (is_utf8(text)) return std::string(text);
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80)
-      out += c;
+  while (!text.empty()) {
+    const std::size_t length = detail::utf8_length(text);
+    const auto byte = static_cast<unsigned char>(text[0]);
+    if (length > 0)
+      out += text.substr(0, length);
     else if (byte < 0xa0)
       out += "\xef\xbf\xbd";
     else
       out += static_cast<char>(0xc0 | byte >> 6), out += static_cast<char>(0x80 | (byte & 0x3f));
+    text.remove_prefix(length > 0 ? length : 1);
   }
   return out;
 }

@@ -246,7 +246,7 @@ Run open_trained(const fs::path& folder, c10::Device device) {
 
 void check_cohort(const Run& run, const psqa::Cohort& cohort) {
   if (psqa::fingerprint(cohort) != run.fingerprint)
-    throw eq::FileError(eq::message("file.447", run.folder.string(),
+    throw eq::FileError(eq::message("file.449", run.folder.string(),
                                     "expected the cohort that the run was trained on (", run.config.cohort,
                                     "), got another, or it has changed since"));
 }

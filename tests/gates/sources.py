@@ -23,7 +23,9 @@ for name in files:
             wrong.append(f"{name}:{number}: a package registry's host: {line.strip()[:100]}")
     if name.startswith(("include/", "examples/")):
         used |= set(re.findall(r'message\(\s*"([a-z]+\.\d+)"', text))
-listed = set(re.findall(r"`([a-z]+\.\d+)`", (root / "docs/errors.md").read_text()))
+entries = re.findall(r"^\| `([a-z]+\.\d+)`", (root / "docs/errors.md").read_text(), re.M)
+listed = set(entries)
+wrong += [f"docs/errors.md: {i} has two entries" for i in sorted({i for i in entries if entries.count(i) > 1})]
 wrong += [f"docs/errors.md: no entry for {i}" for i in sorted(used - listed)] + [f"docs/errors.md: {i} is used nowhere" for i in sorted(listed - used)]
 print("\n".join(wrong) or f"{len(files)} files, {len(used)} error ids: nothing amiss")
 sys.exit(bool(wrong))

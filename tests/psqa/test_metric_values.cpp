@@ -129,6 +129,12 @@ TEST_CASE("CAM takes the distances between opposite edges in cm", "[psqa][comple
   const Beam narrow = beam_of({0, 1}, [](std::size_t, std::size_t l) { return std::pair{10.0, l < 18 ? 40.0 : 10.0}; });
   const auto fades = [](double mm) { return 1 - std::exp(-mm / 10); };
   CHECK(metric(metrics_of(narrow), "CAM") == Approx(1 - fades(30) * fades(90) * fades(std::sqrt(30.0 * 90))));
+  // Rows and columns count alike: an L of 60 mm and 20 mm thick, which is the same when turned.
+  const Beam ell = beam_of({0, 1}, [](std::size_t, std::size_t l) {
+    return std::pair{0.0, l < 4 || l >= 16 ? 0.0 : l < 8 ? 60.0 : 20.0};
+  });
+  const double distance = (fades(60) + 2 * fades(20)) / 3;
+  CHECK(metric(metrics_of(ell), "CAM") == Approx(1 - distance * distance * fades(std::sqrt(2000.0))));
 }
 
 TEST_CASE("a map of two levels has the features of two levels", "[psqa][complexity][worked]") {

@@ -116,7 +116,7 @@ class EdgeMetrics {
     return sum;
   }
 
-  /// The runs of open pairs in each column, weighted by their length.
+  /// The runs of open pairs in each column; each counts once, as each row's does along the leaves.
   [[nodiscard]] Across edges_across(const std::vector<Opening>& open, double left, double right) {
     const auto columns = static_cast<std::size_t>(std::ceil((right - left) / 2.5));
     const double width = (right - left) / static_cast<double>(columns);
@@ -135,7 +135,7 @@ class EdgeMetrics {
     std::size_t begin = 0, end = 0;  // the pair before covers these columns
     const auto close = [&](std::size_t from, std::size_t to) {
       for (std::size_t c = from; c < to; ++c) {
-        out.sum += term(runs_[c]), out.runs += runs_[c];
+        out.sum += term(runs_[c]), out.runs += 1;
         runs_[c] = 0;
       }
     };
@@ -151,10 +151,10 @@ class EdgeMetrics {
     return out;
   }
 
-  /// A run's length times its factor: lengths are sums of leaf widths, the same ones again and again.
+  /// 1 - e^{-dy} of a run: lengths are sums of leaf widths, the same ones again and again.
   [[nodiscard]] double term(double run) {
     auto& [length, value] = known_[static_cast<std::size_t>(2 * run) % known_.size()];
-    if (length != run) length = run, value = run * (1 - std::exp(-run / 10));
+    if (length != run) length = run, value = 1 - std::exp(-run / 10);
     return value;
   }
 

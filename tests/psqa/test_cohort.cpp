@@ -261,7 +261,7 @@ TEST_CASE("a cohort of 300 plans behaves like a clinic", "[psqa][cohort][accepta
   }
 }
 
-TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohort][property]") {
+TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohort][acceptance]") {
   // The same plans on the same machines, delivered with all mismatches and with one switched off. Coarse planes: it is
   // the sign that counts. A quarter of the plans has a
   // fault, so that faults weigh as much as the rest.

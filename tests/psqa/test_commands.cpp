@@ -2,15 +2,14 @@
 #include <equipoise/psqa/rtplan_writer.hpp>
 
 #include <png.h>
-#include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 
 #include "support/catch.hpp"
+#include "support/program.hpp"
 #include "support/samples.hpp"
 
 using namespace equipoise::psqa;
@@ -35,20 +34,15 @@ bool built() {
 Outcome psqa(const std::string& arguments) {
   const support::TemporaryFolder folder;
   const fs::path errors = folder.path() / "errors";
-  const std::string command =
-      "'" + std::string(std::getenv("EQUIPOISE_BIN")) + "/psqa' " + arguments + " 2>'" + errors.string() + "'";
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome o;
-  char buffer[4096];
-  while (const std::size_t n = fread(buffer, 1, sizeof buffer, pipe)) o.out.append(buffer, n);
-  o.code = WEXITSTATUS(pclose(pipe));
+  const support::Outcome said = support::psqa(arguments + " 2>" + support::quoted(errors), false);
+  Outcome o{said.code, said.out, {}};
   std::ifstream in(errors);
   o.errors.assign(std::istreambuf_iterator<char>(in), {});
   return o;
 }
 
 std::string quoted(const fs::path& p) {
-  return "'" + p.string() + "' ";
+  return support::quoted(p) + " ";
 }
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

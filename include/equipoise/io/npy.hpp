@@ -8,6 +8,7 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy_number.hpp>
+#include <equipoise/io/regular_file.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -19,7 +20,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -77,17 +77,6 @@ template <NpyNumber T>
 
 namespace detail {
 
-/// The file as a stream; one that has failed where there is no regular file: opening a named pipe would wait for ever.
-[[nodiscard]] inline std::ifstream open_npy(const std::filesystem::path& path) {
-  std::error_code error;
-  std::ifstream in;
-  if (std::filesystem::is_regular_file(path, error))
-    in.open(path, std::ios::binary);
-  else
-    in.setstate(std::ios::failbit);
-  return in;
-}
-
 /// The header's dictionary; the stream is left at the data.
 [[nodiscard]] inline std::string npy_dictionary(std::ifstream& in, const std::filesystem::path& path) {
   const std::string where = path.string();
@@ -140,7 +129,7 @@ namespace detail {
 /// The type of an NPY file's numbers, as its header says it: "<f4", "<f8", …
 /// \throws FileError for a file that is missing, truncated or not NPY.
 [[nodiscard]] inline std::string npy_type_of(const std::filesystem::path& path) {
-  std::ifstream in = detail::open_npy(path);
+  std::ifstream in = open_regular(path);
   const std::string entry = detail::npy_entry(detail::npy_dictionary(in, path), "descr", path.string());
   const std::size_t begin = entry.find('\'');
   return begin == std::string::npos ? entry : entry.substr(begin + 1, entry.find('\'', begin + 1) - begin - 1);
@@ -150,7 +139,7 @@ namespace detail {
 template <NpyNumber T>
 [[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
   const std::string where = path.string();
-  std::ifstream in = detail::open_npy(path);
+  std::ifstream in = open_regular(path);
   const std::string dictionary = detail::npy_dictionary(in, path);
   const std::uintmax_t file_size = std::filesystem::file_size(path);
   const std::string type = detail::npy_entry(dictionary, "descr", where);
@@ -177,7 +166,7 @@ template <NpyNumber T>
 [[nodiscard]] inline NpyArray<double> read_npy_as_doubles(const std::filesystem::path& path) {
   const std::string where = path.string();
   const std::string type = npy_type_of(path);
-  std::ifstream in = detail::open_npy(path);
+  std::ifstream in = open_regular(path);
   const std::string dictionary = detail::npy_dictionary(in, path);
   const std::uintmax_t file_size = std::filesystem::file_size(path);
   const char kind = type.size() == 3 ? type[1] : ' ';

@@ -4,6 +4,7 @@
 /// \file
 /// What a file holds, told from its first bytes and not from its name.
 
+#include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/text_file.hpp>
 
 #include <algorithm>
@@ -15,7 +16,6 @@
 #include <ios>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 namespace equipoise::psqa {
 
@@ -31,11 +31,9 @@ enum class FileKind : std::uint8_t { dicom, npy, mapcheck, mcc, opg, xio, elekta
 
 namespace detail {
 
-/// The first bytes of a file; empty where it cannot be read, or is no file: opening a named pipe would wait for ever.
+/// The first bytes of a file; empty where it cannot be read, or is no file.
 [[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t most = 8192) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return {};
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = io::open_regular(path);
   std::string head(most, '\0');
   in.read(head.data(), static_cast<std::streamsize>(most));
   head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
@@ -93,9 +91,8 @@ namespace detail {
 
 /// \throws FileError when there is no file that can be read.
 [[nodiscard]] inline FileKind file_kind(const std::filesystem::path& path) {
-  std::error_code error;
   const std::string head = detail::head_of(path);
-  if (head.empty() && (!std::filesystem::is_regular_file(path, error) || !std::ifstream(path)))
+  if (head.empty() && !io::open_regular(path))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
   return detail::kind_of_head(head);
 }

@@ -6,6 +6,7 @@
 /// decimal sign is a point whatever the locale.
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/io/regular_file.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -97,11 +98,9 @@ class TextFile {
   /// \throws FileError when it is missing or larger than 512 MiB.
   explicit TextFile(const std::filesystem::path& path) : where_(path.string()) {
     std::error_code error;
-    const bool regular = std::filesystem::is_regular_file(path, error);  // opening a named pipe would wait for ever
-    const std::uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
-    std::ifstream in;
-    if (regular) in.open(path, std::ios::binary);
-    if (!regular || error || !in) throw FileError(message("file.401", where_, "expected a readable file, got none"));
+    std::ifstream in = io::open_regular(path);
+    const std::uintmax_t size = in ? std::filesystem::file_size(path, error) : 0;
+    if (!in || error) throw FileError(message("file.401", where_, "expected a readable file, got none"));
     if (size > (std::uintmax_t{512} << 20))
       throw FileError(message("file.441", where_, "expected at most 512 MiB of text, got ", size >> 20, " MiB"));
     text_.resize(static_cast<std::size_t>(size));

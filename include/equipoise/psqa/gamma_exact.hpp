@@ -6,8 +6,9 @@
 /// cut into simplices (2 triangles, 6 tetrahedra) along its main diagonal, and each simplex is minimised in closed
 /// form. A tighter criterion can then never pass more points.
 ///
-/// Eight points of a row are searched together, in the lanes of vector registers: cells are visited by rings about the
-/// points, and skipped when their distance and the range of their doses exclude a smaller γ for every lane.
+/// Eight points of a row (four without AVX2) are searched together, in the lanes of vector registers: cells are visited
+/// by rings about the points, and skipped when their distance and the range of their doses exclude a smaller γ for
+/// every lane.
 
 #include <equipoise/psqa/gamma_bounds.hpp>
 #include <equipoise/psqa/gamma_cell.hpp>
@@ -43,18 +44,18 @@ class ExactSearcher {
 
   void operator()(const GammaRow& row, double limit, bool pass_only, std::span<double> squared) const {
     if constexpr (std::is_same_v<Real, double>)
-      search_row<Lanes<double, 1>>(row, limit, pass_only, squared);
+      for (std::size_t p = 0; p < row.x.size(); ++p) search_one(row, p, limit, pass_only, squared);
     else if (EQUIPOISE_HAS_AVX2())
       search_row_avx2(row, limit, pass_only, squared);
     else
-      search_row<Lanes<float, 8>>(row, limit, pass_only, squared);
+      search_row<Lanes<float, 4>>(row, limit, pass_only, squared);
     double across = 0;  // squared distance (mm²) of the row from the grid
     for (int k = 1; k < Dims; ++k) across += grid_.square_outside(k, k == 1 ? row.y : row.z);
     const double last = static_cast<double>(grid_.count(0) - 1);
     const auto most = static_cast<double>(static_cast<Real>(limit * limit));  // where nothing was found
     for (std::size_t p = 0; p < row.x.size(); ++p) {
       if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < kDoubtful)
-        search<Lanes<double, 1>>(row, p, limit, pass_only, squared);
+        search_one(row, p, limit, pass_only, squared);
       const bool off_grid = across > 0 || row.x[p] < 0 || row.x[p] > last;
       if ((off_grid && across + grid_.square_outside(0, row.x[p]) > reach_ * reach_) ||
           (grid_.holes() && squared[p] >= most && !in_reach_of_dose(row, p, limit, squared)))
@@ -71,6 +72,12 @@ class ExactSearcher {
   EQUIPOISE_AVX2 void search_row_avx2(const GammaRow& row, double limit, bool pass_only,
                                       std::span<double> squared) const {
     search_row<Lanes<float, 8>>(row, limit, pass_only, squared);
+  }
+
+  /// One point in double precision. The only copy of this code.
+  [[gnu::noinline]] void search_one(const GammaRow& row, std::size_t point, double limit, bool pass_only,
+                                    std::span<double> squared) const {
+    search<Lanes<double, 1>>(row, point, limit, pass_only, squared);
   }
 
   template <class L>
@@ -169,7 +176,7 @@ class ExactSearcher {
     // Where cells are larger than the reach it may hold no corner, but a part of a cell: whatever the limit is, the
     // answer is that of a search to the end.
     if (limit >= reach_in_dta_) return false;
-    search<Lanes<double, 1>>(row, p, reach_in_dta_, false, squared);
+    search_one(row, p, reach_in_dta_, false, squared);
     return squared[p] < reach_in_dta_ * reach_in_dta_;
   }
 

@@ -10,17 +10,28 @@
 #include <cstring>
 #include <type_traits>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// Sanitizers watch each access: code that is inlined and unrolled ten thousandfold would take minutes to compile.
+#define EQUIPOISE_INLINE inline
+#define EQUIPOISE_UNROLL
+#define EQUIPOISE_AVX2
+#define EQUIPOISE_HAS_AVX2() false
+#else
 /// Inlined whatever the optimiser thinks: a function that takes registers by value must not become a call.
 #define EQUIPOISE_INLINE inline __attribute__((always_inline))
 /// Before a loop of few, known rounds: its arrays can then live in registers.
 #define EQUIPOISE_UNROLL _Pragma("GCC unroll 8")
 /// A function with this attribute may use 256-bit registers; call it only where `EQUIPOISE_HAS_AVX2()`.
-#if defined(__x86_64__) && !defined(__AVX2__)
+#if defined(__AVX2__)
+#define EQUIPOISE_AVX2
+#define EQUIPOISE_HAS_AVX2() true
+#elif defined(__x86_64__)
 #define EQUIPOISE_AVX2 __attribute__((target("avx2")))
 #define EQUIPOISE_HAS_AVX2() (__builtin_cpu_supports("avx2") != 0)
 #else
 #define EQUIPOISE_AVX2
 #define EQUIPOISE_HAS_AVX2() false
+#endif
 #endif
 
 namespace equipoise::psqa::detail {

@@ -6,7 +6,7 @@
 /// Tests of tiers without LibTorch are built with EQUIPOISE_TESTS_WITHOUT_TORCH.
 
 #ifndef EQUIPOISE_TESTS_WITHOUT_TORCH
-#include <torch/torch.h>
+#include <c10/util/Logging.h>
 #undef CHECK
 #endif
 

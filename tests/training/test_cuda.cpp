@@ -1,3 +1,5 @@
+#include <torch/cuda.h>
+
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 

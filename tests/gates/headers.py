@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Compiles each header alone and checks, with the dependencies that the compiler lists, that folders include only the folders below them and that light headers stay light.
+
+A header starts from the largest precompiled header whose every part it includes anyway, directly or through others. As includes stand at a header's top and those
+others are compiled alone too, that hides nothing, and the gate costs a second a header."""
+import argparse, concurrent.futures, functools, pathlib, re, subprocess, sys
+
+# Smallest first. Each part is also in the later ones that name it.
+PRECOMPILED = [
+    ["equipoise/core/options.hpp"],
+    ["equipoise/core/batch.hpp"],
+    ["equipoise/core/model_base.hpp"],
+    ["torch/nn/module.h"],
+    ["torch/nn/module.h", "equipoise/core/batch.hpp"],
+    ["torch/nn/module.h", "equipoise/core/policy.hpp"],
+]
+# folder: the folders of include/equipoise that it may reach, besides itself
+ARROWS = {
+    "core": set(),
+    "io": {"core"},
+    "data": {"core"},
+    "encoders": {"core"},
+    "fusion": {"core"},
+    "tasks": {"core"},
+    "contribution": {"core"},
+    "balancing": {"core", "contribution"},
+    "weighting": {"core", "contribution", "balancing"},
+    "training": {"core", "contribution", "balancing", "weighting", "io", "data"},
+    "evaluation": {"core", "contribution", "data", "io"},
+    "report": {"core", "io", "evaluation"},
+}
+# Headers of tier 0 reach no LibTorch at all; those of tier 1 its tensor, but not what costs a user seconds.
+TIER_0 = ["core/(name|record|coalition|errors|options|random|schema|plan|utf8)", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|ranks|strata)",
+          "data/split", "io/", "report/", "psqa/(?!bmmqa|learn|evaluate|psqa)", "training/history"]
+TIER_1 = ["core/(feature|presence|batch|arrange|host|concepts|decode|model_base|step|gradients|policy)", "balancing/(state|any_policy)", "fusion/masked"]
+HEAVY = re.compile(r"/(ATen/ATen\.h|torch/csrc/api/include/torch/(types|nn|optim|data)\b.*)$")
+TORCH = re.compile(r"/(ATen|c10|torch)/")
+
+
+def broken_rules(name, dependencies, root):
+    """What is wrong with the files that a header reaches."""
+    folder = name.split("/")[0] if "/" in name else None
+    for path in dependencies:
+        if path.is_relative_to(root):
+            other = path.relative_to(root).parts[0]
+            if folder in ARROWS and other != folder and other not in ARROWS[folder]:
+                yield f"{folder}/ may not reach {other}/ ({path.name})"
+        elif any(re.match(t, name) for t in TIER_0) and TORCH.search(str(path)):
+            yield f"is of tier 0 and reaches LibTorch ({path})"
+            return
+        elif any(re.match(t, name) for t in TIER_1) and HEAVY.search(str(path)):
+            yield f"is of tier 1 and reaches {path}"
+            return
+
+
+class Gate:
+    def __init__(self, args):
+        self.include, self.work, self.compiler, self.flags = args.source / "include", args.work, args.compiler, args.flags
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    @functools.cache
+    def reached(self, name):
+        """All that a header includes, by the text of our own ones."""
+        found = {name}
+        if (self.include / name).exists():
+            for other in re.findall(r"#include <([^>]+)>", (self.include / name).read_text()):
+                found |= self.reached(other)
+        return found
+
+    def precompile(self, number):
+        base = self.work / f"base_{number}.hpp"
+        base.write_text("".join(f"#include <{part}>\n" for part in PRECOMPILED[number]))
+        flags = [f for f in self.flags if f != "-fsyntax-only"]
+        subprocess.run([self.compiler, *flags, "-x", "c++-header", str(base), "-o", f"{base}.gch"], check=True)
+
+    def check(self, header):
+        """A line for each thing that is wrong with a header."""
+        name = header.relative_to(self.include / "equipoise").as_posix()
+        found = [i for i, parts in enumerate(PRECOMPILED) if self.reached(f"equipoise/{name}") - {f"equipoise/{name}"} >= set(parts)]
+        base = ["-include", str(self.work / f"base_{found[-1]}.hpp")] if found else []
+        listed = self.work / (name.replace("/", ".") + ".d")
+        out = subprocess.run([self.compiler, *self.flags, "-MD", "-MF", str(listed), "-fpch-deps", *base, "-Wall", "-Wextra", "-Werror", "-include", str(header), "-x", "c++", "/dev/null"],
+                             capture_output=True, text=True)
+        if out.returncode:
+            return [f"{name} does not compile alone:\n{out.stderr[:2000]}"]
+        paths = [pathlib.Path(p).resolve() for p in listed.read_text().replace("\\\n", " ").split(":", 1)[1].split()]
+        return [f"{name}: {line}" for line in broken_rules(name, paths, self.include / "equipoise")]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--source", type=lambda p: pathlib.Path(p).resolve(), required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("flags", nargs="+")
+    gate = Gate(parser.parse_args())
+    headers = sorted((gate.include / "equipoise").rglob("*.hpp"))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(gate.precompile, range(len(PRECOMPILED))))
+        wrong = [line for lines in pool.map(gate.check, headers) for line in lines]
+    print("\n".join(wrong) if wrong else f"{len(headers)} headers compile alone and keep to their tiers and arrows")
+    return bool(wrong)
+
+
+sys.exit(main())

@@ -13,9 +13,7 @@
 #include <equipoise/core/options.hpp>
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/normalization.h>
 
@@ -44,8 +42,7 @@ class CnnModule : public torch::nn::Module {
     stages_ = register_module("stages", torch::nn::ModuleList());
     std::int64_t in = in_channels;
     for (const std::int64_t width : widths_) {
-      stages_->push_back(torch::nn::Sequential(conv(in, width, 2), norm(width), torch::nn::GELU(),
-                                               conv(width, width, 1), norm(width), torch::nn::GELU()));
+      stages_->push_back(torch::nn::ModuleList(conv(in, width, 2), norm(width), conv(width, width, 1), norm(width)));
       in = width;
     }
   }
@@ -60,7 +57,11 @@ class CnnModule : public torch::nn::Module {
     MapFeature out{x, {}};
     for (const auto& stage : *stages_) {
       out.skips.push_back(out.map);
-      out.map = stage->as<torch::nn::Sequential>()->forward(out.map);
+      auto& layers = *stage->as<torch::nn::ModuleList>();
+      for (const std::size_t l : {0U, 2U}) {
+        out.map = layers[l]->as<torch::nn::Conv2d>()->forward(out.map);
+        out.map = torch::gelu(layers[l + 1]->as<torch::nn::GroupNorm>()->forward(out.map));
+      }
     }
     return out;
   }

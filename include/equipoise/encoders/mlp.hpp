@@ -9,9 +9,7 @@
 #include <equipoise/core/options.hpp>
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
@@ -26,14 +24,12 @@ namespace equipoise {
 class MlpModule : public torch::nn::Module {
  public:
   MlpModule(std::int64_t in_features, const std::vector<std::int64_t>& widths, double dropout)
-      : torch::nn::Module("Mlp"), in_features_(in_features), width_(widths.back()) {
-    layers_ = register_module("layers", torch::nn::Sequential());
+      : torch::nn::Module("Mlp"), in_features_(in_features), width_(widths.back()), dropout_(dropout) {
+    layers_ = register_module("layers", torch::nn::ModuleList());
     std::int64_t in = in_features;
     for (const std::int64_t width : widths) {
       layers_->push_back(torch::nn::Linear(in, width));
       layers_->push_back(torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
-      layers_->push_back(torch::nn::GELU());
-      if (dropout > 0) layers_->push_back(torch::nn::Dropout(dropout));
       in = width;
     }
   }
@@ -43,14 +39,21 @@ class MlpModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) {
     if (x.dim() != 2 || x.size(1) != in_features_)
       throw ShapeError(message("shape.101", "Mlp", "expected [B, ", in_features_, "], got ", x.sizes()));
-    return layers_->forward(x);
+    at::Tensor out = x;
+    for (std::size_t l = 0; l < layers_->size(); l += 2) {
+      out = layers_[l]->as<torch::nn::Linear>()->forward(out);
+      out = torch::gelu(layers_[l + 1]->as<torch::nn::LayerNorm>()->forward(out));
+      if (dropout_ > 0) out = torch::dropout(out, dropout_, is_training());
+    }
+    return out;
   }
 
   [[nodiscard]] std::int64_t width() const { return width_; }
 
  private:
   std::int64_t in_features_, width_;
-  torch::nn::Sequential layers_{nullptr};
+  double dropout_;
+  torch::nn::ModuleList layers_{nullptr};  // linear, norm, linear, norm …
 };
 
 /// `Mlp{.in_features = 33, .widths = {64, 128}}`.

@@ -14,9 +14,7 @@
 #include <equipoise/core/presence.hpp>
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
@@ -42,9 +40,8 @@ class AttentionFusionModule : public torch::nn::Module {
     values_ = register_module("values", torch::nn::ModuleList());
     scores_ = register_module("scores", torch::nn::ModuleList());
     for (const FeatureSpec& f : features) {
-      values_->push_back(torch::nn::Sequential(torch::nn::Linear(f.width, width), torch::nn::GELU()));
-      scores_->push_back(
-          torch::nn::Sequential(torch::nn::Linear(width, hidden), torch::nn::Tanh(), torch::nn::Linear(hidden, 1)));
+      values_->push_back(torch::nn::Linear(f.width, width));
+      scores_->push_back(torch::nn::ModuleList(torch::nn::Linear(width, hidden), torch::nn::Linear(hidden, 1)));
     }
   }
 
@@ -57,8 +54,10 @@ class AttentionFusionModule : public torch::nn::Module {
   }
 
   [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
-    const at::Tensor value = values_[m]->as<torch::nn::Sequential>()->forward(h.vector());
-    return {value, scores_[m]->as<torch::nn::Sequential>()->forward(value)};
+    const at::Tensor value = torch::gelu(values_[m]->as<torch::nn::Linear>()->forward(h.vector()));
+    auto& score = *scores_[m]->as<torch::nn::ModuleList>();
+    const at::Tensor hidden = torch::tanh(score[0]->as<torch::nn::Linear>()->forward(value));
+    return {value, score[1]->as<torch::nn::Linear>()->forward(hidden)};
   }
 
   [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) {

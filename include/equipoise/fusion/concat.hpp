@@ -14,7 +14,6 @@
 #include <equipoise/core/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 
-#include <torch/nn/functional/activation.h>
 #include <torch/nn/init.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>

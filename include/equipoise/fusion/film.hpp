@@ -16,7 +16,6 @@
 #include <equipoise/core/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 
-#include <torch/nn/functional/activation.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>

@@ -14,9 +14,7 @@
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
@@ -32,15 +30,16 @@ class LateModule : public torch::nn::Module {
   LateModule(std::span<const FeatureSpec> features, std::int64_t width) : torch::nn::Module("Late"), width_(width) {
     predictors_ = register_module("predictors", torch::nn::ModuleList());
     for (const FeatureSpec& f : features)
-      predictors_->push_back(
-          torch::nn::Sequential(torch::nn::Linear(f.width, width), torch::nn::GELU(), torch::nn::Linear(width, width)));
+      predictors_->push_back(torch::nn::ModuleList(torch::nn::Linear(f.width, width), torch::nn::Linear(width, width)));
   }
 
   [[nodiscard]] std::int64_t width() const { return width_; }
   [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return predictors_->ptr(m)->parameters(); }
 
   [[nodiscard]] at::Tensor project(std::size_t m, const Feature& h) {
-    return predictors_[m]->as<torch::nn::Sequential>()->forward(h.vector());
+    auto& layers = *predictors_[m]->as<torch::nn::ModuleList>();
+    const at::Tensor hidden = torch::gelu(layers[0]->as<torch::nn::Linear>()->forward(h.vector()));
+    return layers[1]->as<torch::nn::Linear>()->forward(hidden);
   }
 
   [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& projected, const Presence& presence) const {

@@ -6,7 +6,6 @@
 
 #include <equipoise/core/feature.hpp>
 
-#include <torch/nn/functional/activation.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>

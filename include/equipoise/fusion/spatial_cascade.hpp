@@ -18,7 +18,6 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/options.hpp>
 
-#include <torch/nn/functional/upsampling.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/conv.h>
@@ -141,15 +140,11 @@ class SpatialCascadeModule : public torch::nn::Module {
   };
 
   [[nodiscard]] at::Tensor decode_varying(const Rows& rows) {
-    namespace F = torch::nn::functional;
     at::Tensor x = rows.sum(true, 0);
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const at::Tensor skip = rows.sum(true, l + 1), vector = rows.sum(false, l);
       if (l > 0) x = reduce_[l - 1]->as<torch::nn::Conv2d>()->forward(x);
-      x = F::interpolate(x, F::InterpolateFuncOptions()
-                                .size(std::vector<std::int64_t>{skip.size(2), skip.size(3)})
-                                .mode(torch::kBilinear)
-                                .align_corners(false));
+      x = torch::upsample_bilinear2d(x, {skip.size(2), skip.size(3)}, /*align_corners=*/false);
       x = x + skip;
       if (vector.defined()) x = x + vector.unsqueeze(2).unsqueeze(3);
       x = torch::gelu(norm_[l]->as<torch::nn::GroupNorm>()->forward(mix_[l]->as<torch::nn::Conv2d>()->forward(x)));

@@ -10,7 +10,7 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/options.hpp>
 
-#include <torch/nn/functional/loss.h>
+#include <ATen/core/Reduction.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
 

@@ -20,11 +20,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 // ---- simulate
 
 constexpr std::uint64_t kCeilingDeliveries = 5;

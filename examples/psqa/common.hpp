@@ -7,13 +7,21 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <equipoise/core/options.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+namespace equipoise::psqa {}
+
 namespace psqa_program {
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 
 /// Thrown when the user has pressed Ctrl-C.
 struct Interrupted : std::runtime_error {
@@ -46,11 +54,11 @@ class Progress {
 [[nodiscard]] std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where);
 
 /// Sets a spec's options from words of the form `key=value`.
-template <equipoise::Reflected Spec>
+template <eq::Reflected Spec>
 void set_options(Spec& spec, const std::vector<std::string>& words, const char* where) {
   for (const std::string& word : words) {
     const auto [key, value] = key_and_value(word, where);
-    equipoise::set_option(spec, key, value, where);
+    eq::set_option(spec, key, value, where);
   }
 }
 
@@ -58,10 +66,10 @@ void set_options(Spec& spec, const std::vector<std::string>& words, const char* 
 void step(const std::string& what);
 
 /// Prints JSON with two spaces.
-void print_json(const nlohmann::ordered_json& value);
+void print_json(const Json& value);
 
 /// A number that is not finite is null.
-[[nodiscard]] nlohmann::ordered_json number_or_null(double v);
+[[nodiscard]] Json number_or_null(double v);
 
 /// Checks that an option's value is a finite number above zero.
 [[nodiscard]] CLI::Validator above_zero();

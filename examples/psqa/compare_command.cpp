@@ -19,9 +19,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-using Json = nlohmann::ordered_json;
 using eq::report::fixed;
 
 struct CompareArguments {
@@ -81,7 +78,7 @@ std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::
     for (const std::string& method : a.methods) {
       RunConfig config = comparison_config(method, a.cohort, a.epochs, static_cast<std::uint64_t>(seed));
       config.split_seed = config.trainer.seed;
-      Run run = ensure_run(config, std::filesystem::path(a.out) / method / ("seed" + std::to_string(seed)), cohort);
+      Run run = ensure_run(config, fs::path(a.out) / method / ("seed" + std::to_string(seed)), cohort);
       const psqa::Judged judged = judge(run, cohort);
       add(out[method], judged, cohort, run.split.test);
       if (method == a.methods.front())

@@ -20,11 +20,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 Json to_json(const psqa::MetricList& list) {
   Json out;
   for (const auto& [name, value] : list) out[name] = number_or_null(value);

@@ -20,11 +20,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 struct GammaArguments {
   std::string reference, evaluated, map, norm = "evaluated", search = "exact", space = "auto", rows_from = "bottom";
   psqa::GammaCriteria criteria;

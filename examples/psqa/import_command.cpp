@@ -16,11 +16,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 struct ImportArguments {
   std::vector<std::string> paths;
   std::string out;

@@ -18,11 +18,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 // ---- evaluate, explain, report
 
 std::vector<Run> open_runs(const std::vector<std::string>& folders) {

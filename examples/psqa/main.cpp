@@ -73,15 +73,14 @@ std::string unknown_words(const CLI::App& app) {
   const auto option = std::find_if(words.begin(), words.end(), [](const std::string& w) { return w.starts_with("-"); });
   if (option != words.end() && (option == words.begin() || !chosen.empty())) {
     const std::string given = option->substr(0, option->find('='));
-    return equipoise::message("name.302", where, "no option \"", given, "\"; ",
-                              equipoise::nearest_name(given, option_names(command)));
+    return eq::message("name.302", where, "no option \"", given, "\"; ",
+                       eq::nearest_name(given, option_names(command)));
   }
   const std::string given = words.empty() ? "" : words[0];
-  if (!chosen.empty())
-    return equipoise::message("value.212", where, "expected no further arguments, got \"", given, "\"");
+  if (!chosen.empty()) return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"");
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(c->get_name());
-  return equipoise::message("name.302", "psqa", "no command \"", given, "\"; ", equipoise::nearest_name(given, names));
+  return eq::message("name.302", "psqa", "no command \"", given, "\"; ", eq::nearest_name(given, names));
 }
 
 /// One line on what is wrong with the command line. \returns the exit status
@@ -96,8 +95,8 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   }
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
-  std::cerr << "psqa: "
-            << equipoise::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what) << "\n";
+  std::cerr << "psqa: " << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what)
+            << "\n";
   return 2;
 }
 }  // namespace
@@ -114,19 +113,19 @@ CLI::Validator above_zero() {
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
   const std::size_t at = text.find('=');
   if (at == std::string::npos)
-    throw equipoise::ValueError(equipoise::message("value.212", where, "expected key=value, got \"", text, "\""));
+    throw eq::ValueError(eq::message("value.212", where, "expected key=value, got \"", text, "\""));
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
 void step(const std::string& what) {
   std::cerr << "--> " << what << "\n";
 }
-nlohmann::ordered_json number_or_null(double v) {
-  return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
+Json number_or_null(double v) {
+  return std::isfinite(v) ? Json(v) : Json(nullptr);
 }
-void print_json(const nlohmann::ordered_json& value) {
+void print_json(const Json& value) {
   // Names of files and texts in them may be of any encoding: what is no UTF-8 is replaced, not a reason to stop.
-  std::cout << value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
+  std::cout << value.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
 }  // namespace psqa_program

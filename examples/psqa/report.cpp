@@ -14,8 +14,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
 using eq::report::fixed;
 
 std::vector<std::string> header() {
@@ -223,7 +221,7 @@ void print_table(const std::vector<psqa::Figures>& figures, const std::vector<ps
   for (const std::string& sentence : paired_sentences(judged)) std::cout << sentence << "\n";
 }
 
-void write_report(std::vector<Run>& runs, const std::filesystem::path& file) {
+void write_report(std::vector<Run>& runs, const fs::path& file) {
   const psqa::Cohort cohort = psqa::read_cohort(runs.at(0).config.cohort);
   std::vector<psqa::Judged> judged;
   const std::vector<psqa::Figures> figures = compare(runs, cohort, judged);

@@ -12,11 +12,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 Json options_json(const eq::OptionList& list) {
   Json out = Json::object();
   for (const auto& [key, text] : list) out[key] = text;

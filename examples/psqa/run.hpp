@@ -20,7 +20,7 @@ namespace psqa_program {
 
 struct PolicyChoice {
   std::string name;
-  equipoise::OptionList options;
+  eq::OptionList options;
 };
 
 /// What defines a run; saved as run.json.
@@ -28,10 +28,10 @@ struct RunConfig {
   std::string cohort;
   std::string method = "bmmqa";  ///< how the run is called in tables
   std::string fusion = "attention";
-  equipoise::OptionList fusion_options;
+  eq::OptionList fusion_options;
   std::vector<PolicyChoice> policies;
-  equipoise::TrainerOptions trainer;
-  equipoise::psqa::PsqaSizes sizes;
+  eq::TrainerOptions trainer;
+  psqa::PsqaSizes sizes;
   std::int64_t pool = 2;
   double validation = 0.15, test = 0.25;  ///< shares of the patients
   std::uint64_t split_seed = 1;           ///< of the split, the same for all methods of a comparison
@@ -40,13 +40,13 @@ struct RunConfig {
 /// A trained model with all that is needed to use it.
 struct Run {
   RunConfig config;
-  equipoise::psqa::Scales scales;
-  equipoise::DataSplit split;
-  std::unique_ptr<equipoise::psqa::Learner> learner;
-  equipoise::History history;
-  std::filesystem::path folder;
-  std::uint64_t fingerprint = 0;        ///< of the cohort that it was trained on
-  nlohmann::ordered_json cohort_about;  ///< that cohort's description: how planned planes are computed
+  psqa::Scales scales;
+  eq::DataSplit split;
+  std::unique_ptr<psqa::Learner> learner;
+  eq::History history;
+  fs::path folder;
+  std::uint64_t fingerprint = 0;  ///< of the cohort that it was trained on
+  Json cohort_about;              ///< that cohort's description: how planned planes are computed
 };
 
 /// The policies of a method: BMMQA's two; of `concat+ogm+opm` OGM and OPM; none for a bare fusion.
@@ -55,7 +55,7 @@ struct Run {
 [[nodiscard]] std::string fusion_of_method(const std::string& method);
 
 /// Trains into a folder, or goes on with the run that is there, to `config.trainer.epochs` if that is not zero.
-Run train_run(const RunConfig& config, const std::filesystem::path& folder, bool resume);
+Run train_run(const RunConfig& config, const fs::path& folder, bool resume);
 /// \throws where fusion, options and policies do not go together
 void check_config(const RunConfig& config);
 /// Makes a run one of a method: its name, fusion and policies.
@@ -66,32 +66,29 @@ void set_method(RunConfig& config, const std::string& method);
 
 /// The run in a folder if it is finished; otherwise begins or goes on with it.
 /// \throws FileError when the run there is another: of another method, budget or cohort.
-[[nodiscard]] Run ensure_run(const RunConfig& config, const std::filesystem::path& folder,
-                             const equipoise::psqa::Cohort& cohort);
+[[nodiscard]] Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Cohort& cohort);
 /// A trained run. \throws FileError when the folder is no run, or has no model yet.
-[[nodiscard]] Run open_trained(const std::filesystem::path& folder, c10::Device device = c10::DeviceType::CPU);
+[[nodiscard]] Run open_trained(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 /// \throws FileError when a run was trained on another cohort than this one, or on this one before it changed.
-void check_cohort(const Run& run, const equipoise::psqa::Cohort& cohort);
+void check_cohort(const Run& run, const psqa::Cohort& cohort);
 /// \throws FileError when the folder is no run.
-[[nodiscard]] Run open_run(const std::filesystem::path& folder, c10::Device device = c10::DeviceType::CPU);
+[[nodiscard]] Run open_run(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 
 /// The test records as the run's model sees and says them.
-[[nodiscard]] equipoise::psqa::Judged judge(Run& run, const equipoise::psqa::Cohort& cohort);
+[[nodiscard]] psqa::Judged judge(Run& run, const psqa::Cohort& cohort);
 /// The training records' rates, for the constant baseline.
-[[nodiscard]] std::vector<std::array<double, 3>> training_rates(const Run& run, const equipoise::psqa::Cohort& cohort);
+[[nodiscard]] std::vector<std::array<double, 3>> training_rates(const Run& run, const psqa::Cohort& cohort);
 
 /// One self-contained HTML page about runs on one cohort.
-void write_report(std::vector<Run>& runs, const std::filesystem::path& file);
+void write_report(std::vector<Run>& runs, const fs::path& file);
 /// `0.42 [0.40, 0.45]`
-[[nodiscard]] std::string with_interval(const equipoise::Interval& i, int decimals);
+[[nodiscard]] std::string with_interval(const eq::Interval& i, int decimals);
 /// The table of methods on standard output.
-void print_table(const std::vector<equipoise::psqa::Figures>& figures,
-                 const std::vector<equipoise::psqa::Judged>& judged);
+void print_table(const std::vector<psqa::Figures>& figures, const std::vector<psqa::Judged>& judged);
 /// The first method against each other one, in a sentence.
-[[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<equipoise::psqa::Judged>& judged);
+[[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<psqa::Judged>& judged);
 /// Figures of all runs on the cohort's test records, and of the constant baseline.
-[[nodiscard]] std::vector<equipoise::psqa::Figures> compare(std::vector<Run>& runs,
-                                                            const equipoise::psqa::Cohort& cohort,
-                                                            std::vector<equipoise::psqa::Judged>& judged);
+[[nodiscard]] std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
+                                                 std::vector<psqa::Judged>& judged);
 
 }  // namespace psqa_program

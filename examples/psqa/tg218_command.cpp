@@ -14,10 +14,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-using Json = nlohmann::ordered_json;
-
 /// The limits that TG-218 gives for all clinics hold at 3 %/2 mm: they stand beside rates of that criterion, or where the
 /// user says that a list is of it.
 void tg218(const std::string& file, const std::string& column, bool universal, bool json) {

@@ -15,10 +15,6 @@ namespace psqa_program {
 
 namespace {
 
-namespace eq = equipoise;
-namespace psqa = equipoise::psqa;
-using Json = nlohmann::ordered_json;
-
 struct TrainArguments {
   std::optional<std::string> cohort, method, fusion;
   std::optional<std::int64_t> epochs;

@@ -56,8 +56,8 @@ class AttentionFusionModule : public torch::nn::Module {
   [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
     const at::Tensor value = torch::gelu(values_[m]->as<torch::nn::Linear>()->forward(h.vector()));
     auto& score = *scores_[m]->as<torch::nn::ModuleList>();
-    const at::Tensor hidden = torch::tanh(score[0]->as<torch::nn::Linear>()->forward(value));
-    return {value, score[1]->as<torch::nn::Linear>()->forward(hidden)};
+    const at::Tensor inner = torch::tanh(score[0]->as<torch::nn::Linear>()->forward(value));
+    return {value, score[1]->as<torch::nn::Linear>()->forward(inner)};
   }
 
   [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) {

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+// Known here, so that it can have a short name.
 namespace equipoise::psqa {}
 
 namespace psqa_program {

@@ -5,7 +5,7 @@ A header starts from the largest precompiled header whose every part it includes
 others are compiled alone too, that hides nothing, and the gate costs a second a header."""
 import argparse, concurrent.futures, functools, pathlib, re, subprocess, sys
 
-# Smallest first. Each part is also in the later ones that name it.
+# Smallest first: a header takes the last one of which it includes every part.
 PRECOMPILED = [
     ["equipoise/core/options.hpp"],
     ["equipoise/core/batch.hpp"],

@@ -24,8 +24,8 @@ struct GammaArguments {
   std::string reference, evaluated, map, norm = "evaluated", search = "exact", space = "auto", rows_from = "bottom";
   psqa::GammaCriteria criteria;
   psqa::GammaExecution execution;
-  double spacing = 1, pitch = 0;
-  std::optional<double> spacing_evaluated;  ///< by default `spacing`
+  double pitch = 0;
+  std::optional<double> spacing, spacing_evaluated;  ///< mm; by default 1, and `spacing`
   bool json = false;
 };
 
@@ -97,6 +97,9 @@ void warn(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::
   if (m > 10 * p || p > 10 * m)
     std::cerr << "warning: the largest doses are " << eq::report::number(m, 4) << " (reference) and "
               << eq::report::number(p, 4) << " (evaluated): are both in one unit?\n";
+  if (r.evaluated == 0 && r.out_of_reach == 0)
+    throw eq::ValueError(eq::message("value.308", a.reference, "expected points above the cut-off of ",
+                                     a.criteria.cutoff_percent, " % of ", *a.criteria.norm, ", got ", m, " at most"));
   if (r.evaluated == 0)
     throw eq::ValueError(eq::message("value.308", a.reference, "expected points to judge, got none: ", r.out_of_reach,
                                      " above the cut-off without evaluated dose within ", a.criteria.reach_mm(),
@@ -106,8 +109,22 @@ void warn(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::
               << " points above the cut-off have evaluated dose in reach\n";
 }
 
+/// How TG-218's universal limits see a rate; empty where they do not hold: for other criteria, or relative doses.
+std::string tg218_verdict(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::GammaResult& r) {
+  const psqa::GammaCriteria& c = a.criteria;
+  if (c.dd_percent != 3 || c.dta_mm != 2 || c.local || c.cutoff_percent != 10 ||
+      reference.units == psqa::DoseUnits::relative)
+    return {};
+  const std::string limits = r.pass_rate >= psqa::kUniversalTolerance ? "within tolerance (95 %)"
+                             : r.pass_rate >= psqa::kUniversalAction  ? "below tolerance (95 %), above action (90 %)"
+                                                                      : "below the action limit (90 %)";
+  return limits + (reference.units == psqa::DoseUnits::unknown ? ", if these are absolute doses" : "");
+}
+
 Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated,
              const psqa::GammaResult& r) {
+  const std::string verdict = tg218_verdict(a, reference, r);
+  const std::string space = a.space != "auto" ? a.space : reference.shape[0] == 1 ? "plane" : "volume";
   const bool maximum = a.norm == "reference" || a.norm == "evaluated";
   return {{"pass_rate", number_or_null(r.pass_rate)},
           {"mean", number_or_null(r.mean)},
@@ -117,20 +134,27 @@ Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psq
           {"evaluated", r.evaluated},
           {"out_of_reach", r.out_of_reach},
           {"points", r.points},
+          {"tg218", verdict.empty() ? Json(nullptr) : Json(verdict)},
+          {"files", {{"reference", a.reference}, {"evaluated", a.evaluated}}},
+          {"spacing_mm", {{"reference", reference.spacing}, {"evaluated", evaluated.spacing}}},
           {"units", {{"reference", psqa::detail::unit_of(reference)}, {"evaluated", psqa::detail::unit_of(evaluated)}}},
           {"criteria",
            {{"dd_percent", a.criteria.dd_percent},
             {"dta_mm", a.criteria.dta_mm},
             {"normalisation", a.criteria.local ? "local" : "global"},
             {"norm", maximum ? "maximum of " + a.norm : "given"},
-            {"norm_Gy", *a.criteria.norm},
+            {"norm_dose", *a.criteria.norm},
             {"cutoff_percent", a.criteria.cutoff_percent},
             {"max_gamma", a.criteria.max_gamma},
-            {"space", a.space},
-            {"search", a.search == "exact" ? "exact minimum" : a.search}}}};
+            {"space", space},
+            {"search", a.search == "exact" ? "exact minimum" : a.search},
+            {"pitch_mm", a.search != "wendling" ? Json(nullptr)
+                         : a.pitch > 0          ? Json(a.pitch)
+                                                : Json(a.criteria.dta_mm / 10)},
+            {"rows_from", a.rows_from}}}};
 }
 
-void print(const GammaArguments& a, const psqa::GammaResult& r) {
+void print(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::GammaResult& r) {
   std::cout << "gamma " << a.criteria.dd_percent << " %/" << a.criteria.dta_mm << " mm, "
             << (a.criteria.local ? "local" : "global") << ", norm " << eq::report::number(*a.criteria.norm, 6)
             << ", cut-off " << a.criteria.cutoff_percent << " %\n  pass rate  " << eq::report::fixed(r.pass_rate, 3)
@@ -138,21 +162,36 @@ void print(const GammaArguments& a, const psqa::GammaResult& r) {
             << "\n  points     " << r.evaluated << " of " << r.points << " evaluated";
   if (r.out_of_reach > 0) std::cout << ", " << r.out_of_reach << " without evaluated dose in reach";
   std::cout << "\n";
-  if (a.criteria.dd_percent != 3 || a.criteria.dta_mm != 2 || a.criteria.local) return;
-  std::cout << "  TG-218     "
-            << (r.pass_rate >= psqa::kUniversalTolerance ? "within tolerance (95 %)"
-                : r.pass_rate >= psqa::kUniversalAction  ? "below tolerance (95 %), above action (90 %)"
-                                                         : "below the action limit (90 %)")
-            << "\n";
+  if (const std::string verdict = tg218_verdict(a, reference, r); !verdict.empty())
+    std::cout << "  TG-218     " << verdict << "\n";
+}
+
+/// \throws ValueError for a map that would be no picture or array, or would take the place of a dose
+void check_map(const GammaArguments& a) {
+  const fs::path map = a.map;
+  std::error_code none;
+  if (map.extension() != ".png" && map.extension() != ".npy")
+    throw eq::ValueError(eq::message("value.212", "--map", "expected a .png or .npy file, got ", a.map));
+  for (const std::string& file : {a.reference, a.evaluated})
+    if (fs::equivalent(map, file, none))
+      throw eq::ValueError(eq::message("value.212", "--map", "expected a file of its own, got a dose: ", a.map));
+}
+
+psqa::DoseGrid read(const GammaArguments& a, const std::string& file, std::optional<double> spacing,
+                    bool interpolated) {
+  if (!spacing && psqa::needs_spacing(psqa::file_kind(file)))
+    std::cerr << "warning: " << file << " does not say how far apart its points are: 1 mm is taken (--spacing)\n";
+  return psqa::read_dose(file, spacing.value_or(1), interpolated,
+                         a.rows_from == "top" ? psqa::RowsFrom::top : psqa::RowsFrom::bottom);
 }
 
 void gamma(GammaArguments a) {
   if (a.pitch > 0 && a.search != "wendling")
     throw eq::ValueError(eq::message("value.212", "--pitch", "expected --search wendling with it, got ", a.search));
+  if (!a.map.empty()) check_map(a);
   // The evaluated distribution is interpolated: of a detector's file it is the plane between its elements.
-  const psqa::RowsFrom rows = a.rows_from == "top" ? psqa::RowsFrom::top : psqa::RowsFrom::bottom;
-  const psqa::DoseGrid reference = psqa::read_dose(a.reference, a.spacing, false, rows),
-                       evaluated = psqa::read_dose(a.evaluated, a.spacing_evaluated.value_or(a.spacing), true, rows);
+  const psqa::DoseGrid reference = read(a, a.reference, a.spacing, false),
+                       evaluated = read(a, a.evaluated, a.spacing_evaluated ? a.spacing_evaluated : a.spacing, true);
   a.criteria.norm = norm_of(a.norm, reference, evaluated);
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
@@ -161,9 +200,9 @@ void gamma(GammaArguments a) {
   warn(a, reference, evaluated, r);
   if (!a.map.empty())
     write_map(a.map, reference, r, a.criteria.max_gamma,
-              rows == psqa::RowsFrom::top && psqa::needs_spacing(psqa::file_kind(a.reference)));
+              a.rows_from == "top" && psqa::needs_spacing(psqa::file_kind(a.reference)));
   if (a.json) return print_json(to_json(a, reference, evaluated, r));
-  print(a, r);
+  print(a, reference, r);
 }
 
 }  // namespace
@@ -183,9 +222,8 @@ void add_gamma_command(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--max-gamma", a->criteria.max_gamma, "values are capped here; does not move the pass rate")
       ->capture_default_str();
-  c->add_option("--spacing", a->spacing, "mm between the points of NPY and CSV files")
-      ->check(above_zero())
-      ->capture_default_str();
+  c->add_option("--spacing", a->spacing, "mm between the points of NPY and CSV files, by default 1")
+      ->check(above_zero());
   c->add_option("--spacing-evaluated", a->spacing_evaluated, "the same of the evaluated file; by default --spacing")
       ->check(above_zero());
   c->add_option("--rows-from", a->rows_from,

@@ -22,9 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 CohortSettings few(std::int64_t plans) {
-  CohortSettings s;
-  s.plans = plans, s.machines = 1;
-  return s;
+  return {.plans = plans, .machines = 1};
 }
 
 /// A delivery as planned.
@@ -32,6 +30,21 @@ Mismatch none() {
   Mismatch m;
   for (const auto& [key, value] : eq::options(m)) eq::set_option(m, key, "0");
   return m;
+}
+
+constexpr auto no_errors = [](std::size_t, int, std::size_t) { return 0.0; };
+
+/// 100 MU through an opening of 40 by 100 mm.
+Beam open_beam() {
+  Beam beam;
+  beam.mu = 100;
+  beam.layers = {Layer{LeafAxis::x, millennium_boundaries(), "MLCX"}};
+  ControlPoint cp;
+  cp.x1 = cp.y1 = -50, cp.x2 = cp.y2 = 50;
+  cp.leaves = {{std::vector<double>(60, -20.0), std::vector<double>(60, 20.0)}};
+  beam.control_points = {cp, cp};
+  beam.control_points[1].weight = 1;
+  return beam;
 }
 
 std::string read_text(const fs::path& path) {
@@ -57,19 +70,11 @@ TEST_CASE("the dose of an infinite open field is one cGy an MU", "[psqa][dose][p
 }
 
 TEST_CASE("a static opening is open for all MU, its leaf ends shifted by half the gap", "[psqa][fluence][worked]") {
-  Beam beam;
-  beam.mu = 100;
-  beam.layers = {Layer{LeafAxis::x, millennium_boundaries(), "MLCX"}};
-  ControlPoint cp;
-  cp.x1 = cp.y1 = -50, cp.x2 = cp.y2 = 50;
-  cp.leaves = {{std::vector<double>(60, -20.0), std::vector<double>(60, 20.0)}};
-  beam.control_points = {cp, cp};
-  beam.control_points[1].weight = 1;
+  const Beam beam = open_beam();
   MachineModel m;
   m.leaf_gap_mm = 1, m.transmission = 0, m.jaw_transmission = 0;
   DoseGrid total = DoseGrid::plane(240, 240, 1);
-  add_fluence(
-      beam, m, [](std::size_t, int, std::size_t) { return 0.0; }, total);
+  add_fluence(beam, m, no_errors, total);
   CHECK(total.at(0, 120, 120) == Approx(100));
   double row = 0;
   for (std::size_t x = 0; x < 240; ++x) row += total.at(0, 120, x);
@@ -90,6 +95,40 @@ TEST_CASE("tongue and groove only takes fluence away", "[psqa][fluence][property
     sum_a += a.values[i], sum_b += b.values[i];
   }
   CHECK(sum_b < sum_a);
+}
+
+TEST_CASE("a groove is as wide as it says, beside a leaf and beside a closed pair", "[psqa][fluence][worked]") {
+  // Pair 30 (0 to 5 mm) is open, and pair 31 above it too or not at all.
+  for (const bool closed : {false, true}) {
+    Beam beam = open_beam();
+    for (ControlPoint& cp : beam.control_points)
+      for (std::size_t l = 0; l < 60; ++l)
+        if (l != 30 && (l != 31 || closed)) cp.leaves[0].a[l] = cp.leaves[0].b[l] = 0;
+    MachineModel m;
+    m.leaf_gap_mm = 0, m.transmission = 0, m.jaw_transmission = 0;
+    const auto column = [&](double groove) {
+      m.tongue_groove_mm = groove;
+      DoseGrid total = DoseGrid::plane(240, 240, 1);
+      add_fluence(beam, m, no_errors, total);
+      double sum = 0;
+      for (std::size_t y = 0; y < 240; ++y) sum += total.at(0, y, 120);
+      return sum;
+    };
+    // Each pair loses half a groove at each side where the neighbour is closed, nothing where it is open with it.
+    CHECK(column(0) - column(1.4) == Approx(100 * 1.4));
+  }
+}
+
+TEST_CASE("jaws that move across the leaves shade them while they do", "[psqa][fluence][worked]") {
+  Beam beam = open_beam();
+  beam.control_points[0].y1 = -50, beam.control_points[1].y1 = 30;
+  MachineModel m;
+  m.leaf_gap_mm = 0, m.transmission = 0, m.jaw_transmission = 0;
+  DoseGrid total = DoseGrid::plane(240, 240, 1);
+  add_fluence(beam, m, no_errors, total);
+  double sum = 0;
+  for (std::size_t y = 0; y < 240; ++y) sum += total.at(0, y, 120);
+  CHECK(sum == Approx(100 * 60));  // 100 mm open at first, 20 mm at last
 }
 
 TEST_CASE("a sliding window delivers the fluence it was made for", "[psqa][fluence][property]") {
@@ -434,6 +473,18 @@ TEST_CASE("set-up rotations act in volumes as in planes", "[psqa][cohort][volume
   CHECK(dose({0, 0, 2, 0}) != still);
   CHECK(dose({0, 0, 0, 2}) != still);
   CHECK(dose({0, 0, 360, -360})[5 * 576 + 12 * 24 + 12] == Approx(still[5 * 576 + 12 * 24 + 12]));
+}
+
+TEST_CASE("a phantom's dose does not depend on the depth that the machine's kernel was made for",
+          "[psqa][cohort][volume]") {
+  Phantom small;
+  small.shape = {12, 24, 24}, small.spacing_mm = 8;
+  const Plan plan = generate_plan(1, 0, "m", {});
+  MachineModel deep;
+  set_kernel_at_depth(deep, 150);
+  const std::vector<double> general = phantom_dose(plan, MachineModel{}, exact_leaves, small, {}).values,
+                            made = phantom_dose(plan, deep, exact_leaves, small, {}, 150).values;
+  for (std::size_t i = 0; i < general.size(); ++i) CHECK(made[i] == Approx(general[i]).margin(1e-9));
 }
 
 TEST_CASE("segments add up to the fluence that they were cut from", "[psqa][plans][worked]") {

@@ -144,9 +144,9 @@ TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psq
     return Json::parse(
         psqa("gamma --json --norm " + std::string(option) + " " + quoted(a) + quoted(b)).out)["criteria"];
   };
-  CHECK(norm("reference")["norm_Gy"] == 4);
-  CHECK(norm("evaluated")["norm_Gy"] == 5);
-  CHECK(norm("2.5")["norm_Gy"] == 2.5);
+  CHECK(norm("reference")["norm_dose"] == 4);
+  CHECK(norm("evaluated")["norm_dose"] == 5);
+  CHECK(norm("2.5")["norm_dose"] == 2.5);
   for (const char* wrong : {"0", "--norm=-1", "planned", "nan", "inf"})
     CHECK(psqa("gamma --norm " + std::string(wrong) + " " + quoted(a) + quoted(b)).code != 0);
   for (const char* wrong : {"--dd nan", "--dd inf", "--dta inf", "--dta 0", "--cutoff nan", "--max-gamma 0"})
@@ -156,6 +156,11 @@ TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psq
   DoseGrid away = DoseGrid::plane(3, 3, 1);
   away.values.assign(9, 4.0), away.origin = {0, 500, 500};
   write_rtdose(away, square_plan("p"), "planned", far);
+  CHECK(has(psqa("gamma --norm 1000 " + quoted(a) + quoted(b)).errors, "above the cut-off of 10 % of 1000, got 4"));
+  CHECK(has(psqa("gamma " + quoted(a) + quoted(b)).errors, "--spacing"));
+  CHECK(!has(psqa("gamma --spacing 2 " + quoted(a) + quoted(b)).errors, "--spacing"));
+  CHECK(psqa("gamma --map m.jpg " + quoted(a) + quoted(b)).code == 1);
+  CHECK(psqa("gamma --spacing 1 --dd 3 --cutoff 50 " + quoted(a) + quoted(b)).out.find("TG-218") == std::string::npos);
   const Outcome none = psqa("gamma --json " + quoted(a) + quoted(far));
   CHECK(none.code == 1);
   CHECK(none.out.empty());

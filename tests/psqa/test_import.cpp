@@ -12,12 +12,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-CohortSettings one_machine() {
-  CohortSettings settings;
-  settings.machines = 1;
-  return settings;
-}
-
 void write_text(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << text;
@@ -44,7 +38,7 @@ void write_table(const DoseGrid& g, const fs::path& path) {
 TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][import][samples]") {
   const auto plans = support::samples("rtplan");
   if (plans.empty()) return;
-  Simulator simulator(one_machine());
+  Simulator simulator({.machines = 1});
   const ImportedRecord real = import_record({plans / "RP_FiF.dcm"}, simulator, 0);
   CHECK(real.source == "simulated delivery");
   CHECK(real.record.gpr[0] >= real.record.gpr[2]);
@@ -59,7 +53,7 @@ TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][import][
 TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path plan = folder.path() / "p.dcm";
-  Simulator simulator(one_machine());
+  Simulator simulator({.machines = 1});
   const Record r = simulator.record(0);
   write_rtplan(r.plan, plan);
   write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");
@@ -75,7 +69,7 @@ TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import
 
 TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
-  Simulator simulator(one_machine());
+  Simulator simulator({.machines = 1});
   const Record r = simulator.record(0);
   write_rtplan(r.plan, folder.path() / "p.dcm");
   write_table(r.planned, folder.path() / "p_planned.csv");
@@ -88,7 +82,7 @@ TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][be
 
 TEST_CASE("tables beside a plan are read from the top where that is said", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
-  Simulator simulator(one_machine());
+  Simulator simulator({.machines = 1});
   const Record r = simulator.record(0);
   write_rtplan(r.plan, folder.path() / "p.dcm");
   write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");  // it says itself how it lies
@@ -110,7 +104,7 @@ TEST_CASE("every file below a folder is a record, a part of one, or skipped with
           "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path root = folder.path();
-  Simulator simulator(one_machine());
+  Simulator simulator({.machines = 1});
   const Record r = simulator.record(0);
   fs::create_directories(root / "b" / "deep");
   write_rtplan(r.plan, root / "b" / "deep" / "plan without extension");

@@ -13,15 +13,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-CohortSettings one_machine() {
-  CohortSettings settings;
-  settings.machines = 1;
-  return settings;
-}
-
 /// A plan about an isocentre, with its planes beside it in the patient's coordinates.
 struct Case {
-  Record record = Simulator(one_machine()).record(0);
+  Record record = Simulator({.machines = 1}).record(0);
   double shift_x = 0, shift_y = 0;                ///< of the planes from the isocentre, mm
   std::function<void(DcmItem&)> change_planes{};  ///< of both DICOM files
   bool measured_table = false;                    ///< as a CSV file about the axis
@@ -52,7 +46,7 @@ ImportedRecord imported(Case c) {
     c.change_planes(*file.getDataset());
     REQUIRE(file.saveFile(path.c_str()).good());
   }
-  Simulator simulator(one_machine());
+  Simulator simulator({.machines = 1});
   return import_record(find_imports(folder.path()).at(0), simulator, 0, {.spacing_mm = 2.0});
 }
 

@@ -165,6 +165,8 @@ TEST_CASE("a beam's description is what its file says", "[psqa][complexity][work
   // Gaps of 10 mm with 4 MU, and halfway between 10 and 30 with 96.
   CHECK(metric(m, "SDGAP_mm") == Approx(std::sqrt(0.04 * 100 + 0.96 * 400 - std::pow(0.04 * 10 + 0.96 * 20, 2))));
   CHECK(metric(m, "MAXDISP_mm") == Approx(20));
+  for (ControlPoint& cp : beam.control_points) cp.y1 = 0, cp.y2 = 30;  // an aperture beside the axis in both directions
+  CHECK(metric(metrics_of(beam), "MAXDISP_mm") == Approx(25));
 }
 
 TEST_CASE("a plan moved along its leaves has other places, and nothing else", "[psqa][complexity][property]") {

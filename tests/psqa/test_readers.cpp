@@ -169,6 +169,14 @@ TEST_CASE("tables of doses say which line is wrong", "[psqa][readers][error]") {
   CHECK_THROWS_WITH(read_dose(written(folder, "d.csv", "1,2\n3,x\n")),
                     Catch::Contains("line 2") && Catch::Contains("\"x\""));
   CHECK_THROWS_WITH(read_dose(written(folder, "e.csv", "1,2\n3\n")), Catch::Contains("expected 2 columns, got 1"));
+  // An empty cell at a row's end or beginning is one, unless every row ends so.
+  for (const char* text : {"1,2,3\n1,2,\n1,2,3\n", "1,2,3,\n1,2,\n1,2,3,\n", "1\t2\t3\n1\t2\t\n1\t2\t3\n"}) {
+    const DoseGrid g = read_dose(written(folder, "open.csv", text));
+    CHECK(g.shape == std::array<std::size_t, 3>{1, 3, 3});
+    CHECK(std::isnan(g.at(0, 1, 2)));
+    CHECK(g.at(0, 2, 2) == 3);
+  }
+  CHECK(std::isnan(read_dose(written(folder, "tab.csv", "1\t2\t3\n\t2\t3\n")).at(0, 1, 0)));
   CHECK_THROWS_AS(read_dose(written(folder, "f.csv", "")), eq::FileError);
   CHECK_THROWS_AS(read_dose(folder.path() / "none.csv"), eq::FileError);
 }
@@ -274,7 +282,11 @@ TEST_CASE("RTDOSE in every transfer syntax holds the same doses", "[psqa][reader
       CHECK(other.origin == plain.origin);
     }
   }
-  CHECK(read_rtdose(folder / "eclipse_plane_52x52_5mm.dcm").spacing[1] == Approx(5));
+  // Six pixels of a plane from Eclipse are marks, no dose.
+  const DoseGrid eclipse = read_rtdose(folder / "eclipse_plane_52x52_5mm.dcm");
+  CHECK(eclipse.spacing[1] == Approx(5));
+  CHECK(std::count_if(eclipse.values.begin(), eclipse.values.end(), [](double v) { return std::isnan(v); }) == 6);
+  CHECK(detail::largest_dose(eclipse) == Approx(62.2).margin(0.05));
 }
 
 TEST_CASE("OpenKBP patients have their doses and structures", "[psqa][readers][samples]") {

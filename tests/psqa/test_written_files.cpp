@@ -20,9 +20,7 @@ namespace {
 constexpr LinacModel kModels[] = {LinacModel::millennium_120, LinacModel::agility, LinacModel::halcyon};
 
 Simulator simulator_of(LinacModel model) {
-  CohortSettings settings;
-  settings.machines = 1, settings.model = model;
-  return Simulator(settings);
+  return Simulator({.machines = 1, .model = model});
 }
 
 Plan plan_of(LinacModel model, Technique technique) {

@@ -136,10 +136,13 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
     widest = std::max(widest, cp.x2 - cp.x1), highest = std::max(highest, cp.y2 - cp.y1);
   }
   for (std::size_t j = 0; j < s.apertures.size(); ++j) {
-    double area = 0, moment = 0;
-    for (const Opening& o : s.apertures[j])
-      if (o.open()) area += o.gap() * o.height, moment += o.gap() * o.height * 0.5 * (o.left + o.right);
-    if (area > 0) displaced = std::max(displaced, std::abs(moment / area));
+    double area = 0, along = 0, across = 0;  // the leaves
+    for (const Opening& o : s.apertures[j]) {
+      if (!o.open()) continue;
+      const double part = o.gap() * o.height;
+      area += part, along += part * 0.5 * (o.left + o.right), across += part * (o.bottom + 0.5 * o.height);
+    }
+    if (area > 0) displaced = std::max(displaced, std::hypot(along, across) / area);
     if (area > 0 && area < 400) small_mu += s.weights[j];
     few_mu += s.weights[j] < 5;
   }

@@ -20,32 +20,101 @@ namespace equipoise::psqa {
 
 namespace detail {
 
-[[nodiscard]] inline Span shared(const Span& p, const Span& q) {
-  return {std::max(p.a0, q.a0), std::min(p.b0, q.b0), std::max(p.a1, q.a1), std::min(p.b1, q.b1)};
+/// Adds to `time` where two pairs are open together, from where both are to where they no longer are.
+inline void add_shared(const Span& p, const Span& q, double mu, OpenTime& time) {
+  Span s{std::max(p.a0, q.a0), std::min(p.b0, q.b0), std::max(p.a1, q.a1), std::min(p.b1, q.b1)};
+  if (s.closed()) return;
+  const double before = s.b0 - s.a0, after = s.b1 - s.a1;
+  if (before < 0 || after < 0) {  // they meet on the way
+    const double met = before / (before - after), at = s.a0 + met * (s.a1 - s.a0);
+    (before < 0 ? s.a0 : s.a1) = at, (before < 0 ? s.b0 : s.b1) = at;
+    mu *= before < 0 ? 1 - met : met;
+  }
+  time.add(s, mu);
 }
 
-/// Where pixel row `y` (mm, its borders) lies: the pairs it meets and how much of it each covers.
+/// A part of a pixel row that lies within one pair of leaves, in shares of the row's height. Within half a groove of the
+/// neighbour above or below, a leaf's tongue reaches: there passes only what both pairs let through.
 struct RowPart {
   std::size_t pair;
-  double share;   ///< of the row's height
-  double groove;  ///< of the row's height that is also within the groove to the pair above
+  double share, above, below;
 };
 
 [[nodiscard]] inline std::vector<RowPart> parts_of_row(const std::vector<double>& boundaries, double low, double high,
                                                        double groove_mm) {
   std::vector<RowPart> out;
-  const double height = high - low;
-  for (std::size_t l = 0; l + 1 < boundaries.size(); ++l) {
-    const double share = std::max(0.0, std::min(high, boundaries[l + 1]) - std::max(low, boundaries[l])) / height;
-    if (share <= 0) continue;
-    out.push_back({l, share, 0});
-  }
-  for (RowPart& part : out) {
-    // The strip about the boundary above this pair, as far as it lies in the row.
-    const double edge = boundaries[part.pair + 1];
-    part.groove = std::max(0.0, std::min(high, edge + groove_mm / 2) - std::max(low, edge - groove_mm / 2)) / height;
+  const auto within = [&](double from, double to) {
+    return std::max(0.0, std::min(high, to) - std::max(low, from)) / (high - low);
+  };
+  const std::size_t last = boundaries.size() - 2;
+  for (std::size_t l = 0; l <= last; ++l) {
+    const double bottom = boundaries[l], top = boundaries[l + 1], share = within(bottom, top);
+    if (share > 0)
+      out.push_back({l, share, l < last ? within(top - groove_mm / 2, top) : 0,
+                     l > 0 ? within(bottom, bottom + groove_mm / 2) : 0});
   }
   return out;
+}
+
+/// Intervals of a beam during which the jaws stand still. Where they move each interval is one, with their mean places.
+struct JawPhase {
+  std::size_t first, last;  ///< control points at the intervals' ends
+  double x1, x2, y1, y2, mu;
+};
+
+[[nodiscard]] inline std::vector<JawPhase> jaw_phases(const Beam& beam, const Bank& bank) {
+  std::vector<JawPhase> out;
+  const auto same = [](double p, double q) { return p == q || std::abs(p - q) < 1e-6; };
+  for (std::size_t k = 1; k < bank.points.size(); ++k) {
+    const Bank::Point &p = bank.points[k - 1], &q = bank.points[k];
+    const JawPhase now{k - 1,
+                       k,
+                       0.5 * (p.x1 + q.x1),
+                       0.5 * (p.x2 + q.x2),
+                       0.5 * (p.y1 + q.y1),
+                       0.5 * (p.y2 + q.y2),
+                       beam.interval_mu(k)};
+    if (!(now.mu > 0)) continue;
+    if (!out.empty() && same(out.back().x1, now.x1) && same(out.back().x2, now.x2) && same(out.back().y1, now.y1) &&
+        same(out.back().y2, now.y2))
+      out.back().last = k, out.back().mu += now.mu;
+    else
+      out.push_back(now);
+  }
+  return out;
+}
+
+/// Open times (MU) of each pair, and of each pair together with the one above it; [pairs][pixels].
+struct PairTimes {
+  std::vector<std::vector<double>> own, joint;
+};
+
+/// Adds to `total` what passes leaves and jaws during a phase.
+inline void add_phase(const std::vector<double>& boundaries, const JawPhase& phase, const PairTimes& times,
+                      const MachineModel& machine, DoseGrid& total) {
+  const std::size_t columns = total.shape[2];
+  std::vector<double> row(columns);
+  for (std::size_t y = 0; y < total.shape[1]; ++y) {
+    const double middle = total.origin[1] + total.spacing[1] * static_cast<double>(y),
+                 low = middle - total.spacing[1] / 2, high = middle + total.spacing[1] / 2;
+    std::fill(row.begin(), row.end(), 0.0);
+    for (const RowPart& part : parts_of_row(boundaries, low, high, machine.tongue_groove_mm)) {
+      const double own = part.share - part.above - part.below;
+      for (std::size_t x = 0; x < columns; ++x) row[x] += own * times.own[part.pair][x];
+      for (std::size_t x = 0; x < columns && part.above > 0; ++x) row[x] += part.above * times.joint[part.pair][x];
+      for (std::size_t x = 0; x < columns && part.below > 0; ++x) row[x] += part.below * times.joint[part.pair - 1][x];
+    }
+    const double exposed =
+        std::isfinite(phase.y1)
+            ? std::clamp((std::min(high, phase.y2) - std::max(low, phase.y1)) / total.spacing[1], 0.0, 1.0)
+            : 1.0;
+    for (std::size_t x = 0; x < columns; ++x) {
+      const double px = total.origin[2] + total.spacing[2] * static_cast<double>(x);
+      const double in_jaws = px >= phase.x1 && px <= phase.x2 ? exposed : 0.0;
+      const double through = std::max(0.0, row[x]) + machine.transmission * (phase.mu - row[x]);
+      total.at(0, y, x) += machine.output * (in_jaws * through + (1 - in_jaws) * machine.jaw_transmission * phase.mu);
+    }
+  }
 }
 
 }  // namespace detail
@@ -58,12 +127,9 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
   const std::size_t pairs = bank.boundaries.size() - 1, columns = total.shape[2];
   const double size = total.spacing[2], begin = total.origin[2] - size / 2;
   const double half = machine.leaf_gap_mm / 2;
-  std::vector<detail::OpenTime> open(pairs, detail::OpenTime(columns, begin, size)), joint = open;
   std::vector<std::vector<double>> a(bank.points.size()), b(bank.points.size());
-  double y1 = kInfinity, y2 = -kInfinity, x1 = kInfinity, x2 = -kInfinity;
   for (std::size_t k = 0; k < bank.points.size(); ++k) {
     const Bank::Point& p = bank.points[k];
-    y1 = std::min(y1, p.y1), y2 = std::max(y2, p.y2), x1 = std::min(x1, p.x1), x2 = std::max(x2, p.x2);
     for (std::size_t l = 0; l < pairs; ++l) {
       const bool used = p.b[l] - p.a[l] > 1e-6;  // the ends of a closed pair abut: nothing passes
       const double middle = std::clamp(0.5 * (p.a[l] + p.b[l]), p.x1, p.x2);
@@ -71,37 +137,23 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
       b[k].push_back(used ? std::clamp(p.b[l] + leaf_error(k, 1, l) + half, p.x1, p.x2) : middle);
     }
   }
-  for (std::size_t k = 1; k < bank.points.size(); ++k) {
-    const double mu = beam.interval_mu(k) * (beam.dynamic ? 1 : machine.linearity(beam.interval_mu(k)));
-    if (!(mu > 0)) continue;
-    for (std::size_t l = 0; l < pairs; ++l) {
-      const detail::Span span{a[k - 1][l], b[k - 1][l], a[k][l], b[k][l]};
-      open[l].add(span, mu);
-      if (machine.tongue_groove_mm > 0 && l + 1 < pairs)
-        joint[l].add(detail::shared(span, {a[k - 1][l + 1], b[k - 1][l + 1], a[k][l + 1], b[k][l + 1]}), mu);
+  const auto span = [&](std::size_t k, std::size_t l) {
+    return detail::Span{a[k - 1][l], b[k - 1][l], a[k][l], b[k][l]};
+  };
+  for (const detail::JawPhase& phase : detail::jaw_phases(beam, bank)) {
+    std::vector<detail::OpenTime> open(pairs, detail::OpenTime(columns, begin, size)), joint = open;
+    for (std::size_t k = phase.first + 1; k <= phase.last; ++k) {
+      const double mu = beam.interval_mu(k) * (beam.dynamic ? 1 : machine.linearity(beam.interval_mu(k)));
+      if (!(mu > 0)) continue;
+      for (std::size_t l = 0; l < pairs; ++l) {
+        open[l].add(span(k, l), mu);
+        if (machine.tongue_groove_mm > 0 && l + 1 < pairs) detail::add_shared(span(k, l), span(k, l + 1), mu, joint[l]);
+      }
     }
-  }
-  std::vector<std::vector<double>> times, joints;
-  for (std::size_t l = 0; l < pairs; ++l) times.push_back(open[l].values()), joints.push_back(joint[l].values());
-  std::vector<double> row(columns);
-  for (std::size_t y = 0; y < total.shape[1]; ++y) {
-    const double middle = total.origin[1] + total.spacing[1] * static_cast<double>(y),
-                 low = middle - total.spacing[1] / 2, high = middle + total.spacing[1] / 2;
-    std::fill(row.begin(), row.end(), 0.0);
-    for (const detail::RowPart& part : detail::parts_of_row(bank.boundaries, low, high, machine.tongue_groove_mm)) {
-      for (std::size_t x = 0; x < columns; ++x) row[x] += part.share * times[part.pair][x];
-      if (part.groove > 0 && part.pair + 1 < pairs)
-        for (std::size_t x = 0; x < columns; ++x)
-          row[x] += part.groove * (joints[part.pair][x] - 0.5 * (times[part.pair][x] + times[part.pair + 1][x]));
-    }
-    const double exposed =
-        std::isfinite(y1) ? std::clamp((std::min(high, y2) - std::max(low, y1)) / total.spacing[1], 0.0, 1.0) : 1.0;
-    for (std::size_t x = 0; x < columns; ++x) {
-      const double px = total.origin[2] + size * static_cast<double>(x);
-      const double in_jaws = px >= x1 && px <= x2 ? exposed : 0.0;
-      const double through = std::max(0.0, row[x]) + machine.transmission * (beam.mu - row[x]);
-      total.at(0, y, x) += machine.output * (in_jaws * through + (1 - in_jaws) * machine.jaw_transmission * beam.mu);
-    }
+    detail::PairTimes times;
+    for (std::size_t l = 0; l < pairs; ++l)
+      times.own.push_back(open[l].values()), times.joint.push_back(joint[l].values());
+    detail::add_phase(bank.boundaries, phase, times, machine, total);
   }
 }
 

@@ -24,9 +24,9 @@ namespace equipoise::psqa {
 /// Sizes of the differences, standard deviations unless said otherwise; defaults within what the literature reports
 /// (docs/simulator.md names the sources). All are >= 0, and 0 switches one off.
 struct Mismatch {
-  double tongue_groove_mm = 1.4;       ///< width on the machine; the planning system has none
+  double tongue_groove_mm = 1;         ///< width on the machine; the planning system has none
   double commissioning_percent = 0.3;  ///< dose error that is left in the test fields after tuning the leaf gap
-  double leaf_systematic_mm = 0.39;    ///< of each leaf of a machine: 0.25 that logs see, 0.3 that calibration hides
+  double leaf_systematic_mm = 0.2;     ///< of each leaf of a machine
   double leaf_random_mm = 0.5;         ///< of each leaf at each control point
   double gap_machine_mm = 0.25;        ///< of the dosimetric leaf gap between machines, most of which tuning takes out
   double gap_day_mm = 0.05;            ///< of the dosimetric leaf gap, from day to day

@@ -91,10 +91,10 @@ inline void add_beam_dose(const std::array<DoseGrid, 4>& planes, double gantry_d
 }  // namespace detail
 
 /// A plan's dose (Gy per fraction) in a phantom. \param leaf_error as of `plan_fluence`  \param at how the phantom and
-/// the collimator stand
+/// the collimator stand  \param kernel_depth_mm for which the machine's kernel was made; 0: the general one
 template <class LeafError>
 [[nodiscard]] DoseGrid phantom_dose(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
-                                    const Phantom& phantom, const SetUp& at) {
+                                    const Phantom& phantom, const SetUp& at, double kernel_depth_mm = 0) {
   const std::size_t pixels = std::max(phantom.shape[0], phantom.shape[2]);
   DoseEngine engine(pixels, phantom.spacing_mm);
   DoseGrid out;
@@ -102,16 +102,18 @@ template <class LeafError>
   out.spacing = {phantom.spacing_mm, phantom.spacing_mm, phantom.spacing_mm};
   for (std::size_t k = 0; k < 3; ++k) out.origin[k] = -0.5 * phantom.spacing_mm * static_cast<double>(out.shape[k] - 1);
   out.values.assign(out.size(), 0.0);
+  MachineModel general;
+  if (kernel_depth_mm > 0) set_kernel_at_depth(general, kernel_depth_mm);
   std::array<MachineModel, 4> at_depth;
   for (std::size_t d = 0; d < 4; ++d) {
     at_depth[d] = machine;
     MachineModel water;
     set_kernel_at_depth(water, detail::kKernelDepths[d]);
-    // The machine's own deviation from the general kernel stays.
-    const MachineModel general;
+    // The machine's own deviation from the kernel that it was made from stays.
     at_depth[d].primary_per_mm = water.primary_per_mm * machine.primary_per_mm / general.primary_per_mm;
     at_depth[d].scatter_per_mm = water.scatter_per_mm;
-    at_depth[d].scatter_share = water.scatter_share + machine.scatter_share - general.scatter_share;
+    at_depth[d].scatter_share =
+        std::clamp(water.scatter_share + machine.scatter_share - general.scatter_share, 0.0, 1.0);
   }
   for (std::size_t n = 0; n < plan.beams.size(); ++n) {
     if (!(plan.beams[n].mu > 0) || plan.beams[n].layers.empty()) continue;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,33 @@ inline void turn_rows(DoseGrid& g) {
       std::swap_ranges(&g.at(k, j, 0), &g.at(k, j, 0) + g.shape[2], &g.at(k, g.shape[1] - 1 - j, 0));
 }
 
+/// A line of a table of doses.
+struct TableRow {
+  std::size_t line;
+  std::vector<double> values;
+  bool open_end;  ///< ends with a separator: its last value is that of an empty cell, or of none
+};
+
+[[nodiscard]] inline std::vector<TableRow> table_rows(const TextFile& file) {
+  std::vector<TableRow> rows;
+  for (std::size_t i = 0; i < file.lines().size(); ++i) {
+    const std::string_view text = trimmed(file.lines()[i]);
+    if (text.empty() || text.front() == '#') continue;
+    const char separator = table_separator(text);
+    // A tab at either end separates an empty cell: it is no blank.
+    const std::string_view line = separator == '\t' ? file.lines()[i] : text;
+    TableRow row{i, {}, separator != ' ' && line.back() == separator};
+    for (const std::string_view cell : table_cells(line)) {
+      const std::optional<double> value = table_number(cell);
+      if (!value) file.fail(i, "expected a number, got \"" + std::string(trimmed(cell).substr(0, 40)) + "\"");
+      row.values.push_back(*value);
+    }
+    if (row.open_end) row.values.push_back(std::numeric_limits<double>::quiet_NaN());
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 }  // namespace detail
 
 /// A table of doses, one line a row (film scans, planning systems): semicolon, tab, comma or blanks between them, a
@@ -47,27 +75,20 @@ inline void turn_rows(DoseGrid& g) {
 [[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, double spacing_mm,
                                              RowsFrom rows_from = RowsFrom::bottom) {
   const detail::TextFile file(path);
-  std::vector<double> values;
-  std::size_t rows = 0, columns = 0;
-  for (std::size_t i = 0; i < file.lines().size(); ++i) {
-    const std::string_view line = detail::trimmed(file.lines()[i]);
-    if (line.empty() || line.front() == '#') continue;
-    std::size_t n = 0;
-    for (const std::string_view cell : detail::table_cells(line)) {
-      const std::optional<double> value = detail::table_number(cell);
-      if (!value) file.fail(i, "expected a number, got \"" + std::string(detail::trimmed(cell).substr(0, 40)) + "\"");
-      values.push_back(*value);
-      ++n;
-    }
-    if (rows++ > 0 && n != columns)
-      file.fail(i, "expected " + std::to_string(columns) + " columns, got " + std::to_string(n));
-    columns = n;
+  const std::vector<detail::TableRow> rows = detail::table_rows(file);
+  // A separator at a row's end opens a cell only where a column stands there in some row.
+  std::size_t columns = 0;
+  for (const detail::TableRow& r : rows) columns = std::max(columns, r.values.size() - (r.open_end ? 1 : 0));
+  if (rows.size() < 2 || columns < 2)
+    throw FileError(message("file.443", file.where(), "expected a table of doses, got ", rows.size(), " rows and ",
+                            columns, " columns"));
+  DoseGrid g = DoseGrid::plane(rows.size(), columns, spacing_mm);
+  g.values.clear();
+  for (const detail::TableRow& r : rows) {
+    if (r.values.size() < columns)
+      file.fail(r.line, "expected " + std::to_string(columns) + " columns, got " + std::to_string(r.values.size()));
+    g.values.insert(g.values.end(), r.values.begin(), r.values.begin() + static_cast<std::ptrdiff_t>(columns));
   }
-  if (rows < 2 || columns < 2)
-    throw FileError(
-        message("file.443", file.where(), "expected a table of doses, got ", rows, " rows and ", columns, " columns"));
-  DoseGrid g = DoseGrid::plane(rows, columns, spacing_mm);
-  g.values = std::move(values);
   if (rows_from == RowsFrom::top) detail::turn_rows(g);
   return g;
 }

@@ -17,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -99,6 +101,17 @@ namespace detail {
   return roughness(1) < (pixels < 64 ? 0.1 : 0.5) * roughness(0);
 }
 
+/// Eclipse marks a planar dose with six pixels of the largest signed number, near three of its corners: no dose.
+inline void drop_marks(DoseGrid& grid, double scaling) {
+  const std::size_t h = grid.shape[1], w = grid.shape[2];
+  if (grid.shape[0] != 1 || h < 4 || w < 4) return;
+  double* marks[] = {&grid.at(0, 0, 0),     &grid.at(0, 0, 2),     &grid.at(0, 2, 0),
+                     &grid.at(0, 0, w - 1), &grid.at(0, h - 1, 0), &grid.at(0, h - 1, w - 1)};
+  const double mark = 2147483647.0 * scaling;
+  if (!std::all_of(std::begin(marks), std::end(marks), [&](const double* p) { return *p == mark; })) return;
+  for (double* p : marks) *p = std::numeric_limits<double>::quiet_NaN();
+}
+
 inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const std::string& where) {
   const double scaling = finite_number_of(data, DCM_DoseGridScaling, 0, where);
   if (!(scaling > 0)) throw FileError(message("file.426", where, "expected a dose grid scaling > 0, got ", scaling));
@@ -123,6 +136,7 @@ inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const
                                         : static_cast<double>(static_cast<std::int32_t>(pixel));
     grid.values.push_back(value * scaling);
   }
+  if (each == 2) drop_marks(grid, scaling);
 }
 
 /// Even frames keep their numbers; others are interpolated.

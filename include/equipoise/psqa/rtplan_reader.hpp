@@ -56,7 +56,10 @@ struct FractionGroup {
     plan.warnings.push_back(std::to_string(groups.size()) + " fraction groups: group " +
                             std::to_string(options.fraction_group) + " is used");
   DcmItem& group = *groups[options.fraction_group];
-  out.fractions = whole_number_of(group, DCM_NumberOfFractionsPlanned, 1, 0, 100000, where);
+  out.fractions = whole_number_of(group, DCM_NumberOfFractionsPlanned, 0, 0, 100000, where);
+  if (out.fractions == 0)
+    plan.warnings.push_back(
+        "no number of fractions: the dose per fraction and what is taken relative to it are unknown");
   for (DcmItem* beam : items_of(group, DCM_ReferencedBeamSequence)) {
     const int number = referenced_beam(*beam, where);
     const double mu = finite_number_of(*beam, DCM_BeamMeterset, 0, where + ": beam " + std::to_string(number));

@@ -138,7 +138,7 @@ inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
   detail::save_dicom(file, path);
 }
 
-/// Writes a plane or volume as RTDOSE with 32-bit pixels. \param plan whose dose it is
+/// Writes a plane or volume of one fraction as RTDOSE with 32-bit pixels. \param plan whose dose it is
 /// \throws FileError when the file cannot be written.
 inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::string& kind,
                          const std::filesystem::path& path) {
@@ -167,7 +167,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   put(d, DCM_SliceThickness, "");
   put(d, DCM_DoseUnits, dose.units == DoseUnits::relative ? "RELATIVE" : "GY");
   put(d, DCM_DoseType, "PHYSICAL");
-  put(d, DCM_DoseSummationType, "PLAN");
+  put(d, DCM_DoseSummationType, "FRACTION");
   std::vector<double> offsets;
   for (std::size_t z = 0; z < dose.shape[0]; ++z) offsets.push_back(dose.spacing[0] * static_cast<double>(z));
   put(d, DCM_GridFrameOffsetVector, decimals(offsets));
@@ -175,6 +175,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   DcmItem& reference = detail::add_item(d, DCM_ReferencedRTPlanSequence);
   put(reference, DCM_ReferencedSOPClassUID, UID_RTPlanStorage);
   put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(plan.id + "plan"));
+  put(detail::add_item(reference, DCM_ReferencedFractionGroupSequence), DCM_ReferencedFractionGroupNumber, "1");
   std::vector<Uint16> words;  // little-endian halves of 32-bit pixels
   for (const double v : dose.values) {
     const auto pixel = static_cast<std::uint32_t>(std::llround(std::max(v, 0.0) / scaling));

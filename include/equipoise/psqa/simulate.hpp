@@ -36,7 +36,7 @@ struct CohortSettings {
   double depth_mm = 0;  ///< of the plane in water, for its kernel; 0: the general one of `MachineModel`
   Mismatch mismatch{};
   ComplexitySpread spread{};
-  std::vector<Outline> outlines;  ///< targets of real patients, taken in turn; none: random ones of all sites
+  std::vector<Outline> outlines{};  ///< targets of real patients, taken in turn; none: random ones of all sites
 };
 
 /// \throws ValueError for settings that no cohort can have.
@@ -183,8 +183,9 @@ class Simulator {
     const Plan plan = this->plan(i);
     const detail::Day day = day_of(linac, index, delivery);
     VolumeRecord out;
-    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {});
-    out.measured = phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at);
+    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {}, settings_.depth_mm);
+    out.measured =
+        phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at, settings_.depth_mm);
     add_noise(out.measured, out.planned, index, delivery);
     out.gpr = detail::rates_of(out.measured, out.planned);
     return out;

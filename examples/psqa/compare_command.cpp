@@ -164,8 +164,10 @@ void add_compare_command(CLI::App& app) {
   auto a = std::make_shared<CompareArguments>();
   CLI::App* c = app.add_subcommand("compare", "Train methods over several seeds and compare them, with intervals");
   c->add_option("--cohort", a->cohort, "folder made by simulate or import")->required();
-  c->add_option("--methods", a->methods,
-                "bmmqa, a fusion, or a fusion with policies as concat+ogm; the first is compared")
+  c->add_option(
+       "--methods", a->methods,
+       "bmmqa, a fusion, or a fusion with policies and their options as concat+ogm:application=update; the first is "
+       "compared")
       ->capture_default_str();
   c->add_option("--seeds", a->seeds, "runs of each method")->check(CLI::Range(1, 1000))->capture_default_str();
   c->add_option("--epochs", a->epochs, "of each run")->check(CLI::Range(1, 100000))->capture_default_str();

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <equipoise/core/heap.hpp>
 #include <equipoise/core/options.hpp>
 #include <iostream>
 
@@ -132,6 +133,7 @@ void print_json(const Json& value) {
 
 int main(int argc, char** argv) {
   using namespace psqa_program;
+  eq::keep_freed_memory();
   CLI::App app{
       "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "
       "its baselines, predict."};

@@ -7,6 +7,7 @@
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
 #include <fstream>
+#include <sstream>
 
 namespace psqa_program {
 
@@ -127,10 +128,14 @@ std::vector<std::string> patients_of(const psqa::Cohort& cohort) {
 std::vector<PolicyChoice> policies_of_method(const std::string& method) {
   if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
   std::vector<PolicyChoice> out;
-  for (std::size_t at = method.find('+'); at != std::string::npos;) {
-    const std::size_t next = method.find('+', at + 1);
-    out.push_back({method.substr(at + 1, next == std::string::npos ? next : next - at - 1), {}});
-    at = next;
+  std::istringstream parts(method);
+  std::string part, option;
+  std::getline(parts, part, '+');  // the fusion
+  while (std::getline(parts, part, '+')) {
+    std::istringstream words(part);
+    PolicyChoice& policy = out.emplace_back();
+    std::getline(words, policy.name, ':');
+    while (std::getline(words, option, ':')) policy.options.push_back(key_and_value(option, "--methods"));
   }
   return out;
 }

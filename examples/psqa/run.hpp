@@ -49,7 +49,8 @@ struct Run {
   Json cohort_about;              ///< that cohort's description: how planned planes are computed
 };
 
-/// The policies of a method: BMMQA's two; of `concat+ogm+opm` OGM and OPM; none for a bare fusion.
+/// The policies of a method: BMMQA's two; of `concat+ogm:alpha=0.5+opm` OGM with that option, and OPM; none for a bare
+/// fusion.
 [[nodiscard]] std::vector<PolicyChoice> policies_of_method(const std::string& method);
 /// The fusion of a method: attention for bmmqa, else what stands before the first plus.
 [[nodiscard]] std::string fusion_of_method(const std::string& method);

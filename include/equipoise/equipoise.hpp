@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Everything of the library but the radiotherapy part.
+/// Models, their parts, training and contributions. Beside them, each with an include of its own: evaluation/, data/,
+/// report/, io/, contribution/sampling.hpp and imbalance.hpp, training/policies.hpp (by name), psqa/.
 
 #include <equipoise/balancing/all.hpp>
 #include <equipoise/contribution/data_set.hpp>

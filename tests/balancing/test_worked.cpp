@@ -31,6 +31,7 @@ TEST_CASE("OPM drops the dominant modality of the toy batch", "[balancing][worke
   const double q = eq::Opm::drop_probability(1.997278, 0.5, 0.5);
   CHECK(q == printed(0.690112));
   const double theta = eq::Opm::dropped_share(std::vector{q, 0.0}, std::vector{8.0, 8.0});
+  CHECK(eq::Opm::dropped_share(std::vector{0.0, 0.0}, std::vector{0.0, 0.0}) == 0);  // nobody can be compared
   CHECK(theta == printed(0.345056));
   CHECK(1 / (1 - theta) == printed(1.526848, 2e-6));
   CHECK(eq::Opm::drop_probability(2.163944, 0.5, 0.5) == printed(0.705580));

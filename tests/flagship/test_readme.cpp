@@ -1,6 +1,10 @@
 // The README's program, word for word (gate.links_in_docs compares them), on records of the flagship's shapes.
 
+#include <equipoise/evaluation/infer.hpp>
+#include <filesystem>
+
 #include "support/catch.hpp"
+#include "support/samples.hpp"
 #include "support/toy.hpp"
 
 namespace eq = equipoise;
@@ -29,4 +33,44 @@ TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "
   CHECK(all["dd"_n].sizes().vec() == std::vector<std::int64_t>{4, 4, 1, 32, 32});
   CHECK(phi.of("metrics"_n, "gpr"_n) + phi.of("dose"_n, "gpr"_n) ==
         Approx(1 - phi.tasks[0].losses[3] / phi.tasks[0].losses[0]).margin(1e-5));
+}
+
+TEST_CASE("the README's records may miss modalities and labels", "[flagship][docs]") {
+  const at::Tensor sound = torch::randn({4, 3}), video = torch::randn({4, 5}), text = torch::randn({4, 2}),
+                   y = torch::tensor({0, -1, 1, 0}),
+                   has = torch::tensor({1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 1}).view({4, 3});
+  const std::vector<std::int64_t> speakers = {0, 0, 1, 1};
+  auto data = eq::batch(eq::input<"sound">(sound), eq::input<"video">(video), eq::input<"text">(text),
+                        eq::target<"label">(eq::Labels{y}))
+                  .with_presence(has)
+                  .with_groups(speakers);
+  CHECK(data.presence.of_row(0) == eq::Coalition(0b011));
+  CHECK(data.groups == speakers);
+}
+
+TEST_CASE("the README's checkpoint is resumed, and deployed", "[flagship][docs]") {
+  const support::TemporaryFolder folder;
+  const std::filesystem::path home = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const auto test =
+      eq::batch(eq::input<"dose">(torch::rand({70, 1, 16, 16})), eq::input<"metrics">(torch::randn({70, 5})),
+                eq::target<"gpr">(eq::Values{torch::randn({70, 3})}));
+  auto model = eq::compose(eq::modality<"dose">(eq::Cnn{.widths = {4, 8}}),
+                           eq::modality<"metrics">(eq::Mlp{.in_features = 5, .widths = {8}}),
+                           eq::task<"gpr">(eq::Concat{.width = 8}, eq::Regression{.outputs = 3}));
+  eq::Trainer(model, eq::Ogm{.application = eq::Application::update}, {.epochs = 1, .checkpoint = "run.pt"})
+      .fit(test, test);
+
+  eq::Trainer trainer(model, eq::Ogm{.application = eq::Application::update}, {.epochs = 40, .checkpoint = "run.pt"});
+  trainer.resume("run.pt");                             // goes on after its last epoch
+  trainer.resume_best("run.pt");                        // the best epoch
+  at::Tensor rates = eq::infer(*model, test)["gpr"_n];  // evaluation mode
+  auto table = eq::coalition_table(*model, model->arrange(test), eq::all_coalitions(2));
+
+  std::filesystem::current_path(home);
+  CHECK(rates.sizes().vec() == std::vector<std::int64_t>{70, 3});
+  CHECK_FALSE(rates.requires_grad());
+  CHECK(torch::allclose(eq::infer(*model, test, eq::all_coalitions(2))["gpr"_n][3], rates));
+  CHECK(table.mean_loss(0, 3).value() == Approx((rates - test.targets["gpr"_n].tensor).square().mean().item<double>()));
+  CHECK_FALSE(table.accuracy(0, 3).has_value());
 }

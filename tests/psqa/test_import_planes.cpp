@@ -115,6 +115,19 @@ TEST_CASE("a plane whose dose the cohort's grid would cut is refused", "[psqa][i
   CHECK_THROWS_WITH(imported(std::move(apart)), Catch::Contains("p_measured.csv"));
 }
 
+TEST_CASE("a measurement that leaves out a part of the planned dose is refused, a hole is no difference",
+          "[psqa][import][behaviour]") {
+  DoseGrid planned = DoseGrid::plane(20, 20, 2), measured = planned;
+  planned.values.assign(400, 2.0), measured.values.assign(400, 1.9);
+  measured.values[7] = std::numeric_limits<double>::quiet_NaN();
+  detail::fill_planes(planned, measured, "m.dcm");
+  CHECK(measured.values[7] == 2.0);
+  CHECK(measured.values[8] == 1.9);
+  std::fill(measured.values.begin(), measured.values.begin() + 40, std::numeric_limits<double>::quiet_NaN());
+  CHECK_THROWS_WITH(detail::fill_planes(planned, measured, "m.dcm"),
+                    Catch::Contains("m.dcm") && Catch::Contains("10 % of them"));
+}
+
 TEST_CASE("a record's texts are UTF-8", "[psqa][import][behaviour]") {
   Plan plan = Case{}.record.plan;
   plan.patient = "M\xfcller, \"A\"";

@@ -77,6 +77,17 @@ auto toy_data(std::int64_t n, std::uint64_t seed = 3) {
   (std::make_index_sequence<M>());
 }
 
+/// Options of a short run over them.
+inline eq::TrainerOptions toy_options(std::int64_t epochs = 3, eq::Optimizer optimizer = eq::Optimizer::sgd) {
+  return {.epochs = epochs,
+          .batch_size = 8,
+          .seed = 5,
+          .optimizer = optimizer,
+          .learning_rate = 0.05,
+          .weight_decay = 0.01,
+          .holdout = 0.25};
+}
+
 /// Options with which a policy acts in the first epoch, and measures again before a run of three is over.
 template <class P>
 P eager() {

@@ -13,6 +13,14 @@ TEST_CASE("losses of a record are means over its outputs", "[tasks][worked]") {
         Approx(1.0));
 }
 
+TEST_CASE("a map that is the same everywhere may come as one pixel, whatever the loss", "[tasks][behaviour]") {
+  const at::Tensor pixel = torch::full({1, 2, 1, 1, 1}, 0.5), map = torch::rand({2, 1, 4, 4});
+  for (const auto kind : {eq::PointLoss::l1, eq::PointLoss::l2, eq::PointLoss::huber}) {
+    const auto head = eq::DenseRegression{.loss = kind}.build(4);
+    CHECK(torch::allclose(head->loss(pixel, map, false), head->loss(pixel.expand({1, 2, 1, 4, 4}), map, false)));
+  }
+}
+
 TEST_CASE("missing target values are left out of the loss and its gradient", "[tasks][behaviour]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const at::Tensor z = torch::tensor({{{1.0, 3.0}, {1.0, 1.0}}}, torch::requires_grad()),

@@ -1,6 +1,8 @@
 #include <torch/cuda.h>
+#include <equipoise/evaluation/infer.hpp>
 
 #include "support/catch.hpp"
+#include "support/samples.hpp"
 #include "support/toy.hpp"
 
 namespace eq = equipoise;
@@ -47,4 +49,26 @@ TEMPLATE_LIST_TEST_CASE("a run on a CUDA device is the run on the host", "[train
   compare.template operator()<Kind::regression>();
   compare.template operator()<Kind::classification>();
   if constexpr (!TestType::needs.linear_head) compare.template operator()<Kind::dense>();
+}
+
+TEST_CASE("a run moves between devices by its checkpoint", "[training][cuda]") {
+  if (!torch::cuda::is_available()) {
+    WARN("skipped: no CUDA device");
+    return;
+  }
+  const support::TemporaryFolder folder;
+  const auto data = support::toy_data<2, Kind::classification>(32);
+  eq::TrainerOptions o{.epochs = 2, .batch_size = 8, .device = torch::kCUDA};
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const auto there = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  eq::Trainer(there, eq::Ogm{}, o).fit(data, data);
+  for (const c10::Device device : {c10::Device(torch::kCPU), c10::Device(torch::kCUDA)}) {
+    const auto here = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+    o.device = device;
+    eq::Trainer trainer(here, eq::Ogm{}, o);
+    trainer.resume_best(o.checkpoint);
+    CHECK(
+        torch::allclose(eq::infer(*here, data)[eq::name_value<"y">{}], eq::infer(*there, data)[eq::name_value<"y">{}]));
+    CHECK(eq::shapley(*here, data).tasks.size() == 1);
+  }
 }

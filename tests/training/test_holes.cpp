@@ -45,12 +45,9 @@ auto with_holes(std::int64_t n = 24) {
 }
 
 eq::TrainerOptions options(std::int64_t epochs = 3) {
-  return {.epochs = epochs,
-          .batch_size = 6,
-          .seed = 5,
-          .optimizer = eq::Optimizer::sgd,
-          .learning_rate = 0.05,
-          .holdout = 0.25};
+  eq::TrainerOptions o = support::toy_options(epochs);
+  o.batch_size = 6;
+  return o;
 }
 
 template <class P, class Data>

@@ -56,6 +56,48 @@ struct BeforeAndAfter {
   }
 };
 
+/// Halves the records of every epoch.
+struct Halving {
+  static constexpr std::string_view id = "halving";
+  static constexpr eq::Hooks hooks = eq::Hook::epoch;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  void begin_epoch(State&, eq::Epoch& epoch) const {
+    epoch.plan().items.resize(std::max<std::size_t>(epoch.plan().items.size() >> epoch.index(), 1));
+  }
+};
+
+/// Makes every feature zero.
+struct Blind {
+  static constexpr std::string_view id = "blind";
+  static constexpr eq::Hooks hooks = eq::Hook::features;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  void on_features(State&, eq::Step&, eq::Features& features) const {
+    for (eq::Feature& f : features.items) f = f.map_tensors([](const at::Tensor& t) { return t.mul(0); });
+  }
+};
+
+/// Logs the loss of all modalities as a statistic.
+struct Watching {
+  static constexpr std::string_view id = "watching";
+  static constexpr eq::Hooks hooks = eq::Hook::gradients;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  void on_gradients(State&, eq::Step& step, eq::Gradients&) const {
+    step.log("loss", eq::host_value(step.mean_loss(0, step.full())));
+  }
+};
+
+/// Parameters after every epoch.
+template <class Trainer, class Model>
+std::vector<at::Tensor> watched(Trainer& trainer, Model& model) {
+  std::vector<at::Tensor> out = {support::flat_parameters(model)};
+  trainer.on_epoch([&](const eq::EpochRecord&) { out.push_back(support::flat_parameters(model)); });
+  (void)trainer.fit(support::toy_data<2, Kind::regression>(64));
+  return out;
+}
+
 }  // namespace
 
 BOOST_HANA_ADAPT_STRUCT(BeforeAndAfter::State, before, fell, steps);
@@ -184,4 +226,53 @@ TEST_CASE("a policy's options out of range are refused where they enter", "[bala
   CHECK_THROWS_AS(eq::make_policy("shapley_loss_factors", {{"momentum", "1"}}), eq::ValueError);
   CHECK_THROWS_AS(eq::make_policy("mla", {{"base", "0"}}), eq::ValueError);
   CHECK_THROWS_AS(eq::make_policy("opm", {{"base", "1.5"}}), eq::ValueError);
+}
+
+TEST_CASE("a cosine schedule ends with the run where epochs become shorter", "[training][behaviour]") {
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  eq::TrainerOptions o = options(6);
+  o.schedule = eq::Schedule::cosine, o.weight_decay = 0;
+  eq::Trainer trainer(model, Halving{}, o);
+  const std::vector<at::Tensor> after = watched(trainer, *model);
+  for (std::size_t e = 1; e < after.size(); ++e) CHECK_FALSE(torch::equal(after[e], after[e - 1]));
+}
+
+TEST_CASE("statistics see what the encoders gave, objectives what a policy made of it", "[training][behaviour]") {
+  const auto first_epoch = [](eq::PolicyStack policies) {
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    eq::TrainerOptions o = options(1);
+    o.batch_size = 64;
+    return eq::Trainer(model, std::move(policies), o).fit(support::toy_data<2, Kind::regression>(64)).epochs.at(0);
+  };
+  const eq::EpochRecord plain = first_epoch(eq::stack(Watching{})), blind = first_epoch(eq::stack(Blind{}, Watching{}));
+  CHECK(*blind.find("loss") == Approx(*plain.find("loss")));
+  CHECK(*blind.find("train/y") != Approx(*plain.find("train/y")));
+}
+
+TEST_CASE("a resumed run has the decay that it is given now", "[training][behaviour]") {
+  const support::TemporaryFolder folder;
+  eq::TrainerOptions o = options(1);
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const auto resumed = [&](double decay) {
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    eq::TrainerOptions more = o;
+    more.epochs = 2, more.weight_decay = decay, more.checkpoint.clear();
+    eq::Trainer trainer(model, more);
+    trainer.resume(o.checkpoint);
+    (void)trainer.fit(support::toy_data<2, Kind::regression>(32));
+    return support::flat_parameters(*model).norm().template item<double>();
+  };
+  (void)eq::Trainer(support::toy_model<2, Kind::regression>(eq::Sum{.width = 6}), o)
+      .fit(support::toy_data<2, Kind::regression>(32));
+  CHECK(resumed(1) < resumed(0));
+}
+
+TEST_CASE("classifications are validated by their accuracy too", "[training][behaviour]") {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  const auto data = support::toy_data<2, Kind::classification>(64);
+  eq::TrainerOptions o = options(20);
+  const eq::History h = eq::Trainer(model, o).fit(data, data);
+  CHECK(*h.epochs.back().find("val/y/accuracy") > 0.6);
+  const eq::CoalitionTable table = eq::coalition_table(*model, model->arrange(data), eq::all_coalitions(2));
+  CHECK(table.accuracy(0, 3).value() > table.accuracy(0, 0).value());
 }

@@ -4,19 +4,9 @@
 
 namespace eq = equipoise;
 using namespace eq::literals;
-using support::eager, support::Kind;
+using support::eager, support::Kind, support::toy_options;
 
 namespace {
-
-eq::TrainerOptions options(std::int64_t epochs = 3) {
-  return {.epochs = epochs,
-          .batch_size = 8,
-          .seed = 5,
-          .optimizer = eq::Optimizer::sgd,
-          .learning_rate = 0.05,
-          .weight_decay = 0.01,
-          .holdout = 0.25};
-}
 
 /// The fusion that every policy accepts: MLA wants one whose single-modality joint feature is the modality's
 /// projection.
@@ -44,17 +34,17 @@ constexpr bool works_on_maps = !P::needs.linear_head;
 
 template <class P, std::size_t M>
 void runs_for_every_kind() {
-  CHECK(trained<M, Kind::regression>(eq::stack(eager<P>()), options(2)).isfinite().all().template item<bool>());
-  CHECK(trained<M, Kind::classification>(eq::stack(eager<P>()), options(2)).isfinite().all().template item<bool>());
+  CHECK(trained<M, Kind::regression>(eq::stack(eager<P>()), toy_options(2)).isfinite().all().template item<bool>());
+  CHECK(trained<M, Kind::classification>(eq::stack(eager<P>()), toy_options(2)).isfinite().all().template item<bool>());
   if constexpr (works_on_maps<P>)
-    CHECK(trained<M, Kind::dense>(eq::stack(eager<P>()), options(2)).isfinite().all().template item<bool>());
+    CHECK(trained<M, Kind::dense>(eq::stack(eager<P>()), toy_options(2)).isfinite().all().template item<bool>());
 }
 
 }  // namespace
 
 TEST_CASE("an empty stack is a hand-written LibTorch loop, bit for bit", "[training][law]") {
   for (const auto optimizer : {eq::Optimizer::sgd, eq::Optimizer::adamw}) {
-    eq::TrainerOptions o = options();
+    eq::TrainerOptions o = toy_options();
     o.optimizer = optimizer;
     const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6}),
                ours = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
@@ -91,31 +81,32 @@ TEST_CASE("an empty stack is a hand-written LibTorch loop, bit for bit", "[train
 TEMPLATE_LIST_TEST_CASE("outside its window a policy does not exist, bit for bit", "[training][law]", eq::EveryPolicy) {
   // A window that the run does not reach: no hold-out is taken for the policy either.
   if constexpr (!eq::detail::has_on_outputs<TestType>)
-    CHECK(torch::equal(trained<2, Kind::regression>(eq::stack(eq::windowed(eager<TestType>(), {.from = 3})), options()),
-                       trained<2, Kind::regression>({}, options())));
+    CHECK(torch::equal(
+        trained<2, Kind::regression>(eq::stack(eq::windowed(eager<TestType>(), {.from = 3})), toy_options()),
+        trained<2, Kind::regression>({}, toy_options())));
 }
 
 TEMPLATE_LIST_TEST_CASE("with one modality a policy that balances modalities does nothing, bit for bit",
                         "[training][law]", eq::EveryPolicy) {
   if constexpr (!eq::detail::acts_on_one_modality<TestType>) {
-    CHECK(torch::equal(trained<1, Kind::regression>(eq::stack(eager<TestType>()), options()),
-                       trained<1, Kind::regression>({}, options())));
-    CHECK(torch::equal(trained<1, Kind::classification>(eq::stack(eager<TestType>()), options()),
-                       trained<1, Kind::classification>({}, options())));
+    CHECK(torch::equal(trained<1, Kind::regression>(eq::stack(eager<TestType>()), toy_options()),
+                       trained<1, Kind::regression>({}, toy_options())));
+    CHECK(torch::equal(trained<1, Kind::classification>(eq::stack(eager<TestType>()), toy_options()),
+                       trained<1, Kind::classification>({}, toy_options())));
   } else {
     SUCCEED();
   }
 }
 
 TEMPLATE_LIST_TEST_CASE("inside its window a policy changes the run", "[training][law]", eq::EveryPolicy) {
-  const bool same = torch::equal(trained<2, Kind::classification>(eq::stack(eager<TestType>()), options()),
-                                 trained<2, Kind::classification>({}, options()));
+  const bool same = torch::equal(trained<2, Kind::classification>(eq::stack(eager<TestType>()), toy_options()),
+                                 trained<2, Kind::classification>({}, toy_options()));
   CHECK(same == std::is_same_v<TestType, eq::ContributionWeighting>);  // which weighs tasks, and there is one
 }
 
 TEMPLATE_LIST_TEST_CASE("micro-batches that are accumulated equal one batch", "[training][law]", eq::EveryPolicy) {
   const auto compare = [&]<Kind K>() {
-    eq::TrainerOptions whole = options(), cut = options();
+    eq::TrainerOptions whole = toy_options(), cut = toy_options();
     cut.micro_batches = 4;
     // Sums in another order: rounding of doubles, grown over 12 steps.
     CHECK((trained<2, K>(eq::stack(eager<TestType>()), whole) - trained<2, K>(eq::stack(eager<TestType>()), cut))
@@ -136,7 +127,7 @@ TEMPLATE_LIST_TEST_CASE("a policy runs for 2, 3 and 5 modalities and every kind 
 }
 
 TEST_CASE("groups outside a pass are not touched, by momentum or decay either", "[training][behaviour]") {
-  eq::TrainerOptions o = options(1);
+  eq::TrainerOptions o = toy_options(1);
   const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
   const at::Tensor before = model->parameter_groups()[1][0].detach().clone();
   eq::Trainer(model, eq::ReconBoost{.alternate_epochs = 1, .rectify_epochs = 0}, o)
@@ -153,19 +144,19 @@ TEST_CASE("a loss that is not a number stops the run and names the batch's recor
   for (std::ptrdiff_t i = begin; i < begin + 8; ++i)
     ids += (i == begin ? "" : ", ") + std::to_string(order[static_cast<std::size_t>(i)]);
   const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
-  CHECK_THROWS_WITH(eq::Trainer(model, options(1)).fit(data),
+  CHECK_THROWS_WITH(eq::Trainer(model, toy_options(1)).fit(data),
                     Catch::Contains("numeric.501") && Catch::Contains("objective y: expected a finite value") &&
                         Catch::EndsWith("records of the batch: " + ids));
 }
 
 TEST_CASE("a checkpoint of another model is refused with the file's name", "[training][error]") {
   const support::TemporaryFolder folder;
-  eq::TrainerOptions o = options(1);
+  eq::TrainerOptions o = toy_options(1);
   o.checkpoint = (folder.path() / "c.pt").string();
   const auto small = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
   const auto large = support::toy_model<3, Kind::regression>(eq::Sum{.width = 6});
   eq::Trainer(small, o).fit(support::toy_data<2, Kind::regression>(16));
-  eq::Trainer other(large, options(1));
+  eq::Trainer other(large, toy_options(1));
   CHECK_THROWS_WITH(other.resume(o.checkpoint), Catch::Contains("c.pt"));
   CHECK_THROWS_WITH(other.resume(folder.path() / "none.pt"), Catch::Contains("none.pt"));
 }
@@ -175,7 +166,7 @@ TEST_CASE("at most one policy of a stack replaces gradients or sets passes", "[t
   eq::PolicyStack two;
   two.push_back(eq::make_policy("mla", {}));
   two.push_back(eq::make_policy("recon_boost", {}));
-  CHECK_THROWS_AS(eq::Trainer(model, std::move(two), options(1)), eq::ValueError);
+  CHECK_THROWS_AS(eq::Trainer(model, std::move(two), toy_options(1)), eq::ValueError);
   CHECK_THROWS_WITH(eq::Trainer(model, eq::TrainerOptions{.batch_size = 0}), Catch::Contains("batch_size"));
 }
 

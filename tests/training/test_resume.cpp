@@ -11,13 +11,7 @@ using support::eager, support::Kind;
 namespace {
 
 eq::TrainerOptions options(std::int64_t epochs = 4) {
-  return {.epochs = epochs,
-          .batch_size = 8,
-          .seed = 5,
-          .optimizer = eq::Optimizer::adamw,
-          .learning_rate = 0.05,
-          .weight_decay = 0.01,
-          .holdout = 0.25};
+  return support::toy_options(epochs, eq::Optimizer::adamw);
 }
 
 auto two_tables(double dropout) {

@@ -7,7 +7,7 @@
 ///   r_m = φ_m(z) + z(∅) / M;  s_m = mean l(r_m, y);  ratio_m = exp(M/(M-1) (mean_n s_n - s_m)), τ_m the same with
 ///   running means; κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
 /// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours: group m is scaled for any fusion; regression
-/// divides s by a running mean of itself.
+/// divides s by a running mean of itself; `update`, as for OGM.
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>
@@ -32,8 +32,9 @@ struct Agm {
   static constexpr Hooks hooks = Hook::gradients;
   static constexpr Needs needs{.outputs = Coverage::all};
 
-  double alpha = 1.0;  ///< α > 0: strength
-  double cap = 10.0;   ///< upper limit of τ - ratio
+  double alpha = 1.0;                               ///< α > 0: strength
+  double cap = 10.0;                                ///< upper limit of τ - ratio
+  Application application = Application::gradient;  ///< `update` also works with Adam
 
   struct State {
     std::vector<double> running;  ///< [M] S_m, the running mean of s_m
@@ -94,11 +95,12 @@ struct Agm {
     state.running.resize(s.size(), 0.0);
     const std::vector<double> kappa = factors(s, state.running, alpha, cap);
     // κ = 0 would switch a modality off for good: like a number that is not finite, it says that s cannot be compared.
-    if (!std::all_of(kappa.begin(), kappa.end(), [](double k) { return std::isfinite(k) && k > 0; }))
-      return step.log("agm/skipped", 1);
+    const bool comparable = std::all_of(kappa.begin(), kappa.end(), [](double k) { return std::isfinite(k) && k > 0; });
+    step.log("agm/skipped", comparable ? 0 : 1);
+    if (!comparable) return;
     for (std::size_t m = 0; m < s.size(); ++m) {
       step.log("agm/k/" + step.schema().modalities[m], kappa[m]);
-      gradients.scale(m, kappa[m]);
+      gradients.scale(m, kappa[m], application);
     }
     state.running = averaged(state.running, s, ++state.steps);
   }
@@ -135,6 +137,6 @@ struct Agm {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Agm, alpha, cap);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Agm, alpha, cap, application);
 BOOST_HANA_ADAPT_STRUCT(equipoise::Agm::State, running, tau, steps);
 static_assert(equipoise::CheckPolicy<equipoise::Agm>::ok);

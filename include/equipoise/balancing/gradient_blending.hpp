@@ -10,6 +10,7 @@
 /// weighs nothing. L_V is measured on a hold-out of the training data, never on validation data; the
 /// hold-out is kept out of the whole run, of the epochs outside the policy's window too.
 
+#include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/policy.hpp>
 
 #include <algorithm>
@@ -68,21 +69,10 @@ struct GradientBlending {
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
-    const std::vector<Coalition> alone = singletons(step.modalities());
-    for (std::size_t k = 0; k < step.tasks(); ++k) {
-      Objective* joint = objectives.find(step.schema().tasks[k].name);
-      if (!joint) continue;
-      const double share = step.schema().tasks[k].kind == TaskKind::dense_regression ? dense_share : 1;
-      const double task_weight = joint->weight;
-      joint->weight *= state.weights.back();
-      const at::Tensor losses = objectives.mean_losses(k, alone, share);  // [M]
-      at::Tensor sum;
-      for (std::size_t m = 0; m < alone.size(); ++m) {
-        const at::Tensor term = losses.select(0, static_cast<std::int64_t>(m)).mul(state.weights[m]);
-        sum = sum.defined() ? sum.add(term) : term;
-      }
-      objectives.add(step.schema().tasks[k].name + "/unimodal", sum, task_weight);
-    }
+    detail::add_unimodal(step, objectives, dense_share, [&](std::size_t, Objective& joint) {
+      joint.weight *= state.weights.back();
+      return std::vector<double>(state.weights.begin(), state.weights.end() - 1);
+    });
   }
 };
 

@@ -10,6 +10,7 @@
 /// encoders, so one objective a task holds all of them: two backward passes a task for any M (ours). The released code
 /// takes the magnitude per tensor: `per_tensor`.
 
+#include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>
 
@@ -59,14 +60,8 @@ struct MMPareto {
 
   void on_objectives(State&, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
-    const std::vector<Coalition> alone = singletons(step.modalities());
-    for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const Schema::Task& task = step.schema().tasks[k];
-      const Objective* joint = objectives.find(task.name);
-      if (!joint) continue;
-      const double share = task.kind == TaskKind::dense_regression ? dense_share : 1;
-      objectives.add(task.name + kUnimodal, objectives.mean_losses(k, alone, share).sum(), joint->weight);
-    }
+    detail::add_unimodal(step, objectives, dense_share,
+                         [&](std::size_t, const Objective&) { return std::vector<double>(step.modalities(), 1.0); });
   }
 
   void on_gradients(State&, Step& step, Gradients& gradients) const {
@@ -75,7 +70,7 @@ struct MMPareto {
       Gradients::List g(gradients.parameters(m).size()), u(g.size());
       for (std::size_t k = 0; k < gradients.objectives(); ++k)
         for (std::size_t p = 0; p < g.size(); ++p) {
-          at::Tensor& to = gradients.objective_name(k).ends_with(kUnimodal) ? u[p] : g[p];
+          at::Tensor& to = gradients.objective_name(k).ends_with(detail::kUnimodal) ? u[p] : g[p];
           if (const at::Tensor& j = gradients.of(k, m)[p]; j.defined()) to = to.defined() ? to.add(j) : j;
         }
       combine(m, g, u, gradients);
@@ -83,9 +78,6 @@ struct MMPareto {
   }
 
  private:
-  /// A task's unimodal losses: named after the task, so that task weights reach them as they reach the joint one.
-  static constexpr const char* kUnimodal = "/unimodal";
-
   [[nodiscard]] static double dot(const Gradients::List& a, const Gradients::List& b) {
     const at::Tensor sum = Gradients::dot(a, b);
     return sum.defined() ? host_value(sum) : 0;

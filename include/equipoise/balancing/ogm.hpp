@@ -26,12 +26,6 @@
 
 namespace equipoise {
 
-/// Where a modality's factor acts.
-enum class Application : std::uint8_t { gradient, update };
-[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Application) {
-  return {"gradient", "update"};
-}
-
 struct Ogm {
   static constexpr std::string_view id = "ogm";
   static constexpr Hooks hooks = Hook::gradients;
@@ -42,7 +36,7 @@ struct Ogm {
   Score score = Score::exp_loss;                    ///< of regressions
   Ratio ratio = Ratio::mean_of_others;              ///< one modality against the others
   Application application = Application::gradient;  ///< `update` also works with Adam
-  bool skip_1d = false;                             ///< leave biases and norms alone, as the released code does
+  bool skip_1d = false;                             ///< leave the gradients of biases and norms alone
 
   struct State {
     std::vector<double> tau;  ///< [K]
@@ -60,10 +54,9 @@ struct Ogm {
     const std::vector<double> scores = modality_scores(step, score, state.tau);
     const std::vector<double> rho = ratios(scores, ratio);
     for (std::size_t m = 0; m < rho.size(); ++m) {
-      if (!std::isfinite(scores[m])) {
-        if (step.active().contains(m)) step.log("ogm/skipped/" + step.schema().modalities[m], 1);
-        continue;
-      }
+      if (!step.active().contains(m)) continue;
+      step.log("ogm/skipped/" + step.schema().modalities[m], std::isfinite(scores[m]) ? 0 : 1);
+      if (!std::isfinite(scores[m])) continue;
       const double k = factor(rho[m], alpha);
       step.log("ogm/k/" + step.schema().modalities[m], k);
       if (application == Application::update) gradients.scale_rate(m, k);

@@ -55,7 +55,7 @@ struct Opm {
   [[nodiscard]] static double dropped_share(std::span<const double> q, std::span<const double> widths) {
     double dropped = 0, total = 0;
     for (std::size_t m = 0; m < q.size(); ++m) dropped += q[m] * widths[m], total += widths[m];
-    return dropped / total;
+    return total > 0 ? dropped / total : 0;
   }
 
   void on_features(State& state, Step& step, Features& features) const {

@@ -4,7 +4,7 @@
 /// \file
 /// ReconBoost: modalities take turns as weak learners of an ensemble z = ν Σ_m z_m; in a stage's first phase only
 /// modality m learns what the others get wrong, in its second all parameters learn the ensemble.
-///   phase 1, classification: -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|²,
+///   phase 1, classification: -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
 ///                            J = sg(ν Σ_{n≠m} z_n)
 ///   phase 1, regression:     l(J + z_m, y), which for squared error fits z_m to the residual (ours)
 /// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement

@@ -9,6 +9,7 @@
 /// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds). Fractions are rounded at
 /// random (ours).
 
+#include <equipoise/contribution/matrix.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
 #include <equipoise/core/policy.hpp>
@@ -73,8 +74,9 @@ struct SampleValuation {
     Eigen::VectorXd tasks = Eigen::VectorXd::Zero(epoch.records());
     for (std::size_t k = 0; k < table.losses.size(); ++k) {
       if (!table.losses[k].defined()) continue;
-      const Eigen::MatrixXd phi = table.correct[k].defined() ? from_correctness(as_matrix(table.correct[k]), masks)
-                                                             : from_losses(as_matrix(table.losses[k]), masks);
+      const Eigen::MatrixXd phi = table.correct[k].defined()
+                                      ? from_correctness(detail::as_matrix(table.correct[k]), masks)
+                                      : from_losses(detail::as_matrix(table.losses[k]), masks);
       for (Eigen::Index i = 0; i < phi.cols(); ++i)
         if (table.labelled[k][static_cast<std::size_t>(i)]) mean.col(i) += phi.col(i), tasks(i) += 1;
     }
@@ -90,14 +92,6 @@ struct SampleValuation {
         added += n;
       }
     epoch.log("sample_valuation/copies", static_cast<double>(added));
-  }
-
- private:
-  /// [2^M, N] double
-  [[nodiscard]] static Eigen::MatrixXd as_matrix(const at::Tensor& table) {
-    const at::Tensor t = table.to(at::kDouble).contiguous();
-    return Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-        t.const_data_ptr<double>(), t.size(0), t.size(1));
   }
 };
 

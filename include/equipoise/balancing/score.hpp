@@ -66,18 +66,17 @@ enum class Score : std::uint8_t {
   return tau <= 0 ? std::max(mean_loss, 1e-12) : std::max(0.99 * tau + 0.01 * mean_loss, 1e-12);
 }
 
-/// The part of the records on which dense tasks are scored: decoding their maps for every modality would cost more than
-/// what the score is for.
-[[nodiscard]] inline double score_share(TaskKind kind) {
-  return kind == TaskKind::dense_regression ? 0.25 : 1;
-}
+/// The part of the records on which dense tasks are scored.
+inline constexpr double kScoreShare = 0.25;
 
 namespace detail {
 
 /// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
 inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
                             std::vector<double>& tasks) {
-  const double share = score_share(step.schema().tasks[k].kind);
+  const TaskKind task = step.schema().tasks[k].kind;
+  if (task == TaskKind::classification) kind = Score::exp_loss;  // with τ = 1: the true class's probability
+  const double share = decoded_share(task, kScoreShare);
   std::vector<Coalition> seen;  // modalities that some record with a label has
   for (std::size_t m = 0; m < step.modalities(); ++m)
     if (step.active().contains(m) && step.count(k, Coalition::single(m), share) > 0)
@@ -93,7 +92,7 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
   std::vector<double> means;
   for (std::size_t a = 0; a < asked.size(); ++a) means.push_back(mean(a, row(a)));
   if (follow)
-    tau = step.schema().tasks[k].kind == TaskKind::classification
+    tau = task == TaskKind::classification
               ? 1.0
               : updated_tau(
                     tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /

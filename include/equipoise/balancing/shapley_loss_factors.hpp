@@ -11,6 +11,7 @@
 /// Factors are those of the steps before, so that they do not depend on how a batch is cut.
 
 #include <equipoise/balancing/step_contributions.hpp>
+#include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/policy.hpp>
 
 #include <algorithm>
@@ -76,24 +77,17 @@ struct ShapleyLossFactors {
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
-    const std::vector<Coalition> alone = singletons(step.modalities());
-    for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const Schema::Task& task = step.schema().tasks[k];
-      const Objective* joint = objectives.find(task.name);
-      if (!joint) continue;
+    detail::add_unimodal(step, objectives, dense_share, [&](std::size_t k, const Objective&) {
       const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
-      const std::vector<double> a = factors(share, form, gamma, least, most);
-      const at::Tensor losses =
-          objectives.mean_losses(k, alone, detail::contribution_share(task.kind, dense_share));  // [M]
-      at::Tensor sum;
+      std::vector<double> a = factors(share, form, gamma, least, most);
       for (std::size_t m = 0; m < a.size(); ++m) {
-        step.log("factor/" + task.name + "/" + step.schema().modalities[m], a[m]);
-        step.log("share/" + task.name + "/" + step.schema().modalities[m], share[m]);
-        const at::Tensor term = losses.select(0, static_cast<std::int64_t>(m)).mul(mean * a[m]);
-        sum = sum.defined() ? sum.add(term) : term;
+        const std::string place = step.schema().tasks[k].name + "/" + step.schema().modalities[m];
+        step.log("factor/" + place, a[m]);
+        step.log("share/" + place, share[m]);
+        a[m] *= mean;
       }
-      objectives.add(task.name + "/unimodal", sum, joint->weight);
-    }
+      return a;
+    });
   }
 
   void on_gradients(State& state, Step& step, Gradients&) const {

@@ -6,6 +6,7 @@
 /// numbers, lists of numbers, tensors and lists of tensors.
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/core/options.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -44,12 +45,13 @@ template <state_number T>
 }
 template <state_number T>
 void from_state(const at::Tensor& saved, std::vector<T>& values) {
-  values.resize(static_cast<std::size_t>(saved.numel()));
+  const at::Tensor host = host_copy(saved);
+  values.resize(static_cast<std::size_t>(host.numel()));
   for (std::size_t i = 0; i < values.size(); ++i) {
     if constexpr (std::same_as<T, double>)
-      values[i] = saved.const_data_ptr<double>()[i];
+      values[i] = host.const_data_ptr<double>()[i];
     else
-      values[i] = static_cast<T>(saved.const_data_ptr<std::int64_t>()[i]);
+      values[i] = static_cast<T>(host.const_data_ptr<std::int64_t>()[i]);
   }
 }
 

@@ -18,14 +18,9 @@
 
 namespace equipoise::detail {
 
-/// The part of the records on which a task's coalitions are decoded.
-[[nodiscard]] inline double contribution_share(TaskKind kind, double dense_share) {
-  return kind == TaskKind::dense_regression ? dense_share : 1;
-}
-
 /// φ [M] of v(S) = (l(∅) - l(S)) / l(∅) for one task, from the batch's mean losses.
 [[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
-  const double share = contribution_share(step.schema().tasks[task].kind, dense_share);
+  const double share = decoded_share(step.schema().tasks[task].kind, dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
   const at::Tensor losses = step.losses(task, all, share);  // [2^M, B']
   Eigen::MatrixXd mean(losses.size(0), 1);
@@ -42,7 +37,7 @@ inline void follow_contributions(Step& step, std::vector<double>& phi, double mo
   const bool first = phi.empty();
   if (first) phi.assign(step.tasks() * modalities, 0.0);
   for (std::size_t k = 0; k < step.tasks(); ++k) {
-    if (step.count(k, step.full(), contribution_share(step.schema().tasks[k].kind, dense_share)) == 0) continue;
+    if (step.count(k, step.full(), decoded_share(step.schema().tasks[k].kind, dense_share)) == 0) continue;
     const std::vector<double> now = step_contributions(step, k, dense_share);
     for (std::size_t m = 0; m < modalities; ++m) {
       double& running = phi[k * modalities + m];

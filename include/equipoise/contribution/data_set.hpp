@@ -5,6 +5,7 @@
 /// Contributions of modalities to a trained model on a data set: exact Shapley values a task and a record, from one
 /// pass of the fast forward.
 
+#include <equipoise/contribution/matrix.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/contribution/value.hpp>
@@ -43,20 +44,14 @@ struct Contributions {
 
 /// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
 [[nodiscard]] inline Contributions contributions(ModelBase& model, const ModelBatch& data,
-                                                 Value value = Value::relative_reduction,
-                                                 c10::Device device = c10::DeviceType::CPU) {
-  const CoalitionTable table = coalition_table(model, data, all_coalitions(model.modality_count()), device);
+                                                 Value value = Value::relative_reduction) {
+  const CoalitionTable table = coalition_table(model, data, all_coalitions(model.modality_count()));
   Contributions out{model.schema(), {}};
   for (std::size_t k = 0; k < model.task_count(); ++k) {
     if (!table.losses[k].defined()) continue;
-    const at::Tensor losses = table.losses[k].contiguous();
-    const Eigen::MatrixXd l = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-        losses.const_data_ptr<double>(), losses.size(0), losses.size(1));
-    Eigen::MatrixXd mean = Eigen::MatrixXd::Zero(l.rows(), 1);
-    double n = 0;
-    for (Eigen::Index i = 0; i < l.cols(); ++i)
-      if (table.labelled[k][static_cast<std::size_t>(i)]) mean += l.col(i), n += 1;
-    mean /= std::max(n, 1.0);
+    const Eigen::MatrixXd l = detail::as_matrix(table.losses[k]);
+    Eigen::MatrixXd mean(l.rows(), 1);
+    for (Eigen::Index c = 0; c < mean.rows(); ++c) mean(c, 0) = table.mean_loss(k, c).value_or(0);
     TaskContributions task{model.schema().tasks[k].name,
                            {},
                            shapley(coalition_values(l, Value::loss_reduction)),

@@ -57,7 +57,7 @@ void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device
 /// Evaluates coalitions on every record, in evaluation mode and without gradient. A record's own presence applies to
 /// every coalition.
 [[nodiscard]] inline CoalitionTable coalition_table(ModelBase& model, const ModelBatch& data,
-                                                    std::span<const Coalition> coalitions, c10::Device device,
+                                                    std::span<const Coalition> coalitions,
                                                     std::int64_t batch_size = 64) {
   const at::NoGradGuard no_grad;
   const detail::EvaluationMode evaluation(model.module());
@@ -65,7 +65,7 @@ void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device
   std::vector<std::vector<at::Tensor>> losses(tasks), correct(tasks);
   CoalitionTable table{std::vector<at::Tensor>(tasks), std::vector<at::Tensor>(tasks),
                        std::vector<std::vector<bool>>(tasks)};
-  detail::for_each_batch(data, batch_size, device, [&](const ModelBatch& batch) {
+  detail::for_each_batch(data, batch_size, model.device(), [&](const ModelBatch& batch) {
     const Features features = model.encode(batch, model.full());
     const Presence presence = features.presence.restricted_to(coalitions);
     for (std::size_t k = 0; k < tasks; ++k) {

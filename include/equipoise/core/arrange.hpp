@@ -31,6 +31,19 @@ struct CheckTarget {
   static constexpr bool ok = std::is_same_v<Wanted, Given>;
 };
 
+/// Refuses to train with targets that cannot be meant: a task for whose name there is none, beside one that no task has.
+template <class Tasks, class Targets>
+struct CheckTargets;
+template <class... Tasks, class... Targets>
+struct CheckTargets<record<Tasks...>, record<Targets...>> {
+  static constexpr bool served = (is_one_of<typename Tasks::key, typename Targets::key...> && ...);
+  static constexpr bool used = (is_one_of<typename Targets::key, typename Tasks::key...> && ...);
+  static_assert(served || used,
+                "equipoise: a task of the model has no target in the batch, which has one of another name");
+  static_assert(sizeof...(Targets) > 0, "equipoise: to train a model the batch needs a target");
+  static constexpr bool ok = (served || used) && sizeof...(Targets) > 0;
+};
+
 /// The presence [1, B, M] of a model whose m-th modality is the batch's column `columns[m]`.
 [[nodiscard]] inline Presence arrange_presence(const Presence& given, std::span<const std::size_t> columns) {
   std::vector<std::uint64_t> masks;

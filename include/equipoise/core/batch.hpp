@@ -139,7 +139,8 @@ struct Batch {
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 
-  /// The same records, of which only the modalities with a true entry count. `entries` is bool [N, M] on the host.
+  /// The same records, of which only the modalities with a true entry count. `entries` is bool [N, M],
+  /// columns in the order of the inputs.
   /// \throws ShapeError when the tensor is of another size.
   [[nodiscard]] Batch with_presence(const at::Tensor& entries) const {
     Batch out = *this;

@@ -83,6 +83,11 @@ concept names_its_target = std::same_as<typename T::Target, Values> || std::same
     std::same_as<typename T::Target, Maps>;
 
 template <class T>
+concept says_its_outputs = requires(const T& task) {
+  { task.outputs() } -> std::convertible_to<std::int64_t>;
+};
+
+template <class T>
 concept predicts_from_a_joint_feature = requires(T& task, const at::Tensor& joint) {
   { task.forward(joint) } -> std::same_as<at::Tensor>;
 };
@@ -111,7 +116,7 @@ concept Fusion = detail::is_a_torch_module<F> &&
 
 /// A module that turns a joint feature into a prediction and judges it against its target.
 template <class T>
-concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> &&
+concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> && detail::says_its_outputs<T> &&
     detail::predicts_from_a_joint_feature<T> && detail::has_a_loss_per_record<T> && detail::has_a_prior<T>;
 
 /// Says in one line each what `E` lacks to be an encoder.
@@ -121,9 +126,8 @@ struct CheckEncoder {
   static_assert(
       detail::encodes_a_batch<E>,
       "equipoise: an encoder needs `forward(const at::Tensor&)` that returns at::Tensor, MapFeature or TokenFeature");
-  static_assert(
-      detail::says_its_feature<E>,
-      "equipoise: an encoder needs a member `width()` or `feature()`; or wrap it: eq::encoder(module, {.width = D})");
+  static_assert(detail::says_its_feature<E>,
+                "equipoise: an encoder needs a member `width()`, the size of its feature, or `feature()`");
   static constexpr bool ok = Encoder<E>;
 };
 
@@ -143,6 +147,8 @@ template <class T>
 struct CheckTask {
   static_assert(detail::is_a_torch_module<T>, "equipoise: a task must derive from torch::nn::Module");
   static_assert(detail::names_its_target<T>, "equipoise: a task needs `using Target = Values`, `Labels` or `Maps`");
+  static_assert(detail::says_its_outputs<T>,
+                "equipoise: a task needs a member `outputs()`, the size of its prediction");
   static_assert(detail::predicts_from_a_joint_feature<T>,
                 "equipoise: a task needs `at::Tensor forward(const at::Tensor& joint)`");
   static_assert(

@@ -13,7 +13,9 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +23,13 @@
 #include <vector>
 
 namespace equipoise {
+
+/// Where a policy's factor for a modality acts: on the gradient, as papers write it, or on the learning rate. For plain
+/// SGD the two are the same; Adam all but undoes a constant factor on a gradient.
+enum class Application : std::uint8_t { gradient, update };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Application) {
+  return {"gradient", "update"};
+}
 
 class Gradients {
  public:
@@ -50,6 +59,10 @@ class Gradients {
   }
   /// Multiplies the group's learning rate in this step: the same as `scale` for plain SGD, and effective for Adam too.
   void scale_rate(std::size_t group, double factor) { rates_[group] *= factor; }
+  /// Either of the two.
+  void scale(std::size_t group, double factor, Application where) {
+    where == Application::gradient ? scale(group, factor) : scale_rate(group, factor);
+  }
   [[nodiscard]] double rate(std::size_t group) const { return rates_[group]; }
 
   /// \name Objective gradients; only for a policy that declares `Needs::objective_gradients`.

@@ -68,10 +68,11 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     });
   }
 
-  /// Predictions [B, …] for the modalities that each record has.
+  /// Predictions [B, …] for the modalities that each record has, on the model's device and, unless `NoGradGuard` says
+  /// otherwise, with their graph; `infer` does it for a whole data set.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch) {
-    const ModelBatch records = arrange(batch);
+    const ModelBatch records = arrange(batch).to(device());
     const Features features = encode(records, full());
     return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
   }
@@ -80,7 +81,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// run once.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch, std::span<const Coalition> coalitions) {
-    const ModelBatch records = arrange(batch);
+    const ModelBatch records = arrange(batch).to(device());
     const Features features = encode(records, full());
     const Presence presence = features.presence.restricted_to(coalitions);
     return predictions([&](std::size_t k) { return outputs(k, features, presence); });

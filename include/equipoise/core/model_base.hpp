@@ -106,6 +106,12 @@ class ModelBase {
   [[nodiscard]] std::size_t modality_count() const { return schema().modalities.size(); }
   [[nodiscard]] std::size_t task_count() const { return schema().tasks.size(); }
   [[nodiscard]] Coalition full() const { return Coalition::full(modality_count()); }
+  /// Where the parameters are.
+  [[nodiscard]] c10::Device device() {
+    for (const std::vector<at::Tensor>& group : parameter_groups())
+      if (!group.empty()) return group.front().device();
+    return c10::DeviceType::CPU;
+  }
 
  private:
   std::shared_ptr<OutputStage> stage_;

@@ -35,12 +35,12 @@ class Presence {
     for (const std::uint64_t mask : masks_) any_ |= mask, all_ &= mask;
   }
 
-  /// From a bool tensor [B, M] on the host.
+  /// From a bool tensor [B, M].
   /// \throws ShapeError when it is not two-dimensional.
   explicit Presence(const at::Tensor& entries) {
     if (entries.dim() != 2)
       throw ShapeError(message("shape.102", "presence", "expected [B, M], got ", entries.dim(), " dimensions"));
-    const at::Tensor host = entries.to(at::kBool).contiguous();
+    const at::Tensor host = entries.to(at::kCPU, at::kBool).contiguous();
     const auto records = static_cast<std::size_t>(host.size(0)), modalities = static_cast<std::size_t>(host.size(1));
     std::vector<std::uint64_t> masks(records, 0);
     const bool* entry = host.const_data_ptr<bool>();

@@ -26,6 +26,10 @@ class RowFusion : public torch::nn::Module {
 
   [[nodiscard]] std::int64_t width() const { return fusion_->width(); }
   [[nodiscard]] F& inner() { return *fusion_; }
+  [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const requires requires(const F& fusion) {
+    fusion.parameters_of(m);
+  }
+  { return fusion_->parameters_of(m); }
 
   [[nodiscard]] at::Tensor project(std::size_t, const Feature& feature) { return feature.vector(); }  // [B, D_m]
 

@@ -21,6 +21,12 @@ enum class TaskKind : std::uint8_t { regression, classification, dense_regressio
                                             : "dense regression";
 }
 
+/// The part of the records on which a policy decodes a task's coalitions: for maps less than all, since decoding them
+/// would cost more than what they are for.
+[[nodiscard]] constexpr double decoded_share(TaskKind kind, double dense_share) {
+  return kind == TaskKind::dense_regression ? dense_share : 1;
+}
+
 struct Schema {
   struct Task {
     std::string name;

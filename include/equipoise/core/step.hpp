@@ -17,6 +17,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,8 +40,9 @@ class Step {
   [[nodiscard]] virtual const Pass& pass() const = 0;
 
   /// Losses of coalitions, [C, B], for the whole batch and without gradient; unlabelled records hold zeros.
-  /// They are decoded from the step's own features, which the encoders made in training mode; fusion and head are in
-  /// evaluation mode, unless the coalitions are objectives anyway. `share` < 1 takes that part of the records (see
+  /// They are decoded from the step's own features, which the encoders made in training mode (in evaluation mode where
+  /// asked for before a micro-batch's turn, or in `end_step`); fusion and head are in evaluation mode, unless the
+  /// coalitions are objectives anyway. `share` < 1 takes that part of the records (see
   /// `Objectives::mean_losses`).
   [[nodiscard]] virtual at::Tensor losses(std::size_t task, std::span<const Coalition> coalitions,
                                           double share = 1) = 0;
@@ -100,8 +102,8 @@ class Objectives {
   virtual ~Objectives() = default;
 
   /// Mean losses [C] of coalitions over the whole batch, with this micro-batch's part of the graph. With `share` < 1
-  /// they are taken on that part of the records, chosen at random by record: an unbiased estimate for dense tasks,
-  /// whose decoding is expensive.
+  /// they are taken on that part of the records, chosen at random by record: an estimate for dense tasks, whose decoding
+  /// is expensive; unbiased where every record is labelled and has the modality.
   [[nodiscard]] virtual at::Tensor mean_losses(std::size_t task, std::span<const Coalition> coalitions,
                                                double share = 1) = 0;
   /// Predictions [C, b, …] of coalitions for this micro-batch, with graph.
@@ -144,6 +146,26 @@ struct CoalitionTable {
   std::vector<at::Tensor> losses;           ///< [K], each [C, N] double on the host
   std::vector<at::Tensor> correct;          ///< [K], each bool [C, N] for classifications, else undefined
   std::vector<std::vector<bool>> labelled;  ///< [K][N]
+
+  /// The mean loss of one coalition over the records that have a label of the task; nothing where none has.
+  [[nodiscard]] std::optional<double> mean_loss(std::size_t task, std::int64_t coalition = 0) const {
+    return mean<double>(losses[task], task, coalition);
+  }
+  /// The share of right answers, likewise; nothing of what is no classification.
+  [[nodiscard]] std::optional<double> accuracy(std::size_t task, std::int64_t coalition = 0) const {
+    return mean<bool>(correct[task], task, coalition);
+  }
+
+ private:
+  template <class T>
+  [[nodiscard]] std::optional<double> mean(const at::Tensor& table, std::size_t task, std::int64_t coalition) const {
+    if (!table.defined()) return {};
+    const T* row = table.const_data_ptr<T>() + coalition * table.size(1);
+    double sum = 0, n = 0;
+    for (std::size_t i = 0; i < labelled[task].size(); ++i)
+      if (labelled[task][i]) sum += static_cast<double>(row[i]), n += 1;
+    return n > 0 ? std::optional(sum / n) : std::nullopt;
+  }
 };
 
 /// Mean losses of a branch before and after a probe run, in evaluation mode.

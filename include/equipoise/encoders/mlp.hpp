@@ -67,6 +67,7 @@ struct Mlp {
   [[nodiscard]] std::shared_ptr<MlpModule> build() const {
     check_option(in_features > 0, "Mlp.in_features", "> 0", in_features);
     check_option(!widths.empty(), "Mlp.widths", "at least one width", "none");
+    check_option(dropout >= 0 && dropout < 1, "Mlp.dropout", "in [0, 1)", dropout);
     return std::make_shared<MlpModule>(in_features, widths, dropout);
   }
 };

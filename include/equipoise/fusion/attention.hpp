@@ -8,6 +8,7 @@
 /// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
 /// our reading.
 
+#include <equipoise/core/batch.hpp>
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/feature.hpp>
 #include <equipoise/core/options.hpp>
@@ -18,6 +19,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -65,7 +67,8 @@ class AttentionFusionModule : public torch::nn::Module {
     std::vector<at::Tensor> values;
     for (const Projected& part : parts)
       if (part.value.defined()) values.push_back(part.value);
-    return torch::einsum("cbp,pbw->cbw", {weights, torch::stack(values)});
+    // A product a record: [B, C, P] by [B, P, W].
+    return torch::bmm(weights.transpose(0, 1), torch::stack(values, 1)).transpose(0, 1);
   }
 
   /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order; rows without any are
@@ -82,11 +85,14 @@ class AttentionFusionModule : public torch::nn::Module {
     }
     const at::Tensor score = torch::cat(scores, 1).unsqueeze(0).expand({presence.coalitions(), -1, -1});  // [C, B, P]
     if (complete) return score.softmax(2);
-    const at::Tensor present = presence.tensor(score).index_select(2, torch::tensor(columns).to(score.device()));
+    at::Tensor present = presence.tensor(score);
+    if (columns.size() < parts.size()) present = present.index_select(2, detail::index_tensor(columns, score));
+    const at::Tensor absent = present.eq(false);
+    constexpr float nothing = -std::numeric_limits<float>::infinity();
+    if (presence.no_row_empty()) return score.masked_fill(absent, nothing).softmax(2);
     // Rows without any present modality would be 0 / 0: let them see all, then nothing.
-    const at::Tensor masked =
-        score.masked_fill(present.eq(false).logical_and(present.any(2, true)), -std::numeric_limits<float>::infinity());
-    return masked.softmax(2).masked_fill(present.eq(false), 0);
+    const at::Tensor hidden = absent.logical_and(present.any(2, true));
+    return score.masked_fill(hidden, nothing).softmax(2).masked_fill(absent, 0);
   }
 
  private:

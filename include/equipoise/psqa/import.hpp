@@ -107,6 +107,7 @@ namespace detail {
   const bool holes = std::any_of(m.values.begin(), m.values.end(), [](double v) { return std::isnan(v); });
   out.planned = on_cohort_grid(p, axis_p, s.pixels, s.spacing_mm);
   out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, axis_m, s.pixels, s.spacing_mm);
+  fill_planes(out.planned, out.measured, item.measured.string());
   // The rates are those of the files' own grids; a detector's holes are no points there.
   if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
   out.record.gpr = passing_rates(m, p);

@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -70,17 +71,33 @@ struct PlaneFrame {
   return g.covers(at.x, at.y) ? at : middle_of(g);
 }
 
-/// The plane on a cohort's grid: bilinear, zero outside and where there is none. \param axis the grid's middle
+/// The plane on a cohort's grid: bilinear, NaN outside and where there is none. \param axis the grid's middle
 [[nodiscard]] inline DoseGrid on_cohort_grid(const DoseGrid& g, PlanePoint axis, std::size_t pixels, double spacing) {
   DoseGrid out = DoseGrid::plane(pixels, pixels, spacing);
   for (std::size_t y = 0; y < pixels; ++y)
     for (std::size_t x = 0; x < pixels; ++x) {
       const double px = axis.x + out.origin[2] + static_cast<double>(x) * spacing,
                    py = axis.y + out.origin[1] + static_cast<double>(y) * spacing;
-      const double dose = g.covers(px, py) ? g.sample(px, py) : 0;
-      out.at(0, y, x) = std::isnan(dose) ? 0 : dose;
+      out.at(0, y, x) = g.covers(px, py) ? g.sample(px, py) : std::numeric_limits<double>::quiet_NaN();
     }
   return out;
+}
+
+/// Makes planes on a cohort's grid whole: no planned dose is none, and where nothing was measured nothing is known to
+/// differ. \throws FileError when that is so of more than 5 % of the points with at least 10 % of the planned maximum
+inline void fill_planes(DoseGrid& planned, DoseGrid& measured, const std::string& where) {
+  double most = 0, dosed = 0, unmeasured = 0;
+  for (double& v : planned.values) v = std::isnan(v) ? 0 : v, most = std::max(most, v);
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    double& m = measured.values[i];
+    const bool counts = planned.values[i] >= 0.1 * most;
+    dosed += counts, unmeasured += counts && std::isnan(m);
+    if (std::isnan(m)) m = planned.values[i];
+  }
+  if (unmeasured > 0.05 * dosed)
+    throw FileError(message("file.447", where,
+                            "expected a measurement of the points above 10 % of the planned dose, got ",
+                            std::round(1000 * unmeasured / dosed) / 10, " % of them beyond it"));
 }
 
 /// \throws FileError when more than 1 % of the points with at least 10 % of the largest dose are beyond a cohort's grid

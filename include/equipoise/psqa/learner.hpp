@@ -5,6 +5,7 @@
 /// A model of the PSQA family behind one interface, chosen by the name of its fusion at run time: BMMQA or a baseline.
 
 #include <equipoise/contribution/data_set.hpp>
+#include <equipoise/evaluation/infer.hpp>
 #include <equipoise/psqa/bmmqa.hpp>
 #include <equipoise/psqa/learning_data.hpp>
 #include <equipoise/training/trainer.hpp>
@@ -62,7 +63,6 @@ class ModelLearner final : public Learner {
   explicit ModelLearner(std::shared_ptr<M> model) : model_(std::move(model)) {}
 
   void prepare(PolicyStack policies, const TrainerOptions& options) override {
-    device_ = options.device;
     trainer_ = std::make_unique<Trainer<M>>(model_, std::move(policies), options);
   }
 
@@ -77,36 +77,20 @@ class ModelLearner final : public Learner {
 
   void restore(const std::filesystem::path& checkpoint) override { trainer_->resume_best(checkpoint); }
 
-  [[nodiscard]] PsqaOutput predict(const PsqaBatch& data) override {
-    std::vector<at::Tensor> gpr, dd;
-    for (std::int64_t begin = 0; begin < data.size(); begin += 64) {
-      std::vector<std::int64_t> rows;
-      for (std::int64_t i = begin; i < std::min(begin + 64, data.size()); ++i) rows.push_back(i);
-      const PsqaOutput part = run(data.select(rows));
-      gpr.push_back(part.gpr), dd.push_back(part.dd);
-    }
-    return {torch::cat(gpr), torch::cat(dd)};
-  }
+  [[nodiscard]] PsqaOutput predict(const PsqaBatch& data) override { return run(data); }
   [[nodiscard]] PsqaOutput predict(const PlanBatch& plan) override { return run(plan); }
-  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override {
-    return contributions(*model_, model_->arrange(data), Value::relative_reduction, device_);
-  }
+  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override { return shapley(*model_, data); }
   [[nodiscard]] torch::nn::Module& module() override { return *model_; }
 
  private:
   template <class B>
   [[nodiscard]] PsqaOutput run(const B& data) {
-    const torch::NoGradGuard no_grad;
-    model_->eval();
-    B there = data;
-    there.inputs.for_each([&](auto, at::Tensor& x) { x = x.to(device_); });
-    const auto p = model_->predict(there);
-    return {p[name_value<"gpr">{}].to(torch::kCPU), p[name_value<"dd">{}].to(torch::kCPU)};
+    const auto p = infer(*model_, data);
+    return {p[name_value<"gpr">{}], p[name_value<"dd">{}]};
   }
 
   std::shared_ptr<M> model_;
   std::unique_ptr<Trainer<M>> trainer_;
-  c10::Device device_ = c10::DeviceType::CPU;
 };
 
 template <class Fusion>

@@ -11,6 +11,7 @@
 ///            pixels below 10 % of the maximum are not valid                            [N, 1, h, w]
 
 #include <equipoise/core/batch.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/psqa/cohort.hpp>
 
 #include <torch/types.h>
@@ -167,7 +168,7 @@ struct MeanAndSd {
 
 /// Passing rates in % from the model's output [N, 3]: within [0, 100], and a looser criterion never passes less.
 [[nodiscard]] inline std::vector<std::array<double, 3>> to_rates(const at::Tensor& output, const Scales& s) {
-  const at::Tensor host = output.to(torch::kCPU).to(torch::kDouble).contiguous();
+  const at::Tensor host = host_copy(output).to(torch::kDouble);
   std::vector<std::array<double, 3>> out;
   for (std::int64_t i = 0; i < host.size(0); ++i) {
     std::array<double, 3> g{};

@@ -6,7 +6,7 @@
 /// In   joint map [R, W, H, W'], targets `Maps` [B, C, H, W'].   Out   predictions [R, C, H, W'].
 /// The loss of a record is the mean over its valid pixels (NaN targets are not), so it does not depend on the
 /// resolution. Without any modality the task predicts one constant a channel, the one that fits the training targets
-/// best: their mean (L2, Huber) or median (L1).
+/// best: their mean (L2) or median (L1); with Huber's loss their mean, too.
 
 #include <equipoise/core/batch.hpp>
 #include <equipoise/core/errors.hpp>

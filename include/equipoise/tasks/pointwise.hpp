@@ -34,7 +34,7 @@ namespace detail {
   at::Tensor each = loss == PointLoss::l1 ? error.abs()
                     : loss == PointLoss::l2
                         ? error.square()
-                        : torch::huber_loss(prediction, wanted.expand_as(prediction), at::Reduction::None, delta);
+                        : torch::huber_loss(error, torch::zeros_like(error), at::Reduction::None, delta);
   if (!gaps) return each.flatten(2).mean(2);
   each = each.masked_fill(valid.eq(false), 0);
   return each.flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);

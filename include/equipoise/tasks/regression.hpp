@@ -5,7 +5,8 @@
 /// Regression of O real values from a joint vector by a linear head.
 /// In   joint [R, W], targets `Values` [B, O].   Out   predictions [R, O].
 /// The loss of a record is the mean over its outputs; NaN targets count as missing. Without any modality the task
-/// predicts the constant that fits the training targets best: their mean (L2, Huber) or median (L1).
+/// predicts the constant that fits the training targets best: their mean (L2) or median (L1); with Huber's loss their
+/// mean, too.
 
 #include <equipoise/core/batch.hpp>
 #include <equipoise/core/errors.hpp>
@@ -61,10 +62,11 @@ struct Regression {
 
   std::int64_t outputs = 1;        ///< O > 0
   PointLoss loss = PointLoss::l2;  ///< per output, then the mean over outputs
-  double delta = 1.0;              ///< Huber's threshold, in the targets' unit
+  double delta = 1.0;              ///< Huber's threshold, in the targets' unit; > 0
 
   [[nodiscard]] std::shared_ptr<RegressionModule> build(std::int64_t joint_width) const {
     check_option(outputs > 0, "Regression.outputs", "> 0", outputs);
+    check_option(delta > 0, "Regression.delta", "> 0", delta);
     return std::make_shared<RegressionModule>(joint_width, outputs, loss, delta);
   }
 };

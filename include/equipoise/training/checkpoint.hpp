@@ -9,12 +9,12 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
+#include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/options.hpp>
 #include <equipoise/training/snapshot.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/nn/module.h>
-#include <torch/optim/optimizer.h>
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
 
@@ -138,7 +138,7 @@ inline void read_history(const std::string& text, History& history) {
 }
 
 /// A checkpoint goes on with the model and policies that it was made with; a trainer's options may change, but for the
-/// optimiser, whose memory is saved.
+/// optimiser, whose memory is saved, and what decides which records are held out.
 inline void check_run_options(const std::string& saved, const OptionList& now, const std::string& where) {
   std::vector<std::pair<std::string, std::string>> before;
   std::istringstream lines(saved);
@@ -153,7 +153,9 @@ inline void check_run_options(const std::string& saved, const OptionList& now, c
   for (const OptionList* list : {static_cast<const OptionList*>(&before), &now})
     for (const auto& entry : *list) {
       const std::string& key = entry.first;
-      if (key.starts_with("trainer.") && key != "trainer.optimizer") continue;
+      if (key.starts_with("trainer.") && key != "trainer.optimizer" && key != "trainer.seed" &&
+          key != "trainer.holdout")
+        continue;
       if (value_in(before, key) != value_in(now, key))
         throw FileError(message("file.402", where, "expected a checkpoint with ", key, " = ", value_in(now, key),
                                 ", got ", value_in(before, key)));
@@ -177,7 +179,7 @@ inline void write_policies(torch::serialize::OutputArchive& archive, const std::
 }  // namespace detail
 
 /// \throws FileError when the file cannot be written; the file that was there before is then untouched.
-inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model, torch::optim::Optimizer& optimizer,
+inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model, detail::GroupedOptimizer& optimizer,
                             const std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run) {
   torch::serialize::OutputArchive archive;
   torch::serialize::OutputArchive parameters(archive.compilation_unit()), optim(archive.compilation_unit());
@@ -213,14 +215,14 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
 
 /// \throws FileError when the file cannot be read, or is of another model, optimiser or stack of policies; the message
 /// names the first option that differs.
-inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model, torch::optim::Optimizer& optimizer,
+inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model, detail::GroupedOptimizer& optimizer,
                             std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run) {
   const std::string where = path.string();
   if (!std::filesystem::exists(path))
     throw FileError(message("file.401", where, "expected a checkpoint, got no such file"));
   try {
     torch::serialize::InputArchive archive, parameters, optim;
-    archive.load_from(where);
+    archive.load_from(where, trainer.device);  // a run may go on on another device
     detail::check_run_options(detail::read_value(archive, "options").toStringRef(),
                               detail::run_options(model, policies, trainer), where);
     archive.read("model", parameters);
@@ -235,7 +237,7 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
     if (!best.empty()) run.best.policies = detail::read_policies(archive, "best_policy", policies);
     at::Tensor generator;
     archive.read("generator", generator, true);
-    at::Generator(at::detail::getDefaultCPUGenerator()).set_state(generator);
+    at::Generator(at::detail::getDefaultCPUGenerator()).set_state(generator.cpu());
     run.next_epoch = detail::read_value(archive, "next_epoch").toInt();
     run.step = detail::read_value(archive, "step").toInt();
     run.since_best = detail::read_value(archive, "since_best").toInt();

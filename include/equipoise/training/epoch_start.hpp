@@ -19,18 +19,14 @@
 
 namespace equipoise::detail {
 
-/// Mean loss of a coalition, summed over tasks, in evaluation mode.
-[[nodiscard]] inline double mean_loss(ModelBase& model, const ModelBatch& data, Coalition coalition,
-                                      c10::Device device) {
-  const CoalitionTable table = coalition_table(model, data, {&coalition, 1}, device);
+/// Mean loss of a coalition over the records that have something of it, summed over tasks, in evaluation mode.
+[[nodiscard]] inline double mean_loss(ModelBase& model, const ModelBatch& data, Coalition coalition) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < data.size(); ++i)
+    if (!(data.presence.of_row(static_cast<std::size_t>(i)) & coalition).empty()) rows.push_back(i);
+  const CoalitionTable table = coalition_table(model, data.select(rows), {&coalition, 1});
   double sum = 0;
-  for (std::size_t k = 0; k < table.losses.size(); ++k) {
-    double task = 0;
-    std::int64_t n = 0;
-    for (std::size_t i = 0; i < table.labelled[k].size(); ++i)
-      if (table.labelled[k][i]) task += table.losses[k].const_data_ptr<double>()[i], ++n;
-    if (n > 0) sum += task / static_cast<double>(n);
-  }
+  for (std::size_t k = 0; k < table.losses.size(); ++k) sum += table.mean_loss(k).value_or(0);
   return sum;
 }
 
@@ -70,15 +66,15 @@ class EpochStart final : public Epoch {
   [[nodiscard]] ModelBase& model() override { return model_; }
 
   [[nodiscard]] CoalitionTable evaluate(Split split, std::span<const Coalition> coalitions) override {
-    return coalition_table(model_, data(split), coalitions, options_.device);
+    return coalition_table(model_, data(split), coalitions);
   }
 
   [[nodiscard]] ProbeLosses probe(Coalition branch, std::int64_t epochs) override {
     const GeneratorGuard generator;
     const Restore restore(model_.module());
     ProbeLosses out;
-    out.train_before = mean_loss(model_, train_, branch, options_.device);
-    out.holdout_before = mean_loss(model_, data(Split::holdout), branch, options_.device);
+    out.train_before = mean_loss(model_, train_, branch);
+    out.holdout_before = mean_loss(model_, data(Split::holdout), branch);
     TrainerOptions probing = options_;  // a few epochs from here, whatever the run's schedule says of its own
     probing.schedule = Schedule::constant, probing.warmup_steps = 0;
     GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing);
@@ -89,8 +85,8 @@ class EpochStart final : public Epoch {
     Averages unlogged;
     std::int64_t step = 0;
     for (std::int64_t e = 0; e < epochs; ++e) loop.epoch(train_, plan, {}, index_ + e, step, 0, unlogged);
-    out.train_after = mean_loss(model_, train_, branch, options_.device);
-    out.holdout_after = mean_loss(model_, data(Split::holdout), branch, options_.device);
+    out.train_after = mean_loss(model_, train_, branch);
+    out.holdout_after = mean_loss(model_, data(Split::holdout), branch);
     return out;
   }
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -59,7 +60,7 @@ class Fit {
   [[nodiscard]] const PolicyStack& policies() const { return *policies_; }
 
   void resume(const std::filesystem::path& path) {
-    load_checkpoint(path, model_, optimizer_->get(), *policies_, options_, state_);
+    load_checkpoint(path, model_, *optimizer_, *policies_, options_, state_);
   }
 
   void resume_best(const std::filesystem::path& path) {
@@ -98,11 +99,11 @@ class Fit {
     Averages log;
     EpochStart start(model_, train, holdout, options_, epoch, log, should_stop);
     std::vector<AnyPolicy*> acting;
-    for (AnyPolicy& p : *policies_) {
-      const bool acts = p.acts(epoch, model_.modality_count());
-      if (acts) acting.push_back(&p);
-      if (acts && p.hooks().has(Hook::epoch)) p.begin_epoch(start);
-    }
+    for (AnyPolicy& p : *policies_)
+      if (p.acts(epoch, model_.modality_count())) acting.push_back(&p);
+    for (const bool passes : {false, true})  // who sets the passes sees the records that the others have planned
+      for (AnyPolicy* p : acting)
+        if (p->hooks().has(Hook::epoch) && p->sets_passes() == passes) p->begin_epoch(start);
     Loop loop(model_, *optimizer_, options_);
     loop.should_stop = should_stop;
     loop.on_batch = on_batch;
@@ -113,27 +114,25 @@ class Fit {
     state_.history.epochs.push_back(record);
     ++state_.next_epoch;
     if (!options_.checkpoint.empty())
-      save_checkpoint(options_.checkpoint, model_, optimizer_->get(), *policies_, options_, state_);
+      save_checkpoint(options_.checkpoint, model_, *optimizer_, *policies_, options_, state_);
     if (on_epoch) on_epoch(record);
   }
 
   void validate(const ModelBatch& validation, EpochRecord& record) {
     const Coalition full = model_.full();
-    const CoalitionTable table = coalition_table(model_, validation, {&full, 1}, options_.device);
+    const CoalitionTable table = coalition_table(model_, validation, {&full, 1});
     double objective = 0;
     bool labelled = false;
     for (std::size_t k = 0; k < table.losses.size(); ++k) {
-      double sum = 0;
-      std::int64_t n = 0;
-      for (std::size_t i = 0; i < table.labelled[k].size(); ++i)
-        if (table.labelled[k][i]) sum += table.losses[k].const_data_ptr<double>()[i], ++n;
-      if (n == 0) continue;
+      const std::optional<double> loss = table.mean_loss(k);
+      if (!loss) continue;
       const std::string& task = model_.schema().tasks[k].name;
-      if (!std::isfinite(sum))
+      if (!std::isfinite(*loss))
         throw NumericError(message("numeric.503", "validation after epoch " + std::to_string(record.epoch + 1),
-                                   "expected a finite loss of task ", task, ", got ", sum));
-      record.values.emplace_back("val/" + task, sum / static_cast<double>(n));
-      objective += sum / static_cast<double>(n);
+                                   "expected a finite loss of task ", task, ", got ", *loss));
+      record.values.emplace_back("val/" + task, *loss);
+      if (const auto accuracy = table.accuracy(k)) record.values.emplace_back("val/" + task + "/accuracy", *accuracy);
+      objective += *loss;
       labelled = true;
     }
     if (!labelled) return;  // nothing says which epoch is the best
@@ -153,12 +152,13 @@ class Fit {
                                    epoch + 1, "; a lower learning rate, or TrainerOptions.clip_norm, may help"));
   }
 
-  /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch were like this one.
+  /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch from now on were like this one.
   [[nodiscard]] std::int64_t total_steps(const Plan& plan) const {
     const auto items = static_cast<std::int64_t>(plan.items.size());
     const std::int64_t passes =
         std::count_if(plan.passes.begin(), plan.passes.end(), [](const Pass& p) { return p.step; });
-    return options_.epochs * passes * ((items + options_.batch_size - 1) / options_.batch_size);
+    return state_.step +
+           (options_.epochs - state_.next_epoch) * passes * ((items + options_.batch_size - 1) / options_.batch_size);
   }
 
   /// Moves a share of the groups out of the training records, the same groups in every epoch and after a resume.

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What a run has recorded: one row an epoch, names as `train/gpr`, `val/gpr`, `lr`, `ogm/k/dose`.
+/// What a run has recorded: one row an epoch, names as `train/gpr`, `val/gpr`, `val/label/accuracy`, `ogm/k/dose`.
 
 #include <cstdint>
 #include <string>

@@ -77,7 +77,7 @@ class Loop {
       step.enter(*part);
       part->encode();
       for (AnyPolicy* p : policies)
-        if (p->hooks().has(Hook::features)) p->on_features(step, part->features());
+        if (p->hooks().has(Hook::features)) p->on_features(step, part->features_to_change());
       if (pass.joint) add_task_objectives(whole, *part);
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::objectives)) p->on_objectives(step, *part);
@@ -106,12 +106,12 @@ class Loop {
         if (p->hooks().has(Hook::gradients) && p->replaces_gradients() == replacing) p->on_gradients(step, gradients);
   }
 
-  /// One objective a task that the batch has labels of: the mean loss of everything that a record has. Every micro-batch
+  /// One objective a task that the batch has labelled records of: the mean loss of everything that a record has. Every micro-batch
   /// has the same ones, whichever of its records are labelled.
   void add_task_objectives(const EffectiveBatch& whole, MicroBatch& part) const {
     const Coalition full = model_.full();
     for (std::size_t k = 0; k < model_.task_count(); ++k)
-      if (whole.count(k, Coalition::none(), 1) > 0)
+      if (whole.count(k, full, 1) > 0)
         part.add(model_.schema().tasks[k].name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
   }
 

@@ -47,11 +47,18 @@ class MicroBatch final : public Objectives {
 
   [[nodiscard]] std::int64_t begin() const { return begin_; }
   [[nodiscard]] const ModelBatch& batch() const { return batch_; }
-  [[nodiscard]] Features& features() { return features_; }
+  /// For a policy that drops or scales features: what it makes of them is what the objectives see, while statistics
+  /// stay with what the encoders gave.
+  [[nodiscard]] Features& features_to_change() {
+    if (!statistics_) statistics_ = features_.detach();
+    changed_ = true;
+    return features_;
+  }
 
   /// Encodes with gradient.
   void encode() {
     statistics_.reset();
+    changed_ = false;
     features_ = model_.encode(batch_, model_.full());
   }
 
@@ -65,7 +72,7 @@ class MicroBatch final : public Objectives {
   /// Frees the graph; features, losses and outputs stay, detached, for the hooks after backward.
   void finish() {
     for (Block& block : blocks_) block.detach();
-    if (!features_.items.empty()) statistics_ = features_.detach();
+    if (!features_.items.empty() && !statistics_) statistics_ = features_.detach();
     features_ = {};
     list().clear();
   }
@@ -137,6 +144,7 @@ class MicroBatch final : public Objectives {
     std::size_t task;
     double share;
     bool graph;
+    bool changed;  ///< decoded from features that a policy has changed: of no use for statistics
     std::vector<Coalition> coalitions;
     at::Tensor predictions, losses;  ///< [C, b', …], [C, b']
 
@@ -153,7 +161,7 @@ class MicroBatch final : public Objectives {
 
   [[nodiscard]] Slice find(std::size_t task, Coalition s, double share, bool graph) const {
     for (const Block& block : blocks_) {
-      if (block.task != task || block.share != share || (graph && !block.graph)) continue;
+      if (block.task != task || block.share != share || (graph ? !block.graph : block.changed)) continue;
       const auto at = std::find(block.coalitions.begin(), block.coalitions.end(), s);
       if (at != block.coalitions.end()) return {&block, at - block.coalitions.begin()};
     }
@@ -186,7 +194,7 @@ class MicroBatch final : public Objectives {
       const Slice whole = find(task, c, 1, graph);
       if (!whole.block) continue;
       const std::vector<std::int64_t> rows = local_rows(share);
-      Block block{task, share, whole.block->graph, {c}, {}, {}};
+      Block block{task, share, whole.block->graph, whole.block->changed, {c}, {}, {}};
       block.predictions = select_records(whole.block->predictions.select(0, whole.row), rows).unsqueeze(0);
       block.losses = select_records(whole.block->losses.select(0, whole.row), rows).unsqueeze(0);
       blocks_.push_back(std::move(block));
@@ -210,14 +218,15 @@ class MicroBatch final : public Objectives {
 
   /// The features of this micro-batch's turn; encoded for a hook that asks before it, or after the optimiser's step.
   [[nodiscard]] Features statistics_features() {
+    if (statistics_) return *statistics_;
     if (!features_.items.empty()) return features_.detach();
-    if (!statistics_) statistics_ = model_.encode(batch_, model_.full());
+    statistics_ = model_.encode(batch_, model_.full());
     return *statistics_;
   }
 
   void add_block(std::size_t task, std::vector<Coalition> coalitions, double share, bool graph,
                  const Features& features, const at::Tensor& target) {
-    Block block{task, share, graph, std::move(coalitions), {}, {}};
+    Block block{task, share, graph, graph && changed_, std::move(coalitions), {}, {}};
     const bool whole = block.coalitions.size() == 1 && block.coalitions[0] == model_.full();
     block.predictions =
         model_.outputs(task, features, whole ? features.presence : features.presence.restricted_to(block.coalitions));
@@ -265,7 +274,9 @@ class MicroBatch final : public Objectives {
   std::int64_t begin_;
   ModelBatch batch_;
   Features features_;
-  std::optional<Features> statistics_;  ///< without gradient, for what is asked for outside of this one's turn
+  bool changed_ = false;  ///< by a policy, since they were encoded
+  std::optional<Features>
+      statistics_;  ///< without gradient: as encoded, or for what is asked outside of this one's turn
   std::vector<Block> blocks_;
 };
 

@@ -13,6 +13,8 @@
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
+#include <torch/serialize/input-archive.h>
+#include <torch/serialize/output-archive.h>
 
 #include <cstdint>
 #include <memory>
@@ -86,7 +88,14 @@ class GroupedOptimizer {
     });
   }
 
-  [[nodiscard]] torch::optim::Optimizer& get() { return *optimizer_; }
+  void save(torch::serialize::OutputArchive& archive) const { optimizer_->save(archive); }
+  /// Takes an optimiser's memory, but not its options: those are this run's.
+  void load(torch::serialize::InputArchive& archive) {
+    std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> own;
+    for (const auto& group : optimizer_->param_groups()) own.push_back(group.options().clone());
+    optimizer_->load(archive);
+    for (std::size_t g = 0; g < own.size(); ++g) optimizer_->param_groups()[g].set_options(std::move(own[g]));
+  }
 
  private:
   template <class F>

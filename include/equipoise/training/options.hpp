@@ -30,8 +30,9 @@ enum class Schedule : std::uint8_t { constant, cosine };
 
 struct TrainerOptions {
   std::int64_t epochs = 40;
-  std::int64_t batch_size = 32;    ///< records of one optimiser step
-  std::int64_t micro_batches = 1;  ///< parts into which a batch is cut to save memory; the result does not depend on it
+  std::int64_t batch_size = 32;  ///< records of one optimiser step
+  std::int64_t micro_batches =
+      1;  ///< parts into which a batch is cut to save memory; without dropout the result does not depend on it
   c10::Device device = c10::DeviceType::CPU;
   std::uint64_t seed =
       1;  ///< of the order of records and of the policies; weights are drawn when the model is composed

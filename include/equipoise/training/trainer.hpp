@@ -76,10 +76,13 @@ class Trainer {
   /// when the checkpoint cannot be written.
   template <class In, class Out>
   History fit(const Batch<In, Out>& train) {
+    static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);
     return fit_.run(model_->arrange(train), {});
   }
   template <class In, class Out, class In2, class Out2>
   History fit(const Batch<In, Out>& train, const Batch<In2, Out2>& validation) {
+    static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);
+    static_assert(detail::CheckTargets<typename M::Tasks, Out2>::ok);
     return fit_.run(model_->arrange(train), model_->arrange(validation));
   }
 
@@ -93,7 +96,7 @@ class Trainer {
   void on_epoch(std::function<void(const EpochRecord&)> told) { fit_.on_epoch = std::move(told); }
   /// Called after every batch with the batches done and to do in the epoch.
   void on_batch(std::function<void(std::int64_t, std::int64_t)> told) { fit_.on_batch = std::move(told); }
-  /// Asked before every batch; true ends the run after the last whole epoch that was saved.
+  /// Asked before every batch; true ends the run; a resume goes on after the last whole epoch that was saved.
   void stop_when(std::function<bool()> asked) { fit_.should_stop = std::move(asked); }
 
   [[nodiscard]] const PolicyStack& policies() const { return fit_.policies(); }

@@ -33,7 +33,7 @@ struct ContributionWeighting {
   static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
   static constexpr Needs needs{};
 
-  TaskWeightForm form = TaskWeightForm::underused;
+  TaskWeightForm form = TaskWeightForm::underused;  ///< favour tasks that live on underused modalities, or imbalance
   double gamma = 1;           ///< γ of underused, η of imbalance (negative favours balanced tasks)
   double temperature = 1;     ///< T > 0 of imbalance
   double momentum = 0.95;     ///< of the running contributions, in [0, 1)

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What a model says of a whole data set: in evaluation mode, without graph, a part of the records at a time.
+
+#include <equipoise/contribution/table.hpp>
+#include <equipoise/core/host.hpp>
+#include <equipoise/core/model.hpp>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+namespace detail {
+
+/// Joins parts along the records. A map that is the same everywhere comes as one pixel where no record of a part has the
+/// map modality.
+[[nodiscard]] inline at::Tensor joined_records(std::vector<at::Tensor> parts, std::int64_t dim) {
+  std::vector<std::int64_t> size;
+  for (const at::Tensor& t : parts)
+    if (size.empty() || t.size(-1) > size.back()) size = t.sizes().vec();
+  for (at::Tensor& t : parts) {
+    size[static_cast<std::size_t>(dim)] = t.size(dim);
+    t = t.expand(size);
+  }
+  return at::cat(parts, dim);
+}
+
+/// \param predict called with each part of the data \param dim where its predictions have their records
+template <class In, class Out, class Predict>
+[[nodiscard]] auto inferred(torch::nn::Module& module, const Batch<In, Out>& data, std::int64_t batch_size,
+                            std::int64_t dim, Predict&& predict) {
+  const at::NoGradGuard no_grad;
+  const EvaluationMode evaluation(module);
+  std::vector<decltype(predict(data))> parts;
+  std::int64_t begin = 0;
+  do {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(batch_size, data.size() - begin)));
+    std::iota(rows.begin(), rows.end(), begin);
+    parts.push_back(predict(data.select(rows)));
+    parts.back().for_each([](auto, at::Tensor& t) { t = host_copy(t); });
+    begin += batch_size;
+  } while (begin < data.size());
+  auto out = parts.front();
+  out.for_each([&](auto key, at::Tensor& whole) {
+    std::vector<at::Tensor> of_task;
+    for (const auto& part : parts) of_task.push_back(part[key]);
+    whole = joined_records(std::move(of_task), dim);
+  });
+  return out;
+}
+
+}  // namespace detail
+
+/// Predictions [N, …] of a data set by task name, on the host.
+/// \code
+/// const at::Tensor rates = eq::infer(*model, test)["gpr"_n];
+/// \endcode
+template <class Encoders, class Tasks, class In, class Out>
+[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data, std::int64_t batch_size = 64) {
+  return detail::inferred(model, data, batch_size, 0, [&](const Batch<In, Out>& part) { return model.predict(part); });
+}
+
+/// The same for coalitions: [C, N, …].
+template <class Encoders, class Tasks, class In, class Out>
+[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+                         std::span<const Coalition> coalitions, std::int64_t batch_size = 64) {
+  return detail::inferred(model, data, batch_size, 1,
+                          [&](const Batch<In, Out>& part) { return model.predict(part, coalitions); });
+}
+
+}  // namespace equipoise

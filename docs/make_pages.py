@@ -15,7 +15,7 @@ NOTES = {
     "balancing/ogm": ("A light first try, mostly with plain SGD.", "Unimodal decodings without gradient; no extra backward.", "Adam all but undoes a constant factor on a gradient: take `application = update` there."),
     "balancing/opm": ("When the dominant modality should be missing now and then.", "Unimodal decodings without gradient.", "Random: two runs with different seeds differ more."),
     "balancing/mmpareto": ("When unimodal losses help the encoders but fight the joint loss.", "A second backward pass and unimodal decodings.", "The norms are read on the host: one wait a modality and step on a GPU."),
-    "balancing/agm": ("When a modality's relative strength should follow its own history.", "All 2^M coalitions without gradient.", "At most 16 modalities."),
+    "balancing/agm": ("When a modality's relative strength should follow its own history.", "All 2^M coalitions without gradient.", "At most 16 modalities. Adam all but undoes a constant factor on a gradient: take `application = update` there."),
     "balancing/mla": ("Alternating training, with fusion by certainty at inference.", "M passes a batch.", "Needs linear heads, and a fusion whose single-modality joint feature is that modality's projection. It changes the deployed function, so it has no window."),
     "balancing/recon_boost": ("Boosting over modalities.", "One pass an epoch phase; unimodal decodings.", "One epoch here is one pass over the data, not 2M as in the released code. No window."),
     "balancing/gradient_blending": ("When overfitting differs strongly between modalities.", "(M + 1) probe runs every `super_epoch`.", "A part of the training records is held out for the whole run."),
@@ -35,9 +35,10 @@ def page(key):
     adapt = [a for a in re.findall(r"BOOST_HANA_ADAPT_STRUCT\(equipoise::(\w+),([^;]*)\);", text)]
     name, members = adapt[0][0], [m.strip() for m in adapt[0][1].split(",")]
     rows = []
+    text = text[text.index(f"struct {name} {{") :]  # the members come first in it: no local of theirs is taken for one
     for m in members:
-        found = re.search(r"^\s+([\w:<>]+)\s[^;(]*?\b" + m + r"\s*=\s*([^;,]+?)[,;].*$", text, re.M)
-        kind, default = found.group(1).replace("std::", ""), found.group(2).strip()
+        found = re.search(r"^\s+([\w:<>]+)\s[^;(]*?\b" + m + r"\s*=\s*(\{[^}]*\}|[^;,{]+?)[,;].*$", text, re.M)
+        kind, default = found.group(1).replace("std::", ""), re.sub(r"\s+", " ", found.group(2).strip()).replace("{ ", "{")
         line = text[found.start() : text.index("\n", found.end() - 1)].strip("\n")
         said = re.search(r"///<\s*(.*)$", text[found.start() :].split(";", 1)[1].split("\n")[0]) or re.search(r"///<\s*(.*)$", line)
         rows.append(f"| `{m}` | {kind} | `{default}` | {said.group(1) if said else ''} |")

@@ -17,10 +17,13 @@ int main() {
   const at::Tensor target = table.narrow(1, 0, 1) + signal.flatten(1);
   const auto data =
       eq::batch(eq::input<"table">(table), eq::input<"image">(image), eq::target<"y">(eq::Values{target}));
-  std::vector<std::int64_t> first(384), last(128);
-  std::iota(first.begin(), first.end(), 0);
-  std::iota(last.begin(), last.end(), 384);
-  const auto train = data.select(first), test = data.select(last);
+  const auto records = [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
+    std::iota(rows.begin(), rows.end(), begin);
+    return data.select(rows);
+  };
+  // The best epoch is chosen on the validation records; the test records are looked at once.
+  const auto train = records(0, 320), validation = records(320, 384), test = records(384, 512);
 
   const auto fit = [&](eq::PolicyStack policies) {
     torch::manual_seed(2);
@@ -28,7 +31,7 @@ int main() {
                              eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
                              eq::task<"y">(eq::AttentionFusion{.width = 32}, eq::Regression{.outputs = 1}));
     eq::Trainer trainer(model, std::move(policies), {.epochs = 15, .batch_size = 32, .seed = 7});
-    (void)trainer.fit(train, test);
+    (void)trainer.fit(train, validation);
     const eq::Contributions phi = eq::shapley(*model, test);
     const std::vector<double>& loss = phi.tasks[0].losses;  // of no modality, the table, the image, both
     std::cout << "  loss: both " << loss[3] << ", table alone " << loss[1] << ", image alone " << loss[2]

@@ -7,6 +7,7 @@
 
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/host.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
 #include <equipoise/training/optimizer.hpp>
@@ -237,7 +238,7 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
     if (!best.empty()) run.best.policies = detail::read_policies(archive, "best_policy", policies);
     at::Tensor generator;
     archive.read("generator", generator, true);
-    at::Generator(at::detail::getDefaultCPUGenerator()).set_state(generator.cpu());
+    at::Generator(at::detail::getDefaultCPUGenerator()).set_state(host_copy(generator));
     run.next_epoch = detail::read_value(archive, "next_epoch").toInt();
     run.step = detail::read_value(archive, "step").toInt();
     run.since_best = detail::read_value(archive, "since_best").toInt();

@@ -106,8 +106,8 @@ class Loop {
         if (p->hooks().has(Hook::gradients) && p->replaces_gradients() == replacing) p->on_gradients(step, gradients);
   }
 
-  /// One objective a task that the batch has labelled records of: the mean loss of everything that a record has. Every micro-batch
-  /// has the same ones, whichever of its records are labelled.
+  /// One objective a task that the batch has labelled records of: the mean loss of everything that a record has. Every
+  /// micro-batch has the same ones, whichever of its records are labelled.
   void add_task_objectives(const EffectiveBatch& whole, MicroBatch& part) const {
     const Coalition full = model_.full();
     for (std::size_t k = 0; k < model_.task_count(); ++k)

@@ -275,8 +275,8 @@ class MicroBatch final : public Objectives {
   ModelBatch batch_;
   Features features_;
   bool changed_ = false;  ///< by a policy, since they were encoded
-  std::optional<Features>
-      statistics_;  ///< without gradient: as encoded, or for what is asked outside of this one's turn
+  /// Without gradient: as they were encoded, or for what is asked for outside of this one's turn.
+  std::optional<Features> statistics_;
   std::vector<Block> blocks_;
 };
 

@@ -214,7 +214,11 @@ TEST_CASE("choices change what they say, and nothing else", "[psqa][complexity][
   };
   using Names = std::vector<std::string>;
   CHECK(changed("lsv_divisor", "leaves") == Names{"LSV", "MCS", "MCSv", "LTMCS"});
+  CHECK(changed("lsv_difference", "with_sign") == Names{"LSV", "MCS", "MCSv", "LTMCS"});
   CHECK(changed("aav_maximum", "union_of_openings") == Names{"AAV", "MCS", "MCSv", "LTMCS"});
+  CHECK(changed("aav_maximum", "largest_gap") == Names{"AAV", "MCS", "MCSv", "LTMCS"});
+  CHECK(changed("sas_pairs", "bank") == Names{"SAS2", "SAS5", "SAS10", "SAS20"});
+  CHECK(changed("travel_leaves", "physical") == Names{});
   CHECK(changed("jaw_edges", "excluded") == Names{"EM_mm-1"});
   CHECK(changed("travel_mean", "pairs") == Names{"LT_mm", "LTi", "LTMCS"});
   CHECK(changed("edge_distance_mm", "3") == Names{"EAM"});
@@ -227,7 +231,7 @@ TEST_CASE("choices change what they say, and nothing else", "[psqa][complexity][
 }
 
 TEST_CASE("an interval that is cut in two leaves the metrics as they were", "[psqa][complexity][property]") {
-  // Only means over static apertures are invariant exactly: the middles of moving halves are other apertures.
+  // Static apertures, whose means are all invariant; test_complexity_laws.cpp cuts intervals in which leaves move.
   Plan plan = square_plan({{100, 0}, {100, .5}, {50, .5}, {50, 1}}), cut = plan;
   std::vector<ControlPoint>& points = cut.beams[0].control_points;
   ControlPoint middle = points[0];

@@ -6,41 +6,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numbers>
 
+#include "psqa/small_beams.hpp"
 #include "support/catch.hpp"
 
 using namespace equipoise::psqa;
+using namespace small_beams;
 
 namespace {
-
-/// A beam of 20 pairs of 5 mm, open from y = -50 to 50; `tips(k, pair)` gives both leaves at control point k.
-Beam beam_of(const std::vector<double>& weights,
-             const std::function<std::pair<double, double>(std::size_t, std::size_t)>& tips) {
-  Beam beam;
-  beam.number = 1, beam.mu = 100, beam.dynamic = true;
-  Layer layer{LeafAxis::x, {}, "MLCX"};
-  for (int i = 0; i <= 20; ++i) layer.boundaries.push_back(-50 + 5 * i);
-  beam.layers = {layer};
-  for (std::size_t k = 0; k < weights.size(); ++k) {
-    ControlPoint cp;
-    cp.weight = weights[k], cp.dose_rate = 600;
-    cp.leaves.resize(1);
-    for (std::size_t l = 0; l < 20; ++l) {
-      const auto [a, b] = tips(k, l);
-      cp.leaves[0].a.push_back(a), cp.leaves[0].b.push_back(b);
-    }
-    beam.control_points.push_back(cp);
-  }
-  return beam;
-}
-
-MetricList metrics_of(const Beam& beam) {
-  Plan plan;
-  plan.prescription_Gy = 2, plan.beams = {beam};
-  return complexity(plan).plan;
-}
 
 double sample_deviation(const std::vector<double>& x) {
   double mean = 0, squares = 0;

@@ -6,6 +6,7 @@
 /// bank of finer strips, and leaves that move along y become leaves along x, so that every metric sees one kind of
 /// aperture.
 
+#include <equipoise/psqa/complexity_choices.hpp>
 #include <equipoise/psqa/plan.hpp>
 
 #include <algorithm>
@@ -91,20 +92,27 @@ struct Opening {
   double height = 0;           ///< mm, 0 where the jaws cover the pair
   double bottom = 0;           ///< mm
   bool wide = false;           ///< the gap exceeds what counts as closed
+  bool exposed = false;        ///< the jaws leave some height, or leaves under them count as well
 
   [[nodiscard]] double gap() const { return right - left; }
-  [[nodiscard]] bool exposed() const { return height > 0; }
-  [[nodiscard]] bool open() const { return wide && exposed(); }
+  /// Counts among the open pairs.
+  [[nodiscard]] bool open() const { return wide && exposed; }
+  /// Is part of the aperture's shape.
+  [[nodiscard]] bool has_area() const { return wide && height > 0; }
 };
 
-/// The openings [n] of a point. \param closed_gap_mm a pair is open when its gap exceeds this
+/// The openings [n] of a point. `choices.closed_gap_mm` decides which pairs are open, and `leaves_under_jaw` which are
+/// exposed.
 [[nodiscard]] inline std::vector<Opening> openings(const Bank& bank, const Bank::Point& p,
-                                                   double closed_gap_mm = 1e-6) {
+                                                   const ComplexityChoices& choices = {}) {
+  const bool all_exposed = choices.leaves_under_jaw == LeavesUnderJaw::exposed;
   std::vector<Opening> out(p.a.size());
   for (std::size_t l = 0; l < out.size(); ++l) {
     const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
     const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
-    out[l] = {left, std::max(left, right), std::max(0.0, top - bottom), bottom, right - left > closed_gap_mm};
+    const double height = std::max(0.0, top - bottom);
+    out[l] = {
+        left, std::max(left, right), height, bottom, right - left > choices.closed_gap_mm, all_exposed || height > 0};
   }
   return out;
 }

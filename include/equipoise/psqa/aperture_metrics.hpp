@@ -6,6 +6,7 @@
 /// Every number is NaN where the aperture does not define it.
 
 #include <equipoise/psqa/aperture.hpp>
+#include <equipoise/psqa/area_variability.hpp>
 #include <equipoise/psqa/complexity_choices.hpp>
 #include <equipoise/psqa/edge_metrics.hpp>
 
@@ -13,10 +14,8 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <numbers>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -33,77 +32,6 @@ namespace detail {
   for (std::size_t i = 0; i < kApertureMetrics.size(); ++i)
     if (kApertureMetrics[i] == name) return i;
   throw "no such aperture metric";
-}
-
-/// AAV and LSV (McNiven 2010) need each pair's largest opening over the beam.
-struct Envelope {
-  std::vector<double> left, right, gap;
-
-  explicit Envelope(std::size_t pairs) : left(pairs, kInfinity), right(pairs, -kInfinity), gap(pairs, 0.0) {}
-  void include(const Bank::Point& p, const std::vector<Opening>& open) {
-    for (std::size_t l = 0; l < open.size(); ++l)
-      if (open[l].open()) {
-        left[l] = std::min(left[l], p.a[l]), right[l] = std::max(right[l], p.b[l]);
-        gap[l] = std::max(gap[l], p.b[l] - p.a[l]);
-      }
-  }
-  /// \param union_lengths of each pair's union of openings
-  [[nodiscard]] double total(AavMaximum maximum, const std::vector<double>& union_lengths) const {
-    double sum = 0;
-    for (std::size_t l = 0; l < left.size(); ++l) {
-      if (!(right[l] > left[l])) continue;
-      sum += maximum == AavMaximum::envelope      ? right[l] - left[l]
-             : maximum == AavMaximum::largest_gap ? gap[l]
-                                                  : union_lengths[l];
-    }
-    return sum;
-  }
-};
-
-/// The length along the leaves' travel that each pair's openings cover together.
-[[nodiscard]] inline std::vector<double> union_lengths(const std::vector<std::vector<Opening>>& apertures) {
-  const std::size_t pairs = apertures.empty() ? 0 : apertures[0].size();
-  std::vector<std::vector<std::pair<double, double>>> covered(pairs);  // apart from one another, in order: mostly one
-  for (const auto& aperture : apertures)
-    for (std::size_t l = 0; l < pairs; ++l) {
-      if (!aperture[l].open()) continue;
-      auto& spans = covered[l];
-      std::pair<double, double> all = {aperture[l].left, aperture[l].right};
-      const auto first = std::find_if(spans.begin(), spans.end(), [&](auto& span) { return span.second >= all.first; });
-      auto last = first;
-      for (; last != spans.end() && last->first <= all.second; ++last)
-        all = {std::min(all.first, last->first), std::max(all.second, last->second)};
-      if (last == first)
-        spans.insert(first, all);
-      else
-        *first = all, spans.erase(first + 1, last);
-    }
-  std::vector<double> out(pairs, 0.0);
-  for (std::size_t l = 0; l < pairs; ++l)
-    for (const auto& [left, right] : covered[l]) out[l] += right - left;
-  return out;
-}
-
-/// The area of the union of a beam's openings: each pair's union along the leaves, times the most of the pair that the
-/// jaws ever expose.
-[[nodiscard]] inline double union_area(const std::vector<std::vector<Opening>>& apertures,
-                                       const std::vector<double>& lengths) {
-  double area = 0;
-  for (std::size_t l = 0; l < lengths.size(); ++l) {
-    double height = 0;
-    for (const auto& aperture : apertures)
-      if (aperture[l].open()) height = std::max(height, aperture[l].height);
-    area += lengths[l] * height;
-  }
-  return area;
-}
-
-[[nodiscard]] inline double aperture_area_variability(const Bank::Point& p, const std::vector<Opening>& open,
-                                                      double largest) {
-  double sum = 0;
-  for (std::size_t l = 0; l < open.size(); ++l)
-    if (open[l].open()) sum += p.b[l] - p.a[l];
-  return largest > 0 ? sum / largest : 0;
 }
 
 /// Leaf sequence variability of one bank's open leaves.
@@ -133,7 +61,6 @@ struct Envelope {
 /// Area, and perimeter in its two parts: along the leaves' sides and at their ends.
 struct Outline {
   double area = 0, sides = 0, ends = 0;
-  double rim = 0;  ///< of the sides, those above the last and below the first open pair
   [[nodiscard]] double perimeter() const { return sides + ends; }
 };
 
@@ -141,67 +68,88 @@ struct Outline {
   Outline out;
   const Opening none;
   for (std::size_t l = 0; l <= open.size(); ++l) {
-    const Opening& below = l == 0 || !open[l - 1].open() ? none : open[l - 1];
-    const Opening& above = l == open.size() || !open[l].open() ? none : open[l];
+    const Opening& below = l == 0 || !open[l - 1].has_area() ? none : open[l - 1];
+    const Opening& above = l == open.size() || !open[l].has_area() ? none : open[l];
     const double both = std::max(0.0, std::min(below.right, above.right) - std::max(below.left, above.left));
     out.sides += below.gap() + above.gap() - 2 * both;
-    if (l < open.size() && open[l].open()) out.area += open[l].gap() * open[l].height, out.ends += 2 * open[l].height;
+    if (l < open.size() && open[l].has_area())
+      out.area += open[l].gap() * open[l].height, out.ends += 2 * open[l].height;
   }
-  for (std::size_t l = 0; l < open.size(); ++l)
-    if (open[l].open()) {
-      out.rim += open[l].gap();
-      break;
-    }
-  for (std::size_t l = open.size(); l-- > 0;)
-    if (open[l].open()) {
-      out.rim += open[l].gap();
-      break;
-    }
   return out;
 }
 
-/// \param jaw_area of the jaws' opening; infinite without jaws  \param aav, lsv of this aperture
-[[nodiscard]] inline ApertureValues aperture_values(const std::vector<Opening>& open, double jaw_area, double aav,
-                                                    double lsv, const ComplexityChoices& choices, EdgeMetrics& edges) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  ApertureValues out;
-  out.fill(nan);
-  constexpr std::array<double, 4> limits = {2, 5, 10, 20};
-  double n = 0, exposed = 0, gaps = 0, squares = 0, heights = 0, offset = 0, crossed = 0, small[4] = {}, steps = 0,
-         sizes = 0;
+/// Of an outline's sides those that a jaw makes, in mm: it lies within the open pair or on its border.
+[[nodiscard]] inline double jaw_sides(const Bank& bank, const Bank::Point& p, const std::vector<Opening>& open) {
+  double out = 0;
+  for (std::size_t l = 0; l < open.size(); ++l)
+    if (open[l].has_area())
+      out += open[l].gap() * ((p.y1 >= bank.boundaries[l] ? 1 : 0) + (p.y2 <= bank.boundaries[l + 1] ? 1 : 0));
+  return out;
+}
+
+/// Gaps below this many mm are small: SAS2, SAS5, SAS10, SAS20.
+inline constexpr std::array<double, 4> kSmallGaps = {2, 5, 10, 20};
+
+/// How many pairs have a small gap, anywhere in the bank and as if it had no jaws.
+[[nodiscard]] inline std::array<double, 4> small_in_bank(const Bank::Point& p, double closed_gap_mm) {
+  std::array<double, 4> out{};
+  for (std::size_t l = 0; l < p.a.size(); ++l) {
+    const double gap = p.b[l] - p.a[l];
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += gap > closed_gap_mm && gap < kSmallGaps[i];
+  }
+  return out;
+}
+
+/// What an aperture's pairs are like. \param largest `largest_opening` of the beam
+inline void add_pair_values(const Bank::Point& p, const std::vector<Opening>& open, double largest,
+                            const ComplexityChoices& choices, ApertureValues& out) {
+  double n = 0, exposed = 0, gaps = 0, squares = 0, offset = 0, crossed = 0, steps = 0, sizes = 0;
+  std::array<double, 4> small{};
   for (std::size_t l = 0; l < open.size(); ++l) {
-    exposed += open[l].exposed();
+    exposed += open[l].exposed;
     if (!open[l].open()) continue;
     const Opening& o = open[l];
-    n += 1, gaps += o.gap(), squares += o.gap() * o.gap(), heights += o.height;
+    n += 1, gaps += o.gap(), squares += o.gap() * o.gap();
     offset += std::abs(0.5 * (o.left + o.right));
     crossed += o.left > 0 || o.right < 0;
-    for (std::size_t i = 0; i < 4; ++i) small[i] += o.gap() < limits[i];
+    for (std::size_t i = 0; i < small.size(); ++i) small[i] += o.gap() < kSmallGaps[i];
     if (l + 1 < open.size() && open[l + 1].open()) {
       steps += std::abs(o.left - open[l + 1].left) + std::abs(o.right - open[l + 1].right);
       sizes += o.gap() + open[l + 1].gap();
     }
   }
-  const Outline shape = outline(open);
-  out[aperture_metric("AAV")] = aav, out[aperture_metric("LSV")] = lsv, out[aperture_metric("MCS")] = aav * lsv,
-  out[aperture_metric("BA_mm2")] = shape.area;
+  const double aav = aperture_area_variability(p, open, choices, largest),
+               lsv = leaf_sequence_variability(p, open, choices);
+  out[aperture_metric("AAV")] = aav, out[aperture_metric("LSV")] = lsv, out[aperture_metric("MCS")] = aav * lsv;
   if (exposed > 0) out[aperture_metric("CLS")] = (exposed - n) / exposed;
-  if (n == 0) return out;
-  const double pairs = choices.sas_pairs == SasPairs::open ? n : exposed;
-  out[aperture_metric("SAS2")] = small[0] / pairs, out[aperture_metric("SAS5")] = small[1] / pairs;
-  out[aperture_metric("SAS10")] = small[2] / pairs, out[aperture_metric("SAS20")] = small[3] / pairs;
-  out[aperture_metric("MAD_mm")] = offset / n, out[aperture_metric("CAS")] = crossed / n,
+  double pairs = choices.sas_pairs == SasPairs::open ? n : exposed;
+  if (choices.sas_pairs == SasPairs::bank)
+    small = small_in_bank(p, choices.closed_gap_mm), pairs = static_cast<double>(open.size());
+  static_assert(aperture_metric("SAS20") == aperture_metric("SAS2") + kSmallGaps.size() - 1);
+  if (pairs > 0)
+    for (std::size_t i = 0; i < small.size(); ++i) out[aperture_metric("SAS2") + i] = small[i] / pairs;
+  if (n == 0) return;
+  out[aperture_metric("MAD_mm")] = offset / n, out[aperture_metric("CAS")] = crossed / n;
   out[aperture_metric("ALG_mm")] = gaps / n, out[aperture_metric("SQGAP_mm2")] = squares / n;
-  out[aperture_metric("AFW_mm")] = shape.area / heights,
-  out[aperture_metric("EFS_mm")] = 4 * shape.area / shape.perimeter();
-  out[aperture_metric("BI")] = shape.perimeter() * shape.perimeter() / (4 * std::numbers::pi * shape.area);
-  out[aperture_metric("EM_mm-1")] =
-      (shape.sides - (choices.jaw_edges == JawEdges::included ? 0 : shape.rim)) / shape.area;
-  out[aperture_metric("PERIM_mm")] = shape.perimeter(), out[aperture_metric("TGI")] = sizes > 0 ? steps / sizes : 0;
+  out[aperture_metric("TGI")] = sizes > 0 ? steps / sizes : 0;
+}
+
+/// What an aperture's outline is like. \param jaw_area of the jaws' opening; infinite without jaws
+inline void add_shape_values(const Bank& bank, const Bank::Point& p, const std::vector<Opening>& open, double jaw_area,
+                             const ComplexityChoices& choices, EdgeMetrics& edges, ApertureValues& out) {
+  const Outline shape = outline(open);
+  out[aperture_metric("BA_mm2")] = shape.area;
+  if (!(shape.area > 0)) return;
+  const double perimeter = shape.perimeter(),
+               uncounted = choices.jaw_edges == JawEdges::included ? 0 : jaw_sides(bank, p, open);
+  out[aperture_metric("AFW_mm")] = 2 * shape.area / shape.ends;
+  out[aperture_metric("EFS_mm")] = 4 * shape.area / perimeter;
+  out[aperture_metric("BI")] = perimeter * perimeter / (4 * std::numbers::pi * shape.area);
+  out[aperture_metric("EM_mm-1")] = (shape.sides - uncounted) / shape.area;
+  out[aperture_metric("PERIM_mm")] = perimeter;
   if (std::isfinite(jaw_area) && jaw_area > 0) out[aperture_metric("BAR")] = shape.area / jaw_area;
-  out[aperture_metric("EAM")] = edges.edge_area(open),
+  out[aperture_metric("EAM")] = edges.edge_area(open);
   out[aperture_metric("CAM")] = edges.converted_aperture(open, shape.area);
-  return out;
 }
 
 }  // namespace detail

@@ -7,6 +7,7 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/psqa/aperture.hpp>
 #include <equipoise/psqa/aperture_metrics.hpp>
+#include <equipoise/psqa/area_variability.hpp>
 #include <equipoise/psqa/complexity_choices.hpp>
 #include <equipoise/psqa/edge_metrics.hpp>
 #include <equipoise/psqa/fluence_metrics.hpp>
@@ -75,7 +76,7 @@ struct BeamShape {
 [[nodiscard]] inline BeamShape shape_of(const Beam& beam, const ComplexityChoices& choices) {
   BeamShape s;
   s.bank = merged_bank(beam);
-  const auto open_at = [&](const Bank::Point& p) { return openings(s.bank, p, choices.closed_gap_mm); };
+  const auto open_at = [&](const Bank::Point& p) { return openings(s.bank, p, choices); };
   for (const Bank::Point& p : s.bank.points) s.at_points.push_back(open_at(p));
   const std::size_t n = s.bank.points.size();
   const auto mu = [&](std::size_t k) { return k >= 1 && k < n ? beam.interval_mu(k) : 0.0; };
@@ -95,15 +96,11 @@ struct BeamShape {
 
 /// MCSv (Masi 2013): AAV and LSV at control points, their means over each interval.
 [[nodiscard]] inline double mcsv(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices) {
-  Envelope envelope(s.bank.boundaries.size() - 1);
-  for (std::size_t k = 0; k < s.at_points.size(); ++k) envelope.include(s.bank.points[k], s.at_points[k]);
-  const bool unions = choices.aav_maximum == AavMaximum::union_of_openings;
-  const double largest =
-      envelope.total(choices.aav_maximum, unions ? union_lengths(s.at_points) : std::vector<double>{});
+  const double largest = largest_opening(s.bank.points, s.at_points, choices);
   WeightedMean mean;
   double aav = 0, lsv = 0;
   for (std::size_t k = 0; k < s.at_points.size(); ++k) {
-    const double a = aperture_area_variability(s.bank.points[k], s.at_points[k], largest),
+    const double a = aperture_area_variability(s.bank.points[k], s.at_points[k], choices, largest),
                  l = leaf_sequence_variability(s.bank.points[k], s.at_points[k], choices);
     if (k > 0) mean.add(0.25 * (aav + a) * (lsv + l), beam.interval_mu(k));
     aav = a, lsv = l;
@@ -112,18 +109,17 @@ struct BeamShape {
 }
 
 [[nodiscard]] inline std::vector<ApertureComplexity> apertures_of(const BeamShape& s,
-                                                                  const std::vector<double>& lengths,
                                                                   const ComplexityChoices& choices) {
-  Envelope envelope(s.bank.boundaries.size() - 1);
-  for (std::size_t j = 0; j < s.points.size(); ++j) envelope.include(s.points[j], s.apertures[j]);
-  const double largest = envelope.total(choices.aav_maximum, lengths);
+  const double largest = largest_opening(s.points, s.apertures, choices);
   EdgeMetrics edges(choices.edge_distance_mm);
   std::vector<ApertureComplexity> out;
-  for (std::size_t j = 0; j < s.points.size(); ++j)
-    out.push_back({s.weights[j], s.gantry[j],
-                   aperture_values(s.apertures[j], s.jaw_areas[j],
-                                   aperture_area_variability(s.points[j], s.apertures[j], largest),
-                                   leaf_sequence_variability(s.points[j], s.apertures[j], choices), choices, edges)});
+  for (std::size_t j = 0; j < s.points.size(); ++j) {
+    ApertureComplexity& aperture = out.emplace_back();
+    aperture.mu = s.weights[j], aperture.gantry = s.gantry[j];
+    aperture.values.fill(std::numeric_limits<double>::quiet_NaN());
+    add_pair_values(s.points[j], s.apertures[j], largest, choices, aperture.values);
+    add_shape_values(s.bank, s.points[j], s.apertures[j], s.jaw_areas[j], choices, edges, aperture.values);
+  }
   return out;
 }
 
@@ -164,10 +160,10 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
 inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
   const std::vector<bool> in_field = pairs_in_field(s.at_points);
   const LeafPaths paths(s.bank, in_field);
-  const Travel travel = leaf_travel(paths);
-  const double leaves = choices.travel_mean == TravelMean::moving_leaves ? static_cast<double>(travel.leaves)
-                                                                         : static_cast<double>(in_field.size()),
-               lt = travel.leaves ? travel.total / leaves : 0, arc = gantry_travel(beam);
+  const Travel travel = choices.travel_leaves == TravelLeaves::strips ? leaf_travel(paths, in_field.size())
+                                                                      : physical_travel(beam, choices);
+  const double over = static_cast<double>(choices.travel_mean == TravelMean::pairs ? travel.pairs : travel.leaves),
+               lt = travel.leaves ? travel.total / over : 0, arc = gantry_travel(beam);
   const ModulationIndices mi = modulation_indices(beam, paths, choices);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   out.emplace_back("LT_mm", lt), out.emplace_back("LTSUM_mm", travel.total);
@@ -192,10 +188,9 @@ inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const Comp
 
 [[nodiscard]] inline BeamComplexity beam_complexity(const Beam& beam, const ComplexityChoices& choices) {
   const BeamShape s = shape_of(beam, choices);
-  const std::vector<double> lengths = union_lengths(s.apertures);
   BeamComplexity out;
   out.number = beam.number;
-  out.apertures = apertures_of(s, lengths, choices);
+  out.apertures = apertures_of(s, choices);
   std::array<WeightedMean, kApertureMetrics.size()> means;
   for (const ApertureComplexity& a : out.apertures)
     for (std::size_t i = 0; i < means.size(); ++i) means[i].add(a.values[i], a.mu);
@@ -208,7 +203,7 @@ inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const Comp
     if (kApertureMetrics[i] != "SQGAP_mm2") m.emplace_back(kApertureMetrics[i], means[i].value());
   const double gap = means[aperture_metric("ALG_mm")].value(), squares = means[aperture_metric("SQGAP_mm2")].value();
   m.emplace_back("SDGAP_mm", std::sqrt(std::max(0.0, squares - gap * gap)));
-  const double area = union_area(s.apertures, lengths);
+  const double area = union_area(s.apertures);
   m.emplace_back("UNION_mm2", area);
   m.emplace_back("BM", area > 0 ? 1 - means[aperture_metric("BA_mm2")].value() / area : 0);
   m.emplace_back("MCSv", mcsv(beam, s, choices));

@@ -123,6 +123,19 @@ inline void check_choices(const ComplexityChoices& c) {
        c.fluence_pixel_mm);
 }
 
+/// The smallest gap in mm of a plan's leaf pairs, of all layers at all control points of its beams with MU; that of
+/// crossed leaves is 0.
+[[nodiscard]] inline double smallest_gap(const Plan& plan) {
+  double gap = kInfinity;
+  for (const Beam& beam : plan.beams) {
+    if (!(beam.mu > 0)) continue;
+    for (const ControlPoint& cp : beam.control_points)
+      for (const LeafPositions& leaves : cp.leaves)
+        for (std::size_t l = 0; l < leaves.a.size(); ++l) gap = std::min(gap, std::max(0.0, leaves.b[l] - leaves.a[l]));
+  }
+  return gap;
+}
+
 /// \throws ValueError when a leaf is nowhere, or too far away for any collimator
 inline void check_places(const Plan& plan, const Beam& beam) {
   const auto within = [](double v) { return std::abs(v) <= kFarthest_mm; };
@@ -143,6 +156,8 @@ inline void check_places(const Plan& plan, const Beam& beam) {
   detail::check_choices(choices);
   Complexity out;
   out.choices = choices;
+  ComplexityChoices used = choices;
+  if (choices.closed_gap == ClosedGap::plan_minimum) used.closed_gap_mm += detail::smallest_gap(plan);
   double mu = 0;
   std::size_t treated = 0;
   std::vector<const Beam*> without;
@@ -151,7 +166,7 @@ inline void check_places(const Plan& plan, const Beam& beam) {
     mu += beam.mu, ++treated;
     detail::check_places(plan, beam);
     if (!beam.layers.empty() && beam.control_points.size() > 1)
-      out.beams.push_back(detail::beam_complexity(beam, choices));
+      out.beams.push_back(detail::beam_complexity(beam, used));
     else
       without.push_back(&beam);
   }

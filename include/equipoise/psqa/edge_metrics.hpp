@@ -56,7 +56,7 @@ class EdgeMetrics {
   [[nodiscard]] double converted_aperture(const std::vector<Opening>& open, double area) {
     double along = 0, heights = 0, left = kInfinity, right = -kInfinity;
     for (const Opening& o : open) {
-      if (!o.open()) continue;
+      if (!o.has_area()) continue;
       along += o.height * (1 - std::exp(-o.gap() / 10)), heights += o.height;
       left = std::min(left, o.left), right = std::max(right, o.right);
     }
@@ -80,7 +80,7 @@ class EdgeMetrics {
   std::ptrdiff_t find_strips(const std::vector<Opening>& open) {
     double bottom = kInfinity, top = -kInfinity;
     for (const Opening& o : open)
-      if (o.open()) bottom = std::min(bottom, o.bottom), top = std::max(top, o.bottom + o.height);
+      if (o.has_area()) bottom = std::min(bottom, o.bottom), top = std::max(top, o.bottom + o.height);
     // The first row whose middle is not below y. The maths library's ceil would be a call.
     const auto row = [&](double y) {
       const double at = std::max(0.0, y - bottom - 0.5);
@@ -90,7 +90,7 @@ class EdgeMetrics {
     const std::ptrdiff_t rows = top > bottom ? static_cast<std::ptrdiff_t>(std::ceil(top - bottom - 1e-9)) : 0;
     strips_.clear();
     for (const Opening& o : open) {
-      if (!o.open()) continue;
+      if (!o.has_area()) continue;
       const Strip strip = {row(o.bottom - 1e-9), std::min(rows, row(o.bottom + o.height + 1e-9)), o.left, o.right};
       // A row whose middle is on the border of two pairs is the upper pair's.
       if (!strips_.empty()) strips_.back().end = std::min(strips_.back().end, strip.begin);
@@ -140,7 +140,7 @@ class EdgeMetrics {
       }
     };
     for (const Opening& o : open) {
-      const bool opens = o.open();
+      const bool opens = o.has_area();
       const std::size_t b = opens ? column(o.left, [](double m, double x) { return m < x; }) : columns,
                         e = opens ? column(o.right, [](double m, double x) { return m <= x; }) : columns;
       close(begin, std::min(end, b)), close(std::max(begin, e), end);

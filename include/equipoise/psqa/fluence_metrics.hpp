@@ -34,7 +34,7 @@ struct FluenceMap {
   double left = kInfinity, right = -kInfinity, bottom = kInfinity, top = -kInfinity;
   for (const auto& open : at_points)
     for (const Opening& o : open)
-      if (o.open()) {
+      if (o.has_area()) {
         left = std::min(left, o.left), right = std::max(right, o.right);
         bottom = std::min(bottom, o.bottom), top = std::max(top, o.bottom + o.height);
       }
@@ -57,7 +57,7 @@ struct FluenceMap {
       OpenTime open(map.columns, left, pixel);
       for (std::size_t k = 1; k < at_points.size(); ++k) {
         const Opening &p = at_points[k - 1][l], &q = at_points[k][l];
-        if (beam.interval_mu(k) > 0 && (p.open() || q.open()))
+        if (beam.interval_mu(k) > 0 && (p.has_area() || q.has_area()))
           open.add({p.left, p.right, q.left, q.right}, beam.interval_mu(k));
       }
       of_pair[l] = open.values();

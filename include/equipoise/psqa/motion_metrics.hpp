@@ -26,8 +26,9 @@ namespace equipoise::psqa::detail {
 
 /// Leaf travel: leaves whose pair opens at least once and which move.
 struct Travel {
-  double total = 0;  ///< mm
-  std::size_t leaves = 0;
+  double total = 0;        ///< mm
+  std::size_t leaves = 0;  ///< that move
+  std::size_t pairs = 0;   ///< all of the collimator
 };
 
 /// The ways of the in-field leaves: each leaf's places at the control points, one leaf after another.
@@ -50,13 +51,31 @@ struct LeafPaths {
   [[nodiscard]] const double* operator[](std::size_t leaf) const { return &places[leaf * points]; }
 };
 
-[[nodiscard]] inline Travel leaf_travel(const LeafPaths& leaves) {
-  Travel out;
+/// \param pairs of the bank
+[[nodiscard]] inline Travel leaf_travel(const LeafPaths& leaves, std::size_t pairs) {
+  Travel out{.pairs = pairs};
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const double* tip = leaves[i];
     double travel = 0;
     for (std::size_t k = 1; k < leaves.points; ++k) travel += std::abs(tip[k] - tip[k - 1]);
     if (travel > 1e-9) out.total += travel, ++out.leaves;
+  }
+  return out;
+}
+
+/// Travel of a beam's own leaves: each layer is a bank by itself, whatever the other one covers.
+[[nodiscard]] inline Travel physical_travel(const Beam& beam, const ComplexityChoices& choices) {
+  Travel out;
+  for (std::size_t i = 0; i < beam.layers.size(); ++i) {
+    Beam layer = beam;
+    layer.layers = {beam.layers[i]};
+    for (std::size_t k = 0; k < beam.control_points.size(); ++k)
+      layer.control_points[k].leaves = {beam.control_points[k].leaves[i]};
+    const Bank bank = merged_bank(layer);
+    std::vector<std::vector<Opening>> open;
+    for (const Bank::Point& p : bank.points) open.push_back(openings(bank, p, choices));
+    const Travel travel = leaf_travel(LeafPaths(bank, pairs_in_field(open)), layer.layers[0].pairs());
+    out.total += travel.total, out.leaves += travel.leaves, out.pairs += travel.pairs;
   }
   return out;
 }

@@ -101,6 +101,28 @@ TEMPLATE_LIST_TEST_CASE("an absent modality's features change nothing, forward a
   });
 }
 
+TEMPLATE_LIST_TEST_CASE("what is not a number in a modality leaves the coalitions without it alone", "[fusion][law]",
+                        Fusions) {
+  for_each_size<TestType>([](auto& model, const auto& data) {
+    const auto bad = static_cast<std::size_t>(model.modality_count() - 1);
+    const auto all = eq::all_coalitions(model.modality_count());
+    const eq::ModelBatch batch = model.arrange(data);
+    const eq::Presence presence = batch.presence.restricted_to(all);
+    const eq::Features features = model.encode(batch, model.full()).detach();
+    eq::Features poisoned = features;
+    poisoned.items[bad] = features.items[bad].map_tensors(
+        [](const at::Tensor& t) { return torch::full_like(t, std::numeric_limits<double>::quiet_NaN()); });
+    const at::Tensor clean = model.decode(0, features, presence), out = model.decode(0, poisoned, presence);
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      const auto row = static_cast<std::int64_t>(c);
+      if (all[c].contains(bad))
+        CHECK(out[row].isnan().any().template item<bool>());
+      else
+        CHECK(torch::equal(clean[row], out[row]));
+    }
+  });
+}
+
 TEMPLATE_LIST_TEST_CASE("an absent modality's inputs reach nothing", "[fusion][law]", Fusions) {
   for_each_size<TestType>([](auto& model, const auto& data) {
     const auto modalities = static_cast<std::int64_t>(model.modality_count());

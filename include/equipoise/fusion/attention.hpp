@@ -13,6 +13,7 @@
 #include <equipoise/core/feature.hpp>
 #include <equipoise/core/options.hpp>
 #include <equipoise/core/presence.hpp>
+#include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
@@ -65,10 +66,10 @@ class AttentionFusionModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) {
     const at::Tensor weights = attention(parts, presence);  // [C, B, P]
     std::vector<at::Tensor> values;
-    for (const Projected& part : parts)
-      if (part.value.defined()) values.push_back(part.value);
-    // A product a record: [B, C, P] by [B, P, W].
-    return torch::bmm(weights.transpose(0, 1), torch::stack(values, 1)).transpose(0, 1);
+    for (const Projected& part : parts) values.push_back(part.value);
+    std::int64_t p = 0;
+    return detail::masked_sum(values, presence,
+                              [&](std::size_t, const at::Tensor& value) { return weights.narrow(2, p++, 1) * value; });
   }
 
   /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order; rows without any are
@@ -90,9 +91,12 @@ class AttentionFusionModule : public torch::nn::Module {
     const at::Tensor absent = present.eq(false);
     constexpr float nothing = -std::numeric_limits<float>::infinity();
     if (presence.no_row_empty()) return score.masked_fill(absent, nothing).softmax(2);
-    // Rows without any present modality would be 0 / 0: let them see all, then nothing.
-    const at::Tensor hidden = absent.logical_and(present.any(2, true));
-    return score.masked_fill(hidden, nothing).softmax(2).masked_fill(absent, 0);
+    // Rows without any present modality would be 0 / 0: let them see equal scores, then nothing.
+    const at::Tensor any = present.any(2, true);
+    return score.masked_fill(any.eq(false), 0)
+        .masked_fill(absent.logical_and(any), nothing)
+        .softmax(2)
+        .masked_fill(absent, 0);
   }
 
  private:

@@ -65,7 +65,7 @@ class GatedModule : public torch::nn::Module {
     std::vector<at::Tensor> votes, values;
     for (const Projected& part : parts) {
       votes.push_back(part.gates);
-      if (part.value.defined()) values.push_back(part.value);
+      values.push_back(part.value);
     }
     const auto modalities = static_cast<std::int64_t>(parts.size());
     at::Tensor gate =
@@ -78,13 +78,9 @@ class GatedModule : public torch::nn::Module {
     } else {
       gate = gate.softmax(2);
     }
-    at::Tensor joint;
-    for (std::size_t m = 0; m < parts.size(); ++m) {
-      if (!parts[m].value.defined()) continue;
-      const at::Tensor term = gate.select(2, static_cast<std::int64_t>(m)) * parts[m].value;
-      joint = joint.defined() ? joint + term : term;
-    }
-    return joint;
+    return detail::masked_sum(values, presence, [&](std::size_t m, const at::Tensor& value) {
+      return gate.select(2, static_cast<std::int64_t>(m)) * value;
+    });
   }
 
  private:

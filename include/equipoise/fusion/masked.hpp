@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Sums over the present modalities, for all coalitions at once.
+/// Values of the present modalities and their sums, for all coalitions at once. What is absent is filled, not multiplied
+/// by zero: even a value that is not a number in a modality leaves the coalitions without it alone.
 
 #include <equipoise/core/presence.hpp>
 
@@ -22,17 +23,22 @@ namespace equipoise::detail {
   return wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).eq(false).unsqueeze(2), 0);
 }
 
-/// Σ over present m of `values[m]` [B, W], as [C, B, W]; undefined values count as absent. \pre at least one is
-/// defined.
-[[nodiscard]] inline at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence) {
+/// Σ over present m of `weight(m, values[m])` [C, B, W], of values [B, W]; undefined values count as absent.
+/// \pre at least one is defined.
+template <class Weight>
+[[nodiscard]] at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence, Weight&& weight) {
   at::Tensor sum, mask;
   for (std::size_t m = 0; m < values.size(); ++m) {
     if (!values[m].defined()) continue;
     if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(values[m]);
-    const at::Tensor term = masked(values[m], m, presence, mask);
+    const at::Tensor term = weight(m, masked(values[m], m, presence, mask));
     sum = sum.defined() ? sum.add(term) : term;
   }
   return sum;
+}
+
+[[nodiscard]] inline at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence) {
+  return masked_sum(values, presence, [](std::size_t, const at::Tensor& value) { return value; });
 }
 
 }  // namespace equipoise::detail

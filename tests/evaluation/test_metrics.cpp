@@ -39,6 +39,18 @@ TEST_CASE("a map is wholly similar to itself, and less to another", "[evaluation
   CHECK(eq::ssim(a, b, 20, 20, 20) == Approx(eq::ssim(b, a, 20, 20, 20)));
 }
 
+TEST_CASE("similarity counts the windows about the pixels that count", "[evaluation][behaviour]") {
+  std::vector<float> a(900, 0.0F), b(900, 0.0F);
+  for (std::size_t i = 0; i < 900; ++i)
+    if (i % 30 >= 15) a[i] = static_cast<float>(i % 7), b[i] = static_cast<float>(i % 5);
+  bool all[900], left[900], right[900], none[900];
+  for (std::size_t i = 0; i < 900; ++i) all[i] = true, none[i] = false, left[i] = i % 30 < 9, right[i] = i % 30 >= 15;
+  CHECK(eq::ssim(a, b, 30, 30, 7, all) == Approx(eq::ssim(a, b, 30, 30, 7)));
+  CHECK(eq::ssim(a, b, 30, 30, 7, left) == Approx(1));  // both maps are empty there
+  CHECK(eq::ssim(a, b, 30, 30, 7, right) < eq::ssim(a, b, 30, 30, 7));
+  CHECK(std::isnan(eq::ssim(a, b, 30, 30, 7, none)));
+}
+
 TEST_CASE("bootstrap intervals cover the value, and shrink as groups grow in number", "[evaluation][property]") {
   const auto interval = [](std::size_t n) {
     std::vector<std::string> groups;
@@ -90,4 +102,40 @@ TEST_CASE("no patient is in two parts of a split, and every record is in one", "
       for (const std::string& p : own) CHECK(seen.insert(p).second);
     }
   }
+}
+
+TEST_CASE("folds test every patient once", "[data][property]") {
+  for (const std::int64_t folds : {3, 4, 5, 6, 10})
+    for (const int patients_count : {15, 20, 33}) {
+      std::vector<std::string> patients;
+      for (int i = 0; i < patients_count * 2; ++i) patients.push_back("p" + std::to_string(i / 2));
+      std::vector<int> tested(patients.size(), 0);
+      for (std::int64_t fold = 0; fold < folds; ++fold) {
+        const eq::DataSplit s = eq::split_by_group(patients, 0.2, 1 / static_cast<double>(folds), 3, fold);
+        CHECK(s.train.size() + s.validation.size() + s.test.size() == patients.size());
+        std::set<std::string> test;
+        for (const std::int64_t i : s.test) ++tested[static_cast<std::size_t>(i)];
+        for (const std::int64_t i : s.test) test.insert(patients[static_cast<std::size_t>(i)]);
+        for (const auto* part : {&s.train, &s.validation})
+          for (const std::int64_t i : *part) CHECK_FALSE(test.contains(patients[static_cast<std::size_t>(i)]));
+      }
+      CHECK(tested == std::vector<int>(patients.size(), 1));
+    }
+}
+
+TEST_CASE("a class that is left out is tested whole, and its patients are seen nowhere else", "[data][behaviour]") {
+  std::vector<std::string> patients, machines;
+  for (int i = 0; i < 60; ++i)
+    patients.push_back("p" + std::to_string(i / 3)), machines.push_back("m" + std::to_string(i % 4));
+  patients[1] = patients[0] = patients[4] = "p";  // of machines 1, 0 and 0
+  const eq::DataSplit s = eq::split_leaving_out(patients, machines, "m1", 0.3, 5);
+  CHECK(s.test.size() == 15);
+  std::set<std::string> tested;
+  for (const std::int64_t i : s.test) {
+    CHECK(machines[static_cast<std::size_t>(i)] == "m1");
+    tested.insert(patients[static_cast<std::size_t>(i)]);
+  }
+  for (const auto* part : {&s.train, &s.validation})
+    for (const std::int64_t i : *part) CHECK_FALSE(tested.contains(patients[static_cast<std::size_t>(i)]));
+  CHECK_THROWS_AS(eq::split_leaving_out(patients, machines, "m9", 0.3, 5), eq::ValueError);
 }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -34,9 +35,10 @@ namespace detail {
 }  // namespace detail
 
 /// Mean SSIM of two maps [height, width]. \pre both sides are at least 11  \param range L > 0: the largest difference
-/// that the data can have
+/// that the data can have  \param counts which pixels' windows count, [height, width], or empty for all; NaN where none
+/// does
 [[nodiscard]] inline double ssim(std::span<const float> a, std::span<const float> b, std::size_t height,
-                                 std::size_t width, double range) {
+                                 std::size_t width, double range, std::span<const bool> counts = {}) {
   using Map = Eigen::Map<const Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
   const auto h = static_cast<Eigen::Index>(height), w = static_cast<Eigen::Index>(width);
   const Eigen::ArrayXXd x = Map(a.data(), h, w).cast<double>(), y = Map(b.data(), h, w).cast<double>();
@@ -44,7 +46,12 @@ namespace detail {
   const Eigen::ArrayXXd mx = detail::window_mean(x), my = detail::window_mean(y);
   const Eigen::ArrayXXd vx = detail::window_mean(x * x) - mx * mx, vy = detail::window_mean(y * y) - my * my,
                         vxy = detail::window_mean(x * y) - mx * my;
-  return (((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean();
+  const Eigen::ArrayXXd local = ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2));
+  if (counts.empty()) return local.mean();
+  using Counts = Eigen::Map<const Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+  const Eigen::ArrayXXd weight =
+      Counts(counts.data(), h, w).cast<double>().block(5, 5, local.rows(), local.cols());  // the windows' centres
+  return weight.sum() > 0 ? (weight * local).sum() / weight.sum() : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace equipoise

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// How well cases that matter (failing plans) are told from the others by a score that should be larger for them, or by
+/// a probability: at one threshold, over all thresholds, and as a statement about chances.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace equipoise {
+
+/// Cases counted by what they are and what was said of them.
+struct Confusion {
+  double hits = 0, misses = 0, false_alarms = 0, passes = 0;
+
+  /// The share of positives that were flagged; NaN without any.
+  [[nodiscard]] double sensitivity() const { return ratio(hits, misses); }
+  /// The share of negatives that were not flagged; NaN without any.
+  [[nodiscard]] double specificity() const { return ratio(passes, false_alarms); }
+  /// The share of flagged cases that are positive; NaN where nothing was flagged.
+  [[nodiscard]] double precision() const { return ratio(hits, false_alarms); }
+
+ private:
+  [[nodiscard]] static double ratio(double part, double rest) {
+    return part + rest > 0 ? part / (part + rest) : std::numeric_limits<double>::quiet_NaN();
+  }
+};
+
+/// What a threshold makes of the cases: flagged are those whose score reaches it.
+[[nodiscard]] inline Confusion confusion_at(double threshold, std::span<const double> score,
+                                            const std::vector<bool>& positive) {
+  Confusion c;
+  for (std::size_t i = 0; i < score.size(); ++i) {
+    const bool flagged = score[i] >= threshold;
+    (positive[i] ? (flagged ? c.hits : c.misses) : (flagged ? c.false_alarms : c.passes)) += 1;
+  }
+  return c;
+}
+
+namespace detail {
+
+/// Calls `told(confusion, threshold)` for each threshold at which something changes, from the highest score down; cases
+/// of one score come together.
+template <class Told>
+void walk_thresholds(std::span<const double> score, const std::vector<bool>& positive, Told&& told) {
+  std::vector<std::size_t> order(score.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
+  Confusion c;
+  for (const bool p : positive) (p ? c.misses : c.passes) += 1;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const bool is_positive = positive[order[k]];
+    (is_positive ? c.hits : c.false_alarms) += 1, (is_positive ? c.misses : c.passes) -= 1;
+    if (k + 1 == order.size() || score[order[k + 1]] < score[order[k]]) told(c, score[order[k]]);
+  }
+}
+
+}  // namespace detail
+
+/// Area under the precision-recall curve as the sum of precision times what recall gains; the share of positives where
+/// the score says nothing. NaN without positives.
+[[nodiscard]] inline double average_precision(std::span<const double> score, const std::vector<bool>& positive) {
+  double sum = 0, recall = 0;
+  detail::walk_thresholds(score, positive, [&](const Confusion& c, double) {
+    sum += c.precision() * (c.sensitivity() - recall);
+    recall = c.sensitivity();
+  });
+  return positive.empty() ? std::numeric_limits<double>::quiet_NaN() : sum;
+}
+
+/// The threshold whose false alarms, and misses at `miss_cost` false alarms each, cost least; the highest of several.
+/// Half way to the next score, so that a case near it is not decided by a hair. Infinite where flagging none is cheapest.
+[[nodiscard]] inline double cheapest_threshold(std::span<const double> score, const std::vector<bool>& positive,
+                                               double miss_cost) {
+  const auto cost = [&](const Confusion& c) { return c.false_alarms + miss_cost * c.misses; };
+  const double infinite = std::numeric_limits<double>::infinity();
+  double least = cost(confusion_at(infinite, score, positive)), best = infinite;
+  bool between = false;
+  detail::walk_thresholds(score, positive, [&](const Confusion& c, double threshold) {
+    if (between) best = 0.5 * (best + threshold), between = false;
+    if (cost(c) < least) least = cost(c), best = threshold, between = true;
+  });
+  return best;
+}
+
+/// Mean squared error of probabilities. [0, 1], 0 is perfect
+[[nodiscard]] inline double brier_score(std::span<const double> probability, const std::vector<bool>& positive) {
+  double sum = 0;
+  for (std::size_t i = 0; i < probability.size(); ++i) {
+    const double error = probability[i] - (positive[i] ? 1 : 0);
+    sum += error * error;
+  }
+  return sum / static_cast<double>(probability.size());
+}
+
+/// Cases whose probability lies in one part of [0, 1].
+struct ReliabilityBin {
+  double probability = 0, frequency = 0;  ///< mean of what was said, and share of what came
+  std::size_t n = 0;
+};
+
+/// What came against what was said, in bins of equal width; empty bins are left out.
+[[nodiscard]] inline std::vector<ReliabilityBin> reliability(std::span<const double> probability,
+                                                             const std::vector<bool>& positive, std::size_t bins = 5) {
+  std::vector<ReliabilityBin> all(bins);
+  for (std::size_t i = 0; i < probability.size(); ++i) {
+    const auto at = static_cast<std::size_t>(probability[i] * static_cast<double>(bins));
+    ReliabilityBin& bin = all[std::min(at, bins - 1)];
+    bin.probability += probability[i], bin.frequency += positive[i] ? 1 : 0, ++bin.n;
+  }
+  std::erase_if(all, [](const ReliabilityBin& b) { return b.n == 0; });
+  for (ReliabilityBin& b : all) b.probability /= static_cast<double>(b.n), b.frequency /= static_cast<double>(b.n);
+  return all;
+}
+
+}  // namespace equipoise

@@ -26,7 +26,9 @@ struct GammaArguments {
   psqa::GammaExecution execution;
   double pitch = 0;
   std::optional<double> spacing, spacing_evaluated;  ///< mm; by default 1, and `spacing`
-  bool json = false;
+  std::string flip;                                  ///< axis along which the evaluated doses are turned round
+  std::vector<double> shift = {0, 0};                ///< of the evaluated distribution along x and y, mm
+  bool centre = false, json = false;
 };
 
 /// Of a volume, the frame with the most points that fail.
@@ -151,7 +153,10 @@ Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psq
             {"pitch_mm", a.search != "wendling" ? Json(nullptr)
                          : a.pitch > 0          ? Json(a.pitch)
                                                 : Json(a.criteria.dta_mm / 10)},
-            {"rows_from", a.rows_from}}}};
+            {"rows_from", a.rows_from},
+            {"flip_evaluated", a.flip.empty() ? Json(nullptr) : Json(a.flip)},
+            {"shift_evaluated_mm", a.shift},
+            {"centred", a.centre}}}};
 }
 
 void print(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::GammaResult& r) {
@@ -185,13 +190,26 @@ psqa::DoseGrid read(const GammaArguments& a, const std::string& file, std::optio
                          a.rows_from == "top" ? psqa::RowsFrom::top : psqa::RowsFrom::bottom);
 }
 
+/// Brings the evaluated distribution to the reference: flipped within its place, both middles together, shifted.
+void place(const GammaArguments& a, psqa::DoseGrid& reference, psqa::DoseGrid& evaluated) {
+  if (!a.flip.empty()) evaluated.mirror(a.flip == "x" ? 2 : 1);
+  if (a.centre) reference.centre(), evaluated.centre();
+  evaluated.origin[2] += a.shift[0], evaluated.origin[1] += a.shift[1];
+  if (a.centre || !reference.axes || !evaluated.axes || reference.shape[0] > 1 || evaluated.shape[0] > 1) return;
+  const double apart = std::abs(reference.origin[0] - evaluated.origin[0]);
+  if (apart > 0.5)
+    std::cerr << "warning: the planes are " << eq::report::number(apart, 4)
+              << " mm apart along their normal, which does not count within a plane\n";
+}
+
 void gamma(GammaArguments a) {
   if (a.pitch > 0 && a.search != "wendling")
     throw eq::ValueError(eq::message("value.212", "--pitch", "expected --search wendling with it, got ", a.search));
   if (!a.map.empty()) check_map(a);
   // The evaluated distribution is interpolated: of a detector's file it is the plane between its elements.
-  const psqa::DoseGrid reference = read(a, a.reference, a.spacing, false),
-                       evaluated = read(a, a.evaluated, a.spacing_evaluated ? a.spacing_evaluated : a.spacing, true);
+  psqa::DoseGrid reference = read(a, a.reference, a.spacing, false),
+                 evaluated = read(a, a.evaluated, a.spacing_evaluated ? a.spacing_evaluated : a.spacing, true);
+  place(a, reference, evaluated);
   a.criteria.norm = norm_of(a.norm, reference, evaluated);
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
@@ -230,6 +248,10 @@ void add_gamma_command(CLI::App& app) {
                 "whether the first row of NPY and CSV files has the lowest or the highest y")
       ->check(CLI::IsMember({"bottom", "top"}))
       ->capture_default_str();
+  c->add_option("--flip", a->flip, "turn the evaluated doses round along x or y, within their place")
+      ->check(CLI::IsMember({"x", "y"}));
+  c->add_option("--shift", a->shift, "move the evaluated distribution by so many mm along x and y")->expected(2);
+  c->add_flag("--centre", a->centre, "put the middles of both at one place, before the shift");
   c->add_option("--search", a->search, "exact minimum, or the searches that others use")
       ->check(CLI::IsMember({"exact", "wendling", "classic"}))
       ->capture_default_str();

@@ -223,6 +223,32 @@ TEST_CASE("gamma reads rows from either end, and files of different spacing", "[
   CHECK(psqa("gamma --rows-from left " + quoted(coarse) + quoted(up)).code != 0);
 }
 
+TEST_CASE("gamma flips, centres and shifts the evaluated distribution", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path a = folder.path() / "a.csv", mirrored = folder.path() / "b.csv", dose = folder.path() / "dose.dcm";
+  write_text(a, "1,4,9\n2,5,9\n3,6,9\n"), write_text(mirrored, "9,4,1\n9,5,2\n9,6,3\n");
+  DoseGrid away = DoseGrid::plane(3, 3, 5);
+  away.values = {1, 4, 9, 2, 5, 9, 3, 6, 9}, away.axes = kCoronal;
+  away.origin = {-20, 95, 45};  // its middle is x = 50, z = 100
+  write_rtdose(away, square_plan("p"), "planned", dose);
+  const auto rate = [&](const std::string& options) {
+    return Json::parse(psqa("gamma --json --spacing 5 " + options).out)["pass_rate"].get<double>();
+  };
+  CHECK(rate(quoted(a) + quoted(mirrored)) < 100);
+  CHECK(rate("--flip x " + quoted(a) + quoted(mirrored)) == 100);
+  CHECK(rate("--flip y " + quoted(a) + quoted(mirrored)) < 100);
+  CHECK(psqa("gamma --spacing 5 " + quoted(a) + quoted(dose)).code == 1);  // out of reach
+  CHECK(rate("--centre " + quoted(a) + quoted(dose)) == 100);
+  CHECK(rate("--shift -50 -100 " + quoted(a) + quoted(dose)) == 100);
+  CHECK(rate("--centre --shift 5 0 " + quoted(a) + quoted(dose)) < 100);
+  DoseGrid higher = away;
+  higher.origin[0] += 7;
+  write_rtdose(higher, square_plan("p"), "planned", folder.path() / "higher.dcm");
+  CHECK(has(psqa("gamma " + quoted(dose) + quoted(folder.path() / "higher.dcm")).errors, "7 mm apart"));
+  CHECK(!has(psqa("gamma " + quoted(dose) + quoted(dose)).errors, "apart"));
+}
+
 TEST_CASE("a map's image has +y at the top, its array the reference's rows", "[psqa][commands][behaviour]") {
   if (!built()) return;
   const support::TemporaryFolder folder;

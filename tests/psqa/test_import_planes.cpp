@@ -75,14 +75,17 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
   SECTION("axial planes") {
     check(imported({}));
   }
-  SECTION("coronal planes") {
-    Case c;
-    c.change_planes = [&](DcmItem& plane) {
-      const double top = kIsocentre[2] - r.planned.origin[1], left = kIsocentre[0] + r.planned.origin[2];
-      set(plane, DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\-1");
-      set(plane, DCM_ImagePositionPatient, detail::decimals(std::vector{left, kIsocentre[1], top}));
-    };
-    check(imported(std::move(c)));
+  SECTION("coronal planes, whose rows rise along z") {
+    for (const bool with_table : {false, true}) {
+      Case c;
+      c.measured_table = with_table;
+      c.change_planes = [&](DcmItem& plane) {
+        const double feet = kIsocentre[2] + r.planned.origin[1], left = kIsocentre[0] + r.planned.origin[2];
+        set(plane, DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\1");
+        set(plane, DCM_ImagePositionPatient, detail::decimals(std::vector{left, kIsocentre[1], feet}));
+      };
+      check(imported(std::move(c)));
+    }
   }
   SECTION("planes of another coordinate system are centred on their middle") {
     Case c;

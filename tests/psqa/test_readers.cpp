@@ -85,6 +85,16 @@ TEST_CASE("a PTW file's scans may have detectors at different places", "[psqa][r
   CHECK(read_dose(path, 1, true).at(0, 0, 1) == Approx(2));  // (1 + 2 + 3) / 3: the fourth corner is outside
 }
 
+TEST_CASE("scans whose detectors are nowhere at the same places are no plane", "[psqa][readers][error]") {
+  // The union of n scans of one detector each, all at other places, would have n * n points.
+  const support::TemporaryFolder folder;
+  std::string text = "BEGIN_SCAN_DATA\n";
+  for (int i = 0; i < 200; ++i)
+    text += "SCAN_OFFAXIS_INPLANE=" + std::to_string(i) + "\nBEGIN_DATA\n\t" + std::to_string(i) + "\t1\nEND_DATA\n";
+  CHECK_THROWS_WITH(read_dose(written(folder, "diagonal.mcc", text)),
+                    Catch::Contains("got 200 detectors at 200 x 200 places"));
+}
+
 TEST_CASE("a plane between diodes is bilinear on their chequerboard", "[psqa][readers][worked]") {
   // A dense lattice of 5 mm within a wider one of 10 mm, and doses linear in x and y: every point inside is exact.
   DoseGrid diodes = DoseGrid::plane(25, 25, 5);

@@ -135,12 +135,44 @@ TEST_CASE("every orientation along the patient's axes gives the patient's grid",
   }
 }
 
-TEST_CASE("a coronal plane keeps its own axes", "[psqa][readers][behaviour]") {
-  const DoseGrid raw = counted({1, 4, 5});
-  const DoseGrid g = changed(raw, [](DcmItem& d) { set(d, DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\-1"); });
-  CHECK(g.shape == raw.shape);
-  CHECK(g.origin == std::array<double, 3>{0, -10, 30});
-  CHECK(g.spacing[1] == 3);
+TEST_CASE("the rows of coronal and sagittal planes rise along z", "[psqa][readers][behaviour]") {
+  const DoseGrid raw = counted({1, 4, 5});  // rows 3 mm apart, columns 2 mm
+  const auto oriented = [&](const char* orientation) {
+    return changed(raw, [&](DcmItem& d) { set(d, DCM_ImageOrientationPatient, orientation); });
+  };
+  const double x = raw.origin[2], y = raw.origin[1], z = raw.origin[0];
+  SECTION("from head to feet, as viewers show them") {
+    const DoseGrid g = oriented("1\\0\\0\\0\\0\\-1");
+    CHECK(g.shape == raw.shape);
+    CHECK(g.origin == std::array<double, 3>{y, z - 9, x});
+    CHECK(*g.axes == kCoronal);
+    for (std::size_t r = 0; r < 4; ++r)
+      for (std::size_t c = 0; c < 5; ++c) CHECK(g.at(0, r, c) == Approx(raw.at(0, 3 - r, c)));
+  }
+  SECTION("turned by a right angle") {
+    const DoseGrid g = oriented("0\\0\\1\\1\\0\\0");  // along the columns z, down the rows x
+    CHECK(g.shape == std::array<std::size_t, 3>{1, 5, 4});
+    CHECK(g.spacing[1] == 2);
+    CHECK(g.spacing[2] == 3);
+    CHECK(g.origin == std::array<double, 3>{y, z, x});
+    for (std::size_t r = 0; r < 5; ++r)
+      for (std::size_t c = 0; c < 4; ++c) CHECK(g.at(0, r, c) == Approx(raw.at(0, c, r)));
+  }
+  SECTION("sagittal") {
+    const DoseGrid g = oriented("0\\1\\0\\0\\0\\-1");
+    CHECK(g.origin == std::array<double, 3>{x, z - 9, y});
+    CHECK((*g.axes)[2] == std::array<double, 3>{0, 1, 0});
+    CHECK(g.at(0, 0, 1) == Approx(raw.at(0, 3, 1)));
+  }
+}
+
+TEST_CASE("a plane that says how it lies is written so", "[psqa][readers][behaviour]") {
+  DoseGrid coronal = counted({1, 4, 5});
+  coronal.axes = kCoronal;
+  const DoseGrid back = changed(coronal, [](DcmItem&) {});
+  CHECK(*back.axes == kCoronal);
+  for (std::size_t k = 0; k < 3; ++k) CHECK(back.origin[k] == Approx(coronal.origin[k]));
+  for (std::size_t i = 0; i < back.size(); ++i) CHECK(back.values[i] == Approx(coronal.values[i]));
 }
 
 TEST_CASE("doses whose axes point different ways are not compared", "[psqa][readers][error]") {

@@ -27,12 +27,13 @@ Plan plan_of(LinacModel model, Technique technique) {
   return generate_plan(5, 3, "linac0", {}, technique, {}, {}, model);
 }
 
-/// A Python that has pydicom: EQUIPOISE_PYTHON, or python3; empty with a printed reason where there is none.
+/// A Python that has pydicom: EQUIPOISE_PYTHON, the first python3, or Debian's; empty with a printed reason where there is
+/// none.
 std::string python() {
   const char* given = std::getenv("EQUIPOISE_PYTHON");
-  const std::string command = given ? given : "python3";
-  if (std::system(("'" + command + "' -c 'import pydicom, numpy' 2>/dev/null").c_str()) == 0) return command;
-  std::cerr << "skipped: no pydicom and numpy for " << command << "; set EQUIPOISE_PYTHON\n";
+  for (const std::string command : {given ? given : "python3", "/usr/bin/python3"})
+    if (std::system(("'" + command + "' -c 'import pydicom, numpy' 2>/dev/null").c_str()) == 0) return command;
+  std::cerr << "skipped: no pydicom and numpy for python3 (Debian: python3-pydicom); set EQUIPOISE_PYTHON\n";
   return {};
 }
 
@@ -101,6 +102,28 @@ TEST_CASE("pydicom reads every plan and dose that is written", "[psqa][dicom][be
   CHECK(std::system(
             ("'" + command + "' '" + (folder.path() / "check.py").string() + "' '" + folder.path().string() + "' >&2")
                 .c_str()) == 0);
+}
+
+TEST_CASE("plans of one name are told apart by their identifiers", "[psqa][dicom][behaviour]") {
+  const support::TemporaryFolder folder;
+  const auto uids = [&](std::uint64_t seed) {
+    Simulator simulator({.seed = seed, .machines = 1});
+    const Record r = simulator.record(0);
+    write_rtplan(r.plan, folder.path() / "p.dcm");
+    write_rtdose(r.planned, r.plan, "planned", folder.path() / "d.dcm");
+    std::vector<std::string> out;
+    for (const char* file : {"p.dcm", "d.dcm"}) {
+      const auto opened = detail::open_dicom(folder.path() / file);
+      for (const DcmTagKey& tag : {DCM_SOPInstanceUID, DCM_StudyInstanceUID, DCM_FrameOfReferenceUID})
+        out.push_back(detail::text_of(*opened->getDataset(), tag));
+    }
+    return out;
+  };
+  const std::vector<std::string> one = uids(1), two = uids(2);
+  CHECK(one == uids(1));
+  for (std::size_t i = 0; i < one.size(); ++i) CHECK(one[i] != two[i]);
+  CHECK(one[1] == one[4]);  // a plan's dose is of its study and frame
+  CHECK(one[2] == one[5]);
 }
 
 TEST_CASE("a plan that comes back from its file gives the same dose", "[psqa][dicom][property]") {

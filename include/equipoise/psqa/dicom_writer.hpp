@@ -10,11 +10,14 @@
 #include <equipoise/psqa/plan.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace equipoise::psqa::detail {
 
@@ -45,19 +48,33 @@ template <class Numbers>
   return "2.25." + std::to_string(hash_of(text)) + std::to_string(hash_of({hash_of(text), 1}) % 1000000000ULL);
 }
 
+/// What a plan's files are told apart by: its id, and what it does, since plans of two cohorts may have one id.
+[[nodiscard]] inline std::string key_of(const Plan& plan) {
+  std::uint64_t h = hash_of(plan.id);
+  for (const Beam& beam : plan.beams) {
+    h = hash_of({h, std::bit_cast<std::uint64_t>(beam.mu)});
+    for (const ControlPoint& cp : beam.control_points)
+      for (const LeafPositions& leaves : cp.leaves)
+        for (const std::vector<double>* tips : {&leaves.a, &leaves.b})
+          for (const double tip : *tips) h = hash_of({h, std::bit_cast<std::uint64_t>(tip)});
+  }
+  return plan.id + " " + std::to_string(h) + " ";
+}
+
 [[nodiscard]] inline bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 inline void put_common(DcmItem& d, const Plan& plan, const char* sop_class, const std::string& kind,
                        const char* modality) {
+  const std::string key = key_of(plan);
   bool ascii = true;
   for (const std::string* text : {&plan.vendor, &plan.tps, &plan.patient, &plan.label})
     ascii = ascii && is_ascii(*text);
   for (const Beam& beam : plan.beams) ascii = ascii && is_ascii(beam.name) && is_ascii(beam.machine);
   put(d, DCM_SpecificCharacterSet, ascii ? "ISO_IR 100" : "ISO_IR 192");  // ISO_IR 192 is UTF-8
   put(d, DCM_SOPClassUID, sop_class);
-  put(d, DCM_SOPInstanceUID, uid_of(plan.id + kind));
+  put(d, DCM_SOPInstanceUID, uid_of(key + kind));
   put(d, DCM_StudyDate, "20250101");
   put(d, DCM_StudyTime, "120000");
   put(d, DCM_AccessionNumber, "");
@@ -70,11 +87,11 @@ inline void put_common(DcmItem& d, const Plan& plan, const char* sop_class, cons
   put(d, DCM_PatientID, plan.patient);
   put(d, DCM_PatientBirthDate, "");
   put(d, DCM_PatientSex, "O");
-  put(d, DCM_StudyInstanceUID, uid_of(plan.id + "study"));
-  put(d, DCM_SeriesInstanceUID, uid_of(plan.id + kind + "series"));
+  put(d, DCM_StudyInstanceUID, uid_of(key + "study"));
+  put(d, DCM_SeriesInstanceUID, uid_of(key + kind + "series"));
   put(d, DCM_StudyID, "1");
   put(d, DCM_SeriesNumber, "1");
-  put(d, DCM_FrameOfReferenceUID, uid_of(plan.id + "frame"));
+  put(d, DCM_FrameOfReferenceUID, uid_of(key + "frame"));
   put(d, DCM_PositionReferenceIndicator, "");
 }
 

@@ -25,6 +25,8 @@ using PatientAxes = std::array<std::array<double, 3>, 3>;
 
 /// Axes that are the patient's own z, y and x.
 inline constexpr PatientAxes kAxial = {{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
+/// Those of a plane at right angles to a vertical beam: its normal, z and x.
+inline constexpr PatientAxes kCoronal = {{{0, 1, 0}, {0, 0, 1}, {1, 0, 0}}};
 
 struct DoseGrid {
   std::array<std::size_t, 3> shape = {1, 0, 0};  ///< frames (z), rows (y), columns (x)
@@ -40,6 +42,20 @@ struct DoseGrid {
   }
   [[nodiscard]] double at(std::size_t z, std::size_t y, std::size_t x) const {
     return values[(z * shape[1] + y) * shape[2] + x];
+  }
+
+  /// Turns the doses round along an axis (0 frames, 1 rows, 2 columns); the grid stays where it is.
+  void mirror(std::size_t axis) {
+    const DoseGrid before = *this;
+    for (std::size_t z = 0; z < shape[0]; ++z)
+      for (std::size_t y = 0; y < shape[1]; ++y)
+        for (std::size_t x = 0; x < shape[2]; ++x)
+          at(z, y, x) = before.at(axis == 0 ? shape[0] - 1 - z : z, axis == 1 ? shape[1] - 1 - y : y,
+                                  axis == 2 ? shape[2] - 1 - x : x);
+  }
+  /// Moves the grid so that its middle is the origin of coordinates.
+  void centre() {
+    for (std::size_t k = 0; k < 3; ++k) origin[k] = -0.5 * spacing[k] * static_cast<double>(shape[k] - 1);
   }
 
   /// Whether a place (mm) lies within a plane's outermost points.
@@ -63,8 +79,7 @@ struct DoseGrid {
     DoseGrid g;
     g.shape = {1, rows, columns};
     g.spacing = {1, spacing_mm, spacing_mm};
-    g.origin = {0, -0.5 * spacing_mm * static_cast<double>(rows - 1),
-                -0.5 * spacing_mm * static_cast<double>(columns - 1)};
+    g.centre();
     g.values.assign(rows * columns, 0.0);
     return g;
   }

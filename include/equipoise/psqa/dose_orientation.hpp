@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// From the frames, rows and columns of a DICOM image to a grid whose axes are the patient's z, y and x, ascending and
-/// evenly spaced.
+/// From the frames, rows and columns of a DICOM image to a grid whose axes are the patient's, ascending and evenly spaced:
+/// z, y and x, or of a coronal or sagittal plane its normal, z and x or y.
 
 #include <equipoise/psqa/dose_grid.hpp>
 
@@ -42,7 +42,6 @@ struct ImageAxes {
     return 3;
   }
   [[nodiscard]] bool aligned() const { return patient_axis(0) + patient_axis(1) + patient_axis(2) == 3 && !askew(); }
-  [[nodiscard]] bool axial() const { return aligned() && patient_axis(0) == 2; }
   /// Places of the first voxel along the image's own axes.
   [[nodiscard]] double along(std::size_t axis) const {
     double sum = 0;
@@ -56,15 +55,29 @@ struct ImageAxes {
   }
 };
 
-/// The grid with its axes turned to the patient's. `grid` has the image's axes; its origin is not looked at.
+/// Which axis of a grid (0 frames, 1 rows, 2 columns) the patient's x, y and z become. The rows of a coronal or sagittal
+/// plane rise along z, as those of a detector rise towards the gantry.
+[[nodiscard]] inline std::array<std::size_t, 3> grid_axes_of(const ImageAxes& axes, bool plane) {
+  const std::size_t normal = axes.patient_axis(0);
+  std::array<std::size_t, 3> out = {2, 1, 0};
+  if (plane && normal != 2) out[2] = 1, out[normal] = 0, out[1 - normal] = 2;
+  return out;
+}
+
+/// The grid with its axes turned to the patient's. `grid` has the image's axes, which run along the patient's; its origin
+/// is not looked at.
 [[nodiscard]] inline DoseGrid to_patient_axes(const DoseGrid& grid, const ImageAxes& axes) {
   DoseGrid out = grid;
-  if (axes.known) out.axes = kAxial;
+  const std::array<std::size_t, 3> places = grid_axes_of(axes, grid.shape[0] == 1);
+  if (axes.known) {
+    out.axes = PatientAxes{};
+    for (std::size_t patient = 0; patient < 3; ++patient) (*out.axes)[places[patient]][patient] = 1;
+  }
   std::array<std::size_t, 3> target{};
   std::array<bool, 3> reversed{};
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const std::size_t patient = axes.patient_axis(axis);
-    target[axis] = 2 - patient, reversed[axis] = axes.direction[axis][patient] < 0;
+    target[axis] = places[patient], reversed[axis] = axes.direction[axis][patient] < 0;
     out.shape[target[axis]] = grid.shape[axis], out.spacing[target[axis]] = grid.spacing[axis];
     out.origin[target[axis]] =
         axes.position[patient] - (reversed[axis] ? grid.spacing[axis] * static_cast<double>(grid.shape[axis] - 1) : 0);

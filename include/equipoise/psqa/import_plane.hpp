@@ -8,7 +8,6 @@
 #include <equipoise/core/errors.hpp>
 #include <equipoise/psqa/dicom.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
-#include <equipoise/psqa/dose_orientation.hpp>
 #include <equipoise/psqa/file_kind.hpp>
 #include <equipoise/psqa/plan.hpp>
 
@@ -38,7 +37,6 @@ struct PlanePoint {
 struct PlaneFrame {
   bool dicom = false;
   std::string uid{};
-  ImageAxes axes{};
 };
 
 [[nodiscard]] inline PlaneFrame frame_of(const std::filesystem::path& path) {
@@ -46,10 +44,7 @@ struct PlaneFrame {
   out.dicom = file_kind(path) == FileKind::dicom;
   if (!out.dicom) return out;
   const auto file = open_dicom(path);
-  DcmItem& data = *file->getDataset();
-  out.uid = text_of(data, DCM_FrameOfReferenceUID);
-  const std::vector<double> direction = finite_numbers_of(data, DCM_ImageOrientationPatient, path.string());
-  if (direction.size() == 6) (void)out.axes.orient(direction);
+  out.uid = text_of(*file->getDataset(), DCM_FrameOfReferenceUID);
   return out;
 }
 
@@ -64,9 +59,8 @@ struct PlaneFrame {
   if (frame.dicom) {
     const Beam& beam = plan.beams.at(0);
     if (!beam.has_isocentre || !same_frame(frame.uid, plan.frame)) return middle_of(g);
-    ImageAxes axes = frame.axes;
-    std::copy(std::begin(beam.isocentre), std::end(beam.isocentre), axes.position.begin());
-    at = axes.axial() ? PlanePoint{axes.position[0], axes.position[1]} : PlanePoint{axes.along(2), axes.along(1)};
+    const PatientAxes axes = g.axes.value_or(kAxial);
+    for (std::size_t k = 0; k < 3; ++k) at.x += axes[2][k] * beam.isocentre[k], at.y += axes[1][k] * beam.isocentre[k];
   }
   return g.covers(at.x, at.y) ? at : middle_of(g);
 }

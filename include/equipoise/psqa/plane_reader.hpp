@@ -33,13 +33,6 @@ enum class RowsFrom : std::uint8_t { bottom, top };
 
 namespace detail {
 
-/// Each frame's rows in the opposite order; the grid stays where it is.
-inline void turn_rows(DoseGrid& g) {
-  for (std::size_t k = 0; k < g.shape[0]; ++k)
-    for (std::size_t j = 0; 2 * j + 1 < g.shape[1]; ++j)
-      std::swap_ranges(&g.at(k, j, 0), &g.at(k, j, 0) + g.shape[2], &g.at(k, g.shape[1] - 1 - j, 0));
-}
-
 /// A line of a table of doses.
 struct TableRow {
   std::size_t line;
@@ -89,7 +82,7 @@ struct TableRow {
       file.fail(r.line, "expected " + std::to_string(columns) + " columns, got " + std::to_string(r.values.size()));
     g.values.insert(g.values.end(), r.values.begin(), r.values.begin() + static_cast<std::ptrdiff_t>(columns));
   }
-  if (rows_from == RowsFrom::top) detail::turn_rows(g);
+  if (rows_from == RowsFrom::top) g.mirror(1);
   return g;
 }
 
@@ -104,10 +97,10 @@ struct TableRow {
   const bool volume = array.shape.size() == 3;
   g.shape = {volume ? array.shape[0] : 1, array.shape[volume ? 1 : 0], array.shape[volume ? 2 : 1]};
   g.spacing = {spacing_mm, spacing_mm, spacing_mm};
-  for (std::size_t k = 0; k < 3; ++k) g.origin[k] = -0.5 * spacing_mm * (static_cast<double>(g.shape[k]) - 1);
+  g.centre();
   g.values = std::move(array.values);
   if (g.size() == 0) throw FileError(message("file.435", path.string(), "expected doses, got an empty array"));
-  if (rows_from == RowsFrom::top) detail::turn_rows(g);
+  if (rows_from == RowsFrom::top) g.mirror(1);
   return g;
 }
 

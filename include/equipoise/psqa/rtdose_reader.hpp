@@ -168,8 +168,8 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
 
 }  // namespace detail
 
-/// Reads an RTDOSE file; doses in Gy or relative, as `DoseGrid::units` says. Axes are the patient's, ascending; a plane
-/// that is not axial (a coronal QA plane) and a volume askew keep their own axes, `DoseGrid::axes`, with the first
+/// Reads an RTDOSE file; doses in Gy or relative, as `DoseGrid::units` says. Axes are the patient's, ascending
+/// (`DoseGrid::axes`); a coronal or sagittal plane has rows along z. What lies askew keeps its own axes, with the first
 /// voxel's place along them. \throws FileError when the file is missing, damaged, of another kind, or compressed otherwise.
 [[nodiscard]] inline DoseGrid read_rtdose(const std::filesystem::path& path) {
   const std::string where = path.string();
@@ -183,7 +183,6 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   DoseGrid grid;
   detail::read_kind_of_dose(data, grid, where);
   detail::ImageAxes axes = detail::read_axes(data, grid, where);
-  const bool own_axes = !axes.aligned() || (grid.shape[0] == 1 && !axes.axial());
   const std::vector<double> places = detail::read_frames(data, grid, axes, where);
   const bool big_endian = data.getOriginalXfer() == EXS_BigEndianExplicit;
   if (data.chooseRepresentation(EXS_LittleEndianExplicit, nullptr).bad())
@@ -191,9 +190,9 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
         message("file.426", where, "expected uncompressed or run-length encoded pixels, got another transfer syntax"));
   detail::read_pixels(data, grid, big_endian, where);
   detail::arrange_frames(grid, places, axes, where);
-  if (!own_axes) return detail::to_patient_axes(grid, axes);
+  if (axes.aligned()) return detail::to_patient_axes(grid, axes);
   grid.axes = axes.direction;
-  grid.origin = {grid.shape[0] > 1 ? axes.along(0) : 0, axes.along(1), axes.along(2)};
+  grid.origin = {axes.along(0), axes.along(1), axes.along(2)};
   return grid;
 }
 

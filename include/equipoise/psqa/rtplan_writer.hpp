@@ -138,7 +138,8 @@ inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
   detail::save_dicom(file, path);
 }
 
-/// Writes a plane or volume of one fraction as RTDOSE with 32-bit pixels. \param plan whose dose it is
+/// Writes a plane or volume of one fraction as RTDOSE with 32-bit pixels; its axes are the patient's z, y and x where the
+/// grid does not say. \param plan whose dose it is
 /// \throws FileError when the file cannot be written.
 inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::string& kind,
                          const std::filesystem::path& path) {
@@ -161,8 +162,13 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   put(d, DCM_InstanceNumber, "1");
   put(d, DCM_NumberOfFrames, std::to_string(dose.shape[0]));
   (void)d.putAndInsertTagKey(DCM_FrameIncrementPointer, DCM_GridFrameOffsetVector);
-  put(d, DCM_ImagePositionPatient, decimals(std::vector{dose.origin[2], dose.origin[1], dose.origin[0]}));
-  put(d, DCM_ImageOrientationPatient, "1\\0\\0\\0\\1\\0");
+  const PatientAxes axes = dose.axes.value_or(kAxial);
+  std::vector<double> position(3), cosines;
+  for (std::size_t k = 0; k < 3; ++k)
+    for (std::size_t axis = 0; axis < 3; ++axis) position[k] += axes[axis][k] * dose.origin[axis];
+  for (const std::size_t axis : {2, 1}) cosines.insert(cosines.end(), axes[axis].begin(), axes[axis].end());
+  put(d, DCM_ImagePositionPatient, decimals(position));
+  put(d, DCM_ImageOrientationPatient, decimals(cosines));
   put(d, DCM_PixelSpacing, decimals(std::vector{dose.spacing[1], dose.spacing[2]}));
   put(d, DCM_SliceThickness, "");
   put(d, DCM_DoseUnits, dose.units == DoseUnits::relative ? "RELATIVE" : "GY");
@@ -174,7 +180,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   put(d, DCM_DoseGridScaling, detail::decimal(scaling));
   DcmItem& reference = detail::add_item(d, DCM_ReferencedRTPlanSequence);
   put(reference, DCM_ReferencedSOPClassUID, UID_RTPlanStorage);
-  put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(plan.id + "plan"));
+  put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(detail::key_of(plan) + "plan"));
   put(detail::add_item(reference, DCM_ReferencedFractionGroupSequence), DCM_ReferencedFractionGroupNumber, "1");
   std::vector<Uint16> words;  // little-endian halves of 32-bit pixels
   for (const double v : dose.values) {

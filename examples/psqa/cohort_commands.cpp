@@ -7,12 +7,14 @@
 #include <equipoise/psqa/cohort_reader.hpp>
 #include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/outlines.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "common.hpp"
 
@@ -27,7 +29,8 @@ constexpr std::uint64_t kCeilingDeliveries = 5;
 struct SimulateArguments {
   psqa::CohortSettings settings;
   std::string out = "cohort", technique = "sliding_window", detector = "epid", model = "millennium_120", outlines;
-  std::vector<std::string> mismatches;
+  std::string rates = "composite";
+  std::vector<std::string> mismatches, rtplans;
   unsigned threads = 0;
   std::int64_t ceiling = 12, volumes = 0;
   bool dicom = false, json = false;
@@ -39,12 +42,32 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
   Progress progress("writing DICOM");
   for (std::int64_t i = 0; i < settings.plans; ++i) {
     if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
-    const psqa::Record r = simulator.record(i);
+    psqa::Record r = simulator.record(i);
+    r.planned.axes = r.measured.axes = psqa::kCoronal;  // all beams come from above
     psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
     psqa::write_rtdose(r.planned, r.plan, "planned", folder / (r.plan.id + "_planned.dcm"));
     psqa::write_rtdose(r.measured, r.plan, "measured", folder / (r.plan.id + "_measured.dcm"));
     progress.show(i + 1, settings.plans);
   }
+}
+
+/// Plans of files as a cohort's own: named after their file, and with what records.csv can hold.
+/// \param plans of the cohort, of which those that are made here are called plan0, plan1, …
+std::vector<psqa::Plan> read_plans(const std::vector<std::string>& files, std::int64_t plans) {
+  std::vector<psqa::Plan> out;
+  std::set<std::string> ids;
+  for (std::int64_t i = static_cast<std::int64_t>(files.size()); i < plans; ++i) ids.insert("plan" + std::to_string(i));
+  for (const std::string& file : files) {
+    psqa::Plan plan = psqa::read_rtplan(file);
+    (void)psqa::table_row(plan);  // before anything is simulated
+    plan.id = psqa::table_text(fs::path(file).stem().string());
+    plan.patient = psqa::table_text(plan.patient.empty() ? plan.id : plan.patient);
+    if (plan.site.empty()) plan.site = "unknown";
+    const std::string name = plan.id;
+    for (int n = 2; !ids.insert(plan.id).second; ++n) plan.id = name + "_" + std::to_string(n);
+    out.push_back(std::move(plan));
+  }
+  return out;
 }
 
 void choose(SimulateArguments& a) {
@@ -60,6 +83,11 @@ void choose(SimulateArguments& a) {
   }
   a.settings.detector = static_cast<psqa::Detector>(value_of(psqa::Detector{}, a.detector));
   a.settings.model = static_cast<psqa::LinacModel>(value_of(psqa::LinacModel{}, a.model));
+  a.settings.rates = static_cast<psqa::RatesOf>(value_of(psqa::RatesOf{}, a.rates));
+  a.settings.real_plans = read_plans(a.rtplans, a.settings.plans);
+  if (static_cast<std::int64_t>(a.settings.real_plans.size()) > a.settings.plans)
+    throw eq::ValueError(eq::message("value.212", "--rtplans", "expected at most --plans ", a.settings.plans,
+                                     " files, got ", a.settings.real_plans.size()));
   if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
   set_options(a.settings.mismatch, a.mismatches, "--mismatch");
   psqa::check(a.settings);
@@ -162,8 +190,13 @@ void add_cohort_commands(CLI::App& app) {
         ->capture_default_str();
     c->add_option("--outlines", a->outlines,
                   "folder of OpenKBP patients whose targets the plans get, in turn, instead of random ones");
+    c->add_option("--rtplans", a->rtplans,
+                  "RTPLAN files that are delivered as the first plans, before those made here");
     c->add_option("--detector", a->detector, "at whose points passing rates are taken")
-        ->check(CLI::IsMember({"epid", "mapcheck", "chamber_array"}))
+        ->check(CLI::IsMember({"epid", "mapcheck", "chamber_array", "chamber_array_1500"}))
+        ->capture_default_str();
+    c->add_option("--rates", a->rates, "passing rates of the plane of all fields, or the mean of those field by field")
+        ->check(CLI::IsMember({"composite", "fields"}))
         ->capture_default_str();
     c->add_option("--depth", a->settings.depth_mm, "of the plane in water, 20 to 200 mm; 0: a general kernel")
         ->capture_default_str();

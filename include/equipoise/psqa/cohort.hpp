@@ -8,6 +8,7 @@
 
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/random.hpp>
+#include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/complexity.hpp>
 #include <equipoise/psqa/simulate.hpp>
 
@@ -27,55 +28,26 @@
 
 namespace equipoise::psqa {
 
-inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/1";
+inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/2";
 
 /// The metrics that a cohort's table holds and a model sees.
 [[nodiscard]] inline const std::vector<std::string>& table_metrics() {
-  static const std::vector<std::string> names = {"MU",
-                                                 "MUCA",
-                                                 "AAV",
-                                                 "LSV",
-                                                 "MCS",
-                                                 "MCSv",
-                                                 "LT_mm",
-                                                 "LTMCS",
-                                                 "SAS2",
-                                                 "SAS5",
-                                                 "SAS10",
-                                                 "SAS20",
-                                                 "MAD_mm",
-                                                 "CLS",
-                                                 "CAS",
-                                                 "ALG_mm",
-                                                 "SDGAP_mm",
-                                                 "AFW_mm",
-                                                 "EFS_mm",
-                                                 "FSMALL4",
-                                                 "TGI",
-                                                 "EAM",
-                                                 "CAM",
-                                                 "EM_mm-1",
-                                                 "PERIM_mm",
-                                                 "PM",
-                                                 "PI",
-                                                 "PA_mm2",
-                                                 "WMI",
-                                                 "FD",
-                                                 "FMAX",
-                                                 "FCOV",
-                                                 "FENT_bit",
-                                                 "FGRAD_mm-1",
-                                                 "FGRAD99_mm-1",
-                                                 "LTSUM_mm",
-                                                 "LTMU_mm_per_MU",
-                                                 "NBEAM",
-                                                 "NCP",
-                                                 "NSEG",
-                                                 "MUSEG_MU"};
+  static const std::vector<std::string> names = {
+      "MU",    "PMU",     "MF_MU_per_cGy", "MUCA",     "AAV",        "LSV",          "MCS",      "MCSv",
+      "LT_mm", "LTMCS",   "SAS2",          "SAS5",     "SAS10",      "SAS20",        "MAD_mm",   "CLS",
+      "CAS",   "ALG_mm",  "SDGAP_mm",      "AFW_mm",   "EFS_mm",     "FSMALL4",      "TGI",      "EAM",
+      "CAM",   "EM_mm-1", "PERIM_mm",      "PM",       "PI",         "PA_mm2",       "BAR",      "WMI",
+      "FD",    "FMAX",    "FCOV",          "FENT_bit", "FGRAD_mm-1", "FGRAD99_mm-1", "LTSUM_mm", "LTMU_mm_per_MU",
+      "NBEAM", "NCP",     "NSEG",          "MUSEG_MU"};
   return names;
 }
 
-/// The table's row for a plan. A map without contrast has Webb's index 0 and dimension 2.
+/// Whether a plan may lack a metric: without a prescription there is no dose per fraction, without jaws no jaw area.
+[[nodiscard]] inline bool may_be_undefined(std::string_view metric) {
+  return metric == "PMU" || metric == "MF_MU_per_cGy" || metric == "BAR";
+}
+
+/// The table's row for a plan; NaN where it lacks a metric. A map without contrast has Webb's index 0 and dimension 2.
 /// \throws ValueError for a plan without leaves or MU, or with a metric that is not finite.
 [[nodiscard]] inline std::vector<double> table_row(const Plan& plan) {
   const Complexity c = complexity(plan);
@@ -83,18 +55,26 @@ inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/1";
   for (const std::string& name : table_metrics()) {
     double value = metric(c.plan, name);
     if (std::isnan(value) && (name == "WMI" || name == "FD")) value = name == "FD" ? 2 : 0;
-    if (!std::isfinite(value))
+    if (!std::isfinite(value) && !(std::isnan(value) && may_be_undefined(name)))
       throw ValueError(message("value.302", plan.id, "expected apertures that define ", name, ", got none"));
     row.push_back(value);
   }
   return row;
 }
 
+/// A name from a file as a cell of records.csv.
+[[nodiscard]] inline std::string table_text(const std::string& text) {
+  std::string out = as_utf8(text);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == ',' || c == '"' || c == '\n' || c == '\r'; }, '_');
+  return out;
+}
+
 /// One line of records.csv.
 struct CohortRecord {
   std::string id, patient, site, machine, fault;
   std::array<double, 3> gpr{};  ///< %, NaN where it is not known
-  std::vector<double> metrics;  ///< in the order of `Cohort::metric_names`
+  std::vector<double> metrics;  ///< in the order of `Cohort::metric_names`; NaN where the plan lacks one
 };
 
 struct Cohort {
@@ -116,7 +96,7 @@ struct Cohort {
   for (const CohortRecord& r : cohort.records) {
     h = hash_of({h, hash_of(r.id), hash_of(r.patient)});
     for (const double g : r.gpr) h = hash_of({h, std::isnan(g) ? 0 : std::bit_cast<std::uint64_t>(g)});
-    for (const double m : r.metrics) h = hash_of({h, std::bit_cast<std::uint64_t>(m)});
+    for (const double m : r.metrics) h = hash_of({h, std::isnan(m) ? 0 : std::bit_cast<std::uint64_t>(m)});
   }
   return h;
 }

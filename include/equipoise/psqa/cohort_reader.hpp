@@ -87,7 +87,7 @@ inline void read_table(const std::filesystem::path& path, Cohort& cohort) {
         throw FileError(message("file.433", where, "record ", r.id, ", column ", kCriteria[c].name,
                                 ": expected a passing rate within 0 .. 100 %, got ", r.gpr[c]));
     }
-    for (const std::string& name : cohort.metric_names) r.metrics.push_back(number(name, false));
+    for (const std::string& name : cohort.metric_names) r.metrics.push_back(number(name, may_be_undefined(name)));
     cohort.records.push_back(std::move(r));
   }
 }

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <iomanip>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -44,11 +43,13 @@ namespace detail {
             {"depth_mm", s.depth_mm}}},
           {"linac_model", names_of(s.model)[static_cast<std::size_t>(s.model)]},
           {"outlines", s.outlines.empty() ? "random" : "real"},
+          {"plans_from_files", s.real_plans.size()},
           {"detector", names_of(s.detector)[static_cast<std::size_t>(s.detector)]},
           {"techniques",
            {{"sliding_window", s.techniques[0]}, {"step_and_shoot", s.techniques[1]}, {"arc", s.techniques[2]}}},
           {"gamma",
-           {{"reference", "measured"},
+           {{"rates", names_of(s.rates)[static_cast<std::size_t>(s.rates)]},
+            {"reference", "measured"},
             {"evaluated", "planned"},
             {"norm", "maximum of planned"},
             {"cutoff_percent", 10},
@@ -60,9 +61,12 @@ namespace detail {
   std::ostringstream out;
   out.precision(10);
   out << r.id << ',' << r.patient << ',' << r.site << ',' << r.machine << ',' << r.fault;
-  for (const double g : r.gpr)
-    out << ',' << (std::isnan(g) ? "" : (std::ostringstream{} << std::setprecision(10) << g).str());
-  for (const double m : r.metrics) out << ',' << m;
+  const auto cell = [&](double v) {
+    out << ',';
+    if (!std::isnan(v)) out << v;
+  };
+  for (const double g : r.gpr) cell(g);
+  for (const double m : r.metrics) cell(m);
   out << '\n';
   return std::move(out).str();
 }

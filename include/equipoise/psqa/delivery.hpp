@@ -56,6 +56,11 @@ struct RowPart {
   return out;
 }
 
+/// The share of low .. high that lies between two jaws, which may be infinitely far away.
+[[nodiscard]] inline double share_between(double low, double high, double jaw1, double jaw2) {
+  return std::clamp((std::min(high, jaw2) - std::max(low, jaw1)) / (high - low), 0.0, 1.0);
+}
+
 /// Intervals of a beam during which the jaws stand still. Where they move each interval is one, with their mean places.
 struct JawPhase {
   std::size_t first, last;  ///< control points at the intervals' ends
@@ -104,25 +109,21 @@ inline void add_phase(const std::vector<double>& boundaries, const JawPhase& pha
       for (std::size_t x = 0; x < columns && part.above > 0; ++x) row[x] += part.above * times.joint[part.pair][x];
       for (std::size_t x = 0; x < columns && part.below > 0; ++x) row[x] += part.below * times.joint[part.pair - 1][x];
     }
-    const double exposed =
-        std::isfinite(phase.y1)
-            ? std::clamp((std::min(high, phase.y2) - std::max(low, phase.y1)) / total.spacing[1], 0.0, 1.0)
-            : 1.0;
+    const double exposed = share_between(low, high, phase.y1, phase.y2);
     for (std::size_t x = 0; x < columns; ++x) {
-      const double px = total.origin[2] + total.spacing[2] * static_cast<double>(x);
-      const double in_jaws = px >= phase.x1 && px <= phase.x2 ? exposed : 0.0;
-      const double through = std::max(0.0, row[x]) + machine.transmission * (phase.mu - row[x]);
-      total.at(0, y, x) += machine.output * (in_jaws * through + (1 - in_jaws) * machine.jaw_transmission * phase.mu);
+      const double left = total.origin[2] + total.spacing[2] * (static_cast<double>(x) - 0.5),
+                   in_jaws = share_between(left, left + total.spacing[2], phase.x1, phase.x2);
+      // Leaf tips end at the x jaws, so that the row's open time is of the part between them already.
+      const double through = std::max(0.0, row[x]) + machine.transmission * (in_jaws * phase.mu - row[x]);
+      total.at(0, y, x) +=
+          machine.output * (exposed * through + (1 - exposed * in_jaws) * machine.jaw_transmission * phase.mu);
     }
   }
 }
 
-}  // namespace detail
-
-/// Adds a beam's fluence (MU) to `total`. \param leaf_error called as `leaf_error(point, bank, pair)` for the
-/// displacement in mm of each leaf tip
+/// `add_fluence` in the coordinates of the merged bank, whose leaves move along x.
 template <class LeafError>
-void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf_error, DoseGrid& total) {
+void add_bank_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf_error, DoseGrid& total) {
   const Bank bank = merged_bank(beam);
   const std::size_t pairs = bank.boundaries.size() - 1, columns = total.shape[2];
   const double size = total.spacing[2], begin = total.origin[2] - size / 2;
@@ -137,24 +138,38 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
       b[k].push_back(used ? std::clamp(p.b[l] + leaf_error(k, 1, l) + half, p.x1, p.x2) : middle);
     }
   }
-  const auto span = [&](std::size_t k, std::size_t l) {
-    return detail::Span{a[k - 1][l], b[k - 1][l], a[k][l], b[k][l]};
-  };
-  for (const detail::JawPhase& phase : detail::jaw_phases(beam, bank)) {
-    std::vector<detail::OpenTime> open(pairs, detail::OpenTime(columns, begin, size)), joint = open;
+  const auto span = [&](std::size_t k, std::size_t l) { return Span{a[k - 1][l], b[k - 1][l], a[k][l], b[k][l]}; };
+  for (const JawPhase& phase : jaw_phases(beam, bank)) {
+    std::vector<OpenTime> open(pairs, OpenTime(columns, begin, size)), joint = open;
     for (std::size_t k = phase.first + 1; k <= phase.last; ++k) {
       const double mu = beam.interval_mu(k) * (beam.dynamic ? 1 : machine.linearity(beam.interval_mu(k)));
       if (!(mu > 0)) continue;
       for (std::size_t l = 0; l < pairs; ++l) {
         open[l].add(span(k, l), mu);
-        if (machine.tongue_groove_mm > 0 && l + 1 < pairs) detail::add_shared(span(k, l), span(k, l + 1), mu, joint[l]);
+        if (machine.tongue_groove_mm > 0 && l + 1 < pairs) add_shared(span(k, l), span(k, l + 1), mu, joint[l]);
       }
     }
-    detail::PairTimes times;
+    PairTimes times;
     for (std::size_t l = 0; l < pairs; ++l)
       times.own.push_back(open[l].values()), times.joint.push_back(joint[l].values());
-    detail::add_phase(bank.boundaries, phase, times, machine, total);
+    add_phase(bank.boundaries, phase, times, machine, total);
   }
+}
+
+}  // namespace detail
+
+/// Adds a beam's fluence (MU) to `total`. \param leaf_error called as `leaf_error(point, bank, pair)` for the
+/// displacement in mm of each leaf tip  \pre the beam has leaves
+template <class LeafError>
+void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf_error, DoseGrid& total) {
+  if (beam.layers[0].axis == LeafAxis::x) return detail::add_bank_fluence(beam, machine, leaf_error, total);
+  DoseGrid turned = total;  // x and y exchanged, as in the merged bank
+  std::swap(turned.shape[1], turned.shape[2]), std::swap(turned.spacing[1], turned.spacing[2]);
+  std::swap(turned.origin[1], turned.origin[2]);
+  std::fill(turned.values.begin(), turned.values.end(), 0.0);
+  detail::add_bank_fluence(beam, machine, leaf_error, turned);
+  for (std::size_t y = 0; y < total.shape[1]; ++y)
+    for (std::size_t x = 0; x < total.shape[2]; ++x) total.at(0, y, x) += turned.at(0, x, y);
 }
 
 /// The composite fluence (MU) of a plan, per fraction.

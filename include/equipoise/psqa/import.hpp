@@ -54,11 +54,7 @@ namespace detail {
   r.machine = plan.beams[0].machine.empty() ? "unknown" : plan.beams[0].machine;
   r.fault = "unknown";
   r.metrics = table_row(plan);
-  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine}) {
-    *text = as_utf8(*text);
-    std::replace_if(
-        text->begin(), text->end(), [](char c) { return c == ',' || c == '"' || c == '\n' || c == '\r'; }, '_');
-  }
+  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine}) *text = table_text(*text);
   return r;
 }
 
@@ -110,7 +106,7 @@ namespace detail {
   fill_planes(out.planned, out.measured, item.measured.string());
   // The rates are those of the files' own grids; a detector's holes are no points there.
   if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
-  out.record.gpr = passing_rates(m, p);
+  out.record.gpr = rates_of(m, p);
   if (std::isnan(out.record.gpr[0]))
     throw FileError(message("file.446", where,
                             "expected planes that overlap, got no measured point with a planned "
@@ -124,7 +120,7 @@ namespace detail {
   ImportedRecord out;
   out.record = record_of(log.prescribed, path.stem().string(), "unknown");
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
-  out.record.gpr = passing_rates(out.measured, out.planned);
+  out.record.gpr = rates_of(out.measured, out.planned);
   out.source = "logged";
   return out;
 }

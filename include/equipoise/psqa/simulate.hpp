@@ -19,10 +19,19 @@
 #include <cstdint>
 #include <numbers>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
+
+/// Of what a record's passing rates are: of the plane of all fields together, or the mean over its fields' own planes
+/// (portal dosimetry field by field).
+enum class RatesOf : std::uint8_t { composite, fields };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(RatesOf) {
+  return {"composite", "fields"};
+}
 
 struct CohortSettings {
   std::int64_t plans = 300;
@@ -33,10 +42,12 @@ struct CohortSettings {
   double spacing_mm = 2;                          ///< of the stored planes; fluence and dose are computed at half of it
   std::array<double, 3> techniques = {1, 0, 0};   ///< relative shares of sliding windows, step-and-shoot, arcs
   Detector detector = Detector::epid;
+  RatesOf rates = RatesOf::composite;
   double depth_mm = 0;  ///< of the plane in water, for its kernel; 0: the general one of `MachineModel`
   Mismatch mismatch{};
   ComplexitySpread spread{};
   std::vector<Outline> outlines{};  ///< targets of real patients, taken in turn; none: random ones of all sites
+  std::vector<Plan> real_plans{};   ///< delivered as the first records; the plans after them are made
 };
 
 /// \throws ValueError for settings that no cohort can have.
@@ -83,18 +94,12 @@ struct VolumeRecord {
 
 namespace detail {
 
-/// The passing rates of one grid against another at the three criteria.
+/// The passing rates of a measured against a planned dose at the three criteria. Norm: the planned maximum.
 [[nodiscard]] inline std::array<double, 3> rates_of(const DoseGrid& measured, const DoseGrid& planned) {
   std::array<double, 3> out{};
   for (std::size_t c = 0; c < out.size(); ++c)
     out[c] = gamma_pass_rate(measured, planned, {.dd_percent = kCriteria[c].dd_percent, .dta_mm = kCriteria[c].dta_mm});
   return out;
-}
-
-/// The gamma passing rates of a measured against a planned plane, at the detector's points. Gy; norm: the planned maximum.
-[[nodiscard]] inline std::array<double, 3> passing_rates(const DoseGrid& measured, const DoseGrid& planned,
-                                                         Detector detector = Detector::epid) {
-  return rates_of(detector_plane(measured, detector), planned);
 }
 
 /// Means of 2 x 2 pixels.
@@ -139,6 +144,7 @@ class Simulator {
   /// The plan of record i.
   [[nodiscard]] Plan plan(std::int64_t i) const {
     const auto index = static_cast<std::uint64_t>(i);
+    if (index < settings_.real_plans.size()) return settings_.real_plans[index];
     const std::string& machine = linac_of(index).name;
     if (!settings_.outlines.empty()) {
       const Outline& real = settings_.outlines[index % settings_.outlines.size()];
@@ -162,17 +168,14 @@ class Simulator {
   /// Any plan, imported or made elsewhere, delivered as the cohort's record `index`.
   [[nodiscard]] Record delivered(Plan plan, std::uint64_t index, std::uint64_t delivery = 0) {
     const Linac& linac = linac_of(index);
-    const detail::Day day = day_of(linac, index, delivery);
+    const Delivery d{linac, day_of(linac, index, delivery), index, delivery};
     Record out;
     out.plan = std::move(plan);
-    out.machine = linac.name, out.fault = day.fault.name;
-    auto [planned, measured] = engine_(fluence(out.plan, linac.planning, exact_leaves), linac.planning,
-                                       fluence(out.plan, day.real, leaf_errors(linac, day, index, delivery)), day.real);
-    out.planned = detail::halved(planned);
-    out.measured =
-        detail::halved(detail::moved(measured, day.at.across, day.at.along, day.at.turn + day.at.collimator));
-    add_noise(out.measured, out.planned, index, delivery);
-    out.gpr = detail::passing_rates(out.measured, out.planned, settings_.detector);
+    out.machine = linac.name, out.fault = d.day.fault.name;
+    if (settings_.rates == RatesOf::fields)
+      judge_fields(d, out);
+    else
+      std::tie(out.planned, out.measured, out.gpr) = judged(out.plan, d, 0);
     return out;
   }
 
@@ -186,7 +189,7 @@ class Simulator {
     out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {}, settings_.depth_mm);
     out.measured =
         phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at, settings_.depth_mm);
-    add_noise(out.measured, out.planned, index, delivery);
+    add_noise(out.measured, out.planned, hash_of({settings_.seed, index, delivery, hash_of("detector")}));
     out.gpr = detail::rates_of(out.measured, out.planned);
     return out;
   }
@@ -202,6 +205,48 @@ class Simulator {
   [[nodiscard]] DoseGrid planned_plane(const Plan& plan) { return planes_of(plan, plan).first; }
 
  private:
+  struct Delivery {
+    const Linac& linac;
+    detail::Day day;
+    std::uint64_t index, number;
+  };
+
+  /// What is planned and measured of a plan, or of one field of it. \param field its position among the plan's beams
+  [[nodiscard]] std::tuple<DoseGrid, DoseGrid, std::array<double, 3>> judged(const Plan& plan, const Delivery& d,
+                                                                             std::size_t field) {
+    const auto errors = [&, of_plan = leaf_errors(d.linac, d.day, d.index, d.number)](
+                            std::size_t beam, std::size_t point, int bank, std::size_t pair) {
+      return of_plan(field + beam, point, bank, pair);
+    };
+    auto [ideal, real] = engine_(fluence(plan, d.linac.planning, exact_leaves), d.linac.planning,
+                                 fluence(plan, d.day.real, errors), d.day.real);
+    const SetUp& at = d.day.at;
+    const DoseGrid planned = detail::halved(ideal);
+    DoseGrid measured = detail::halved(detail::moved(real, at.across, at.along, at.turn + at.collimator)),
+             seen = detector_plane(measured, settings_.detector);  // each element has its own noise
+    const std::uint64_t key = hash_of({settings_.seed, d.index, d.number, field, hash_of("detector")});
+    add_noise(measured, planned, key), add_noise(seen, planned, key);
+    return {planned, measured, detail::rates_of(seen, planned)};
+  }
+
+  /// Rates of a plan's fields one by one, and the sum of their planes.
+  void judge_fields(const Delivery& d, Record& out) {
+    double fields = 0;
+    for (std::size_t n = 0; n < out.plan.beams.size(); ++n) {
+      if (!(out.plan.beams[n].mu > 0) || out.plan.beams[n].layers.empty()) continue;
+      Plan field = out.plan;
+      field.beams = {out.plan.beams[n]};
+      const auto [planned, measured, gpr] = judged(field, d, n);
+      if (fields == 0)
+        out.planned = out.measured = DoseGrid::plane(planned.shape[1], planned.shape[2], planned.spacing[1]);
+      for (std::size_t i = 0; i < planned.size(); ++i)
+        out.planned.values[i] += planned.values[i], out.measured.values[i] += measured.values[i];
+      for (std::size_t c = 0; c < 3; ++c) out.gpr[c] += gpr[c];
+      fields += 1;
+    }
+    for (double& g : out.gpr) g /= fields;
+  }
+
   [[nodiscard]] const Linac& linac_of(std::uint64_t index) const {
     Noise choice({settings_.seed, index}, "machine");
     return linacs_[static_cast<std::size_t>(choice.integer(0, settings_.machines - 1))];
@@ -226,10 +271,9 @@ class Simulator {
     return plan_fluence(plan, machine, leaf_error, engine_.pixels(), engine_.spacing_mm());
   }
 
-  void add_noise(DoseGrid& measured, const DoseGrid& planned, std::uint64_t index, std::uint64_t delivery) const {
+  void add_noise(DoseGrid& measured, const DoseGrid& planned, std::uint64_t key) const {
     const Mismatch& mm = settings_.mismatch;
     const double most = *std::max_element(planned.values.begin(), planned.values.end());
-    const std::uint64_t key = hash_of({settings_.seed, index, delivery, hash_of("detector")});
     for (std::size_t p = 0; p < measured.values.size(); ++p) {
       double& d = measured.values[p];
       d += detail::quick_normal(hash_of({key, p})) *

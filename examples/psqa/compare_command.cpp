@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
 /// compare: methods on one cohort over several seeds. Each seed has its own split by patient and its own weights, the
-/// same for every method; every method has the same budget. A record's error is the mean over the seeds that test it.
+/// same for every method; every method has the same budget. A seed's split is one at random, or all of its folds, or one
+/// for each machine that is left out. A record's error is the mean over the runs that test it.
 
 #include <equipoise/evaluation/paired_tests.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
@@ -10,6 +11,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,18 +26,18 @@ using eq::report::fixed;
 struct CompareArguments {
   std::string cohort, out = "runs/compare";
   std::vector<std::string> methods = {"bmmqa", "attention", "concat", "sum", "gated", "film", "late"};
-  std::int64_t seeds = 5, epochs = 30;
-  bool json = false;
+  std::int64_t seeds = 5, epochs = 30, folds = 0;
+  bool machines = false, json = false;
 };
 
 /// What is averaged over records: the figures' names, and how many there are.
 const std::vector<std::string> kFigures = {"mae_3_3", "mae_2_3", "mae_2_2", "mae_2_2_failing", "dd_mae", "dd_ssim"};
 
-/// A method's figures of one record, summed over seeds; NaN where a figure does not count the record.
+/// A method's figures of one record, summed over the runs that test it; NaN where a figure does not count the record.
 struct Entry {
   std::string patient;
   std::vector<double> sums = std::vector<double>(kFigures.size(), 0.0);
-  double seeds = 0;
+  double runs = 0;
 };
 using Entries = std::map<std::string, Entry>;  ///< by record id
 
@@ -45,7 +47,7 @@ void add(Entries& entries, const psqa::Judged& judged, const psqa::Cohort& cohor
   for (std::size_t i = 0; i < test.size(); ++i) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
     Entry& e = entries[r.id];
-    e.patient = r.patient, e.seeds += 1;
+    e.patient = r.patient, e.runs += 1;
     for (std::size_t c = 0; c < 3; ++c) e.sums[c] += std::abs(judged.predicted[i][c] - r.gpr[c]);
     e.sums[3] += r.gpr[2] < 90 ? std::abs(judged.predicted[i][2] - r.gpr[2]) : std::nan("");
     e.sums[4] += maps.absolute[i], e.sums[5] += maps.ssim[i];
@@ -60,8 +62,8 @@ struct Column {
 Column column_of(const Entries& a, const Entries* minus, std::size_t figure) {
   Column out;
   for (const auto& [id, e] : a) {
-    double v = e.sums[figure] / e.seeds;
-    if (minus) v -= minus->at(id).sums[figure] / minus->at(id).seeds;
+    double v = e.sums[figure] / e.runs;
+    if (minus) v -= minus->at(id).sums[figure] / minus->at(id).runs;
     if (std::isfinite(v)) out.patients.push_back(e.patient), out.values.push_back(v);
   }
   return out;
@@ -71,18 +73,50 @@ eq::Interval interval_of(const Column& c) {
   return eq::bootstrap(c.patients, psqa::detail::mean_of(c.values));
 }
 
+/// A way to divide the cohort, and what it is called among the runs' folders.
+struct NamedSplit {
+  std::string name;
+  SplitChoice choice;
+};
+
+std::vector<NamedSplit> splits_of(const CompareArguments& a, const psqa::Cohort& cohort) {
+  std::set<std::string> machines;
+  for (const psqa::CohortRecord& r : cohort.records) machines.insert(r.machine);
+  std::vector<NamedSplit> out;
+  for (std::int64_t seed = 1; seed <= a.seeds; ++seed) {
+    const std::string name = "seed" + std::to_string(seed);
+    SplitChoice choice;
+    choice.seed = static_cast<std::uint64_t>(seed);
+    if (a.machines) {
+      std::size_t number = 0;  // a machine's name may be no folder's
+      for (const std::string& machine : machines) {
+        choice.machine = machine;
+        out.push_back({name + "-machine" + std::to_string(++number), choice});
+      }
+    } else if (a.folds > 0) {
+      choice.folds = a.folds, choice.test = 1 / static_cast<double>(a.folds);
+      for (choice.fold = 0; choice.fold < a.folds; ++choice.fold)
+        out.push_back({name + "-fold" + std::to_string(choice.fold + 1), choice});
+    } else {
+      out.push_back({name, choice});
+    }
+  }
+  return out;
+}
+
 std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::Cohort& cohort) {
   for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
   std::map<std::string, Entries> out;
-  for (std::int64_t seed = 1; seed <= a.seeds; ++seed)
+  for (const auto& [name, choice] : splits_of(a, cohort))
     for (const std::string& method : a.methods) {
-      RunConfig config = comparison_config(method, a.cohort, a.epochs, static_cast<std::uint64_t>(seed));
-      config.split_seed = config.trainer.seed;
-      Run run = ensure_run(config, fs::path(a.out) / method / ("seed" + std::to_string(seed)), cohort);
-      const psqa::Judged judged = judge(run, cohort);
+      RunConfig config = comparison_config(method, a.cohort, a.epochs, choice.seed);
+      config.split = choice;
+      Run run = ensure_run(config, fs::path(a.out) / method / name, cohort);
+      const psqa::Judged judged = judge(run, cohort, false);
       add(out[method], judged, cohort, run.split.test);
-      if (method == a.methods.front())
-        add(out["constant"], psqa::constant_baseline(judged, training_rates(run, cohort)), cohort, run.split.test);
+      if (method != a.methods.front()) continue;
+      add(out["ridge"], psqa::ridge_baseline(judged, cohort, run.split, run.scales), cohort, run.split.test);
+      add(out["constant"], psqa::constant_baseline(judged, cohort, run.split), cohort, run.split.test);
     }
   return out;
 }
@@ -117,7 +151,7 @@ void compare_methods(const CompareArguments& a) {
   const psqa::Cohort cohort = psqa::read_cohort(a.cohort);
   const std::map<std::string, Entries> entries = train_all(a, cohort);
   std::vector<std::string> methods = a.methods;
-  methods.emplace_back("constant");
+  methods.insert(methods.end(), {"ridge", "constant"});
   Json table = Json::array();
   for (const std::string& method : methods) {
     Json row{{"method", method}};
@@ -131,6 +165,8 @@ void compare_methods(const CompareArguments& a) {
   if (a.json)
     return print_json({{"cohort", a.cohort},
                        {"seeds", a.seeds},
+                       {"folds", a.folds},
+                       {"machines_left_out", a.machines},
                        {"epochs", a.epochs},
                        {"records_tested", entries.at(methods[0]).size()},
                        {"methods", table},
@@ -154,7 +190,11 @@ void compare_methods(const CompareArguments& a) {
     std::cout << " | " << fixed(d["mae_2_2_p_holm"], 3) << " |\n";
   }
   std::cout << "\n"
-            << a.seeds << " seeds, each with its own split by patient; " << entries.at(methods[0]).size()
+            << a.seeds << " seeds, each with "
+            << (a.machines    ? "every machine left out once"
+                : a.folds > 0 ? std::to_string(a.folds) + " folds by patient"
+                              : "its own split by patient")
+            << "; " << entries.at(methods[0]).size()
             << " records tested. [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n";
 }
 
@@ -166,10 +206,15 @@ void add_compare_command(CLI::App& app) {
   c->add_option("--cohort", a->cohort, "folder made by simulate or import")->required();
   c->add_option(
        "--methods", a->methods,
-       "bmmqa, a fusion, or a fusion with policies and their options as concat+ogm:application=update; the first is "
-       "compared")
+       "bmmqa, a fusion, a fusion with policies and their options as concat+ogm:application=update, dose_only or "
+       "metrics_only; the first is compared")
       ->capture_default_str();
   c->add_option("--seeds", a->seeds, "runs of each method")->check(CLI::Range(1, 1000))->capture_default_str();
+  CLI::Option* folds = c->add_option("--folds", a->folds,
+                                     "parts by patient, each of which is tested once in every seed; without: a "
+                                     "quarter of the patients")
+                           ->check(CLI::Range(3, 100));
+  c->add_flag("--leave-out-machines", a->machines, "test each machine on a model of the others")->excludes(folds);
   c->add_option("--epochs", a->epochs, "of each run")->check(CLI::Range(1, 100000))->capture_default_str();
   c->add_option("--out", a->out,
                 "folder of the runs; those of the same cohort, method and budget are reused, others refused")

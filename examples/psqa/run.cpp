@@ -7,11 +7,14 @@
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace psqa_program {
 
 namespace {
+
+constexpr const char* kRunSchema = "equipoise.psqa.run/3";
 
 Json options_json(const eq::OptionList& list) {
   Json out = Json::object();
@@ -32,13 +35,25 @@ Json description_of(const RunConfig& c) {
   Json trainer = options_json(eq::options(c.trainer)), model = options_json(eq::options(c.sizes));
   trainer.erase("checkpoint"), trainer.erase("device");
   model.erase("metrics");  // the cohort has them
-  return {{"method", c.method},   {"fusion", c.fusion},        {"fusion_options", options_json(c.fusion_options)},
-          {"policies", policies}, {"trainer", trainer},        {"model", model},
-          {"pool", c.pool},       {"split_seed", c.split_seed}};
+  return {{"method", c.method},
+          {"fusion", c.fusion},
+          {"fusion_options", options_json(c.fusion_options)},
+          {"policies", policies},
+          {"trainer", trainer},
+          {"model", model},
+          {"pool", c.pool},
+          {"modalities", c.modalities},
+          {"split_by",
+           {{"seed", c.split.seed},
+            {"validation", c.split.validation},
+            {"test", c.split.test},
+            {"folds", c.split.folds},
+            {"fold", c.split.fold},
+            {"machine", c.split.machine}}}};
 }
 
 Json to_json(const Run& run) {
-  Json out{{"schema", "equipoise.psqa.run/2"},
+  Json out{{"schema", kRunSchema},
            {"cohort", fs::relative(run.config.cohort, run.folder).string()},  // a folder of both may move
            {"cohort_fingerprint", run.fingerprint},
            {"cohort_about", run.cohort_about}};
@@ -117,13 +132,40 @@ void write_description(const Run& run) {
   file.commit();
 }
 
-std::vector<std::string> patients_of(const psqa::Cohort& cohort) {
+std::vector<std::string> column_of(const psqa::Cohort& cohort, std::string psqa::CohortRecord::*column) {
   std::vector<std::string> out;
-  for (const psqa::CohortRecord& r : cohort.records) out.push_back(r.patient);
+  for (const psqa::CohortRecord& r : cohort.records) out.push_back(r.*column);
   return out;
 }
 
-}  // namespace
+std::vector<std::string> distinct(const std::vector<std::string>& names) {
+  const std::set<std::string> all(names.begin(), names.end());
+  return {all.begin(), all.end()};
+}
+
+eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
+  const std::vector<std::string> patients = column_of(cohort, &psqa::CohortRecord::patient);
+  if (c.machine.empty()) return eq::split_by_group(patients, c.validation, c.test, c.seed, c.fold);
+  const std::vector<std::string> machines = column_of(cohort, &psqa::CohortRecord::machine);
+  if (std::find(machines.begin(), machines.end(), c.machine) == machines.end())
+    throw eq::NameError(eq::message("name.311", "machine", "no machine \"", c.machine, "\" in the cohort; ",
+                                    eq::nearest_name(c.machine, distinct(machines))));
+  return eq::split_leaving_out(patients, machines, c.machine, c.validation, c.seed);
+}
+
+/// The records with the given modalities alone; the others are absent.
+psqa::PsqaBatch shown(const psqa::PsqaBatch& data, const std::vector<std::string>& modalities) {
+  const std::vector<std::string> all = {"dose", "metrics"};  // as the batch has them
+  at::Tensor entries = torch::ones({data.size(), 2}, torch::kBool);
+  for (std::size_t m = 0; m < all.size(); ++m)
+    if (std::find(modalities.begin(), modalities.end(), all[m]) == modalities.end())
+      entries.select(1, static_cast<std::int64_t>(m)).fill_(false);
+  return data.with_presence(entries);
+}
+
+psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort) {
+  return shown(psqa::learning_batch(cohort, run.scales), run.config.modalities);
+}
 
 std::vector<PolicyChoice> policies_of_method(const std::string& method) {
   if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
@@ -139,9 +181,8 @@ std::vector<PolicyChoice> policies_of_method(const std::string& method) {
   }
   return out;
 }
-std::string fusion_of_method(const std::string& method) {
-  return method == "bmmqa" ? "attention" : method.substr(0, method.find('+'));
-}
+
+}  // namespace
 
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   Run run;
@@ -165,14 +206,14 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   } else {
     run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
     run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
-    run.split = eq::split_by_group(patients_of(cohort), config.validation, config.test, config.split_seed);
+    run.split = split_of(cohort, config.split);
     run.scales = psqa::fit_scales(cohort, run.split.train, config.pool);
     run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
   }
   run.learner = new_learner(run.config);
   fs::create_directories(folder);
   write_description(run);
-  const auto all = psqa::learning_batch(cohort, run.scales);
+  const auto all = data_of(run, cohort);
   const fs::path log = folder / "history.jsonl";
   if (resume) write_history(log, run.history);
   Progress progress(run.config.method + ": epoch");
@@ -209,6 +250,9 @@ Run open_run(const fs::path& folder, c10::Device device) {
   run.folder = folder;
   try {
     const Json j = Json::parse(in);
+    if (j.at("schema") != kRunSchema)
+      throw eq::FileError(eq::message("file.438", (folder / "run.json").string(), "expected schema ", kRunSchema,
+                                      ", got ", j.at("schema").dump()));
     RunConfig& c = run.config;
     const fs::path cohort = j.at("cohort").get<std::string>();
     c.cohort = (folder / cohort).lexically_normal().string();
@@ -220,7 +264,9 @@ Run open_run(const fs::path& folder, c10::Device device) {
     eq::set_options(c.sizes, options_of(j.at("model")), "run.json");
     c.sizes.metrics = j.at("metrics");
     run.scales = psqa::Scales::from_json(j.at("scales"));
-    c.split_seed = j.at("split_seed");
+    j.at("modalities").get_to(c.modalities);
+    const Json& by = j.at("split_by");
+    c.split = {by.at("seed"), by.at("validation"), by.at("test"), by.at("folds"), by.at("fold"), by.at("machine")};
     j.at("split").at("train").get_to(run.split.train);
     j.at("split").at("validation").get_to(run.split.validation);
     j.at("split").at("test").get_to(run.split.test);
@@ -255,31 +301,56 @@ void check_config(const RunConfig& config) {
   (void)new_learner(config);
 }
 
-psqa::Judged judge(Run& run, const psqa::Cohort& cohort) {
+psqa::Judged judge(Run& run, const psqa::Cohort& cohort, bool rates_from_maps) {
   check_cohort(run, cohort);
-  const auto test = psqa::learning_batch(cohort, run.scales).select(run.split.test);
+  const psqa::PsqaBatch all = data_of(run, cohort);
+  const auto test = all.select(run.split.test);
   const psqa::PsqaOutput out = run.learner->predict(test);
+  const auto mcs = static_cast<std::size_t>(std::find(cohort.metric_names.begin(), cohort.metric_names.end(), "MCS") -
+                                            cohort.metric_names.begin());
   psqa::Judged judged;
   judged.method = run.config.method;
   for (const std::int64_t i : run.split.test) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
-    judged.patients.push_back(r.patient);
+    judged.patients.push_back(r.patient), judged.sites.push_back(r.site), judged.machines.push_back(r.machine);
+    judged.mcs.push_back(r.metrics.at(mcs));
     judged.truth.push_back(r.gpr);
   }
   judged.predicted = psqa::to_rates(out.gpr, run.scales);
+  for (const std::int64_t i : run.split.validation)
+    judged.calibration_truth.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
+  judged.calibration_predicted = psqa::to_rates(run.learner->predict(all.select(run.split.validation)).gpr, run.scales);
   judged.dd_truth = test.targets[eq::name_value<"dd">{}].tensor * run.scales.dd_sd;
   judged.dd_predicted = out.dd * run.scales.dd_sd;
+  if (judged.dd_predicted.size(2) == 1)  // without the dose plane a map is one number everywhere
+    judged.dd_predicted = judged.dd_predicted.expand_as(judged.dd_truth).contiguous();
+  if (rates_from_maps) judged.map_rates = psqa::rates_of_maps(cohort, run.split.test, judged.dd_predicted);
   return judged;
 }
 
-std::vector<std::array<double, 3>> training_rates(const Run& run, const psqa::Cohort& cohort) {
-  std::vector<std::array<double, 3>> out;
-  for (const std::int64_t i : run.split.train) out.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
+std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort) {
+  const psqa::PsqaBatch test = psqa::learning_batch(cohort, run.scales).select(run.split.test);
+  psqa::Judged judged;
+  for (const std::int64_t i : run.split.test) {
+    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
+    judged.patients.push_back(r.patient), judged.truth.push_back(r.gpr);
+  }
+  std::vector<ShownError> out;
+  for (const std::vector<std::string>& modalities :
+       {std::vector<std::string>{"dose", "metrics"}, std::vector<std::string>{"dose"},
+        std::vector<std::string>{"metrics"}}) {
+    judged.predicted = psqa::to_rates(run.learner->predict(shown(test, modalities)).gpr, run.scales);
+    out.push_back({modalities.size() == 2 ? "both" : modalities[0] + " alone", psqa::mean_rate_error(judged, 2)});
+  }
   return out;
 }
 
 void set_method(RunConfig& config, const std::string& method) {
-  config.method = method, config.fusion = fusion_of_method(method), config.policies = policies_of_method(method);
+  const bool one_modality = method == "dose_only" || method == "metrics_only";
+  config.method = method;
+  config.fusion = method == "bmmqa" ? "attention" : one_modality ? "concat" : method.substr(0, method.find('+'));
+  config.policies = one_modality ? std::vector<PolicyChoice>{} : policies_of_method(method);
+  config.modalities = one_modality ? std::vector{method.substr(0, method.find('_'))} : RunConfig{}.modalities;
 }
 
 RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
@@ -320,7 +391,9 @@ std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& c
     judged.push_back(judge(run, cohort));
     out.push_back(psqa::figures(judged.back()));
   }
-  out.push_back(psqa::figures(psqa::constant_baseline(judged[0], training_rates(runs[0], cohort))));
+  const Run& first = runs[0];
+  out.push_back(psqa::figures(psqa::ridge_baseline(judged[0], cohort, first.split, first.scales)));
+  out.push_back(psqa::figures(psqa::constant_baseline(judged[0], cohort, first.split)));
   return out;
 }
 

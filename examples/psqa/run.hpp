@@ -5,6 +5,7 @@
 /// A training run as a folder: `run.json` (method, options, scales, split), `checkpoint.pt`, `history.jsonl`.
 
 #include <equipoise/data/split.hpp>
+#include <equipoise/psqa/baselines.hpp>
 #include <equipoise/psqa/evaluate.hpp>
 #include <equipoise/psqa/learner.hpp>
 #include <equipoise/training/policies.hpp>
@@ -23,6 +24,15 @@ struct PolicyChoice {
   eq::OptionList options;
 };
 
+/// Which records train, choose and judge: by patient, at random; the `fold`-th of `folds` parts is the test part where
+/// there are folds; all plans of a machine are where one is left out.
+struct SplitChoice {
+  std::uint64_t seed = 1;
+  double validation = 0.15, test = 0.25;  ///< shares of the patients
+  std::int64_t folds = 0, fold = 0;
+  std::string machine;
+};
+
 /// What defines a run; saved as run.json.
 struct RunConfig {
   std::string cohort;
@@ -30,11 +40,11 @@ struct RunConfig {
   std::string fusion = "attention";
   eq::OptionList fusion_options;
   std::vector<PolicyChoice> policies;
+  std::vector<std::string> modalities = {"dose", "metrics"};  ///< what the model is shown
   eq::TrainerOptions trainer;
   psqa::PsqaSizes sizes;
   std::int64_t pool = 2;
-  double validation = 0.15, test = 0.25;  ///< shares of the patients
-  std::uint64_t split_seed = 1;           ///< of the split, the same for all methods of a comparison
+  SplitChoice split;  ///< the same for all methods of a comparison
 };
 
 /// A trained model with all that is needed to use it.
@@ -49,18 +59,15 @@ struct Run {
   Json cohort_about;              ///< that cohort's description: how planned planes are computed
 };
 
-/// The policies of a method: BMMQA's two; of `concat+ogm:alpha=0.5+opm` OGM with that option, and OPM; none for a bare
-/// fusion.
-[[nodiscard]] std::vector<PolicyChoice> policies_of_method(const std::string& method);
-/// The fusion of a method: attention for bmmqa, else what stands before the first plus.
-[[nodiscard]] std::string fusion_of_method(const std::string& method);
+/// Makes a run one of a method: its name, fusion, policies and modalities. `bmmqa` is attention with its two policies;
+/// `concat+ogm:alpha=0.5+opm` a fusion with OGM, which has that option, and OPM; `dose_only` and `metrics_only` are
+/// concatenation that is shown one modality.
+void set_method(RunConfig& config, const std::string& method);
 
 /// Trains into a folder, or goes on with the run that is there, to `config.trainer.epochs` if that is not zero.
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume);
 /// \throws where fusion, options and policies do not go together
 void check_config(const RunConfig& config);
-/// Makes a run one of a method: its name, fusion and policies.
-void set_method(RunConfig& config, const std::string& method);
 /// A method with the budget that all methods of a comparison have.
 [[nodiscard]] RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
                                           std::uint64_t seed);
@@ -76,9 +83,14 @@ void check_cohort(const Run& run, const psqa::Cohort& cohort);
 [[nodiscard]] Run open_run(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 
 /// The test records as the run's model sees and says them.
-[[nodiscard]] psqa::Judged judge(Run& run, const psqa::Cohort& cohort);
-/// The training records' rates, for the constant baseline.
-[[nodiscard]] std::vector<std::array<double, 3>> training_rates(const Run& run, const psqa::Cohort& cohort);
+/// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (three gammas a record)
+[[nodiscard]] psqa::Judged judge(Run& run, const psqa::Cohort& cohort, bool rates_from_maps = true);
+/// The model's error at 2%/2 mm on the test records when it is shown all, or one modality alone; points.
+struct ShownError {
+  std::string shown;
+  eq::Interval mae;
+};
+[[nodiscard]] std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort);
 
 /// One self-contained HTML page about runs on one cohort.
 void write_report(std::vector<Run>& runs, const fs::path& file);
@@ -88,7 +100,7 @@ void write_report(std::vector<Run>& runs, const fs::path& file);
 void print_table(const std::vector<psqa::Figures>& figures, const std::vector<psqa::Judged>& judged);
 /// The first method against each other one, in a sentence.
 [[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<psqa::Judged>& judged);
-/// Figures of all runs on the cohort's test records, and of the constant baseline.
+/// Figures of all runs on the cohort's test records, and of the baselines.
 [[nodiscard]] std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
                                                  std::vector<psqa::Judged>& judged);
 

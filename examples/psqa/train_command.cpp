@@ -16,11 +16,11 @@ namespace psqa_program {
 namespace {
 
 struct TrainArguments {
-  std::optional<std::string> cohort, method, fusion;
+  std::optional<std::string> cohort, method, fusion, machine;
   std::optional<std::int64_t> epochs;
   std::optional<std::uint64_t> seed, split_seed;
   std::string out, file, device = "cpu";
-  std::vector<std::string> fusion_options, policies, policy_options, settings, sizes;
+  std::vector<std::string> modalities, fusion_options, policies, policy_options, settings, sizes;
   bool resume = false, json = false;
 };
 
@@ -115,11 +115,13 @@ c10::Device device_of(const std::string& text) {
 /// Of everything that can be said the last word counts: the file's, then the command line's.
 RunConfig config_of(const TrainArguments& a) {
   RunConfig c;
-  c.fusion = fusion_of_method(c.method), c.policies = policies_of_method(c.method);
+  set_method(c, c.method);
   if (!a.file.empty()) read_toml(a.file, c);
   if (a.method) set_method(c, *a.method);
   if (a.cohort) c.cohort = *a.cohort;
   if (a.fusion) c.fusion = *a.fusion;
+  if (!a.modalities.empty()) c.modalities = a.modalities;
+  if (a.machine) c.split.machine = *a.machine;
   if (!a.policies.empty()) {
     c.policies.clear();
     for (const std::string& name : a.policies)
@@ -133,7 +135,7 @@ RunConfig config_of(const TrainArguments& a) {
     throw eq::ValueError(eq::message("value.212", "--model metrics", "expected none: the cohort has its metrics"));
   if (a.epochs) c.trainer.epochs = *a.epochs;
   if (a.seed) c.trainer.seed = *a.seed;
-  if (a.split_seed) c.split_seed = *a.split_seed;
+  if (a.split_seed) c.split.seed = *a.split_seed;
   return c;
 }
 
@@ -141,8 +143,9 @@ void train(const TrainArguments& a) {
   catch_interrupts();
   RunConfig c;
   if (a.resume) {
-    if (a.cohort || a.method || a.fusion || a.seed || a.split_seed || !a.file.empty() || !a.policies.empty() ||
-        !a.fusion_options.empty() || !a.policy_options.empty() || !a.settings.empty() || !a.sizes.empty())
+    if (a.cohort || a.method || a.fusion || a.seed || a.split_seed || a.machine || !a.file.empty() ||
+        !a.policies.empty() || !a.modalities.empty() || !a.fusion_options.empty() || !a.policy_options.empty() ||
+        !a.settings.empty() || !a.sizes.empty())
       throw eq::ValueError(eq::message("value.212", "train --resume",
                                        "expected only --out, --epochs and --device: the run has the rest"));
     c.trainer.epochs = a.epochs.value_or(0);
@@ -179,9 +182,12 @@ void add_train_command(CLI::App& app) {
   CLI::App* c = app.add_subcommand("train", "Train BMMQA or a baseline on a cohort");
   c->add_option("--cohort", a->cohort, "folder made by simulate or import");
   c->add_option("--out", a->out, "the run's folder")->required();
-  c->add_option("--method", a->method,
-                "bmmqa, or a fusion without policies: concat, sum, gated, film, late, attention [bmmqa]");
+  c->add_option(
+      "--method", a->method,
+      "bmmqa; a fusion without policies: concat, sum, gated, film, late, attention; dose_only or metrics_only [bmmqa]");
   c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
+  c->add_option("--modalities", a->modalities, "what the model is shown: dose, metrics or both [both]")
+      ->check(CLI::IsMember({"dose", "metrics"}));
   c->add_option("--fusion-option", a->fusion_options, "any option of the fusion as key=value, e.g. hidden=64");
   c->add_option(
       "--policy", a->policies, "balancing policies instead of the method's: none, or " + [] {
@@ -195,6 +201,7 @@ void add_train_command(CLI::App& app) {
   c->add_option("--device", a->device, "cpu, or cuda with a CUDA build of LibTorch")->capture_default_str();
   c->add_option("--seed", a->seed, "of weights, order and policies [1]");
   c->add_option("--split-seed", a->split_seed, "of the split by patient [1]");
+  c->add_option("--leave-out-machine", a->machine, "test on the plans of this machine, train on those of the others");
   c->add_option("--set", a->settings, "any option of the trainer as key=value, e.g. learning_rate=0.001");
   c->add_option("--model", a->sizes, "any size of the model as key=value, e.g. width=32 or encoder=8,16,32,64");
   c->add_option(

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/program.hpp"
@@ -76,6 +78,49 @@ TEST_CASE("methods are looked at before the first is trained", "[flagship][error
               quoted(c.root / "runs"),
           "did you mean \"concat\"");
   CHECK_FALSE(fs::exists(c.root / "runs"));
+}
+
+TEST_CASE("folds test every record, machines left out are tested on models of the others", "[flagship][behaviour]") {
+  const Cohorts c;
+  const std::string common =
+      "compare --json --methods concat metrics_only --epochs 1 --seeds 1 --cohort " + quoted(c.first) + " --out ";
+  const Json folds = Json::parse(psqa(common + quoted(c.root / "folds") + " --folds 3", false).out);
+  CHECK(folds["records_tested"] == 24);
+  CHECK(fs::exists(c.root / "folds" / "concat" / "seed1-fold3" / "run.json"));
+  CHECK(description(c.root / "folds" / "metrics_only" / "seed1-fold1")["modalities"] == Json{"metrics"});
+  const Json machines = Json::parse(psqa(common + quoted(c.root / "machines") + " --leave-out-machines", false).out);
+  CHECK(machines["records_tested"] == 24);
+  CHECK(machines["methods"].size() == 4);  // and ridge, and constant
+  const Json run = description(c.root / "machines" / "concat" / "seed1-machine1");
+  std::ifstream in(c.first / "records.csv");
+  std::string line;
+  std::vector<std::string> machine_of;
+  for (std::getline(in, line); std::getline(in, line);) {
+    std::istringstream cells(line);
+    for (int cell = 0; cell < 4; ++cell) std::getline(cells, line, ',');
+    machine_of.push_back(line);
+  }
+  const std::string left_out = run["split_by"]["machine"];
+  CHECK(static_cast<std::int64_t>(run["split"]["test"].size()) ==
+        std::count(machine_of.begin(), machine_of.end(), left_out));
+  for (const auto& i : run["split"]["train"]) CHECK(machine_of.at(i.get<std::size_t>()) != left_out);
+  refused("train --leave-out-machine linca6 --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(c.root / "x"),
+          "did you mean \"linac6\"");
+}
+
+TEST_CASE("a cohort may begin with real plans", "[flagship][behaviour]") {
+  const Cohorts c;
+  const std::string simulate = "simulate --noise-ceiling 0 --out ";
+  REQUIRE(psqa(simulate + quoted(c.root / "source") + " --plans 2 --seed 9 --dicom").code == 0);
+  const std::string plan = quoted(c.root / "source" / "dicom" / "plan1.dcm");
+  REQUIRE(psqa(simulate + quoted(c.root / "mixed") + " --plans 3 --rates fields --rtplans " + plan).code == 0);
+  std::ifstream in(c.root / "mixed" / "records.csv");
+  std::string line;
+  std::getline(in, line), std::getline(in, line);
+  CHECK(line.starts_with("plan1_2,patient1,"));  // plan1 is one of those that are made
+  refused(simulate + quoted(c.root / "few") + " --plans 1 --rtplans " + plan + " " + plan, "at most --plans 1");
+  refused(simulate + quoted(c.root / "none") + " --plans 3 --rtplans none.dcm", "none.dcm");
+  CHECK_FALSE(fs::exists(c.root / "none"));
 }
 
 TEST_CASE("runs and cohorts may move together", "[flagship][behaviour]") {

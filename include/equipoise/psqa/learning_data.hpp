@@ -5,7 +5,7 @@
 /// A cohort as a model sees it, and a model's output as a physicist reads it. Scales are fitted on the training records
 /// alone and saved with the run.
 ///   dose     planned plane, pooled, divided by its own maximum                         [N, 1, h, w]
-///   metrics  standardised; the skewed ones as logarithms                               [N, F]
+///   metrics  standardised, the skewed ones as logarithms; what is not known is the mean [N, F]
 ///   gpr      log(1 + 100 - GPR), standardised: the rates crowd below 100               [N, 3]
 ///   dd       (measured - planned) / max planned in %, over its standard deviation;
 ///            pixels below 10 % of the maximum are not valid                            [N, 1, h, w]
@@ -30,7 +30,7 @@ namespace equipoise::psqa {
 
 /// Means and deviations of the training records.
 struct Scales {
-  std::vector<double> metric_mean, metric_sd;           ///< [F] after the logarithms
+  std::vector<double> metric_mean, metric_sd;           ///< [F] after the logarithms, of the values that are known
   std::array<double, 3> gpr_mean{}, gpr_sd{{1, 1, 1}};  ///< of log(1 + 100 - GPR)
   double dd_sd = 1;                                     ///< %
   std::int64_t pool = 2;  ///< pixels of the cohort's planes that make one of the model's, per side
@@ -52,7 +52,8 @@ namespace detail {
 
 /// Metrics whose logarithm is nearer to normal.
 [[nodiscard]] inline bool is_skewed(std::string_view name) {
-  for (const std::string_view skewed : {"MU", "MUCA", "PA_mm2", "LTSUM_mm", "PI", "LT_mm", "PERIM_mm"})
+  for (const std::string_view skewed :
+       {"MU", "PMU", "MF_MU_per_cGy", "MUCA", "PA_mm2", "LTSUM_mm", "PI", "LT_mm", "PERIM_mm"})
     if (name == skewed) return true;
   return false;
 }
@@ -85,9 +86,16 @@ struct MeanAndSd {
   at::Tensor out = torch::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(names.size())});
   float* at = out.mutable_data_ptr<float>();
   for (const auto& row : rows)
-    for (std::size_t f = 0; f < names.size(); ++f)
-      *at++ = static_cast<float>((transformed(names[f], row[f]) - s.metric_mean[f]) / s.metric_sd[f]);
+    for (std::size_t f = 0; f < names.size(); ++f) {
+      const double value = (transformed(names[f], row[f]) - s.metric_mean[f]) / s.metric_sd[f];
+      *at++ = static_cast<float>(std::isnan(value) ? 0 : value);
+    }
   return out;
+}
+
+/// A passing rate as the model's target; NaN stays NaN.
+[[nodiscard]] inline double scaled_rate(double rate, std::size_t criterion, const Scales& s) {
+  return (std::log1p(100 - rate) - s.gpr_mean[criterion]) / s.gpr_sd[criterion];
 }
 
 [[nodiscard]] inline at::Tensor normalised_dose(const at::Tensor& planned) {
@@ -109,7 +117,8 @@ struct MeanAndSd {
   for (std::size_t f = 0; f < cohort.metric_names.size(); ++f) {
     std::vector<double> x;
     for (const std::int64_t i : records)
-      x.push_back(detail::transformed(cohort.metric_names[f], cohort.records[static_cast<std::size_t>(i)].metrics[f]));
+      if (const double v = cohort.records[static_cast<std::size_t>(i)].metrics[f]; !std::isnan(v))
+        x.push_back(detail::transformed(cohort.metric_names[f], v));
     const auto [mean, sd] = detail::mean_and_sd(x);
     s.metric_mean.push_back(mean), s.metric_sd.push_back(sd);
   }
@@ -148,7 +157,7 @@ struct MeanAndSd {
     rows.push_back(r.metrics);
     for (std::size_t c = 0; c < 3; ++c)
       gpr.mutable_data_ptr<float>()[i * 3 + static_cast<std::int64_t>(c)] =
-          static_cast<float>((std::log1p(100 - r.gpr[c]) - s.gpr_mean[c]) / s.gpr_sd[c]);
+          static_cast<float>(detail::scaled_rate(r.gpr[c], c, s));
     groups.push_back(patients.emplace(r.patient, static_cast<std::int64_t>(patients.size())).first->second);
   }
   return batch(input<"dose">(detail::normalised_dose(planned)),

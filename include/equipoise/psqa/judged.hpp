@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The truth of some records beside what a method says of them: all that its figures are made of.
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace equipoise::psqa {
+
+using Rates = std::vector<std::array<double, 3>>;  ///< [N] %, in the order of `kCriteria`; NaN where nobody measured
+
+struct Judged {
+  std::string method;
+  std::vector<std::string> patients, sites, machines;  ///< [N]
+  std::vector<double> mcs;                             ///< [N] modulation complexity score, for strata of complexity
+  Rates truth, predicted;
+  Rates calibration_truth, calibration_predicted;  ///< of the validation records: for limits and intervals
+  at::Tensor dd_truth, dd_predicted;  ///< [N, 1, h, w] in % of the norm; NaN in the truth where a pixel is not valid
+  Rates map_rates;                    ///< recomputed from the planned dose and the predicted map; may be empty
+
+  [[nodiscard]] std::size_t size() const { return truth.size(); }
+};
+
+}  // namespace equipoise::psqa

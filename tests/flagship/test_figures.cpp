@@ -1,0 +1,177 @@
+#include <equipoise/psqa/baselines.hpp>
+#include <equipoise/psqa/evaluate.hpp>
+
+#include <cmath>
+#include <numeric>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+namespace psqa = equipoise::psqa;
+
+namespace {
+
+/// Plans of two machines and two sites whose dose is a square and whose rates are linear, on the model's scale, in the
+/// first metric; patients have two plans each.
+psqa::Cohort cohort_of(std::size_t n) {
+  psqa::Cohort c;
+  c.metric_names = psqa::table_metrics();
+  c.height = c.width = 40, c.spacing_mm = 2;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double x = eq::to_uniform(eq::hash_of({1, i})), error = 0.08 * eq::to_uniform(eq::hash_of({2, i}));
+    psqa::CohortRecord r{"r" + std::to_string(i),
+                         "p" + std::to_string(i / 2),
+                         i % 2 ? "prostate" : "lung",
+                         i % 3 ? "a" : "b",
+                         "none",
+                         {},
+                         {}};
+    r.metrics.assign(c.metric_names.size(), 0.5);
+    r.metrics[2] = x, r.metrics[4] = 1 - x;  // AAV and MCS
+    for (std::size_t k = 0; k < 3; ++k) r.gpr[k] = 101 - std::exp(0.5 + static_cast<double>(k) * 0.4 + 1.4 * x);
+    c.records.push_back(r);
+    for (std::size_t at = 0; at < 1600; ++at) {
+      const std::size_t row = at / 40, column = at % 40;
+      const bool inside = row > 8 && row < 30 && column > 8 && column < 30;
+      const float dose = inside ? 2.0F + 0.01F * static_cast<float>(column) : 0.1F;
+      c.planned.push_back(dose);
+      c.measured.push_back(inside && row > 20 ? dose * static_cast<float>(1 + error) : dose);
+    }
+  }
+  return c;
+}
+
+/// The test records of a split with predictions that are the truth.
+psqa::Judged truth_of(const psqa::Cohort& c, const eq::DataSplit& split, const psqa::Scales& s) {
+  psqa::Judged j;
+  j.method = "truth";
+  for (const std::int64_t i : split.test) {
+    const psqa::CohortRecord& r = c.records[static_cast<std::size_t>(i)];
+    j.patients.push_back(r.patient), j.sites.push_back(r.site), j.machines.push_back(r.machine);
+    j.mcs.push_back(r.metrics[4]);
+    j.truth.push_back(r.gpr);
+  }
+  j.predicted = j.truth;
+  for (const std::int64_t i : split.validation)
+    j.calibration_truth.push_back(c.records[static_cast<std::size_t>(i)].gpr);
+  j.calibration_predicted = j.calibration_truth;
+  const auto batch = psqa::learning_batch(c, s).select(split.test);
+  j.dd_truth = batch.targets[eq::name_value<"dd">{}].tensor * s.dd_sd;
+  j.dd_predicted = j.dd_truth.nan_to_num(0);
+  return j;
+}
+
+struct Example {
+  psqa::Cohort cohort = cohort_of(200);
+  eq::DataSplit split;
+  psqa::Scales scales;
+  psqa::Judged truth;
+
+  explicit Example(std::int64_t pool = 1) {
+    std::vector<std::string> patients;
+    for (const psqa::CohortRecord& r : cohort.records) patients.push_back(r.patient);
+    split = eq::split_by_group(patients, 0.2, 0.3, 1);
+    scales = psqa::fit_scales(cohort, split.train, pool);
+    truth = truth_of(cohort, split, scales);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("who predicts the truth has no error, misses nothing and is sure", "[flagship][figures]") {
+  const Example e;
+  const psqa::Figures f = psqa::figures(e.truth);
+  for (const psqa::RateFigures& r : f.rates) {
+    CHECK(r.mae.value == 0);
+    CHECK(r.mae.high == 0);
+    CHECK(r.spearman.value == Approx(1));
+    CHECK(r.within3.value == Approx(1));
+    CHECK(std::accumulate(r.n_stratum.begin(), r.n_stratum.end(), std::size_t{0}) == e.truth.size());
+    for (const psqa::CoverageFigures& c : r.coverage) {
+      CHECK(c.half_width == 0);
+      CHECK(c.covered.value == 1);
+    }
+  }
+  for (const psqa::FailureFigures& d : f.rates[2].failure) {
+    REQUIRE(d.failing > 0);
+    CHECK(d.sensitivity.value > 0.9);  // the flag was set on other records
+    CHECK(d.auc.value == Approx(1));
+    CHECK(d.average_precision.value == Approx(1));
+    CHECK(d.brier.value < d.brier_of_share.value);
+  }
+  CHECK(f.maps.mae.value == 0);
+  CHECK(f.maps.ssim.value == Approx(1));
+  CHECK(f.maps.dice.value == Approx(1));
+}
+
+TEST_CASE("a method's errors are those of its groups", "[flagship][figures]") {
+  const Example e;
+  psqa::Judged j = e.truth;
+  for (std::size_t i = 0; i < j.size(); ++i) j.predicted[i][2] += j.sites[i] == "lung" ? 2 : -1;
+  const psqa::RateFigures f = psqa::rate_figures(j, 2);
+  double sum = 0;
+  std::size_t n = 0;
+  for (const psqa::GroupError& g : f.groups) {
+    if (g.of == "site") CHECK(g.mae == Approx(g.name == "lung" ? 2 : 1));
+    if (g.of == "mcs_quarter") sum += g.mae * static_cast<double>(g.n), n += g.n;
+  }
+  CHECK(n == j.size());
+  CHECK(sum / static_cast<double>(n) == Approx(f.mae.value));
+}
+
+TEST_CASE("rates that nobody measured count nowhere", "[flagship][figures]") {
+  const Example e;
+  psqa::Judged j = e.truth;
+  j.truth[0][2] = std::nan(""), j.calibration_truth[0][2] = std::nan("");
+  const psqa::RateFigures f = psqa::rate_figures(j, 2);
+  CHECK(f.n_stratum[0] + f.n_stratum[1] + f.n_stratum[2] == j.size() - 1);
+  CHECK(f.mae.value == 0);
+}
+
+TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[flagship][figures]") {
+  const Example e;
+  const psqa::Rates rates = psqa::rates_of_maps(e.cohort, e.split.test, e.truth.dd_predicted);
+  bool some_fail = false;
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    const auto r = static_cast<std::size_t>(e.split.test[i]);
+    psqa::DoseGrid planned = psqa::DoseGrid::plane(40, 40, 2), measured = planned;
+    std::copy_n(e.cohort.plane(e.cohort.planned, r).begin(), 1600, planned.values.begin());
+    std::copy_n(e.cohort.plane(e.cohort.measured, r).begin(), 1600, measured.values.begin());
+    for (std::size_t c = 0; c < 3; ++c)
+      CHECK(rates[i][c] == Approx(psqa::gamma_pass_rate(measured, planned,
+                                                        {.dd_percent = psqa::kCriteria[c].dd_percent,
+                                                         .dta_mm = psqa::kCriteria[c].dta_mm}))
+                               .margin(0.3));  // the map is single precision; a point at the limit may change sides
+    some_fail = some_fail || rates[i][2] < 90;
+  }
+  CHECK(some_fail);
+  for (const auto& r : psqa::rates_of_maps(e.cohort, e.split.test, at::zeros_like(e.truth.dd_predicted)))
+    CHECK(r == std::array<double, 3>{100, 100, 100});
+}
+
+TEST_CASE("ridge finds what is linear in the table, the constant does not", "[flagship][figures]") {
+  for (const std::int64_t pool : {1, 2}) {
+    const Example e(pool);
+    const psqa::Judged ridge = psqa::ridge_baseline(e.truth, e.cohort, e.split, e.scales),
+                       constant = psqa::constant_baseline(e.truth, e.cohort, e.split);
+    CHECK(psqa::mean_rate_error(ridge, 2).value < 0.05);
+    CHECK(psqa::mean_rate_error(constant, 2).value > 1);
+    const psqa::MapFigures of_mean = psqa::map_figures(ridge), of_zero = psqa::map_figures(constant);
+    CHECK(of_mean.rmse.value < of_zero.rmse.value);
+    CHECK(of_zero.dice.value == 0);
+    CHECK(std::isnan(of_zero.rate_mae[2].value));  // nobody recomputed rates
+  }
+}
+
+TEST_CASE("metrics that a plan does not define are the mean", "[flagship][figures]") {
+  psqa::Cohort c = cohort_of(20);
+  std::vector<std::int64_t> all(20);
+  std::iota(all.begin(), all.end(), 0);
+  c.records[3].metrics[2] = std::nan("");
+  const psqa::Scales s = psqa::fit_scales(c, all, 1);
+  const auto batch = psqa::learning_batch(c, s);
+  const at::Tensor table = batch.inputs[eq::name_value<"metrics">{}];
+  CHECK(table[3][2].item<float>() == 0);
+  CHECK(std::abs(table.select(1, 2).mean().item<float>()) < 1e-6F);
+  CHECK_FALSE(table.isnan().any().item<bool>());
+}

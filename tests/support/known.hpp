@@ -79,7 +79,7 @@ class KnownStep final : public eq::Step {
 
   const eq::Schema& schema() const override { return known.schema; }
   std::int64_t epoch() const override { return 0; }
-  std::int64_t index() const override { return 0; }
+  std::int64_t index() const override { return before; }
   std::size_t pass_index() const override { return number; }
   const eq::Pass& pass() const override { return now; }
   at::Tensor losses(std::size_t k, std::span<const eq::Coalition> coalitions, double) override {
@@ -101,12 +101,14 @@ class KnownStep final : public eq::Step {
   double uniform(std::string_view purpose, std::int64_t row, std::uint64_t column) const override {
     return eq::to_uniform(eq::hash_of({eq::hash_of(purpose), static_cast<std::uint64_t>(row), column}));
   }
-  std::uint64_t seed(std::string_view purpose) const override { return eq::hash_of(purpose); }
+  std::uint64_t seed(std::string_view purpose) const override { return eq::hash_of({eq::hash_of(purpose), run}); }
   void log(std::string_view name, double value) override { logged[std::string(name)] = value; }
 
   Known known;
   eq::Pass now;
-  std::size_t number = 0;  ///< of the pass
+  std::size_t number = 0;   ///< of the pass
+  std::int64_t before = 0;  ///< steps
+  std::uint64_t run = 0;    ///< its seed
   std::map<std::string, double> logged;
 };
 

@@ -94,18 +94,21 @@ struct Agm {
     const std::vector<double> s = response_losses(state, step);
     state.running.resize(s.size(), 0.0);
     const std::vector<double> kappa = factors(s, state.running, alpha, cap);
-    // κ = 0 would switch a modality off for good: like a number that is not finite, it says that s cannot be compared.
-    const bool comparable = std::all_of(kappa.begin(), kappa.end(), [](double k) { return std::isfinite(k) && k > 0; });
+    const bool comparable = all_finite(kappa);
     step.log("agm/skipped", comparable ? 0 : 1);
-    if (!comparable) return;
-    for (std::size_t m = 0; m < s.size(); ++m) {
+    for (std::size_t m = 0; comparable && m < s.size(); ++m) {
       step.log("agm/k/" + step.schema().modalities[m], kappa[m]);
       gradients.scale(m, kappa[m], application);
     }
-    state.running = averaged(state.running, s, ++state.steps);
+    // Whatever the factors are, S follows: it is what lets go of a modality whose κ has come to 0, or to no number.
+    if (all_finite(s)) state.running = averaged(state.running, s, ++state.steps);
   }
 
  private:
+  [[nodiscard]] static bool all_finite(std::span<const double> numbers) {
+    return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
+  }
+
   /// s [M]; NaN for a modality that no labelled record has.
   [[nodiscard]] static std::vector<double> response_losses(State& state, Step& step) {
     const std::vector<Coalition> all = all_coalitions(step.modalities());
@@ -123,10 +126,7 @@ struct Agm {
                       ? host_value(step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), Coalition::single(m)))
                       : std::numeric_limits<double>::quiet_NaN();
       const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);
-      if (classes)
-        state.tau[k] = 1;
-      else if (std::isfinite(sum))
-        state.tau[k] = updated_tau(state.tau[k], sum / static_cast<double>(s.size()));
+      state.tau[k] = classes ? 1 : updated_tau(state.tau[k], sum / static_cast<double>(s.size()));
       for (std::size_t m = 0; m < s.size(); ++m) s[m] += mean[m] / state.tau[k];
       tasks += 1;
     }

@@ -62,6 +62,9 @@ struct Opm {
     if (step.active().size() < 2) return;
     const bool follow = std::exchange(state.step, step.index()) != step.index();
     const std::vector<double> scores = modality_scores(step, score, state.tau, follow), rho = ratios(scores, ratio);
+    for (std::size_t m = 0; m < scores.size(); ++m)
+      if (step.active().contains(m))
+        step.log("opm/skipped/" + step.schema().modalities[m], std::isfinite(scores[m]) ? 0 : 1);
     if (to_uniform(step.seed("opm")) >= probability) return;
     std::vector<double> q(rho.size()), widths(rho.size(), 0);
     for (std::size_t m = 0; m < rho.size(); ++m) {

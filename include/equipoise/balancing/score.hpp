@@ -61,8 +61,10 @@ enum class Score : std::uint8_t {
   return rho;
 }
 
-/// τ per task: an exponential moving average of the mean unimodal loss, begun at the first batch's.
+/// τ per task: an exponential moving average of the mean unimodal loss, begun at the first batch's. A loss that is not
+/// finite leaves it as it is; 0 before there is one.
 [[nodiscard]] inline double updated_tau(double tau, double mean_loss) {
+  if (!std::isfinite(mean_loss)) return tau;
   return tau <= 0 ? std::max(mean_loss, 1e-12) : std::max(0.99 * tau + 0.01 * mean_loss, 1e-12);
 }
 
@@ -97,7 +99,10 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
               : updated_tau(
                     tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /
                              static_cast<double>(seen.size()));
+  const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
+  if (!measured) return;  // there is nothing that a loss could be held against
   for (std::size_t a = 0; a < seen.size(); ++a) {
+    if (!std::isfinite(means[a])) continue;
     const auto m = static_cast<std::size_t>(std::countr_zero(seen[a].bits()));
     const double exponential = kind == Score::exp_loss ? mean(a, row(a).div(-tau).exp()) : 0;
     sums[m] += score_of(kind, means[a], exponential, means.back()), tasks[m] += 1;
@@ -107,8 +112,8 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
 }  // namespace detail
 
 /// Scores [M] of the step's active modalities, means over the tasks in which they have one; NaN for a modality that is
-/// not active or that no labelled record has. `tau` [K] is the policy's memory; a hook that runs for every micro-batch
-/// follows it once a step.
+/// not active, that no labelled record has or whose mean loss is not finite. `tau` [K] is the policy's memory; a hook
+/// that runs for every micro-batch follows it once a step.
 [[nodiscard]] inline std::vector<double> modality_scores(Step& step, Score kind, std::vector<double>& tau,
                                                          bool follow = true) {
   std::vector<double> scores(step.modalities(), 0.0), tasks(step.modalities(), 0.0);

@@ -1,28 +1,14 @@
-#include <algorithm>
 #include <cmath>
 #include <equipoise/contribution/imbalance.hpp>
-#include <equipoise/contribution/sampling.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
 #include <equipoise/core/random.hpp>
-#include <numeric>
 
+#include "support/games.hpp"
 #include "support/worked.hpp"
-// after Catch2
-#include <rapidcheck/catch.h>
 
 namespace eq = equipoise;
-using support::printed, support::same;
-
-namespace {
-
-std::vector<double> random_game(std::size_t players, std::uint64_t seed) {
-  std::vector<double> v(std::size_t{1} << players);
-  for (std::size_t s = 0; s < v.size(); ++s) v[s] = eq::to_uniform(eq::hash_of({seed, s}));
-  return v;
-}
-
-}  // namespace
+using support::printed, support::random_game, support::same;
 
 TEST_CASE("Shapley values of the worked games", "[contribution][worked]") {
   same(eq::shapley(std::vector<double>{0, .6, .5, .8}), {0.45, 0.35});
@@ -41,35 +27,51 @@ TEST_CASE("Shapley values obey their axioms for any game", "[contribution][prope
       double sum = 0;
       for (const double p : phi) sum += p;
       CHECK(sum == Approx(u.back() - u.front()).margin(1e-12));
-      std::vector<double> mixed(u.size()), shifted(u.size()), swapped(u.size());
-      for (std::size_t s = 0; s < u.size(); ++s) {
-        mixed[s] = 2 * u[s] - 3 * w[s];
-        shifted[s] = u[s] + 7;
-        const eq::Coalition c(s);
-        eq::Coalition t = c;
-        if (players > 1) {
-          t = t.without(0).without(1);
-          if (c.contains(0)) t = t.with(1);
-          if (c.contains(1)) t = t.with(0);
-        }
-        swapped[t.bits()] = u[s];
-      }
-      const std::vector<double> a = eq::shapley(mixed), b = eq::shapley(shifted), c = eq::shapley(swapped);
+      std::vector<double> mixed(u.size()), shifted(u.size());
+      for (std::size_t s = 0; s < u.size(); ++s) mixed[s] = 2 * u[s] - 3 * w[s], shifted[s] = u[s] + 7;
+      const std::vector<double> a = eq::shapley(mixed), b = eq::shapley(shifted);
       for (std::size_t m = 0; m < players; ++m) {
         CHECK(a[m] == Approx(2 * phi[m] - 3 * psi[m]).margin(1e-12));
         CHECK(b[m] == Approx(phi[m]).margin(1e-12));
       }
-      if (players > 1) {
-        CHECK(c[0] == Approx(phi[1]).margin(1e-12));
-        CHECK(c[1] == Approx(phi[0]).margin(1e-12));
-      }
     }
 }
 
-TEST_CASE("a player that always adds the same gets exactly that", "[contribution][property]") {
-  std::vector<double> v = random_game(4, 5);
-  for (std::size_t s = 0; s < 8; ++s) v[s + 8] = v[s] + 0.25;
-  CHECK(eq::shapley(v)[3] == Approx(0.25).margin(1e-12));
+TEST_CASE("players who change their names keep their values, whatever the game and the names",
+          "[contribution][property]") {
+  for (std::size_t players = 1; players <= 6; ++players)
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+      const std::vector<double> v = random_game(players, seed), phi = eq::shapley(v);
+      const std::vector<std::int64_t> name = eq::permutation(static_cast<std::int64_t>(players), seed);
+      std::vector<double> renamed(v.size());
+      for (std::size_t s = 0; s < v.size(); ++s) {
+        eq::Coalition t;
+        for (std::size_t m = 0; m < players; ++m)
+          if (eq::Coalition(s).contains(m)) t = t.with(static_cast<std::size_t>(name[m]));
+        renamed[static_cast<std::size_t>(t.bits())] = v[s];
+      }
+      const std::vector<double> psi = eq::shapley(renamed);
+      for (std::size_t m = 0; m < players; ++m) CHECK(psi[static_cast<std::size_t>(name[m])] == printed(phi[m], 1e-12));
+    }
+}
+
+TEST_CASE("a player that always adds the same gets exactly that, and the others what they had without it",
+          "[contribution][property]") {
+  for (std::size_t players = 1; players <= 6; ++players)
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+      const std::size_t dummy = seed % players;
+      const double adds = eq::to_uniform(eq::hash_of({seed, 99})) - 0.5;
+      const std::vector<double> others = random_game(players - 1, seed), without = eq::shapley(others);
+      std::vector<double> v(std::size_t{1} << players);
+      for (std::size_t s = 0; s < v.size(); ++s) {
+        const std::size_t below = s & ((std::size_t{1} << dummy) - 1), above = (s >> (dummy + 1)) << dummy;
+        v[s] = others[above | below] + (eq::Coalition(s).contains(dummy) ? adds : 0);
+      }
+      const std::vector<double> phi = eq::shapley(v);
+      REQUIRE(phi.size() == players);
+      for (std::size_t m = 0; m < players; ++m)
+        CHECK(phi[m] == printed(m == dummy ? adds : without[m < dummy ? m : m - 1], 1e-12));
+    }
 }
 
 TEST_CASE("values of records average to the value of the average game", "[contribution][property]") {
@@ -127,83 +129,7 @@ TEST_CASE("the interaction index of two players is what they are worth together 
   CHECK(i(0, 2) == Approx(0.5));
 }
 
-namespace {
-
-const std::vector<double> kThree = {.1, .5, .4, .65, .3, .6, .55, .8};
-const std::vector<double> kFour = {0, .3, .2, .45, .25, .5, .4, .6, .05, .35, .3, .55, .28, .58, .5, .75};
-
-auto game(const std::vector<double>& v) {
-  return [&v](eq::Coalition s) { return v[static_cast<std::size_t>(s.bits())]; };
-}
-
-}  // namespace
-
-TEST_CASE("one order and its reverse give the worked marginals", "[contribution][worked]") {
-  const std::vector<std::size_t> order = {0, 1, 2}, reverse = {2, 1, 0};
-  same(eq::marginals(order, game(kThree)), {.4, .15, .15});
-  same(eq::marginals(reverse, game(kThree)), {.25, .25, .2});
-}
-
-TEST_CASE("the average over all orders is exact, and each pair is efficient", "[contribution][property]") {
-  std::vector<std::size_t> order = {0, 1, 2, 3};
-  std::vector<double> mean(4, 0.0);
-  do {
-    const std::vector<double> m = eq::marginals(order, game(kFour));
-    double sum = 0;
-    for (std::size_t i = 0; i < 4; ++i) mean[i] += m[i] / 24, sum += m[i];
-    CHECK(sum == Approx(0.75));
-  } while (std::next_permutation(order.begin(), order.end()));
-  same(mean, eq::shapley(kFour), 1e-12);
-}
-
-TEST_CASE("sampled values are within their standard errors, and antithetic pairs sharpen them as worked",
-          "[contribution][property]") {
-  const eq::SampledShapley s = eq::sampled_shapley(4, game(kFour), 4000, 3);
-  const std::vector<double> exact = eq::shapley(kFour);
-  const double pair_variance[] = {0.00013889, 0.00002222, 0.00018889, 0.00018889};
-  for (std::size_t m = 0; m < 4; ++m) {
-    CHECK(std::abs(s.values[m] - exact[m]) < 5 * s.standard_errors[m]);
-    CHECK(s.standard_errors[m] * s.standard_errors[m] * 4000 == Approx(pair_variance[m]).epsilon(0.15));
-  }
-  CHECK(s.evaluations <= 16);
-}
-
-TEST_CASE("KernelSHAP over all coalitions is exact", "[contribution][worked]") {
-  same(eq::kernel_shapley(kThree), eq::shapley(kThree), 1e-9);
-  same(eq::kernel_shapley(kFour), eq::shapley(kFour), 1e-9);
-  CHECK(eq::kernel_weight(3, 1) == Approx(1.0 / 3));
-  CHECK(eq::kernel_weight(4, 2) == Approx(1.0 / 8));
-  for (std::size_t players = 2; players <= 6; ++players)
-    for (std::uint64_t seed = 0; seed < 20; ++seed)
-      same(eq::kernel_shapley(random_game(players, seed)), eq::shapley(random_game(players, seed)), 1e-9);
-}
-
 TEST_CASE("a table that is not of 2^M coalitions is refused", "[contribution][error]") {
   CHECK_THROWS_AS(eq::shapley(std::vector<double>(3)), eq::ShapeError);
   CHECK_THROWS_AS(eq::all_coalitions(17), eq::ValueError);
-}
-
-TEST_CASE("exact values, the average over all orders, and KernelSHAP agree for any game", "[contribution][property]") {
-  rc::prop("they agree", [] {
-    const auto players = *rc::gen::inRange<std::size_t>(1, 6);
-    const std::vector<int> drawn =
-        *rc::gen::container<std::vector<int>>(std::size_t{1} << players, rc::gen::inRange(-1000, 1000));
-    const std::vector<double> v(drawn.begin(), drawn.end());
-    const std::vector<double> exact = eq::shapley(v), kernel = eq::kernel_shapley(v);
-    std::vector<double> average(players, 0.0);
-    std::vector<std::size_t> order(players);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    double orders = 0;
-    do {
-      const std::vector<double> added =
-          eq::marginals(order, [&](eq::Coalition s) { return v[static_cast<std::size_t>(s.bits())]; });
-      for (std::size_t m = 0; m < players; ++m) average[m] += added[m];
-      orders += 1;
-    } while (std::next_permutation(order.begin(), order.end()));
-    for (std::size_t m = 0; m < players; ++m) {
-      RC_ASSERT(std::abs(exact[m] - average[m] / orders) < 1e-9);
-      RC_ASSERT(std::abs(exact[m] - kernel[m]) < 1e-8);
-    }
-    RC_ASSERT(std::abs(std::accumulate(exact.begin(), exact.end(), 0.0) - (v.back() - v.front())) < 1e-9);
-  });
 }

@@ -4,6 +4,8 @@
 #include <equipoise/balancing/agm.hpp>
 #include <equipoise/balancing/ogm.hpp>
 #include <equipoise/balancing/opm.hpp>
+#include <equipoise/balancing/shapley_loss_factors.hpp>
+#include <equipoise/weighting/contribution_weighting.hpp>
 
 #include <limits>
 
@@ -121,4 +123,26 @@ TEST_CASE("AGM's running means follow a factor that is beyond all numbers, which
   same(state.running, {0.1, 8});
   same(gradients_of(steep, state, step), {1, 1, 1});
   CHECK(step.logged.at("agm/skipped") == 0);
+}
+
+TEST_CASE("a batch of which the prior is exactly right, or has a negative loss, is no part of running contributions",
+          "[balancing][numeric]") {
+  const auto follows = [](const auto& policy) {
+    KnownStep step = regression();
+    typename std::decay_t<decltype(policy)>::State state;
+    for (const double prior : {0.0, -1.0, 1e-9}) {
+      say(step, {prior, .5, .7, .3});
+      (void)gradients_of(policy, state, step);
+      same(state.contributions, {0, 0}, 0);
+    }
+    say(step, {1, .5, .7, .3});
+    (void)gradients_of(policy, state, step);
+    same(eq::shares(state.contributions), {0.642857, 0.357143});
+    const std::vector<double> before = state.contributions;
+    say(step, {0, .5, .7, .3});
+    (void)gradients_of(policy, state, step);
+    same(state.contributions, before, 0);
+  };
+  follows(eq::ShapleyLossFactors{});
+  follows(eq::ContributionWeighting{});
 }

@@ -97,6 +97,25 @@ TEST_CASE("losses become values: reduction V3 and explained variance V4", "[cont
   CHECK(v4(1, 0) == Approx(0.2));
 }
 
+TEST_CASE("where the prior has no loss, or a negative one, a part of it is nothing; other columns are as they are",
+          "[contribution][numeric]") {
+  Eigen::MatrixXd losses(4, 5);
+  losses << 1, 0, -1, 1e-7, 1e-5,  //
+      .5, .5, .5, .5, .5,          //
+      .7, .7, .7, .7, .7,          //
+      .3, .3, .3, .3, .3;
+  const Eigen::MatrixXd part = eq::coalition_values(losses, eq::Value::relative_reduction),
+                        reduction = eq::coalition_values(losses, eq::Value::loss_reduction);
+  for (const Eigen::Index n : {1, 2, 3}) CHECK(part.col(n).array().isNaN().all());
+  CHECK(part(3, 0) == Approx(0.7));
+  CHECK(part(3, 4) == Approx(1 - .3e5));
+  CHECK(reduction.array().isFinite().all());
+  CHECK(reduction(3, 1) == Approx(-0.3));
+  // A loss's unit does not matter.
+  const Eigen::MatrixXd small = eq::coalition_values(losses * 1e-20, eq::Value::relative_reduction);
+  CHECK(small(3, 0) == Approx(0.7));
+}
+
 TEST_CASE("measures of imbalance of the worked shares", "[contribution][worked]") {
   const std::vector<double> c = eq::shares(std::vector{0.308333, 0.233333, 0.158333});
   same(c, {0.440476, 0.333333, 0.226190});

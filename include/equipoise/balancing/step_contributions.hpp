@@ -18,7 +18,7 @@
 
 namespace equipoise::detail {
 
-/// φ [M] of v(S) = (l(∅) - l(S)) / l(∅) for one task, from the batch's mean losses.
+/// φ [M] of v(S) = (l(∅) - l(S)) / l(∅) for one task, from the batch's mean losses; NaN where l(∅) is no measure.
 [[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
   const double share = decoded_share(step.schema().tasks[task].kind, dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());

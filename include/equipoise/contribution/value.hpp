@@ -8,9 +8,9 @@
 
 #include <Eigen/Core>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -25,11 +25,16 @@ enum class Value : std::uint8_t {
   return {"loss_reduction", "relative_reduction"};
 }
 
-/// \param losses [2^M, N] of coalitions in mask order  \return the values, [2^M, N], zero for the empty coalition
+/// \param losses [2^M, N] of coalitions in mask order
+/// \return the values, [2^M, N], zero for the empty coalition. Relative ones are NaN in a column whose l(∅) is negative
+/// or less than a millionth of another loss: a part of nothing says nothing (ours)
 [[nodiscard]] inline Eigen::MatrixXd coalition_values(const Eigen::Ref<const Eigen::MatrixXd>& losses, Value value) {
   Eigen::MatrixXd v = losses.row(0).replicate(losses.rows(), 1) - losses;
   if (value == Value::relative_reduction)
-    for (Eigen::Index n = 0; n < v.cols(); ++n) v.col(n) /= std::max(losses(0, n), 1e-12);
+    for (Eigen::Index n = 0; n < v.cols(); ++n) {
+      const bool defined = losses(0, n) > 1e-6 * losses.col(n).cwiseAbs().maxCoeff();
+      v.col(n) /= defined ? losses(0, n) : std::numeric_limits<double>::quiet_NaN();
+    }
   return v;
 }
 

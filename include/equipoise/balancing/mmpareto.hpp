@@ -49,13 +49,18 @@ struct MMPareto {
     return d > 0 ? std::clamp((uu - gu) / d, 0.0, 1.0) : 0.5;
   }
 
+  /// Coefficients 2 λ and 2 (1 - λ) of h times its magnitude's factor, from |h| and |g + u|; where h is zero, of the sum.
+  [[nodiscard]] static std::array<double, 2> magnified(double lambda, double h, double sum, double gamma) {
+    if (h == 0) return {1, 1};
+    const double factor = gamma * std::max(1.0, sum / h);
+    return {factor * 2 * lambda, factor * 2 * (1 - lambda)};
+  }
+
   /// Coefficients of g and u in the final gradient.
   [[nodiscard]] static std::array<double, 2> coefficients(double gg, double uu, double gu, double gamma) {
     const double lambda = share_of_joint(gg, uu, gu), a = 2 * lambda, b = 2 * (1 - lambda);
     const double h = std::sqrt(std::max(a * a * gg + b * b * uu + 2 * a * b * gu, 0.0));
-    if (h == 0) return {1, 1};
-    const double factor = gamma * std::max(1.0, std::sqrt(std::max(gg + uu + 2 * gu, 0.0)) / h);
-    return {factor * a, factor * b};
+    return magnified(lambda, h, std::sqrt(std::max(gg + uu + 2 * gu, 0.0)), gamma);
   }
 
   void on_objectives(State&, Step& step, Objectives& objectives) const {
@@ -94,9 +99,7 @@ struct MMPareto {
       std::array<double, 2> c = whole;
       if (per_tensor) {
         const at::Tensor h = g[p].mul(2 * lambda).add(u[p], 2 * (1 - lambda));
-        const double size = host_value(h.norm());
-        const double factor = size > 0 ? gamma * std::max(1.0, host_value(g[p].add(u[p]).norm()) / size) : 1;
-        c = {factor * 2 * lambda, factor * 2 * (1 - lambda)};
+        c = magnified(lambda, host_value(h.norm()), host_value(g[p].add(u[p]).norm()), gamma);
       }
       gradients.parameters(m)[p].mutable_grad() = g[p].mul(c[0]).add(u[p], c[1]);
     }

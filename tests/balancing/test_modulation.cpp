@@ -8,8 +8,8 @@
 
 namespace eq = equipoise;
 using eq::Coalition;
-using support::Known, support::KnownEpoch, support::KnownStep, support::leaf,
-    support::numbers, support::Ones, support::printed, support::same;
+using support::Known, support::KnownEpoch, support::KnownStep, support::leaf, support::numbers, support::Ones,
+    support::printed, support::same;
 
 namespace {
 
@@ -125,16 +125,33 @@ TEST_CASE("MLA projects the head's gradient before each pass, on what the passes
   same(numbers(state.projection[0]), {1 / 21.0, 0, 0, 1 / 21.0});  // (1, -1) was as yet untouched
   same(state.losses, {0.4, 0.8});
   // The second of two batches: a = 0.1^1.5. Along (1, 0) the rest of P shrinks by a / (a + 1/21).
-  step.known.joint[Coalition::single(0)] = table({1, 0}, 2);
+  step.known.joint[Coalition::single(0)] = table({1, 0, 1, 0}, 2);
   step.known.losses[0][Coalition::single(0)] = second;
   same(projected(0), {1 / 21.0, 2 / 21.0, 3 / 21.0, -1 / 21.0});
   same(numbers(state.projection[0]), {0.0316228 / (0.0316228 + 1 / 21.0) / 21, 0, 0, 1 / 21.0});
   same(state.losses, {0.44, 0.8});  // 0.9 · 0.4 + 0.1 · 0.8
 }
 
+TEST_CASE("MLA's mean head input is of the records that have the modality and a label", "[balancing][missing]") {
+  Known known(2, 4, {eq::TaskKind::regression});
+  known.joint = {{Coalition::single(0), table({0, 3, 2, -1, 50, 50, 0, 0}, 2)}};
+  known.losses[0] = {{Coalition::single(0), torch::full({4}, 0.4, torch::kDouble)}};
+  known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
+  known.label[2] = 0;
+  known.presence = eq::Presence(std::vector<std::uint64_t>{3, 1, 3, 2}, 1, 2);
+  KnownStep step(std::move(known));
+  step.now.active = Coalition::single(0);
+  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {0, 0}};
+  Ones ones(3);
+  eq::Gradients gradients(ones.parameters);
+  eq::Mla{}.on_gradients(state, step, gradients);
+  same(numbers(state.projection[0]), {0.523810, -0.476190, -0.476190, 0.523810});  // r = (1, 1)
+}
+
 TEST_CASE("MLA leaves the projection alone in a pass that no record takes part in", "[balancing][missing]") {
   Known known(2, 1, {eq::TaskKind::regression});
   known.joint = {{Coalition::single(0), at::Tensor()}};
+  known.presence = eq::Presence(std::vector<std::uint64_t>{2}, 1, 2);
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
   KnownStep step(std::move(known));
   step.now.active = Coalition::single(0);

@@ -26,7 +26,7 @@ struct Known {
   std::vector<Table> losses;         ///< [K], each [B]
   std::vector<Table> outputs;        ///< [K], each [B, …]
   std::vector<at::Tensor> targets;   ///< [K], each [B, …]
-  Table joint;                       ///< [B', W]
+  Table joint;                       ///< [B, W]
   at::Tensor head_weight;            ///< [O, W]
   std::vector<std::uint64_t> label;  ///< [B], bit k: the record has a label of task k
 

@@ -50,6 +50,20 @@ eq::TrainerOptions options(std::int64_t epochs = 3) {
   return o;
 }
 
+/// Logs the sum of the mean head input of modality b in the regression.
+struct HeadInput {
+  static constexpr std::string_view id = "head_input";
+  static constexpr eq::Hooks hooks = eq::Hook::gradients;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  void on_gradients(State&, eq::Step& step, eq::Gradients&) const {
+    const eq::Coalition b = eq::Coalition::single(1);
+    const at::Tensor input = step.joint(0, b);
+    CHECK(input.size(0) == 24);
+    step.log("r", eq::host_value(step.mean(0, input, b).sum()));
+  }
+};
+
 template <class P, class Data>
 at::Tensor trained(const Data& data, eq::TrainerOptions o) {
   const auto model = two_tasks();
@@ -78,6 +92,23 @@ TEMPLATE_LIST_TEST_CASE("with holes too, accumulated micro-batches equal one bat
             .abs()
             .max()
             .template item<double>() < 1e-9);
+}
+
+TEST_CASE("a mean of head inputs is over the records with the modality and a label, however the batch is cut",
+          "[training][missing][law]") {
+  const auto data = with_holes();
+  const auto model = two_tasks();
+  const at::Tensor b = data.inputs["b"_n], y = data.targets["y"_n].tensor,
+                   rows = (b.isnan().any(1).logical_not() & y.isnan().all(1).logical_not()).nonzero().squeeze(1);
+  CHECK(rows.size(0) < 20);
+  const at::Tensor h = model->encoder("b"_n).forward(b.index_select(0, rows)),
+                   r = model->fusion("y"_n).project(1, eq::Feature(h)).mean(0).sum();
+  for (const std::int64_t parts : {1, 4, 24}) {
+    eq::TrainerOptions o = options(1);
+    o.batch_size = 24, o.micro_batches = parts;
+    const eq::History history = eq::Trainer(two_tasks(), HeadInput{}, o).fit(data);
+    CHECK(*history.epochs.at(0).find("r") == Approx(r.item<double>()).epsilon(1e-12));
+  }
 }
 
 TEMPLATE_LIST_TEST_CASE("every policy trains where one task has no target at all", "[training][missing][law]",

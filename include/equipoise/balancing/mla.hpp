@@ -8,8 +8,9 @@
 ///   softmax(max_n H_n - H_m), H entropy
 /// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707. The order project, step, update follows the stated
 /// purpose (ours; the released code updates first and divides element by element). Regression fuses by exp(-u_m / τ),
-/// u_m a running mean of the modality's loss (ours). Wants a fusion whose joint feature of a single modality is that
-/// modality's projection: Sum, Late or AttentionFusion.
+/// u_m a running mean of the modality's loss in the training batches (ours: validation data choose the best epoch, and no
+/// hook sees them). Wants a fusion whose joint feature of a single modality is that modality's projection: Sum, Late or
+/// AttentionFusion.
 
 #include <equipoise/core/host.hpp>
 #include <equipoise/core/policy.hpp>
@@ -38,7 +39,7 @@ struct Mla {
   static constexpr bool sets_passes = true;
 
   double base = 0.1;      ///< a at the first batch: smaller removes more of the previous modality's direction
-  double momentum = 0.9;  ///< of the running unimodal losses that weigh regressions
+  double momentum = 0.9;  ///< of the running unimodal losses, of training batches, that weigh regressions
 
   struct State {
     std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity
@@ -87,12 +88,11 @@ struct Mla {
     const std::size_t m = step.pass_index();
     const double a = damping(base, state.batch, state.batches);
     for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const at::Tensor joint = step.joint(k, step.active());  // [B', W] of the records that have the modality
-      if (!joint.defined()) continue;
+      if (step.count(k, step.active()) == 0) continue;
+      const at::Tensor joint = step.mean(k, step.joint(k, step.active()), step.active());  // r [W]
       const at::Tensor weight = step.head_weight(k);
       if (weight.defined() && weight.grad().defined()) weight.mutable_grad() = weight.grad().mm(state.projection[k]);
-      const at::Tensor r = joint.mean(0).to(state.projection[k].scalar_type());
-      state.projection[k] = updated(state.projection[k], r, a);
+      state.projection[k] = updated(state.projection[k], joint.to(state.projection[k].scalar_type()), a);
       follow_loss(state, step, k, m);
     }
     if (m + 1 == step.modalities()) ++state.batch;

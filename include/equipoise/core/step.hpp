@@ -50,14 +50,14 @@ class Step {
   [[nodiscard]] virtual at::Tensor outputs(std::size_t task, std::span<const Coalition> coalitions) = 0;
   /// Per-record losses [C, B] of other predictions [C, B, …] for the whole batch.
   [[nodiscard]] virtual at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) = 0;
-  /// The input of the task's head for the records that have a modality of the coalition, [B', W], without gradient;
-  /// undefined for dense heads, and where no record has one.
+  /// The input of the task's head, [B, W], without gradient; zeros for records that have no modality of the coalition.
+  /// Undefined for dense heads, and where no record has one.
   [[nodiscard]] virtual at::Tensor joint(std::size_t task, Coalition coalition) = 0;
   /// The weight [O, W] of a linear head, the parameter itself; undefined where the head is not linear.
   [[nodiscard]] virtual at::Tensor head_weight(std::size_t task) = 0;
-  /// The mean of per-record `values` [B] over the batch's records that have a label of the task and at least one
-  /// modality of `coalition`: the one service by which policies sum over a batch, whatever it is cut into. 0-dim; zero
-  /// if there is no such record.
+  /// The mean of per-record `values` [B, …] over the batch's records that have a label of the task and at least one
+  /// modality of `coalition`: the one service by which policies sum over a batch, whatever it is cut into. […], 0-dim for
+  /// a number a record; zero if there is no such record.
   [[nodiscard]] virtual at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                         double share = 1) = 0;
 

@@ -114,6 +114,7 @@ class MicroBatch final : public Objectives {
   [[nodiscard]] at::Tensor detached_outputs(std::size_t task, std::span<const Coalition> coalitions) {
     return collect(task, coalitions, 1, false, [](const Block& b) { return b.predictions; }).detach();
   }
+  /// The head's input of the records that have a modality of the coalition, [b', W].
   [[nodiscard]] at::Tensor detached_joint(std::size_t task, Coalition coalition) {
     const at::NoGradGuard no_grad;
     const EvaluationMode evaluation(model_.module());

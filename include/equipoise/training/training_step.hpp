@@ -63,7 +63,12 @@ class TrainingStep final : public Step {
     return model_.loss(task, predictions, whole_.records().targets[task], (whole_.records().gaps >> task) & 1U);
   }
   [[nodiscard]] at::Tensor joint(std::size_t task, Coalition coalition) override {
-    return joined(0, [&](MicroBatch& part) { return part.detached_joint(task, coalition); });
+    const at::Tensor seen = joined(0, [&](MicroBatch& part) { return part.detached_joint(task, coalition); });
+    if (!seen.defined() || seen.size(0) == whole_.size()) return seen;
+    std::vector<std::int64_t> rows;
+    for (std::int64_t i = 0; i < whole_.size(); ++i)
+      if (!(whole_.records().presence.of_row(static_cast<std::size_t>(i)) & coalition).empty()) rows.push_back(i);
+    return seen.new_zeros({whole_.size(), seen.size(1)}).index_copy(0, index_tensor(rows, seen), seen);
   }
 
   [[nodiscard]] at::Tensor head_weight(std::size_t task) override { return model_.head_weight(task); }
@@ -77,7 +82,7 @@ class TrainingStep final : public Step {
       if (!whole_.counts(task, static_cast<std::size_t>(i), coalition)) out.push_back(j);
     }
     const at::Tensor counted = out.empty() ? values : values.index_fill(0, index_tensor(out, values), 0);
-    return counted.sum().div(
+    return counted.sum(0).div(
         static_cast<double>(std::max<std::int64_t>(values.size(0) - static_cast<std::int64_t>(out.size()), 1)));
   }
 

@@ -175,3 +175,19 @@ TEST_CASE("a policy is chosen by name, with options and a window", "[balancing][
   CHECK_THROWS_WITH(eq::make_policy("ogm", {{"alhpa", "1"}}), Catch::Contains("did you mean \"alpha\""));
   CHECK_THROWS_AS(eq::make_policy("mla", {{"to", "3"}}), eq::ValueError);
 }
+
+TEST_CASE("a policy's options out of range are refused where they enter", "[balancing][error]") {
+  CHECK_THROWS_WITH(eq::make_policy("recon_boost", {{"alternate_epochs", "0"}}),
+                    Catch::Contains("ReconBoost.alternate_epochs: expected > 0, got 0"));
+  CHECK_THROWS_WITH(eq::make_policy("recon_boost", {{"weight", "-5"}}),
+                    Catch::Contains("ReconBoost.weight: expected > 0, got -5"));
+  CHECK_THROWS_AS(eq::make_policy("recon_boost", {{"weight_right", "-0.1"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("recon_boost", {{"weight_right", "5.1"}}), eq::ValueError);
+  CHECK_NOTHROW(eq::make_policy("recon_boost", {{"weight", "4"}, {"weight_right", "4"}, {"agreement", "0"}}));
+  CHECK_THROWS_AS(eq::make_policy("recon_boost", {{"agreement", "-1"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("gradient_blending", {{"super_epoch", "0"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("contribution_weighting", {{"temperature", "0"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("shapley_loss_factors", {{"momentum", "1"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("mla", {{"base", "0"}}), eq::ValueError);
+  CHECK_THROWS_AS(eq::make_policy("opm", {{"base", "1.5"}}), eq::ValueError);
+}

@@ -218,16 +218,6 @@ TEST_CASE("a summary lists every part with its options and parameters", "[core][
   CHECK(text.find(" " + std::to_string(n) + "\n") != std::string::npos);
 }
 
-TEST_CASE("a policy's options out of range are refused where they enter", "[balancing][error]") {
-  CHECK_THROWS_WITH(eq::make_policy("recon_boost", {{"alternate_epochs", "0"}}),
-                    Catch::Contains("ReconBoost.alternate_epochs: expected > 0, got 0"));
-  CHECK_THROWS_AS(eq::make_policy("gradient_blending", {{"super_epoch", "0"}}), eq::ValueError);
-  CHECK_THROWS_AS(eq::make_policy("contribution_weighting", {{"temperature", "0"}}), eq::ValueError);
-  CHECK_THROWS_AS(eq::make_policy("shapley_loss_factors", {{"momentum", "1"}}), eq::ValueError);
-  CHECK_THROWS_AS(eq::make_policy("mla", {{"base", "0"}}), eq::ValueError);
-  CHECK_THROWS_AS(eq::make_policy("opm", {{"base", "1.5"}}), eq::ValueError);
-}
-
 TEST_CASE("a cosine schedule ends with the run where epochs become shorter", "[training][behaviour]") {
   const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
   eq::TrainerOptions o = options(6);

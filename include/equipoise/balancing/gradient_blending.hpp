@@ -7,7 +7,8 @@
 ///   G = L_V(before) - L_V(after),  ΔO = (L_V - L_T)(after) - (L_V - L_T)(before),  w ∝ max(G, 0) / max(ΔO², ε),  Σ w =
 ///   1
 /// From Wang, Tran, Feiszli, CVPR 2020, arXiv:1905.12681 (online variant). The floors are ours: a branch that got worse
-/// weighs nothing. L_V is measured on a hold-out of the training data, never on validation data; the
+/// weighs nothing. So is the default of one epoch a probe: the paper's are as long as a super-epoch, which trains M + 1
+/// models more for as long as the run. L_V is measured on a hold-out of the training data, never on validation data; the
 /// hold-out is kept out of the whole run, of the epochs outside the policy's window too.
 
 #include <equipoise/balancing/unimodal.hpp>
@@ -29,7 +30,7 @@ struct GradientBlending {
   static constexpr Needs needs{.objectives = Coverage::singletons, .holdout = true};
 
   std::int64_t super_epoch = 10;  ///< epochs between two measurements; > 0
-  std::int64_t probe_epochs = 1;  ///< n: epochs for which each branch's copy is trained
+  std::int64_t probe_epochs = 1;  ///< n: epochs for which each branch's copy is trained; in the paper `super_epoch`
   double dense_share = 0.25;      ///< part of the records on which unimodal losses of dense tasks are taken
 
   struct State {

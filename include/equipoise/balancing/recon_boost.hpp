@@ -29,9 +29,9 @@ struct ReconBoost {
 
   std::int64_t alternate_epochs = 4;  ///< of phase 1 in a stage; > 0
   std::int64_t rectify_epochs = 4;    ///< of phase 2 in a stage; >= 0
-  double weight = 5;                  ///< w_1
-  double weight_right = 1;            ///< w_2: how much less a sample counts that the others get right
-  double agreement = 0.5;             ///< α of the agreement with the previous modality; classifications only
+  double weight = 5;                  ///< w_1 > 0
+  double weight_right = 1;            ///< w_2 in [0, w_1]: how much less a sample counts that the others get right
+  double agreement = 0.5;             ///< α >= 0 of the agreement with the previous modality; classifications only
 
   struct State {
     at::Tensor nu;              ///< [1] learned
@@ -42,6 +42,10 @@ struct ReconBoost {
   void check() const {
     check_option(alternate_epochs > 0, "ReconBoost.alternate_epochs", "> 0", alternate_epochs);
     check_option(rectify_epochs >= 0, "ReconBoost.rectify_epochs", ">= 0", rectify_epochs);
+    check_option(weight > 0, "ReconBoost.weight", "> 0", weight);
+    check_option(weight_right >= 0 && weight_right <= weight, "ReconBoost.weight_right", "in [0, weight]",
+                 weight_right);
+    check_option(agreement >= 0, "ReconBoost.agreement", ">= 0", agreement);
   }
 
   [[nodiscard]] State start(ModelBase& model) const {

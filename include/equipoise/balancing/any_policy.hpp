@@ -147,6 +147,12 @@ class AnyPolicy {
   std::unique_ptr<Base> held_;
 };
 
+/// It has been checked where it was made.
+template <>
+struct CheckPolicy<AnyPolicy> {
+  static constexpr bool ok = true;
+};
+
 /// Several policies, whose hooks run in order. At most one may replace gradients and one may set the passes.
 using PolicyStack = std::vector<AnyPolicy>;
 
@@ -158,7 +164,8 @@ template <class... P>
   static_assert((0 + ... + int(detail::sets_passes<P>)) <= 1,
                 "equipoise: at most one policy of a stack may set the passes of an epoch");
   PolicyStack out;
-  (out.emplace_back(std::move(policies)), ...);
+  if constexpr ((CheckPolicy<P>::ok && ...))  // else it has said what is wrong, and nothing more is to be said
+    (out.emplace_back(std::move(policies)), ...);
   return out;
 }
 

@@ -27,15 +27,25 @@ inline constexpr eq::FixedString<2> modality_name = [] {
 
 enum class Kind { regression, classification, dense };
 
+/// The fusion that every policy accepts: MLA wants one whose single-modality joint feature is the modality's
+/// projection.
+template <Kind K>
+auto toy_fusion() {
+  if constexpr (K == Kind::dense)
+    return eq::SpatialCascade{.widths = {8, 4}};
+  else
+    return eq::Sum{.width = 6};
+}
+
 /// A model of M tables (the first is an image for dense tasks) with one task "y" of a kind.
 template <std::size_t M, Kind K, class Fusion>
-auto toy_model(const Fusion& fusion) {
+auto toy_model(const Fusion& fusion, double dropout = 0) {
   torch::manual_seed(11);
   const auto encoder = [&]<std::size_t I>() {
     if constexpr (K == Kind::dense && I == 0)
       return eq::modality<modality_name<I>>(eq::Cnn{.widths = {4, 8}});
     else
-      return eq::modality<modality_name<I>>(eq::Mlp{.in_features = 4, .widths = {6}});
+      return eq::modality<modality_name<I>>(eq::Mlp{.in_features = 4, .widths = {6}, .dropout = dropout});
   };
   auto model = [&]<std::size_t... I>(std::index_sequence<I...>) {
     if constexpr (K == Kind::regression)

@@ -1,3 +1,5 @@
+#include <torch/nn/utils/convert_parameters.h>
+
 #include "support/catch.hpp"
 #include "support/samples.hpp"
 #include "support/toy.hpp"
@@ -8,25 +10,29 @@ using support::eager, support::Kind, support::toy_options;
 
 namespace {
 
-/// The fusion that every policy accepts: MLA wants one whose single-modality joint feature is the modality's
-/// projection.
-template <Kind K>
-auto fusion() {
-  if constexpr (K == Kind::dense)
-    return eq::SpatialCascade{.widths = {8, 4}};
-  else
-    return eq::Sum{.width = 6};
-}
-
 /// Parameters after training.
 template <std::size_t M, Kind K>
 at::Tensor trained(eq::PolicyStack policies, eq::TrainerOptions o, eq::History* history = nullptr) {
-  const auto model = support::toy_model<M, K>(fusion<K>());
+  const auto model = support::toy_model<M, K>(support::toy_fusion<K>());
   torch::manual_seed(1);
   eq::Trainer trainer(model, std::move(policies), o);
   const eq::History h = trainer.fit(support::toy_data<M, K>(32));
   if (history) *history = h;
   return support::flat_parameters(*model);
+}
+
+/// Parameters after every epoch; after epoch `replaced` they are set to `to`.
+std::vector<at::Tensor> after_epochs(eq::PolicyStack policies, eq::TrainerOptions o, std::int64_t replaced = -1,
+                                     const at::Tensor& to = {}) {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  eq::Trainer trainer(model, std::move(policies), o);
+  std::vector<at::Tensor> out;
+  trainer.on_epoch([&](const eq::EpochRecord& record) {
+    if (record.epoch == replaced) torch::nn::utils::vector_to_parameters(to.clone(), model->parameters());
+    out.push_back(support::flat_parameters(*model));
+  });
+  (void)trainer.fit(support::toy_data<2, Kind::classification>(32));
+  return out;
 }
 
 template <class P>
@@ -84,6 +90,23 @@ TEMPLATE_LIST_TEST_CASE("outside its window a policy does not exist, bit for bit
     CHECK(torch::equal(
         trained<2, Kind::regression>(eq::stack(eq::windowed(eager<TestType>(), {.from = 3})), toy_options()),
         trained<2, Kind::regression>({}, toy_options())));
+}
+
+TEMPLATE_LIST_TEST_CASE("before a window opens and after it closes, steps are those of an empty stack, bit for bit",
+                        "[training][law]", eq::EveryPolicy) {
+  // A hold-out is kept outside the window too. Plain SGD remembers nothing of the epochs before.
+  if constexpr (!eq::detail::has_on_outputs<TestType> && !TestType::needs.holdout) {
+    eq::TrainerOptions o = toy_options(5);
+    o.momentum = 0;
+    const std::vector<at::Tensor> windowed =
+        after_epochs(eq::stack(eq::windowed(eager<TestType>(), {.from = 2, .to = 4})), o);
+    const std::vector<at::Tensor> before = after_epochs({}, o), after = after_epochs({}, o, 3, windowed[3]);
+    CHECK(torch::equal(windowed[0], before[0]));
+    CHECK(torch::equal(windowed[1], before[1]));
+    CHECK(torch::equal(windowed[2], before[2]) == std::is_same_v<TestType, eq::ContributionWeighting>);
+    CHECK(torch::equal(windowed[4], after[4]));
+    CHECK_FALSE(torch::equal(windowed[4], windowed[3]));
+  }
 }
 
 TEMPLATE_LIST_TEST_CASE("with one modality a policy that balances modalities does nothing, bit for bit",

@@ -14,15 +14,6 @@ eq::TrainerOptions options(std::int64_t epochs = 4) {
   return support::toy_options(epochs, eq::Optimizer::adamw);
 }
 
-auto two_tables(double dropout) {
-  torch::manual_seed(11);
-  const eq::Mlp encoder{.in_features = 4, .widths = {6}, .dropout = dropout};
-  auto model = eq::compose(eq::modality<"a">(encoder), eq::modality<"b">(encoder),
-                           eq::task<"y">(eq::Sum{.width = 6}, eq::Classification{.classes = 3}));
-  model->to(torch::kDouble);
-  return model;
-}
-
 /// What a piece of a run ends with.
 struct End {
   at::Tensor parameters;
@@ -34,6 +25,7 @@ struct End {
 enum class Cut { epochs, request };
 
 /// Runs over the same records, whose pieces share a checkpoint; `policies` makes the stack of each piece anew.
+template <std::size_t M = 2, Kind K = Kind::classification>
 class Runs {
  public:
   using Policies = std::function<eq::PolicyStack()>;
@@ -54,7 +46,7 @@ class Runs {
  private:
   [[nodiscard]] End piece(eq::TrainerOptions o, bool resumes, std::int64_t stop_after) const {
     o.checkpoint = (folder_.path() / "c.pt").string();
-    const auto model = two_tables(dropout_);
+    const auto model = support::toy_model<M, K>(support::toy_fusion<K>(), dropout_);
     torch::manual_seed(resumes ? 2 : 1);
     eq::Trainer trainer(model, policies_(), o);
     if (resumes) trainer.resume(o.checkpoint);
@@ -72,9 +64,8 @@ class Runs {
   Policies policies_;
   double dropout_;
   support::TemporaryFolder folder_;
-  decltype(support::toy_data<2, Kind::classification>(1)) data_ = support::toy_data<2, Kind::classification>(32),
-                                                          validation_ =
-                                                              support::toy_data<2, Kind::classification>(16, 8);
+  decltype(support::toy_data<M, K>(1)) data_ = support::toy_data<M, K>(32),
+                                       validation_ = support::toy_data<M, K>(16, 8);
 };
 
 void same(const End& got, const End& expected) {
@@ -93,23 +84,38 @@ eq::TrainerOptions impatient() {
   return o;
 }
 
-Runs plain_runs(double dropout = 0) {
-  return Runs([] { return eq::PolicyStack{}; }, dropout);
+Runs<> plain_runs(double dropout = 0) {
+  return Runs<>([] { return eq::PolicyStack{}; }, dropout);
 }
+
+/// Policies whose memory of regressions is another than of classifications, or grows with M.
+using Remembering = std::tuple<eq::Ogm, eq::Opm, eq::Agm, eq::Mla, eq::ReconBoost, eq::GradientBlending,
+                               eq::ShapleyLossFactors, eq::ContributionWeighting>;
 
 }  // namespace
 
 TEMPLATE_LIST_TEST_CASE("a run that is saved and resumed at any epoch goes on as if it had not stopped, bit for bit",
                         "[training][law]", eq::EveryPolicy) {
-  const Runs runs([] { return eq::stack(eager<TestType>()); });
+  const Runs<> runs([] { return eq::stack(eager<TestType>()); });
   const End whole = runs.whole(options());
   for (const std::int64_t epochs : {1, 2, 3})
     for (const Cut how : {Cut::epochs, Cut::request}) same(runs.in_two(options(), epochs, how), whole);
 }
 
+TEMPLATE_LIST_TEST_CASE("regressions and maps of three modalities go on after a resume as if they had not stopped",
+                        "[training][law]", Remembering) {
+  const auto goes_on = [](const auto& runs) {
+    const End whole = runs.whole(options(3));
+    for (const std::int64_t epochs : {1, 2}) same(runs.in_two(options(3), epochs, Cut::request), whole);
+  };
+  goes_on(Runs<3, Kind::regression>([] { return eq::stack(eager<TestType>()); }));
+  if constexpr (!TestType::needs.linear_head)
+    goes_on(Runs<3, Kind::dense>([] { return eq::stack(eager<TestType>()); }));
+}
+
 TEMPLATE_LIST_TEST_CASE("a resumed run keeps to its policy's window, bit for bit", "[training][law]", eq::EveryPolicy) {
   if constexpr (!eq::detail::has_on_outputs<TestType>) {
-    const Runs runs([] { return eq::stack(eq::windowed(eager<TestType>(), {.from = 1, .to = 3})); });
+    const Runs<> runs([] { return eq::stack(eq::windowed(eager<TestType>(), {.from = 1, .to = 3})); });
     const End whole = runs.whole(options());
     for (const std::int64_t epochs : {1, 2, 3}) same(runs.in_two(options(), epochs, Cut::request), whole);
   }
@@ -119,13 +125,13 @@ TEMPLATE_LIST_TEST_CASE("a resumed run keeps to its learning rate's schedule, bi
                         eq::EveryPolicy) {
   eq::TrainerOptions o = options();
   o.schedule = eq::Schedule::cosine, o.warmup_steps = 6;  // into the second epoch
-  const Runs runs([] { return eq::stack(eager<TestType>()); });
+  const Runs<> runs([] { return eq::stack(eager<TestType>()); });
   const End whole = runs.whole(o);
   for (const std::int64_t epochs : {1, 2, 3}) same(runs.in_two(o, epochs, Cut::request), whole);
 }
 
 TEST_CASE("a resumed run draws the numbers that the whole one draws, bit for bit", "[training][law]") {
-  const Runs runs = plain_runs(0.5);
+  const Runs<> runs = plain_runs(0.5);
   const End whole = runs.whole(options());
   for (const std::int64_t epochs : {1, 3}) same(runs.in_two(options(), epochs, Cut::request), whole);
 }
@@ -134,7 +140,7 @@ TEST_CASE("a run that has stopped early, resumed, does nothing more", "[training
   for (const bool keep_best : {true, false}) {
     eq::TrainerOptions o = impatient();
     o.keep_best = keep_best;
-    const Runs runs = plain_runs();
+    const Runs<> runs = plain_runs();
     const End whole = runs.whole(o);
     REQUIRE(whole.history.stop == eq::StopReason::early_stopping);
     const End again = runs.resumed(o);
@@ -147,7 +153,7 @@ TEST_CASE("a finished run, resumed, does nothing more", "[training][law]") {
   for (const bool keep_best : {true, false}) {
     eq::TrainerOptions o = options();
     o.keep_best = keep_best;
-    const Runs runs = plain_runs();
+    const Runs<> runs = plain_runs();
     const End whole = runs.whole(o), again = runs.resumed(o);
     CHECK(again.batches == 0);
     same(again, whole);
@@ -155,7 +161,7 @@ TEST_CASE("a finished run, resumed, does nothing more", "[training][law]") {
 }
 
 TEST_CASE("a resumed run stops early where the whole one does", "[training][law]") {
-  const Runs runs = plain_runs();
+  const Runs<> runs = plain_runs();
   const End whole = runs.whole(impatient());
   REQUIRE(whole.history.stop == eq::StopReason::early_stopping);
   const auto epochs = static_cast<std::int64_t>(whole.history.epochs.size());
@@ -167,7 +173,7 @@ TEST_CASE("a resumed run stops early where the whole one does", "[training][law]
 TEST_CASE("a run that has stopped early goes on with more patience as if it had had it", "[training][law]") {
   eq::TrainerOptions patient = impatient();
   patient.patience = 0, patient.epochs = 12;
-  const Runs runs = plain_runs();
+  const Runs<> runs = plain_runs();
   const End whole = runs.whole(patient);
   REQUIRE(runs.whole(impatient()).history.epochs.size() < 12);
   same(runs.resumed(patient), whole);

@@ -113,6 +113,11 @@ TEMPLATE_LIST_TEST_CASE("regressions and maps of three modalities go on after a 
     goes_on(Runs<3, Kind::dense>([] { return eq::stack(eager<TestType>()); }));
 }
 
+TEST_CASE("a run that is resumed for more epochs holds out what it would have from the beginning", "[training][law]") {
+  const Runs<> runs([] { return eq::stack(eq::windowed(eager<eq::GradientBlending>(), {.from = 5})); });
+  same(runs.in_two(options(8), 3, Cut::epochs), runs.whole(options(8)));
+}
+
 TEMPLATE_LIST_TEST_CASE("a resumed run keeps to its policy's window, bit for bit", "[training][law]", eq::EveryPolicy) {
   if constexpr (!eq::detail::has_on_outputs<TestType>) {
     const Runs<> runs([] { return eq::stack(eq::windowed(eager<TestType>(), {.from = 1, .to = 3})); });

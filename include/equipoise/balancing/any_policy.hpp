@@ -45,9 +45,9 @@ class AnyPolicy {
     return window_.contains(epoch) && (modalities > 1 || held_->acts_on_one_modality);
   }
 
-  /// Whether it acts in any of a run's epochs.
-  [[nodiscard]] bool ever_acts(std::int64_t epochs, std::size_t modalities) const {
-    return acts(std::max<std::int64_t>(window_.from, 0), modalities) && window_.from < epochs;
+  /// Whether it acts in any epoch of a run, however long.
+  [[nodiscard]] bool ever_acts(std::size_t modalities) const {
+    return acts(std::max<std::int64_t>(window_.from, 0), modalities);
   }
 
   /// Begins a run on a model: a fresh memory.

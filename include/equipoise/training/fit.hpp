@@ -75,10 +75,9 @@ class Fit {
       for (std::size_t k = 0; k < model_.task_count(); ++k)
         if (train.targets[k].defined() && !train.targets[k].is_meta())  // without values nothing fits
           model_.fit_prior(k, train.targets[k].to(options_.device));
-    ModelBatch holdout;
-    if (std::any_of(policies_->begin(), policies_->end(), [&](const AnyPolicy& p) {
-          return p.needs().holdout && p.ever_acts(options_.epochs, model_.modality_count());
-        }))
+    ModelBatch holdout;  // the same however many epochs there are to be: a resumed run may have more
+    if (std::any_of(policies_->begin(), policies_->end(),
+                    [&](const AnyPolicy& p) { return p.needs().holdout && p.ever_acts(model_.modality_count()); }))
       split_holdout(train, holdout);
     const auto patient = [&] { return options_.patience == 0 || state_.since_best < options_.patience; };
     try {

@@ -99,19 +99,25 @@ TORCH_LIBRARY_IMPL(aten, Meta, kernels) {
   kernels.impl("convolution_backward", convolution_backward);
 }
 
-/// Records without values; the second half of them lacks the first modality.
-template <std::size_t M, Kind K>
-auto meta_data(std::int64_t n) {
-  auto data = support::toy_data<M, K>(n);
+/// Records without values.
+template <class In, class Out>
+auto without_values(eq::Batch<In, Out> data) {
   data.inputs.for_each([](auto, at::Tensor& x) { x = x.to(torch::kMeta); });
   data.targets.for_each([](auto, auto& y) { y.tensor = y.tensor.to(torch::kMeta); });
+  return data;
+}
+
+/// The second half of them lacks the first modality.
+template <std::size_t M, Kind K>
+auto meta_data(std::int64_t n) {
+  const auto data = without_values(support::toy_data<M, K>(n));
   at::Tensor presence = torch::ones({n, static_cast<std::int64_t>(M)}, torch::kBool);
   presence.narrow(0, n / 2, n - n / 2).select(1, 0).fill_(false);
   return data.with_presence(presence);
 }
 
 template <Kind K, class Fusion>
-void trains(const Fusion& fusion, eq::PolicyStack policies) {
+eq::History trains(const Fusion& fusion, eq::PolicyStack policies) {
   const auto model = support::toy_model<2, K>(fusion);
   support::to_meta(*model);
   eq::Trainer trainer(model, std::move(policies), {.epochs = 3, .batch_size = 8, .device = torch::kMeta, .seed = 3});
@@ -122,6 +128,65 @@ void trains(const Fusion& fusion, eq::PolicyStack policies) {
   CHECK(z.is_meta());
   CHECK(z.size(0) == 4);
   CHECK(z.size(1) == 4);
+  return history;
+}
+
+/// A step whose losses are given, on the host: the first modality does better than the others.
+class Decided final : public eq::Step {
+ public:
+  explicit Decided(eq::Step& step) : step_(step) {}
+
+  at::Tensor losses(std::size_t k, std::span<const eq::Coalition> coalitions, double share) override {
+    const at::Tensor out = torch::ones(step_.losses(k, coalitions, share).sizes(), torch::kDouble);
+    for (std::size_t c = 0; c < coalitions.size(); ++c)
+      if (coalitions[c] == eq::Coalition::single(0)) out[static_cast<std::int64_t>(c)].fill_(0.1);
+    return out;
+  }
+  const eq::Schema& schema() const override { return step_.schema(); }
+  std::int64_t epoch() const override { return step_.epoch(); }
+  std::int64_t index() const override { return step_.index(); }
+  std::size_t pass_index() const override { return step_.pass_index(); }
+  const eq::Pass& pass() const override { return step_.pass(); }
+  at::Tensor outputs(std::size_t k, std::span<const eq::Coalition> coalitions) override {
+    return step_.outputs(k, coalitions);
+  }
+  at::Tensor loss_of(std::size_t k, const at::Tensor& z) override { return step_.loss_of(k, z); }
+  at::Tensor joint(std::size_t k, eq::Coalition s) override { return step_.joint(k, s); }
+  at::Tensor head_weight(std::size_t k) override { return step_.head_weight(k); }
+  at::Tensor mean(std::size_t k, const at::Tensor& values, eq::Coalition s, double share) override {
+    return step_.mean(k, values, s, share);
+  }
+  std::int64_t count(std::size_t k, eq::Coalition s, double share) const override { return step_.count(k, s, share); }
+  double uniform(std::string_view purpose, std::int64_t row, std::uint64_t column) const override {
+    return step_.uniform(purpose, row, column);
+  }
+  std::uint64_t seed(std::string_view purpose) const override { return step_.seed(purpose); }
+  void log(std::string_view name, double value) override { step_.log(name, value); }
+
+ private:
+  eq::Step& step_;
+};
+
+/// OPM where it has something to drop: losses without values are all the same, and nobody is dominant.
+struct DecidedOpm {
+  static constexpr std::string_view id = "decided_opm";
+  static constexpr eq::Hooks hooks = eq::Hook::features;
+  static constexpr eq::Needs needs = eq::Opm::needs;
+  using State = eq::Opm::State;
+  void on_features(State& state, eq::Step& step, eq::Features& features) const {
+    const eq::Presence before = features.presence;
+    Decided decided(step);
+    eq::Opm{.probability = 1}.on_features(state, decided, features);
+    double dropped = 0;
+    for (std::size_t i = 0; i < before.masks().size(); ++i) dropped += before.of_row(i) != features.presence.of_row(i);
+    step.log("dropped", dropped);
+  }
+};
+
+template <Kind K>
+void drops() {
+  const eq::History history = trains<K>(support::toy_fusion<K>(), eq::stack(DecidedOpm{}));
+  for (const eq::EpochRecord& epoch : history.epochs) CHECK(*epoch.find("dropped") > 0);
 }
 
 }  // namespace
@@ -141,4 +206,31 @@ TEMPLATE_LIST_TEST_CASE("every policy trains on the meta device", "[training][me
   trains<Kind::classification>(eq::Sum{.width = 6}, eq::stack(eager<TestType>()));
   if constexpr (!TestType::needs.linear_head)
     trains<Kind::dense>(eq::SpatialCascade{.widths = {8, 4}}, eq::stack(eager<TestType>()));
+}
+
+TEST_CASE("features without values are scaled and dropped by OPM", "[training][meta]") {
+  drops<Kind::regression>();
+  drops<Kind::classification>();
+  drops<Kind::dense>();
+}
+
+TEST_CASE("the flagship's shape makes a step on the meta device", "[training][meta]") {
+  const auto model = eq::compose(eq::modality<"dose">(eq::Cnn{.widths = {4, 8}}),
+                                 eq::modality<"metrics">(eq::Mlp{.in_features = 5, .widths = {6, 6}}),
+                                 eq::task<"gpr">(eq::AttentionFusion{.width = 6}, eq::Regression{.outputs = 3}),
+                                 eq::task<"dd">(eq::SpatialCascade{.widths = {8, 4}}, eq::DenseRegression{}));
+  support::to_meta(*model);
+  const auto data = without_values(eq::batch(
+      eq::input<"dose">(torch::zeros({4, 1, 8, 8})), eq::input<"metrics">(torch::zeros({4, 5})),
+      eq::target<"gpr">(eq::Values{torch::zeros({4, 3})}), eq::target<"dd">(eq::Maps{torch::zeros({4, 1, 8, 8})})));
+  eq::Trainer trainer(model, eq::ShapleyLossFactors{}, eq::ContributionWeighting{},
+                      {.epochs = 1, .batch_size = 4, .device = torch::kMeta});
+  const eq::History history = trainer.fit(data);
+  for (const char* number : {"train/gpr", "train/dd", "train/gpr/unimodal", "train/dd/unimodal", "factor/gpr/dose",
+                             "factor/dd/metrics", "weight/gpr", "weight/dd"})
+    CHECK(history.epochs.at(0).find(number) != nullptr);
+  const auto z = model->predict(data, eq::all_coalitions(2));
+  CHECK(z["gpr"_n].sizes() == at::IntArrayRef{4, 4, 3});
+  CHECK(z["dd"_n].sizes() == at::IntArrayRef{4, 4, 1, 8, 8});
+  CHECK((z["gpr"_n].is_meta() && z["dd"_n].is_meta()));
 }

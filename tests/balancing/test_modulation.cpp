@@ -60,6 +60,17 @@ TEST_CASE("AGM's factors do not depend on a regression's unit", "[balancing][law
   same(scaled({.alpha = 0.1}, state, step), {0.909579, 1.049862, 1});
 }
 
+TEST_CASE("AGM's application to the update leaves gradients and scales rates", "[balancing][behaviour]") {
+  KnownStep step = regression_step();
+  step.known.targets[0] = table({1.5, 0.5}, 2);
+  Ones ones(3);
+  eq::Gradients gradients(ones.parameters);
+  eq::Agm::State state;
+  eq::Agm{.alpha = 0.1, .application = eq::Application::update}.on_gradients(state, step, gradients);
+  same(ones.gradients(), {1, 1, 1}, 0);
+  same({gradients.rate(0), gradients.rate(1), gradients.rate(2)}, {0.909579, 1.049862, 1});
+}
+
 TEST_CASE("AGM scales the toy batch's three groups, and no shared parameter", "[balancing][worked]") {
   const std::vector<at::Tensor> z = {table({2, 0, 0, 0, 0, 2}, 3), table({1, 0, 0, 0, 1, 0}, 3),
                                      torch::zeros({2, 3}, torch::kDouble)};

@@ -82,6 +82,70 @@ TEST_CASE("OGM's application to the update leaves gradients and scales rates; bi
   CHECK(ones.parameters[0][1].grad()[0].item<double>() == 1);
 }
 
+namespace {
+
+constexpr std::int64_t kEntries = 40000;
+
+/// Groups of the two modalities and of what they share: parameters whose gradients have the deviations 3 and 0.01.
+eq::ParameterGroups noisy_groups() {
+  at::Generator generator = at::detail::createCPUGenerator(1);
+  eq::ParameterGroups groups(3);
+  for (auto& group : groups)
+    for (const double deviation : {3.0, 0.01}) {
+      group.push_back(support::leaf(torch::zeros({200, 200}, torch::kDouble)));
+      group.back().mutable_grad() = torch::randn({200, 200}, generator, torch::kDouble) * deviation + 1;
+    }
+  return groups;
+}
+
+/// What OGM-GE makes of them.
+std::vector<at::Tensor> with_noise(std::uint64_t run) {
+  KnownStep step = toy_step(2);
+  step.run = run;
+  const eq::ParameterGroups groups = noisy_groups();
+  eq::Gradients gradients(groups);
+  eq::Ogm::State state;
+  eq::Ogm{.alpha = 0.3}.on_gradients(state, step, gradients);
+  std::vector<at::Tensor> out;
+  for (const auto& group : groups)
+    for (const at::Tensor& p : group) out.push_back(p.grad());
+  return out;
+}
+
+double correlation(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - a.mean()) * (b - b.mean())).mean().item<double>() / (a.std() * b.std()).item<double>();
+}
+
+}  // namespace
+
+TEST_CASE("GE's noise has no mean, and tensor by tensor the deviation of the gradient before it was damped",
+          "[balancing][property]") {
+  const eq::ParameterGroups groups = noisy_groups();
+  const std::vector<at::Tensor> got = with_noise(0);
+  const double k[] = {0.463532, 1};                      // of b too, which is not damped
+  const double error = 4 / std::sqrt(double(kEntries));  // four standard errors
+  std::vector<at::Tensor> noise;
+  for (std::size_t m = 0; m < 2; ++m)
+    for (std::size_t p = 0; p < 2; ++p) {
+      const at::Tensor g = groups[m][p].grad(), n = (got[2 * m + p] - k[m] * g) / g.std();
+      CHECK(n.mean().item<double>() == printed(0, error));
+      CHECK(n.std().item<double>() == printed(1, error / std::sqrt(2.0)));
+      CHECK(correlation(n, g) == printed(0, error));
+      noise.push_back(n);
+    }
+  for (std::size_t i = 0; i < noise.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) CHECK(correlation(noise[i], noise[j]) == printed(0, error));
+  for (std::size_t p = 0; p < 2; ++p) CHECK(torch::equal(got[4 + p], groups[2][p].grad()));  // what is shared has none
+}
+
+TEST_CASE("GE's noise is the same for a seed, and another for another", "[balancing][law]") {
+  const std::vector<at::Tensor> one = with_noise(0), again = with_noise(0), other = with_noise(1);
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    CHECK(torch::equal(one[i], again[i]));
+    CHECK(torch::equal(one[i], other[i]) == (i >= 4));
+  }
+}
+
 TEST_CASE("OPM keeps the dominant modality with probability 1 - q", "[balancing][worked]") {
   KnownStep step = toy_step(2);
   constexpr std::int64_t n = 4000;

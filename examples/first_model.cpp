@@ -32,11 +32,11 @@ int main() {
                              eq::task<"y">(eq::AttentionFusion{.width = 32}, eq::Regression{.outputs = 1}));
     eq::Trainer trainer(model, std::move(policies), {.epochs = 15, .batch_size = 32, .seed = 7});
     (void)trainer.fit(train, validation);
-    const eq::Contributions phi = eq::shapley(*model, test);
+    const auto phi = eq::shapley(*model, test);
     const std::vector<double>& loss = phi.tasks[0].losses;  // of no modality, the table, the image, both
     std::cout << "  loss: both " << loss[3] << ", table alone " << loss[1] << ", image alone " << loss[2]
-              << ", neither " << loss[0] << "\n  contributions: table " << phi.of("table"_n, "y"_n) << ", image "
-              << phi.of("image"_n, "y"_n) << "\n";
+              << ", neither " << loss[0] << "\n  contributions: table " << phi["table"_n]["y"_n] << ", image "
+              << phi["image"_n]["y"_n] << "\n";
   };
   std::cout << "plain joint training\n";
   fit({});

@@ -60,9 +60,9 @@ int main() {
                            eq::modality<"image">(eq::Cnn{.widths = {4, 8}}),
                            eq::task<"count">(eq::AttentionFusion{.width = 16}, Counts{}));
   eq::Trainer(model, eq::Opm{}, {.epochs = 20, .learning_rate = 5e-3}).fit(data);
-  const eq::Contributions phi = eq::shapley(*model, data);
+  const auto phi = eq::shapley(*model, data);
   std::cout << "rates: " << eq::infer(*model, data)["count"_n].exp().sizes() << "\n";
-  const bool table_leads = phi.of("table"_n, "count"_n) > phi.of("image"_n, "count"_n);
+  const bool table_leads = phi["table"_n]["count"_n] > phi["image"_n]["count"_n];
   std::cout << "the table says more than an image of noise: " << (table_leads ? "yes" : "no") << "\n";
   return table_leads ? 0 : 1;
 }

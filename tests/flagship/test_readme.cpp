@@ -1,5 +1,6 @@
 // The README's program, word for word (gate.links_in_docs compares them), on records of the flagship's shapes.
 
+#include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
 #include <filesystem>
 
@@ -27,11 +28,13 @@ TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "
   eq::Trainer trainer(model, eq::ShapleyLossFactors{}, eq::ContributionWeighting{}, {.epochs = 2, .seed = 7});
   auto history = trainer.fit(train, validation);
   auto all = model->predict(test, eq::all_coalitions(2));  // every combination of modalities, each encoder run once
-  auto phi = eq::shapley(*model, test);                    // phi.of("metrics"_n, "gpr"_n)
+  auto report = eq::evaluate(*model, test);  // per task and coalition, with intervals; evaluation/evaluate.hpp
+  auto phi = eq::shapley(*model, test);      // phi["metrics"_n]["gpr"_n]
 
   CHECK(history.epochs.size() == 2);
+  CHECK(report["gpr"_n].of(eq::Coalition::full(2)).loss.value == Approx(phi.tasks[0].losses[3]));
   CHECK(all["dd"_n].sizes().vec() == std::vector<std::int64_t>{4, 4, 1, 32, 32});
-  CHECK(phi.of("metrics"_n, "gpr"_n) + phi.of("dose"_n, "gpr"_n) ==
+  CHECK(phi["metrics"_n]["gpr"_n] + phi["dose"_n]["gpr"_n] ==
         Approx(1 - phi.tasks[0].losses[3] / phi.tasks[0].losses[0]).margin(1e-5));
 }
 

@@ -199,7 +199,7 @@ TEST_CASE("contributions of a trained model go to the modality that knows", "[co
   const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
   const auto data = support::toy_data<2, Kind::regression>(64);
   eq::Trainer(model, {.epochs = 60, .batch_size = 16, .learning_rate = 0.01}).fit(data);
-  const eq::Contributions phi = eq::shapley(*model, data);
-  CHECK(phi.of("a"_n, "y"_n) > phi.of("b"_n, "y"_n));  // the target is a + b / 2
-  CHECK(phi.of("a"_n, "y"_n) + phi.of("b"_n, "y"_n) == Approx(1 - phi.tasks[0].losses[3] / phi.tasks[0].losses[0]));
+  const auto phi = eq::shapley(*model, data);
+  CHECK(phi["a"_n]["y"_n] > phi["b"_n]["y"_n]);  // the target is a + b / 2
+  CHECK(phi["a"_n]["y"_n] + phi["b"_n]["y"_n] == Approx(1 - phi.tasks[0].losses[3] / phi.tasks[0].losses[0]));
 }

@@ -18,7 +18,8 @@
 
 namespace equipoise::detail {
 
-/// φ [M] of v(S) = (l(∅) - l(S)) / l(∅) for one task, from the batch's mean losses; NaN where l(∅) is no measure.
+/// φ [M] of v(S) = l(∅) - l(S) for one task, from the batch's mean losses. In the loss's unit: only shares within a task
+/// are taken of them, and a batch whose l(∅) is next to nothing then weighs next to nothing.
 [[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
   const double share = decoded_share(step.schema().tasks[task].kind, dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
@@ -26,7 +27,7 @@ namespace equipoise::detail {
   Eigen::MatrixXd mean(losses.size(0), 1);
   for (Eigen::Index s = 0; s < mean.rows(); ++s)
     mean(s, 0) = host_value(step.mean(task, losses.select(0, s), step.full(), share));
-  const Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::relative_reduction));
+  const Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::loss_reduction));
   return {phi.data(), phi.data() + phi.size()};
 }
 

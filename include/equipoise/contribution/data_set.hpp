@@ -12,6 +12,7 @@
 #include <equipoise/core/model.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,20 +27,38 @@ struct TaskContributions {
   std::vector<double> losses;  ///< [2^M] mean loss of every coalition
 };
 
-/// Contributions by name: `phi.of("metrics"_n, "gpr"_n)`.
 struct Contributions {
   Schema schema;
-  std::vector<TaskContributions> tasks;  ///< [K]
+  std::vector<TaskContributions> tasks;  ///< those that the data has targets of
+};
 
-  /// One modality's contribution to one task.
-  /// \throws NameError for a name that the model does not have.
-  template <class Modality, class Task>
-  [[nodiscard]] double of(hana::basic_type<Modality>, hana::basic_type<Task>) const {
-    for (const TaskContributions& t : tasks)
-      for (std::size_t m = 0; m < schema.modalities.size(); ++m)
-        if (t.task == Task::text && schema.modalities[m] == Modality::text) return t.mean[m];
-    throw NameError(message("name.306", "contributions", "no modality ", Modality::text, " or task ", Task::text));
+/// Contributions under the model's own names: `phi["metrics"_n]["gpr"_n]`. A name that the model does not have does not
+/// compile; a task of which the data has no target is NaN.
+template <class Encoders, class Tasks>
+struct NamedContributions;
+template <FixedString... ModalityTexts, class... E, FixedString... TaskTexts, class... T>
+struct NamedContributions<record<slot<ModalityTexts, E>...>, record<slot<TaskTexts, T>...>> : Contributions {
+  explicit NamedContributions(Contributions of_data) : Contributions(std::move(of_data)) {
+    std::size_t m = 0;
+    means_.for_each([&](auto, OfTasks& of_modality) {
+      of_modality.for_each([&](auto task, double& mean) {
+        mean = std::numeric_limits<double>::quiet_NaN();
+        for (const TaskContributions& t : tasks)
+          if (t.task == decltype(task)::type::text) mean = t.mean[m];
+      });
+      ++m;
+    });
   }
+
+  /// One modality's contributions, by task.
+  template <class Modality>
+  [[nodiscard]] const auto& operator[](hana::basic_type<Modality> modality) const {
+    return means_[modality];
+  }
+
+ private:
+  using OfTasks = record<slot<TaskTexts, double>...>;
+  record<slot<ModalityTexts, OfTasks>...> means_{};
 };
 
 /// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
@@ -68,9 +87,9 @@ struct Contributions {
 
 /// `eq::shapley(*model, test)`: contributions of each modality to each task on a data set.
 template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] Contributions shapley(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
-                                    Value value = Value::relative_reduction) {
-  return contributions(model, model.arrange(data), value);
+[[nodiscard]] NamedContributions<Encoders, Tasks> shapley(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+                                                          Value value = Value::relative_reduction) {
+  return NamedContributions<Encoders, Tasks>(contributions(model, model.arrange(data), value));
 }
 
 }  // namespace equipoise

@@ -6,6 +6,7 @@
 
 #include <equipoise/encoders/cnn.hpp>
 #include <equipoise/encoders/mlp.hpp>
+#include <equipoise/encoders/sized.hpp>
 
 #include <tuple>
 

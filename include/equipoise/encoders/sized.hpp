@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Any module of LibTorch's or of one's own as an encoder, with the width that it does not say itself:
+/// `eq::encoder(torch::nn::Sequential(…), {.width = 128})`.
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace equipoise {
+
+/// What `eq::encoder` has to be told of a module.
+struct EncoderSize {
+  std::int64_t width = 0;  ///< of the feature that `forward` gives: its last size, of a map its channels
+};
+
+/// A module with a width. Its parameters are called `encoders.<modality>.module.…`.
+template <class M>
+class SizedEncoder : public torch::nn::Module {
+ public:
+  SizedEncoder(std::shared_ptr<M> module, std::int64_t width)
+      : torch::nn::Module("SizedEncoder"), module_(register_module("module", std::move(module))), width_(width) {}
+
+  [[nodiscard]] auto forward(const at::Tensor& x) { return module_->forward(x); }
+  [[nodiscard]] std::int64_t width() const { return width_; }
+
+ private:
+  std::shared_ptr<M> module_;
+  std::int64_t width_;
+};
+
+/// \param module whose `forward(at::Tensor)` returns a tensor [B, width] or a `MapFeature`
+template <class M>
+[[nodiscard]] std::shared_ptr<SizedEncoder<M>> encoder(std::shared_ptr<M> module, EncoderSize size) {
+  return std::make_shared<SizedEncoder<M>>(std::move(module), size.width);
+}
+template <class M>
+[[nodiscard]] std::shared_ptr<SizedEncoder<M>> encoder(const torch::nn::ModuleHolder<M>& module, EncoderSize size) {
+  return encoder(module.ptr(), size);
+}
+
+}  // namespace equipoise

@@ -119,13 +119,13 @@ TEST_CASE("contributions follow the step's own losses, and only where all modali
   const auto follows = [&](const auto& policy) {
     typename std::decay_t<decltype(policy)>::State state;
     policy.on_gradients(state, step, gradients);
-    same(state.contributions, {0.45, 0.25, 0.45, 0.25});  // of l = (1, .5, .7, .3) l(∅), whatever its unit
+    same(state.contributions, {0.45, 0.25, 4.5, 2.5});  // of l = (1, .5, .7, .3) l(∅), in the loss's unit
     state.contributions = {1, 0, 0, 1};
     policy.on_gradients(state, step, gradients);
-    same(state.contributions, {0.8 + 0.2 * 0.45, 0.2 * 0.25, 0.2 * 0.45, 0.8 + 0.2 * 0.25});
+    same(state.contributions, {0.8 + 0.2 * 0.45, 0.2 * 0.25, 0.2 * 4.5, 0.8 + 0.2 * 2.5});
     step.now.active = Coalition::single(0);
     policy.on_gradients(state, step, gradients);
-    same(state.contributions, {0.8 + 0.2 * 0.45, 0.2 * 0.25, 0.2 * 0.45, 0.8 + 0.2 * 0.25}, 1e-12);
+    same(state.contributions, {0.8 + 0.2 * 0.45, 0.2 * 0.25, 0.2 * 4.5, 0.8 + 0.2 * 2.5}, 1e-12);
     step.now.active = step.full();
     same(ones.gradients(), {1, 1, 1}, 0);
   };

@@ -67,5 +67,5 @@ TEST_CASE("modules of LibTorch's are encoders with the width that they are said 
   eq::Trainer(model, support::toy_options(4)).fit(data);
   CHECK(eq::evaluate(*model, data)["y"_n].of(eq::Coalition::full(2)).loss.value < before);
   CHECK(model->named_parameters().contains("encoders.a.module.0.weight"));
-  CHECK(model->parameter_groups()[0].size() == 2);
+  CHECK(model->parameter_groups()[0].size() == 3);  // weight, bias, and the fusion's part for it
 }

@@ -68,7 +68,13 @@ void explain(const std::string& folder, bool json) {
       task[phi.schema.modalities[m]] = {{"contribution", t.mean[m]}, {"share", share[m]}};
     out[t.task] = task;
   }
-  if (json) return print_json({{"run", folder}, {"tasks", out}});
+  const std::vector<ShownError> shown = errors_without_modalities(run, cohort);
+  if (json) {
+    Json errors;
+    for (const ShownError& e : shown)
+      errors[e.shown] = {{"mae_2_2_points", e.mae.value}, {"low", e.mae.low}, {"high", e.mae.high}};
+    return print_json({{"run", folder}, {"tasks", out}, {"shown", errors}});
+  }
   for (const eq::TaskContributions& t : phi.tasks) {
     std::cout << t.task << ": the modalities together take away "
               << eq::report::fixed(100 * (1 - t.losses.back() / t.losses.front()), 1)
@@ -77,6 +83,8 @@ void explain(const std::string& folder, bool json) {
       std::cout << "  " << phi.schema.modalities[m] << "  " << eq::report::fixed(100 * t.mean[m], 1) << " % (share "
                 << eq::report::fixed(eq::shares(t.mean)[m], 2) << ")\n";
   }
+  std::cout << "MAE at 2%/2 mm of the model when it is shown\n";
+  for (const ShownError& e : shown) std::cout << "  " << e.shown << "  " << with_interval(e.mae, 2) << " points\n";
 }
 
 void report(const std::vector<std::string>& folders, const std::string& out, bool json) {
@@ -232,8 +240,9 @@ void add_use(CLI::App& app) {
   {
     auto run = std::make_shared<std::string>();
     auto json = std::make_shared<bool>(false);
-    CLI::App* c = app.add_subcommand(
-        "explain", "Contributions of the modalities to each task: exact Shapley values on the test records");
+    CLI::App* c = app.add_subcommand("explain",
+                                     "Contributions of the modalities to each task on the test records (exact Shapley "
+                                     "values), and the error without one");
     c->add_option("--run", *run, "folder of a run")->required();
     c->add_flag("--json", *json, "print JSON");
     c->callback([=] { explain(*run, *json); });

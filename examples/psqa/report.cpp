@@ -8,7 +8,7 @@
 #include <iomanip>
 #include <iostream>
 
-#include "run.hpp"
+#include "report_sections.hpp"
 
 namespace psqa_program {
 
@@ -114,92 +114,6 @@ void rates_section(eq::report::Page& page, const std::vector<psqa::Judged>& judg
   page.chart(strata);
 }
 
-/// A number, or a dash where it has no value.
-std::string or_dash(double v, int decimals) {
-  return std::isfinite(v) ? fixed(v, decimals) : "–";
-}
-std::string or_dash(const eq::Interval& i) {
-  return std::isfinite(i.value) ? with_interval(i, 2) : "–";
-}
-
-void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
-  page.heading("Failing plans at 2%/2 mm");
-  std::vector<std::vector<std::string>> rows;
-  for (std::size_t l = 0; l < psqa::kFailingLimits.size(); ++l)
-    for (const psqa::Figures& f : figures) {
-      const psqa::FailureFigures& d = f.rates[2].failure[l];
-      rows.push_back({f.method, "< " + fixed(d.limit, 0) + " % (n " + std::to_string(d.failing) + ")",
-                      or_dash(d.flag_below, 1), or_dash(d.sensitivity), or_dash(d.specificity), or_dash(d.precision),
-                      or_dash(d.auc), or_dash(d.average_precision),
-                      fixed(d.brier.value, 3) + " (" + fixed(d.brier_of_share.value, 3) + ")"});
-    }
-  page.table({"method", "true GPR", "flagged below, %", "sensitivity", "specificity", "precision", "AUC",
-              "average precision", "Brier (of the share)"},
-             rows);
-  page.paragraph(
-      "A plan is flagged where its predicted rate is below a limit that was chosen on the validation records: a "
-      "failing plan that nobody measures counts as " +
-      fixed(psqa::kMissCost, 0) +
-      " needless measurements. Brier: of the probability of failing that the validation records' residuals "
-      "give, and of their share of failing plans for every plan.");
-}
-
-void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
-  page.heading("How sure the predictions are");
-  std::vector<std::vector<std::string>> rows;
-  for (const psqa::Figures& f : figures)
-    for (const psqa::CoverageFigures& c : f.rates[2].coverage)
-      rows.push_back({f.method, fixed(100 * c.level, 0) + " %", "± " + or_dash(c.half_width, 1),
-                      fixed(100 * c.covered.value, 0), or_dash(100 * c.by_stratum[0], 0),
-                      or_dash(100 * c.by_stratum[1], 0), or_dash(100 * c.by_stratum[2], 0)});
-  page.table({"method", "promised", "points", "covered, %", "below 90 %, %", "90-95 %, %", "above 95 %, %"}, rows);
-  page.paragraph(
-      "Split conformal intervals at 2%/2 mm, their width from the validation records, what they hold from the test "
-      "records. One width for all plans: failing plans, whose errors are larger, are covered less often.");
-  eq::report::Chart c{.title = "Probability of a rate below 90 % at 2%/2 mm: what came against what was said",
-                      .x_label = "said",
-                      .y_label = "came",
-                      .series = {},
-                      .identity = true,
-                      .points = true};
-  for (const psqa::Figures& f : figures) {
-    eq::report::Series s;
-    s.name = f.method;
-    for (const eq::ReliabilityBin& b : f.rates[2].failure[0].reliability)
-      s.x.push_back(b.probability), s.y.push_back(b.frequency);
-    c.series.push_back(s);
-  }
-  page.chart(c);
-}
-
-void groups_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
-  page.heading("Where the errors are");
-  std::vector<std::string> columns = {"test records of", "n"};
-  for (const psqa::Figures& f : figures) columns.push_back(f.method);
-  std::vector<std::vector<std::string>> rows;
-  for (std::size_t g = 0; g < figures[0].rates[2].groups.size(); ++g) {
-    const psqa::GroupError& of = figures[0].rates[2].groups[g];
-    std::vector<std::string> row = {(of.of == "mcs_quarter" ? "MCS quarter" : of.of) + " " + of.name,
-                                    std::to_string(of.n)};
-    for (const psqa::Figures& f : figures) row.push_back(fixed(f.rates[2].groups[g].mae, 2));
-    rows.push_back(row);
-  }
-  page.table(columns, rows);
-  page.paragraph("Mean absolute error at 2%/2 mm in points.");
-}
-
-void missing_section(eq::report::Page& page, const std::vector<Run>& runs, const psqa::Cohort& cohort) {
-  page.heading("Without a modality");
-  std::vector<std::vector<std::string>> rows;
-  for (const Run& run : runs) {
-    std::vector<std::string> row = {run.config.method};
-    for (const ShownError& e : errors_without_modalities(run, cohort)) row.push_back(with_interval(e.mae, 2));
-    rows.push_back(row);
-  }
-  page.table({"method", "both", "dose alone", "metrics alone"}, rows);
-  page.paragraph("Mean absolute error at 2%/2 mm in points when the trained model is shown one modality only.");
-}
-
 std::string picture(const at::Tensor& map, std::string_view caption, double top, bool diverging) {
   const at::Tensor t = map.to(torch::kFloat).contiguous();
   const auto h = static_cast<std::size_t>(t.size(0)), w = static_cast<std::size_t>(t.size(1));
@@ -207,25 +121,6 @@ std::string picture(const at::Tensor& map, std::string_view caption, double top,
     return diverging ? eq::io::diverging_colour(v / top) : eq::io::sequential_colour(v / top);
   };
   return eq::report::Page::image(eq::io::map_png<float>({t.const_data_ptr<float>(), h * w}, w, h, colour, 4), caption);
-}
-
-void map_figures_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
-  page.heading("Dose-difference maps");
-  std::vector<std::vector<std::string>> rows;
-  for (const psqa::Figures& f : figures) {
-    const psqa::MapFigures& m = f.maps;
-    rows.push_back({f.method, with_interval(m.mae, 3), fixed(m.rmse.value, 3), with_interval(m.ssim, 3),
-                    fixed(m.psnr.value, 1), with_interval(m.dice, 2), or_dash(m.rate_mae[2]),
-                    or_dash(m.rate_spearman[2])});
-  }
-  page.table(
-      {"method", "MAE, %", "RMSE, %", "SSIM", "PSNR, dB", "Dice beyond 3 %", "GPR from the map, MAE", "rank corr."},
-      rows);
-  page.paragraph(
-      "Dice: overlap of the pixels that differ by more than 3 % of the norm. GPR from the map: the passing rate at "
-      "2%/2 "
-      "mm of the planned dose plus the predicted difference, against the true one. A predicted map is smoother than a "
-      "measurement, so such rates are too high.");
 }
 
 void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, const psqa::Judged& judged) {

@@ -38,6 +38,8 @@ TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][b
   const Json& gpr = phi["tasks"]["gpr"];
   CHECK(gpr["dose"]["contribution"].get<double>() + gpr["metrics"]["contribution"].get<double>() ==
         Approx(gpr["together"].get<double>()));
+  CHECK(phi["shown"]["both"]["mae_2_2_points"] == rates["mae_points"]["value"]);
+  CHECK(phi["shown"]["metrics alone"]["mae_2_2_points"].is_number());
 
   const fs::path plan = root / "cohort" / "dicom" / "plan7.dcm";
   const Json prediction = Json::parse(

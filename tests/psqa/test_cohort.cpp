@@ -326,7 +326,12 @@ TEST_CASE("RTDOSE samples of 16 and 32 bits and either byte order", "[psqa][dico
     REQUIRE(g.values.size() == pixels.size());
     for (std::size_t i = 0; i < pixels.size(); ++i) CHECK(g.values[i] == Approx(pixels[i] * 0.0001220703125284217));
   }
-  CHECK(read_rtdose(folder / "test_dicom_rtdose_16bit.dcm").values[1] == Approx(3213 * 0.03125047684443427));
+  const std::vector<double> of_16_bits = {4, 3213, 0, 31, 67, 177, 28581, 14540, 29548, 63999, 65535, 22125};
+  const DoseGrid g = read_rtdose(folder / "test_dicom_rtdose_16bit.dcm");
+  CHECK(g.shape == std::array<std::size_t, 3>{3, 2, 2});
+  CHECK(g.spacing == std::array<double, 3>{1, 2.5, 0.5});
+  CHECK(g.origin == std::array<double, 3>{2.1, -3.2, 0});
+  for (std::size_t i = 0; i < g.size(); ++i) CHECK(g.values[i] == Approx(of_16_bits[i] * 0.03125047684443427));
   CHECK_THROWS_WITH(read_rtdose(folder / "test_dicom_ct.dcm"), Catch::Contains("expected an RTDOSE"));
 }
 

@@ -43,7 +43,12 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
   for (std::int64_t i = 0; i < settings.plans; ++i) {
     if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
     psqa::Record r = simulator.record(i);
-    r.planned.axes = r.measured.axes = psqa::kCoronal;  // all beams come from above
+    for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
+      plane->axes = psqa::kCoronal;  // all beams come from above, and the planes' middle is the isocentre
+      for (std::size_t axis = 0; axis < 3; ++axis)
+        for (std::size_t k = 0; k < 3; ++k)
+          plane->origin[axis] += psqa::kCoronal[axis][k] * r.plan.beams.at(0).isocentre[k];
+    }
     psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
     psqa::write_rtdose(r.planned, r.plan, "planned", folder / (r.plan.id + "_planned.dcm"));
     psqa::write_rtdose(r.measured, r.plan, "measured", folder / (r.plan.id + "_measured.dcm"));
@@ -110,7 +115,8 @@ void write_volumes(const SimulateArguments& a) {
     planned.append(std::vector<float>(r.planned.values.begin(), r.planned.values.end()));
     measured.append(std::vector<float>(r.measured.values.begin(), r.measured.values.end()));
     std::ostringstream line;
-    line << "plan" << i << std::setprecision(8) << ',' << r.gpr[0] << ',' << r.gpr[1] << ',' << r.gpr[2] << '\n';
+    line << simulator.plan(static_cast<std::int64_t>(i)).id << std::setprecision(8) << ',' << r.gpr[0] << ','
+         << r.gpr[1] << ',' << r.gpr[2] << '\n';
     table.write(line.str());
     progress.show(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(n));
   }
@@ -135,14 +141,19 @@ void simulate(SimulateArguments a) {
         a.settings, a.out,
         [&](std::int64_t done, std::int64_t all, const psqa::Record& r) {
           if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a.out);
-          differences.add<double>(r.planned.values, r.measured.values, a.settings.pixels);
+          if (done > static_cast<std::int64_t>(a.settings.real_plans.size()))
+            differences.add<double>(r.planned.values, r.measured.values, a.settings.pixels);
           progress.show(done, all);
         },
         a.threads);
   }
   if (a.dicom) write_dicom(a.settings, fs::path(a.out) / "dicom");
   if (a.volumes > 0) write_volumes(a);
-  const std::vector<psqa::AcceptanceRow> rows = psqa::acceptance(psqa::read_cohort_table(a.out), differences.result());
+  psqa::Cohort made = psqa::read_cohort_table(a.out);  // the bands are of the plans that are made here
+  made.records.erase(made.records.begin(),
+                     made.records.begin() + static_cast<std::ptrdiff_t>(a.settings.real_plans.size()));
+  const std::vector<psqa::AcceptanceRow> rows =
+      made.records.empty() ? std::vector<psqa::AcceptanceRow>() : psqa::acceptance(made, differences.result());
   std::array<double, 3> ceiling{};
   if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, kCeilingDeliveries, a.threads);
   if (a.json) {

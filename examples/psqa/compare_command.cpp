@@ -106,8 +106,10 @@ std::vector<NamedSplit> splits_of(const CompareArguments& a, const psqa::Cohort&
 
 std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::Cohort& cohort) {
   for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
+  const std::vector<NamedSplit> splits = splits_of(a, cohort);
+  for (const NamedSplit& s : splits) (void)split_of(cohort, s.choice);  // before anything is trained
   std::map<std::string, Entries> out;
-  for (const auto& [name, choice] : splits_of(a, cohort))
+  for (const auto& [name, choice] : splits)
     for (const std::string& method : a.methods) {
       RunConfig config = comparison_config(method, a.cohort, a.epochs, choice.seed);
       config.split = choice;

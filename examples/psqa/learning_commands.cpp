@@ -56,8 +56,7 @@ void explain(const std::string& folder, bool json) {
   Run run = open_trained(folder);
   const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
   check_cohort(run, cohort);
-  const eq::Contributions phi =
-      run.learner->contributions_on(psqa::learning_batch(cohort, run.scales).select(run.split.test));
+  const eq::Contributions phi = run.learner->contributions_on(data_of(run, cohort).select(run.split.test));
   Json out;
   for (const eq::TaskContributions& t : phi.tasks) {
     const std::vector<double> share = eq::shares(t.mean);
@@ -68,11 +67,13 @@ void explain(const std::string& folder, bool json) {
       task[phi.schema.modalities[m]] = {{"contribution", t.mean[m]}, {"share", share[m]}};
     out[t.task] = task;
   }
-  const std::vector<ShownError> shown = errors_without_modalities(run, cohort);
+  const std::vector<ShownError> alone = errors_without_modalities(run, cohort);
   if (json) {
     Json errors;
-    for (const ShownError& e : shown)
-      errors[e.shown] = {{"mae_2_2_points", e.mae.value}, {"low", e.mae.low}, {"high", e.mae.high}};
+    for (const ShownError& e : alone)
+      errors[e.shown] = {{"mae_2_2_points", number_or_null(e.mae.value)},
+                         {"low", number_or_null(e.mae.low)},
+                         {"high", number_or_null(e.mae.high)}};
     return print_json({{"run", folder}, {"tasks", out}, {"shown", errors}});
   }
   for (const eq::TaskContributions& t : phi.tasks) {
@@ -84,7 +85,8 @@ void explain(const std::string& folder, bool json) {
                 << eq::report::fixed(eq::shares(t.mean)[m], 2) << ")\n";
   }
   std::cout << "MAE at 2%/2 mm of the model when it is shown\n";
-  for (const ShownError& e : shown) std::cout << "  " << e.shown << "  " << with_interval(e.mae, 2) << " points\n";
+  for (const ShownError& e : alone)
+    if (std::isfinite(e.mae.value)) std::cout << "  " << e.shown << "  " << with_interval(e.mae, 2) << " points\n";
 }
 
 void report(const std::vector<std::string>& folders, const std::string& out, bool json) {
@@ -102,7 +104,10 @@ Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, con
   for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::vector<double> metrics = psqa::table_row(plan);
   const psqa::DoseGrid planned = simulator.planned_plane(plan);
-  const psqa::PsqaOutput output = run.learner->predict(psqa::plan_batch(planned, metrics, run.scales));
+  psqa::PsqaOutput output =
+      run.learner->predict(shown(psqa::plan_batch(planned, metrics, run.scales), run.config.modalities));
+  const auto side = [&](std::size_t axis) { return static_cast<std::int64_t>(planned.shape[axis]) / run.scales.pool; };
+  output.dd = output.dd.expand({1, 1, side(1), side(2)});  // without the dose plane a map is one number everywhere
   const std::array<double, 3> rates = psqa::to_rates(output.gpr, run.scales)[0];
   const at::Tensor dd = (output.dd[0][0] * run.scales.dd_sd).to(torch::kFloat).contiguous();
   const std::span<const float> values(dd.const_data_ptr<float>(), static_cast<std::size_t>(dd.numel()));
@@ -212,8 +217,8 @@ void add_use(CLI::App& app) {
   {
     auto runs = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
-    CLI::App* c =
-        app.add_subcommand("evaluate", "Figures on the test records, with intervals and the constant baseline");
+    CLI::App* c = app.add_subcommand(
+        "evaluate", "Figures on the test records, with intervals, and the baselines ridge and constant");
     c->add_option("--run", *runs, "folders of runs on one cohort")->required();
     c->add_flag("--json", *json, "print JSON");
     c->callback([=] { evaluate(open_runs(*runs), *json); });

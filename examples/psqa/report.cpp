@@ -36,8 +36,10 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
   page.heading("Cohort");
   page.paragraph(
       "Provenance: " + cohort.about.value("provenance", "unknown") + ". " + std::to_string(cohort.records.size()) +
-      " plans, split by patient: " + std::to_string(run.split.train.size()) + " for training, " +
-      std::to_string(run.split.validation.size()) + " for validation, " + std::to_string(run.split.test.size()) +
+      " plans, split " +
+      (run.config.split.machine.empty() ? "by patient" : "by patient, " + run.config.split.machine + " left out") +
+      ": " + std::to_string(run.split.train.size()) + " for training, " + std::to_string(run.split.validation.size()) +
+      " for validation, " + std::to_string(run.split.test.size()) +
       " for test. A simulated cohort stands for no clinic: it shows what methods can do, not what patients will get.");
   std::vector<std::vector<std::string>> rows;
   std::map<std::string, std::vector<std::size_t>> sites;
@@ -49,10 +51,10 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
       std::vector<double> x;
       double failing = 0;
       for (const std::size_t i : members)
-        x.push_back(cohort.records[i].gpr[c]), failing += cohort.records[i].gpr[c] < 90;
-      const auto [mean, sd] = psqa::detail::mean_and_sd(x);
-      row.push_back(fixed(mean, 1) + " ± " + fixed(sd, 1));
-      if (c == 2) row.push_back(fixed(100 * failing / static_cast<double>(x.size()), 1));
+        if (const double g = cohort.records[i].gpr[c]; std::isfinite(g)) x.push_back(g), failing += g < 90;
+      row.push_back(x.size() < 2 ? "–"
+                                 : fixed(eq::detail::mean_of(x), 1) + " ± " + fixed(eq::standard_deviation(x), 1));
+      if (c == 2) row.push_back(x.empty() ? "–" : fixed(100 * failing / static_cast<double>(x.size()), 1));
     }
     rows.push_back(row);
   }
@@ -163,8 +165,7 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
       "modality that each one takes away.");
   std::vector<std::vector<std::string>> rows;
   for (const Run& run : runs) {
-    const eq::Contributions phi =
-        run.learner->contributions_on(psqa::learning_batch(cohort, run.scales).select(run.split.test));
+    const eq::Contributions phi = run.learner->contributions_on(data_of(run, cohort).select(run.split.test));
     for (const eq::TaskContributions& t : phi.tasks)
       rows.push_back({run.config.method + ", " + t.task, fixed(t.mean[0], 3), fixed(t.mean[1], 3),
                       fixed(1 - t.losses.back() / t.losses.front(), 3)});

@@ -34,10 +34,10 @@ void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& f
                       or_dash(d.auc), or_dash(d.average_precision)});
     }
   page.table(
-      {"method", "true GPR", "flagged below, %", "sensitivity", "specificity", "precision", "AUC", "average precision"},
+      {"method", "true GPR", "flagged up to, %", "sensitivity", "specificity", "precision", "AUC", "average precision"},
       rows);
   page.paragraph(
-      "A plan is flagged where its predicted rate is below a limit that was chosen on the validation records: a "
+      "A plan is flagged where its predicted rate is not above a limit that was chosen on the validation records: a "
       "failing plan that nobody measures counts as " +
       fixed(psqa::kMissCost, 0) + " needless measurements.");
 }
@@ -53,7 +53,10 @@ void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& 
   page.table({"method", "promised", "points", "covered, %", "below 90 %, %", "90-95 %, %", "above 95 %, %"}, rows);
   page.paragraph(
       "Split conformal intervals at 2%/2 mm, their width from the validation records, what they hold from the test "
-      "records. One width for all plans: failing plans, whose errors are larger, are covered less often.");
+      "records. One width for all plans: failing plans, whose errors are larger, are covered less often. The "
+      "validation "
+      "records also chose the epoch, and records of one patient are alike: the promise is a little too good, and holds "
+      "for no machine that was left out.");
   rows.clear();
   for (const psqa::Figures& f : figures) {
     std::vector<std::string> row = {f.method};
@@ -102,7 +105,7 @@ void missing_section(eq::report::Page& page, const std::vector<Run>& runs, const
   std::vector<std::vector<std::string>> rows;
   for (const Run& run : runs) {
     std::vector<std::string> row = {run.config.method};
-    for (const ShownError& e : errors_without_modalities(run, cohort)) row.push_back(with_interval(e.mae, 2));
+    for (const ShownError& e : errors_without_modalities(run, cohort)) row.push_back(or_dash(e.mae));
     rows.push_back(row);
   }
   page.table({"method", "both", "dose alone", "metrics alone"}, rows);
@@ -125,7 +128,7 @@ void map_figures_section(eq::report::Page& page, const std::vector<psqa::Figures
       "Dice: overlap of the pixels that differ by more than 3 % of the norm. GPR from the map: the passing rate at "
       "2%/2 "
       "mm of the planned dose plus the predicted difference, against the true one. A predicted map is smoother than a "
-      "measurement, so such rates are too high.");
+      "measurement, so that such rates tend to be too high.");
 }
 
 }  // namespace psqa_program

@@ -143,30 +143,6 @@ std::vector<std::string> distinct(const std::vector<std::string>& names) {
   return {all.begin(), all.end()};
 }
 
-eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
-  const std::vector<std::string> patients = column_of(cohort, &psqa::CohortRecord::patient);
-  if (c.machine.empty()) return eq::split_by_group(patients, c.validation, c.test, c.seed, c.fold);
-  const std::vector<std::string> machines = column_of(cohort, &psqa::CohortRecord::machine);
-  if (std::find(machines.begin(), machines.end(), c.machine) == machines.end())
-    throw eq::NameError(eq::message("name.311", "machine", "no machine \"", c.machine, "\" in the cohort; ",
-                                    eq::nearest_name(c.machine, distinct(machines))));
-  return eq::split_leaving_out(patients, machines, c.machine, c.validation, c.seed);
-}
-
-/// The records with the given modalities alone; the others are absent.
-psqa::PsqaBatch shown(const psqa::PsqaBatch& data, const std::vector<std::string>& modalities) {
-  const std::vector<std::string> all = {"dose", "metrics"};  // as the batch has them
-  at::Tensor entries = torch::ones({data.size(), 2}, torch::kBool);
-  for (std::size_t m = 0; m < all.size(); ++m)
-    if (std::find(modalities.begin(), modalities.end(), all[m]) == modalities.end())
-      entries.select(1, static_cast<std::int64_t>(m)).fill_(false);
-  return data.with_presence(entries);
-}
-
-psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort) {
-  return shown(psqa::learning_batch(cohort, run.scales), run.config.modalities);
-}
-
 std::vector<PolicyChoice> policies_of_method(const std::string& method) {
   if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
   std::vector<PolicyChoice> out;
@@ -183,6 +159,16 @@ std::vector<PolicyChoice> policies_of_method(const std::string& method) {
 }
 
 }  // namespace
+
+eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
+  const std::vector<std::string> patients = column_of(cohort, &psqa::CohortRecord::patient);
+  if (c.machine.empty()) return eq::split_by_group(patients, c.validation, c.test, c.seed, c.fold);
+  const std::vector<std::string> machines = column_of(cohort, &psqa::CohortRecord::machine);
+  if (std::find(machines.begin(), machines.end(), c.machine) == machines.end())
+    throw eq::NameError(eq::message("name.311", "machine", "no machine \"", c.machine, "\" in the cohort; ",
+                                    eq::nearest_name(c.machine, distinct(machines))));
+  return eq::split_leaving_out(patients, machines, c.machine, c.validation, c.seed);
+}
 
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
   Run run;
@@ -301,50 +287,6 @@ void check_config(const RunConfig& config) {
   (void)new_learner(config);
 }
 
-psqa::Judged judge(Run& run, const psqa::Cohort& cohort, bool rates_from_maps) {
-  check_cohort(run, cohort);
-  const psqa::PsqaBatch all = data_of(run, cohort);
-  const auto test = all.select(run.split.test);
-  const psqa::PsqaOutput out = run.learner->predict(test);
-  const auto mcs = static_cast<std::size_t>(std::find(cohort.metric_names.begin(), cohort.metric_names.end(), "MCS") -
-                                            cohort.metric_names.begin());
-  psqa::Judged judged;
-  judged.method = run.config.method;
-  for (const std::int64_t i : run.split.test) {
-    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
-    judged.patients.push_back(r.patient), judged.sites.push_back(r.site), judged.machines.push_back(r.machine);
-    judged.mcs.push_back(r.metrics.at(mcs));
-    judged.truth.push_back(r.gpr);
-  }
-  judged.predicted = psqa::to_rates(out.gpr, run.scales);
-  for (const std::int64_t i : run.split.validation)
-    judged.calibration_truth.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
-  judged.calibration_predicted = psqa::to_rates(run.learner->predict(all.select(run.split.validation)).gpr, run.scales);
-  judged.dd_truth = test.targets[eq::name_value<"dd">{}].tensor * run.scales.dd_sd;
-  judged.dd_predicted = out.dd * run.scales.dd_sd;
-  if (judged.dd_predicted.size(2) == 1)  // without the dose plane a map is one number everywhere
-    judged.dd_predicted = judged.dd_predicted.expand_as(judged.dd_truth).contiguous();
-  if (rates_from_maps) judged.map_rates = psqa::rates_of_maps(cohort, run.split.test, judged.dd_predicted);
-  return judged;
-}
-
-std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort) {
-  const psqa::PsqaBatch test = psqa::learning_batch(cohort, run.scales).select(run.split.test);
-  psqa::Judged judged;
-  for (const std::int64_t i : run.split.test) {
-    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
-    judged.patients.push_back(r.patient), judged.truth.push_back(r.gpr);
-  }
-  std::vector<ShownError> out;
-  for (const std::vector<std::string>& modalities :
-       {std::vector<std::string>{"dose", "metrics"}, std::vector<std::string>{"dose"},
-        std::vector<std::string>{"metrics"}}) {
-    judged.predicted = psqa::to_rates(run.learner->predict(shown(test, modalities)).gpr, run.scales);
-    out.push_back({modalities.size() == 2 ? "both" : modalities[0] + " alone", psqa::mean_rate_error(judged, 2)});
-  }
-  return out;
-}
-
 void set_method(RunConfig& config, const std::string& method) {
   const bool one_modality = method == "dose_only" || method == "metrics_only";
   config.method = method;
@@ -379,22 +321,6 @@ Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Coho
   }
   step(config.method + (begun ? ": going on with " : ": training into ") + folder.string());
   return train_run(config, folder, begun);
-}
-
-std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
-                                   std::vector<psqa::Judged>& judged) {
-  std::vector<psqa::Figures> out;
-  for (Run& run : runs) {
-    if (run.split.test != runs[0].split.test)
-      throw eq::ValueError(eq::message("value.215", run.folder.string(), "expected the same test records as in ",
-                                       runs[0].folder.string()));
-    judged.push_back(judge(run, cohort));
-    out.push_back(psqa::figures(judged.back()));
-  }
-  const Run& first = runs[0];
-  out.push_back(psqa::figures(psqa::ridge_baseline(judged[0], cohort, first.split, first.scales)));
-  out.push_back(psqa::figures(psqa::constant_baseline(judged[0], cohort, first.split)));
-  return out;
 }
 
 }  // namespace psqa_program

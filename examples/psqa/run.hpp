@@ -4,6 +4,7 @@
 /// \file
 /// A training run as a folder: `run.json` (method, options, scales, split), `checkpoint.pt`, `history.jsonl`.
 
+#include <algorithm>
 #include <equipoise/data/split.hpp>
 #include <equipoise/psqa/baselines.hpp>
 #include <equipoise/psqa/evaluate.hpp>
@@ -82,10 +83,25 @@ void check_cohort(const Run& run, const psqa::Cohort& cohort);
 /// \throws FileError when the folder is no run.
 [[nodiscard]] Run open_run(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 
+/// The records with the given modalities alone; the others are absent.
+template <class B>
+[[nodiscard]] B shown(const B& data, const std::vector<std::string>& modalities) {
+  const std::vector<std::string> all = {"dose", "metrics"};  // as batches have them
+  at::Tensor entries = torch::ones({data.size(), 2}, torch::kBool);
+  for (std::size_t m = 0; m < all.size(); ++m)
+    if (std::find(modalities.begin(), modalities.end(), all[m]) == modalities.end())
+      entries.select(1, static_cast<std::int64_t>(m)).fill_(false);
+  return data.with_presence(entries);
+}
+/// The cohort's records as the run's model is shown them.
+[[nodiscard]] psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort);
+/// How a cohort is divided. \throws ValueError where a part would be empty
+[[nodiscard]] eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& choice);
 /// The test records as the run's model sees and says them.
 /// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (three gammas a record)
 [[nodiscard]] psqa::Judged judge(Run& run, const psqa::Cohort& cohort, bool rates_from_maps = true);
-/// The model's error at 2%/2 mm on the test records when it is shown all, or one modality alone; points.
+/// The model's error at 2%/2 mm on the test records when it is shown all, or one modality alone; points, NaN for what it
+/// was not trained with.
 struct ShownError {
   std::string shown;
   eq::Interval mae;

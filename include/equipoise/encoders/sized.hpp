@@ -5,6 +5,8 @@
 /// Any module of LibTorch's or of one's own as an encoder, with the width that it does not say itself:
 /// `eq::encoder(torch::nn::Sequential(…), {.width = 128})`.
 
+#include <equipoise/core/errors.hpp>
+
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
@@ -26,7 +28,9 @@ template <class M>
 class SizedEncoder : public torch::nn::Module {
  public:
   SizedEncoder(std::shared_ptr<M> module, std::int64_t width)
-      : torch::nn::Module("SizedEncoder"), module_(register_module("module", std::move(module))), width_(width) {}
+      : torch::nn::Module("SizedEncoder"), module_(register_module("module", std::move(module))), width_(width) {
+    check_option(width > 0, "encoder.width", "> 0", width);
+  }
 
   [[nodiscard]] auto forward(const at::Tensor& x) { return module_->forward(x); }
   [[nodiscard]] std::int64_t width() const { return width_; }

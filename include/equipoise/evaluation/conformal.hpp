@@ -4,7 +4,7 @@
 /// \file
 /// Split conformal prediction (Papadopoulos et al., ECML 2002; Lei et al., JASA 2018, 113:1094): the residuals of records
 /// that did not train the model say how far off it may be on others, whatever the model is. It holds as far as
-/// calibration and new records are exchangeable.
+/// calibration and new records are exchangeable: records that also chose an epoch or a penalty promise a little too much.
 
 #include <algorithm>
 #include <cmath>

@@ -20,6 +20,7 @@
 #include <limits>
 #include <ostream>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,7 +62,8 @@ struct Evaluation<record<slot<TaskTexts, T>...>> {
   }
 
   /// A table of losses with their intervals, a line a coalition.
-  friend std::ostream& operator<<(std::ostream& out, const Evaluation& e) {
+  friend std::ostream& operator<<(std::ostream& stream, const Evaluation& e) {
+    std::ostringstream out;
     e.tasks.for_each([&](auto, const TaskScores& t) {
       out << t.task << " (" << t.records << " records)\n";
       for (const CoalitionScore& s : t.coalitions) {
@@ -75,7 +77,7 @@ struct Evaluation<record<slot<TaskTexts, T>...>> {
         out << "\n";
       }
     });
-    return out;
+    return stream << out.str();
   }
 };
 

@@ -40,6 +40,14 @@ namespace detail {
 
 }  // namespace detail
 
+/// Of a population: the root of the mean squared distance from the mean.
+[[nodiscard]] inline double standard_deviation(std::span<const double> x) {
+  const double mean = detail::mean_of(x);
+  double squares = 0;
+  for (const double v : x) squares += (v - mean) * (v - mean);
+  return std::sqrt(squares / static_cast<double>(x.size()));
+}
+
 [[nodiscard]] inline double mean_absolute_error(std::span<const double> truth, std::span<const double> predicted) {
   double sum = 0;
   for (const auto [y, z] : ranges::views::zip(truth, predicted)) sum += std::abs(z - y);

@@ -103,12 +103,6 @@ class DoseDifferenceStatistics {
 
 namespace detail {
 
-[[nodiscard]] inline double dose_per_fraction_of(std::string_view site) {
-  for (const Site& s : kSites)
-    if (s.name == site) return s.dose_per_fraction;
-  return std::numeric_limits<double>::quiet_NaN();
-}
-
 /// What a cohort's table says of one metric. \throws NameError for one that it does not have
 [[nodiscard]] inline std::vector<double> metric_column(const Cohort& cohort, std::string_view name) {
   const auto found = std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name);
@@ -133,10 +127,10 @@ namespace detail {
 
 /// Correlations of the rates at 2%/2 mm with complexity, and MU and gaps of the plans.
 inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates, std::vector<AcceptanceRow>& out) {
-  std::vector<double> factor = metric_column(cohort, "MU"), per_field = factor;
-  const std::vector<double> fields = metric_column(cohort, "NBEAM"), gap = metric_column(cohort, "ALG_mm");
-  for (std::size_t i = 0; i < factor.size(); ++i)
-    factor[i] /= 100 * dose_per_fraction_of(cohort.records[i].site), per_field[i] /= fields[i];
+  std::vector<double> per_field = metric_column(cohort, "MU");
+  const std::vector<double> factor = metric_column(cohort, "MF_MU_per_cGy"), fields = metric_column(cohort, "NBEAM"),
+                            gap = metric_column(cohort, "ALG_mm");
+  for (std::size_t i = 0; i < fields.size(); ++i) per_field[i] /= fields[i];
   const auto add = [&](const char* name, const std::vector<double>& values, double low, double high) {
     out.push_back({std::string("Spearman of 2%/2 mm with ") + name, "", spearman(rates, values), low, high});
   };

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -55,13 +56,29 @@ namespace detail {
   return to_rates(t, s);
 }
 
-/// Mean absolute error over all criteria.
-[[nodiscard]] inline double error_of_rates(const Rates& truth, const Rates& predicted) {
-  double sum = 0, n = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i)
-    for (std::size_t c = 0; c < 3; ++c)
-      if (std::isfinite(truth[i][c])) sum += std::abs(predicted[i][c] - truth[i][c]), n += 1;
-  return sum / n;
+/// One criterion's scaled rates from a ridge whose penalty the validation records choose: at validation and test records,
+/// in two columns of what they are put into. Nothing is put where no training record's rate is known.
+inline void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s, Eigen::Index criterion,
+                          Eigen::MatrixXd& at_validation, Eigen::MatrixXd& at_test) {
+  const auto c = static_cast<std::size_t>(criterion);
+  std::vector<std::int64_t> train;
+  for (const std::int64_t i : split.train)
+    if (std::isfinite(cohort.records[static_cast<std::size_t>(i)].gpr[c])) train.push_back(i);
+  if (train.empty()) return;
+  const Eigen::MatrixXd x = table_of(cohort, train, s), x_validation = table_of(cohort, split.validation, s),
+                        y = scaled_rates(rates_of_records(cohort, train), s).col(criterion),
+                        known = scaled_rates(rates_of_records(cohort, split.validation), s).col(criterion);
+  double least = std::numeric_limits<double>::infinity();
+  for (const double penalty : {1e-1, 1e-4, 1e-3, 1e-2, 1.0, 10.0}) {  // the first where no validation rate is known
+    const Ridge model(x, y, penalty);
+    const Eigen::MatrixXd guess = model.predict(x_validation);
+    double error = 0;
+    for (Eigen::Index i = 0; i < known.rows(); ++i)
+      if (std::isfinite(known(i, 0))) error += std::abs(guess(i, 0) - known(i, 0));
+    if (!(error < least)) continue;
+    least = error;
+    at_validation.col(criterion) = guess, at_test.col(criterion) = model.predict(table_of(cohort, split.test, s));
+  }
 }
 
 /// The mean of the training records' maps, where they are valid; 0 where none is. % of the norm, [1, 1, h, w]
@@ -99,30 +116,19 @@ namespace detail {
   return out;
 }
 
-/// Ridge regression of the rates on the table, its penalty chosen by the validation records' error, and the training
-/// records' mean map. \pre training records whose three rates are known
+/// Ridge regression of each rate on the table, its penalty chosen by the validation records' error, and the training
+/// records' mean map. \param like whose records are judged
 [[nodiscard]] inline Judged ridge_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
                                            const Scales& s) {
   Judged out = like;
   out.method = "ridge";
-  std::vector<std::int64_t> train;
-  for (const std::int64_t i : split.train) {
-    const std::array<double, 3>& g = cohort.records[static_cast<std::size_t>(i)].gpr;
-    if (std::isfinite(g[0] + g[1] + g[2])) train.push_back(i);
-  }
-  const Eigen::MatrixXd x = detail::table_of(cohort, train, s),
-                        of_validation = detail::table_of(cohort, split.validation, s),
-                        y = detail::scaled_rates(detail::rates_of_records(cohort, train), s);
-  double least = std::numeric_limits<double>::infinity();
-  for (const double penalty : {1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0}) {
-    const Ridge model(x, y, penalty);
-    const Rates guess = detail::unscaled_rates(model.predict(of_validation), s);
-    const double error = detail::error_of_rates(like.calibration_truth, guess);
-    if (!(error < least)) continue;
-    least = error;
-    out.calibration_predicted = guess;
-    out.predicted = detail::unscaled_rates(model.predict(detail::table_of(cohort, split.test, s)), s);
-  }
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto rows = [](const std::vector<std::int64_t>& part) { return static_cast<Eigen::Index>(part.size()); };
+  Eigen::MatrixXd at_validation = Eigen::MatrixXd::Constant(rows(split.validation), 3, nan),
+                  at_test = Eigen::MatrixXd::Constant(rows(split.test), 3, nan);
+  for (Eigen::Index c = 0; c < 3; ++c) detail::fit_criterion(cohort, split, s, c, at_validation, at_test);
+  out.calibration_predicted = detail::unscaled_rates(at_validation, s);
+  out.predicted = detail::unscaled_rates(at_test, s);
   out.dd_predicted = detail::mean_map(cohort, split.train, s).expand_as(like.dd_truth);
   if (!like.map_rates.empty()) out.map_rates = rates_of_maps(cohort, split.test, out.dd_predicted);
   return out;

@@ -102,12 +102,16 @@ struct Cohort {
 }
 
 /// What the planned planes of a cohort's kind are computed with, from its `cohort.json`; what it does not say keeps its
-/// default.
+/// default. \throws ValueError for planes that are not square
 [[nodiscard]] inline CohortSettings plane_settings(const nlohmann::ordered_json& about) {
   CohortSettings s;
   const nlohmann::ordered_json planes = about.value("planes", nlohmann::ordered_json::object());
   s.seed = about.value("seed", s.seed), s.machines = about.value("machines", s.machines);
-  s.pixels = planes.value("height", s.pixels), s.spacing_mm = planes.value("spacing_mm", s.spacing_mm);
+  s.pixels = planes.value("height", s.pixels);
+  if (const std::size_t width = planes.value("width", s.pixels); width != s.pixels)
+    throw ValueError(
+        message("value.331", "cohort.json planes", "expected square planes, got ", s.pixels, " x ", width));
+  s.spacing_mm = planes.value("spacing_mm", s.spacing_mm);
   s.depth_mm = planes.value("depth_mm", s.depth_mm);
   const std::string model = about.value("linac_model", std::string(names_of(s.model)[0]));
   const auto names = names_of(s.model);

@@ -52,8 +52,8 @@ struct TestField {
   return sum / static_cast<double>(tests.size());
 }
 
-/// Finds the planning leaf gap for which the error of three test plans, the same for every machine, is `target`, to a part
-/// in 10^5: by secants, since the error is nearly linear in the gap.
+/// Finds the planning leaf gap for which the error of three test plans, the same for every machine, is `target`: by
+/// secants, since the error is nearly linear in the gap, until it is so to a part in 10^5 or six of them are done.
 inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
   std::vector<TestField> tests;
   for (std::uint64_t t = 0; t < 3; ++t) {

@@ -53,10 +53,13 @@ template <class Numbers>
   std::uint64_t h = hash_of(plan.id);
   for (const Beam& beam : plan.beams) {
     h = hash_of({h, std::bit_cast<std::uint64_t>(beam.mu)});
-    for (const ControlPoint& cp : beam.control_points)
+    for (const ControlPoint& cp : beam.control_points) {
+      for (const double v : {cp.weight, cp.gantry, cp.collimator, cp.couch, cp.x1, cp.x2, cp.y1, cp.y2})
+        h = hash_of({h, std::bit_cast<std::uint64_t>(v)});
       for (const LeafPositions& leaves : cp.leaves)
         for (const std::vector<double>* tips : {&leaves.a, &leaves.b})
           for (const double tip : *tips) h = hash_of({h, std::bit_cast<std::uint64_t>(tip)});
+    }
   }
   return plan.id + " " + std::to_string(h) + " ";
 }

@@ -20,7 +20,7 @@ struct Judged {
   std::vector<std::string> patients, sites, machines;  ///< [N]
   std::vector<double> mcs;                             ///< [N] modulation complexity score, for strata of complexity
   Rates truth, predicted;
-  Rates calibration_truth, calibration_predicted;  ///< of the validation records: for limits and intervals
+  Rates calibration_truth, calibration_predicted;  ///< of the validation records, which also chose the epoch
   at::Tensor dd_truth, dd_predicted;  ///< [N, 1, h, w] in % of the norm; NaN in the truth where a pixel is not valid
   Rates map_rates;                    ///< recomputed from the planned dose and the predicted map; may be empty
 

@@ -120,7 +120,8 @@ struct MeanAndSd {
       if (const double v = cohort.records[static_cast<std::size_t>(i)].metrics[f]; !std::isnan(v))
         x.push_back(detail::transformed(cohort.metric_names[f], v));
     const auto [mean, sd] = detail::mean_and_sd(x);
-    s.metric_mean.push_back(mean), s.metric_sd.push_back(sd);
+    // A metric that no training record has must say nothing of others either.
+    s.metric_mean.push_back(mean), s.metric_sd.push_back(x.empty() ? std::numeric_limits<double>::max() : sd);
   }
   for (std::size_t c = 0; c < 3; ++c) {
     std::vector<double> x;

@@ -66,33 +66,42 @@ struct MapErrors {
   return out;
 }
 
-/// A map [h, w] of a pooled plane on the plane's own pixels, bilinear.
-[[nodiscard]] inline at::Tensor on_plane(const at::Tensor& map, std::int64_t height, std::int64_t width) {
+/// A map [h, w] of a pooled plane on the plane's own pixels [height, width], bilinear; zero in the last rows and columns,
+/// where they are too few to be pooled.
+[[nodiscard]] inline at::Tensor on_plane(const at::Tensor& map, std::int64_t pool, std::int64_t height,
+                                         std::int64_t width) {
   namespace F = torch::nn::functional;
-  return F::interpolate(
-      map.reshape({1, 1, map.size(-2), map.size(-1)}),
-      F::InterpolateFuncOptions().size(std::vector{height, width}).mode(torch::kBilinear).align_corners(false))[0][0];
+  const std::int64_t h = map.size(0) * pool, w = map.size(1) * pool;
+  const at::Tensor fine =
+      F::interpolate(map.view({1, 1, map.size(0), map.size(1)}),
+                     F::InterpolateFuncOptions().size(std::vector{h, w}).mode(torch::kBilinear).align_corners(false));
+  at::Tensor out = torch::zeros({height, width});
+  out.narrow(0, 0, h).narrow(1, 0, w).copy_(fine[0][0]);
+  return out;
 }
 
 }  // namespace detail
 
-/// The passing rates that a measurement would have which differs from the planned plane by a map of dose differences.
-/// \param dd [N, 1, h, w] in % of the planned maximum  \param records of the cohort, [N]
+/// The passing rates that a measurement would have which differs from the planned plane by a map of dose differences,
+/// where the map says something: from 10 % of the maximum.
+/// \param dd [N, 1, h, w] in % of the pooled planes' maximum  \param records of the cohort, [N]
 [[nodiscard]] inline Rates rates_of_maps(const Cohort& cohort, std::span<const std::int64_t> records,
                                          const at::Tensor& dd) {
-  const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width);
+  const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width),
+             pool = h / dd.size(2);
   const at::Tensor maps = host_copy(dd).to(torch::kFloat);
   Rates out;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const std::span<const float> dose = cohort.plane(cohort.planned, static_cast<std::size_t>(records[i]));
     DoseGrid planned = DoseGrid::plane(cohort.height, cohort.width, cohort.spacing_mm);
     std::copy(dose.begin(), dose.end(), planned.values.begin());
+    const at::Tensor coarse = detail::pooled(dose, 1, h, w, pool)[0][0], most = coarse.max();
+    const at::Tensor known =
+        maps[static_cast<std::int64_t>(i)][0].masked_fill(coarse < 0.1 * most, 0) * (most / 100);  // Gy
+    const std::vector<double> difference = detail::host_doubles(detail::on_plane(known, pool, h, w));
     DoseGrid measured = planned;
-    const double most = *std::max_element(planned.values.begin(), planned.values.end());
-    const std::vector<double> difference =
-        detail::host_doubles(detail::on_plane(maps[static_cast<std::int64_t>(i)], h, w));
     for (std::size_t k = 0; k < measured.size(); ++k)
-      measured.values[k] = std::max(0.0, measured.values[k] + difference[k] / 100 * most);
+      measured.values[k] = std::max(0.0, measured.values[k] + difference[k]);
     out.push_back(detail::rates_of(measured, planned));
   }
   return out;

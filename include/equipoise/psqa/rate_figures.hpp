@@ -71,12 +71,13 @@ namespace detail {
   return rate < 90 ? 0 : rate < 95 ? 1 : 2;
 }
 
-/// The mean over drawn records.
+/// The mean over drawn records, of those that have a value.
 [[nodiscard]] inline auto mean_of(const std::vector<double>& values) {
   return [&values](const std::vector<std::size_t>& rows) {
-    double sum = 0;
-    for (const std::size_t i : rows) sum += values[i];
-    return sum / static_cast<double>(rows.size());
+    double sum = 0, n = 0;
+    for (const std::size_t i : rows)
+      if (!std::isnan(values[i])) sum += values[i], n += 1;
+    return sum / n;
   };
 }
 

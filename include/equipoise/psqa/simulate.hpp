@@ -231,20 +231,21 @@ class Simulator {
 
   /// Rates of a plan's fields one by one, and the sum of their planes.
   void judge_fields(const Delivery& d, Record& out) {
-    double fields = 0;
+    bool first = true;
+    std::array<double, 3> judged_fields{};  // without those that no element of the detector sees
     for (std::size_t n = 0; n < out.plan.beams.size(); ++n) {
       if (!(out.plan.beams[n].mu > 0) || out.plan.beams[n].layers.empty()) continue;
       Plan field = out.plan;
       field.beams = {out.plan.beams[n]};
       const auto [planned, measured, gpr] = judged(field, d, n);
-      if (fields == 0)
-        out.planned = out.measured = DoseGrid::plane(planned.shape[1], planned.shape[2], planned.spacing[1]);
+      if (first) out.planned = out.measured = DoseGrid::plane(planned.shape[1], planned.shape[2], planned.spacing[1]);
       for (std::size_t i = 0; i < planned.size(); ++i)
         out.planned.values[i] += planned.values[i], out.measured.values[i] += measured.values[i];
-      for (std::size_t c = 0; c < 3; ++c) out.gpr[c] += gpr[c];
-      fields += 1;
+      for (std::size_t c = 0; c < 3; ++c)
+        if (!std::isnan(gpr[c])) out.gpr[c] += gpr[c], judged_fields[c] += 1;
+      first = false;
     }
-    for (double& g : out.gpr) g /= fields;
+    for (std::size_t c = 0; c < 3; ++c) out.gpr[c] /= judged_fields[c];
   }
 
   [[nodiscard]] const Linac& linac_of(std::uint64_t index) const {

@@ -18,10 +18,12 @@ namespace {
 using bench::ratios;
 using bench::seconds;
 
+constexpr std::int64_t kMetrics = eq::psqa::PsqaSizes{}.metrics;
+
 /// An image and a table, about the flagship's sizes.
 auto records(std::int64_t n) {
   torch::manual_seed(1);
-  return eq::batch(eq::input<"dose">(torch::rand({n, 1, 60, 60})), eq::input<"metrics">(torch::randn({n, 41})),
+  return eq::batch(eq::input<"dose">(torch::rand({n, 1, 60, 60})), eq::input<"metrics">(torch::randn({n, kMetrics})),
                    eq::target<"gpr">(eq::Values{torch::randn({n, 3})}),
                    eq::target<"dd">(eq::Maps{torch::randn({n, 1, 60, 60})}));
 }
@@ -29,7 +31,7 @@ auto records(std::int64_t n) {
 auto vector_model() {
   torch::manual_seed(2);
   return eq::compose(eq::modality<"dose">(eq::Cnn{.widths = {16, 32, 64, 128}}),
-                     eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64, 64}}),
+                     eq::modality<"metrics">(eq::Mlp{.in_features = kMetrics, .widths = {64, 64}}),
                      eq::task<"gpr">(eq::AttentionFusion{.width = 64}, eq::Regression{.outputs = 3}));
 }
 

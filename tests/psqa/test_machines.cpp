@@ -45,7 +45,7 @@ double mean_ratio(const Record& r) {
 }  // namespace
 
 TEST_CASE("commissioning leaves the error that it shall, and no more", "[psqa][cohort][property]") {
-  DoseEngine engine(240, 1);
+  DoseEngine engine(120, 2);
   Mismatch mm;
   mm.commissioning_percent = 0;
   Linac linac = commissioned_linac(3, 1, mm, 0, engine);
@@ -54,7 +54,7 @@ TEST_CASE("commissioning leaves the error that it shall, and no more", "[psqa][c
   CHECK(std::abs(left_by_commissioning(linac, engine)) > 0.5);
   mm.commissioning_percent = 0.4;
   double sum = 0, squares = 0;
-  constexpr int machines = 24;
+  constexpr int machines = 12;
   for (std::uint64_t m = 0; m < machines; ++m) {
     const double error = left_by_commissioning(commissioned_linac(3, m, mm, 0, engine), engine);
     CHECK(std::abs(error) < 3 * 0.4);

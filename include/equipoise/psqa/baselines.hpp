@@ -66,6 +66,7 @@ inline void fit_criterion(const Cohort& cohort, const DataSplit& split, const Sc
     if (std::isfinite(cohort.records[static_cast<std::size_t>(i)].gpr[c])) train.push_back(i);
   if (train.empty()) return;
   const Eigen::MatrixXd x = table_of(cohort, train, s), x_validation = table_of(cohort, split.validation, s),
+                        x_test = table_of(cohort, split.test, s),
                         y = scaled_rates(rates_of_records(cohort, train), s).col(criterion),
                         known = scaled_rates(rates_of_records(cohort, split.validation), s).col(criterion);
   double least = std::numeric_limits<double>::infinity();
@@ -77,18 +78,15 @@ inline void fit_criterion(const Cohort& cohort, const DataSplit& split, const Sc
       if (std::isfinite(known(i, 0))) error += std::abs(guess(i, 0) - known(i, 0));
     if (!(error < least)) continue;
     least = error;
-    at_validation.col(criterion) = guess, at_test.col(criterion) = model.predict(table_of(cohort, split.test, s));
+    at_validation.col(criterion) = guess, at_test.col(criterion) = model.predict(x_test);
   }
 }
 
 /// The mean of the training records' maps, where they are valid; 0 where none is. % of the norm, [1, 1, h, w]
 [[nodiscard]] inline at::Tensor mean_map(const Cohort& cohort, std::span<const std::int64_t> records, const Scales& s) {
-  const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width);
   at::Tensor sum, n;
   for (const std::int64_t i : records) {
-    const auto r = static_cast<std::size_t>(i);
-    const at::Tensor dd = dd_map(pooled(cohort.plane(cohort.planned, r), 1, h, w, s.pool),
-                                 pooled(cohort.plane(cohort.measured, r), 1, h, w, s.pool));
+    const at::Tensor dd = dd_of_record(cohort, i, s.pool);
     const at::Tensor valid = dd.isfinite();
     sum = sum.defined() ? sum + dd.nan_to_num(0) : dd.nan_to_num(0);
     n = n.defined() ? n + valid : valid.to(torch::kFloat);

@@ -108,6 +108,15 @@ struct MeanAndSd {
   return ((measured - planned) / most * 100).masked_fill(planned < 0.1 * most, std::numeric_limits<float>::quiet_NaN());
 }
 
+/// One record's map, [1, 1, h, w].
+[[nodiscard]] inline at::Tensor dd_of_record(const Cohort& cohort, std::int64_t record, std::int64_t pool) {
+  const auto plane = [&](const std::vector<float>& planes) {
+    return pooled(cohort.plane(planes, static_cast<std::size_t>(record)), 1, static_cast<std::int64_t>(cohort.height),
+                  static_cast<std::int64_t>(cohort.width), pool);
+  };
+  return dd_map(plane(cohort.planned), plane(cohort.measured));
+}
+
 }  // namespace detail
 
 /// Fits the scales on some records.
@@ -132,11 +141,8 @@ struct MeanAndSd {
     s.gpr_mean[c] = mean, s.gpr_sd[c] = sd;
   }
   double squares = 0, n = 0;
-  const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width);
   for (const std::int64_t i : records) {
-    const auto r = static_cast<std::size_t>(i);
-    const at::Tensor dd = detail::dd_map(detail::pooled(cohort.plane(cohort.planned, r), 1, h, w, pool),
-                                         detail::pooled(cohort.plane(cohort.measured, r), 1, h, w, pool));
+    const at::Tensor dd = detail::dd_of_record(cohort, i, pool);
     squares += dd.square().nansum().item<double>(), n += static_cast<double>(dd.isfinite().sum().item<std::int64_t>());
   }
   s.dd_sd = n > 0 ? std::max(std::sqrt(squares / n), 1e-6) : 1;

@@ -29,7 +29,7 @@ constexpr std::uint64_t kCeilingDeliveries = 5;
 struct SimulateArguments {
   psqa::CohortSettings settings;
   std::string out = "cohort", technique = "sliding_window", detector = "epid", model = "millennium_120", outlines;
-  std::string rates = "composite";
+  std::string records = "plans", rates = "composite";
   std::vector<std::string> mismatches, rtplans;
   unsigned threads = 0;
   std::int64_t ceiling = 12, volumes = 0;
@@ -42,16 +42,17 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
   Progress progress("writing DICOM");
   for (std::int64_t i = 0; i < settings.plans; ++i) {
     if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
-    psqa::Record r = simulator.record(i);
-    for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
-      plane->axes = psqa::kCoronal;  // all beams come from above, and the planes' middle is the isocentre
-      for (std::size_t axis = 0; axis < 3; ++axis)
-        for (std::size_t k = 0; k < 3; ++k)
-          plane->origin[axis] += psqa::kCoronal[axis][k] * r.plan.beams.at(0).isocentre[k];
+    for (psqa::Record& r : simulator.records(i)) {
+      for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
+        plane->axes = psqa::kCoronal;  // all beams come from above, and the planes' middle is the isocentre
+        for (std::size_t axis = 0; axis < 3; ++axis)
+          for (std::size_t k = 0; k < 3; ++k)
+            plane->origin[axis] += psqa::kCoronal[axis][k] * r.plan.beams.at(0).isocentre[k];
+      }
+      psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
+      psqa::write_rtdose(r.planned, r.plan, "planned", folder / (r.plan.id + "_planned.dcm"));
+      psqa::write_rtdose(r.measured, r.plan, "measured", folder / (r.plan.id + "_measured.dcm"));
     }
-    psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
-    psqa::write_rtdose(r.planned, r.plan, "planned", folder / (r.plan.id + "_planned.dcm"));
-    psqa::write_rtdose(r.measured, r.plan, "measured", folder / (r.plan.id + "_measured.dcm"));
     progress.show(i + 1, settings.plans);
   }
 }
@@ -88,12 +89,14 @@ void choose(SimulateArguments& a) {
   }
   a.settings.detector = static_cast<psqa::Detector>(value_of(psqa::Detector{}, a.detector));
   a.settings.model = static_cast<psqa::LinacModel>(value_of(psqa::LinacModel{}, a.model));
+  a.settings.records = static_cast<psqa::RecordsOf>(value_of(psqa::RecordsOf{}, a.records));
   a.settings.rates = static_cast<psqa::RatesOf>(value_of(psqa::RatesOf{}, a.rates));
   a.settings.real_plans = read_plans(a.rtplans, a.settings.plans);
   if (static_cast<std::int64_t>(a.settings.real_plans.size()) > a.settings.plans)
     throw eq::ValueError(eq::message("value.212", "--rtplans", "expected at most --plans ", a.settings.plans,
                                      " files, got ", a.settings.real_plans.size()));
   if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
+  if (a.settings.records == psqa::RecordsOf::fields) a.settings.mismatch = psqa::portal_mismatch();
   set_options(a.settings.mismatch, a.mismatches, "--mismatch");
   psqa::check(a.settings);
 }
@@ -102,7 +105,7 @@ void choose(SimulateArguments& a) {
 void write_volumes(const SimulateArguments& a) {
   const psqa::Phantom phantom;
   const auto n = static_cast<std::size_t>(std::min(a.volumes, a.settings.plans));
-  const std::vector<std::size_t> shape = {n, phantom.shape[0], phantom.shape[1], phantom.shape[2]};
+  const std::vector<std::size_t> shape(phantom.shape.begin(), phantom.shape.end());
   const fs::path out = a.out;
   eq::io::NpyWriter<float> planned(out / "planned_3d.npy", shape), measured(out / "measured_3d.npy", shape);
   eq::io::AtomicFile table(out / "volumes.csv");
@@ -135,29 +138,33 @@ void simulate(SimulateArguments a) {
   choose(a);
   step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
   psqa::DoseDifferenceStatistics differences;
+  std::ptrdiff_t of_files = 0;  // records of real plans; the bands are of what is made here
+  std::int64_t shown = 0;
   {
     Progress progress("simulated");
     psqa::simulate_cohort(
         a.settings, a.out,
-        [&](std::int64_t done, std::int64_t all, const psqa::Record& r) {
+        [&](std::int64_t plan, std::int64_t all, const psqa::Record& r) {
           if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a.out);
-          if (done > static_cast<std::int64_t>(a.settings.real_plans.size()))
+          if (plan > static_cast<std::int64_t>(a.settings.real_plans.size()))
             differences.add<double>(r.planned.values, r.measured.values, a.settings.pixels);
-          progress.show(done, all);
+          else
+            ++of_files;
+          if (plan > shown) progress.show(shown = plan, all);
         },
         a.threads);
   }
   if (a.dicom) write_dicom(a.settings, fs::path(a.out) / "dicom");
   if (a.volumes > 0) write_volumes(a);
-  psqa::Cohort made = psqa::read_cohort_table(a.out);  // the bands are of the plans that are made here
-  made.records.erase(made.records.begin(),
-                     made.records.begin() + static_cast<std::ptrdiff_t>(a.settings.real_plans.size()));
+  psqa::Cohort made = psqa::read_cohort_table(a.out);
+  const std::size_t records = made.records.size();
+  made.records.erase(made.records.begin(), made.records.begin() + of_files);
   const std::vector<psqa::AcceptanceRow> rows =
       made.records.empty() ? std::vector<psqa::AcceptanceRow>() : psqa::acceptance(made, differences.result());
   std::array<double, 3> ceiling{};
   if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, kCeilingDeliveries, a.threads);
   if (a.json) {
-    Json table = Json::array(), summary{{"cohort", a.out}, {"records", a.settings.plans}};
+    Json table = Json::array(), summary{{"cohort", a.out}, {"records", records}};
     const auto bound = [](double v) { return std::isfinite(v) ? Json(v) : Json(); };
     for (const psqa::AcceptanceRow& r : rows)
       table.push_back({{"name", r.name},
@@ -171,12 +178,12 @@ void simulate(SimulateArguments a) {
     return print_json(summary);
   }
   print_acceptance(rows);
-  if (a.settings.plans < 300) std::cout << "the bands are meant for at least 300 plans\n";
+  if (records < 300) std::cout << "the bands are meant for at least 300 records\n";
   if (a.ceiling > 0)
     std::cout << "noise ceiling, " << a.ceiling << " plans delivered " << kCeilingDeliveries
               << " times: " << eq::report::fixed(ceiling[0], 2) << ", " << eq::report::fixed(ceiling[1], 2) << ", "
               << eq::report::fixed(ceiling[2], 2) << " points\n";
-  std::cout << "cohort: " << a.out << "\n";
+  std::cout << "cohort: " << a.out << ", " << records << " records\n";
 }
 
 }  // namespace
@@ -206,7 +213,12 @@ void add_cohort_commands(CLI::App& app) {
     c->add_option("--detector", a->detector, "at whose points passing rates are taken")
         ->check(CLI::IsMember({"epid", "mapcheck", "chamber_array", "chamber_array_1500"}))
         ->capture_default_str();
-    c->add_option("--rates", a->rates, "passing rates of the plane of all fields, or the mean of those field by field")
+    c->add_option("--records", a->records, "what a record is: a plan, or each of a plan's fields")
+        ->check(CLI::IsMember({"plans", "fields"}))
+        ->capture_default_str();
+    c->add_option(
+         "--rates", a->rates,
+         "of records that are plans: passing rates of the plane of all fields, or the mean of those field by field")
         ->check(CLI::IsMember({"composite", "fields"}))
         ->capture_default_str();
     c->add_option("--depth", a->settings.depth_mm, "of the plane in water, 20 to 200 mm; 0: a general kernel")

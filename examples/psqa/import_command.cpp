@@ -107,11 +107,11 @@ class Importing {
     psqa::CohortWriter writer(a_.out,
                               {{"schema", psqa::kCohortSchema},
                                {"provenance", "imported"},
-                               {"records", records_.size()},
+                               {"records", 0},
                                {"planes", planes},
                                {"sources", sources_},
                                {"skipped", skipped_}},
-                              records_.size(), n, n, psqa::table_metrics());
+                              n, n, psqa::table_metrics());
     for (const psqa::ImportedRecord& r : records_) writer.append(r.record, r.planned, r.measured);
     writer.commit();
   }

@@ -98,10 +98,9 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 
 // ---- predict
 
-Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, const fs::path& out,
-                 const psqa::RtplanOptions& options) {
-  const psqa::Plan plan = psqa::read_rtplan(file, options);
-  for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
+/// \param stem of the names of the map's files
+Json predict_one(Run& run, psqa::Simulator& simulator, const psqa::Plan& plan, const fs::path& out,
+                 const std::string& stem) {
   const std::vector<double> metrics = psqa::table_row(plan);
   const psqa::DoseGrid planned = simulator.planned_plane(plan);
   psqa::PsqaOutput output =
@@ -113,16 +112,34 @@ Json predict_one(Run& run, psqa::Simulator& simulator, const fs::path& file, con
   const std::span<const float> values(dd.const_data_ptr<float>(), static_cast<std::size_t>(dd.numel()));
   const std::size_t shape[] = {static_cast<std::size_t>(dd.size(0)), static_cast<std::size_t>(dd.size(1))};
   fs::create_directories(out);
-  const std::string stem = file.stem().string();
   eq::io::write_npy<float>(out / (stem + "_dd.npy"), shape, values);
   eq::io::write_bytes(out / (stem + "_dd.png"),
                       eq::io::map_png<float>(
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
-  Json j{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
+  Json j;
   for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
   return j;
+}
+
+/// What is predicted of a file: one entry, or one a field where the run's records are fields.
+void predict_file(Run& run, psqa::Simulator& simulator, const fs::path& file, const fs::path& out,
+                  const psqa::RtplanOptions& options, Json& predictions) {
+  const psqa::Plan plan = psqa::read_rtplan(file, options);
+  for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
+  const std::string stem = file.stem().string();
+  const auto add = [&](const psqa::Plan& of, Json j, const std::string& name) {
+    j.update(predict_one(run, simulator, of, out, name));
+    predictions.push_back(std::move(j));
+  };
+  const Json about{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
+  if (simulator.settings().records == psqa::RecordsOf::plans) return add(plan, about, stem);
+  for (const std::size_t n : psqa::fields_of(plan)) {
+    Json of_field = about;
+    of_field["field"] = plan.beams[n].name;
+    add(psqa::field_plan(plan, n), of_field, stem + "_field" + std::to_string(n + 1));
+  }
 }
 
 Json predict(Run& run, const std::vector<std::string>& files, const std::string& out,
@@ -137,14 +154,16 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
               << ": its cohort was imported; planes for the prediction are computed with the "
               << "built-in dose model, as those of imported plans without planes\n";
   psqa::Simulator simulator{psqa::plane_settings(run.cohort_about)};
-  Json plans = Json::array();
-  for (const std::string& file : files) plans.push_back(predict_one(run, simulator, file, out, options));
-  return plans;
+  Json predictions = Json::array();
+  for (const std::string& file : files) predict_file(run, simulator, file, out, options, predictions);
+  return predictions;
 }
 
 void print_predictions(const Json& plans) {
   for (const Json& p : plans) {
-    std::cout << p["plan"].get<std::string>() << "\n";
+    std::cout << p["plan"].get<std::string>();
+    if (p.contains("field")) std::cout << ", " << p["field"].get<std::string>();
+    std::cout << "\n";
     for (const auto& [name, criterion] :
          {std::pair{"gpr_3_3", "3%/3 mm"}, {"gpr_2_3", "2%/3 mm"}, {"gpr_2_2", "2%/2 mm"}})
       std::cout << "  GPR " << criterion << "  " << eq::report::fixed(p[name], 1) << " %\n";

@@ -14,7 +14,7 @@ namespace psqa_program {
 
 namespace {
 
-constexpr const char* kRunSchema = "equipoise.psqa.run/3";
+constexpr const char* kRunSchema = "equipoise.psqa.run/4";
 
 Json options_json(const eq::OptionList& list) {
   Json out = Json::object();
@@ -41,7 +41,6 @@ Json description_of(const RunConfig& c) {
           {"policies", policies},
           {"trainer", trainer},
           {"model", model},
-          {"pool", c.pool},
           {"modalities", c.modalities},
           {"split_by",
            {{"seed", c.split.seed},
@@ -193,7 +192,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
     run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
     run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
     run.split = split_of(cohort, config.split);
-    run.scales = psqa::fit_scales(cohort, run.split.train, config.pool);
+    run.scales = psqa::fit_scales(cohort, run.split.train, config.sizes.pool);
     run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
   }
   run.learner = new_learner(run.config);
@@ -242,7 +241,7 @@ Run open_run(const fs::path& folder, c10::Device device) {
     RunConfig& c = run.config;
     const fs::path cohort = j.at("cohort").get<std::string>();
     c.cohort = (folder / cohort).lexically_normal().string();
-    c.method = j.at("method"), c.fusion = j.at("fusion"), c.pool = j.at("pool");
+    c.method = j.at("method"), c.fusion = j.at("fusion");
     c.fusion_options = options_of(j.at("fusion_options"));
     run.fingerprint = j.at("cohort_fingerprint"), run.cohort_about = j.at("cohort_about");
     for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_of(p.at("options"))});

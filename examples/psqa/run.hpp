@@ -44,7 +44,6 @@ struct RunConfig {
   std::vector<std::string> modalities = {"dose", "metrics"};  ///< what the model is shown
   eq::TrainerOptions trainer;
   psqa::PsqaSizes sizes;
-  std::int64_t pool = 2;
   SplitChoice split;  ///< the same for all methods of a comparison
 };
 

@@ -119,6 +119,13 @@ TEST_CASE("a method's errors are those of its groups", "[flagship][figures]") {
   CHECK(sum / static_cast<double>(n) == Approx(f.mae.value));
 }
 
+TEST_CASE("the model's planes are parts of the cohort's", "[flagship][figures][error]") {
+  const Example e;
+  for (const std::int64_t pool : {0, 1000})
+    CHECK_THROWS_WITH(psqa::fit_scales(e.cohort, e.split.train, pool),
+                      Catch::Contains("PsqaSizes.pool") && Catch::Contains("within 1.."));
+}
+
 TEST_CASE("rates that nobody measured count nowhere", "[flagship][figures]") {
   const Example e;
   psqa::Judged j = e.truth;

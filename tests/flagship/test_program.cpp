@@ -1,6 +1,9 @@
+#include <equipoise/io/npy.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <fstream>
+#include <set>
 
 #include "support/catch.hpp"
 #include "support/program.hpp"
@@ -138,4 +141,34 @@ TEST_CASE("complexity of real plans as JSON has the expected keys", "[flagship][
   CHECK(psqa("complexity " + quoted(samples / "pydicom_rtplan_jaws_only.dcm")).out.find("multileaf") !=
         std::string::npos);
   CHECK(psqa("complexity " + quoted(samples / "pydicom_rtplan_truncated.dcm")).code == 1);
+}
+
+TEST_CASE("a run on a cohort of fields predicts each field of a plan", "[flagship][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path root = folder.path();
+  REQUIRE(psqa("simulate --plans 8 --records fields --noise-ceiling 0 --dicom --out " + quoted(root / "cohort")).code ==
+          0);
+  REQUIRE(psqa("train --method concat --epochs 1 --model pool=4 encoder=4,4 decoder=4,4 width=8 --cohort " +
+               quoted(root / "cohort") + " --out " + quoted(root / "run"))
+              .code == 0);
+  REQUIRE(psqa("simulate --plans 1 --seed 9 --noise-ceiling 0 --dicom --out " + quoted(root / "other")).code == 0);
+  const Json out = Json::parse(psqa("predict --json --run " + quoted(root / "run") + " --out " + quoted(root / "maps") +
+                                        " " + quoted(root / "other" / "dicom" / "plan0.dcm"),
+                                    false)
+                                   .out);
+  const Json& fields = out["predictions"];
+  REQUIRE(fields.size() > 1);
+  std::set<std::string> maps;
+  for (std::size_t f = 0; f < fields.size(); ++f) {
+    CHECK(fields[f]["plan"] == "plan0.dcm");
+    CHECK(fields[f]["field"] == "field " + std::to_string(f + 1));
+    CHECK(fields[f]["gpr_2_2"].get<double>() <= 100);
+    CHECK(equipoise::io::read_npy<float>(fields[f]["dd_npy"].get<std::string>()).shape ==
+          std::vector<std::size_t>{30, 30});
+    maps.insert(fields[f]["dd_png"].get<std::string>());
+  }
+  CHECK(maps.size() == fields.size());
+  // The DICOM files of such a cohort are those of its records.
+  CHECK(fs::exists(root / "cohort" / "dicom" / "plan0_field1.dcm"));
+  CHECK(fs::exists(root / "cohort" / "dicom" / "plan0_field1_measured.dcm"));
 }

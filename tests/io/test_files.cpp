@@ -31,12 +31,26 @@ TEST_CASE("damaged arrays are refused with the file's name", "[io][error]") {
   }
 }
 
-TEST_CASE("rows that do not fill the promised array leave no file", "[io][error]") {
+TEST_CASE("rows that are written one by one make an array, whose number is known at the end", "[io][behaviour]") {
+  const support::TemporaryFolder folder;
+  const auto path = folder.path() / "a.npy";
+  for (const std::size_t rows : {std::size_t{0}, std::size_t{1}, std::size_t{12}}) {
+    io::NpyWriter<float> writer(path, {2});
+    for (std::size_t r = 0; r < rows; ++r) writer.append(std::vector<float>{static_cast<float>(r), 7});
+    CHECK_THROWS_AS(writer.append(std::vector<float>{1}), eq::ShapeError);
+    writer.commit();
+    const io::NpyArray<float> back = io::read_npy<float>(path);
+    CHECK(back.shape == std::vector<std::size_t>{rows, 2});
+    REQUIRE(back.values.size() == 2 * rows);
+    if (rows > 0) CHECK(back.values[2 * rows - 2] == static_cast<float>(rows - 1));
+  }
+}
+
+TEST_CASE("rows that are not committed leave no file", "[io][error]") {
   const support::TemporaryFolder folder;
   {
-    io::NpyWriter<float> writer(folder.path() / "a.npy", {3, 2});
+    io::NpyWriter<float> writer(folder.path() / "a.npy", {2});
     writer.append(std::vector<float>{1, 2});
-    CHECK_THROWS_AS(writer.commit(), eq::ShapeError);
   }
   CHECK(std::filesystem::is_empty(folder.path()));
 }

@@ -296,7 +296,7 @@ TEST_CASE("a table that a spreadsheet has saved, with other line ends, is the sa
 TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][cohort][property]") {
   CohortSettings s = few(1);
   s.depth_mm = 100, s.pixels = 60, s.spacing_mm = 4, s.seed = 7, s.model = LinacModel::agility;
-  const CohortSettings back = plane_settings(detail::cohort_about(s, 1));
+  const CohortSettings back = plane_settings(detail::cohort_about(s));
   CHECK(back.depth_mm == 100);
   const Plan plan = Simulator(s).plan(0);
   CHECK(Simulator(back).planned_plane(plan).values == Simulator(s).planned_plane(plan).values);
@@ -348,10 +348,14 @@ TEST_CASE("a cohort does not depend on threads", "[psqa][cohort][property]") {
     CHECK(read_text(folder.path() / "one" / file) == read_text(folder.path() / "three" / file));
 }
 
-TEST_CASE("a cohort of 300 plans behaves like a clinic", "[psqa][cohort][acceptance]") {
+TEST_CASE("a cohort of 300 records behaves like a clinic", "[psqa][cohort][acceptance]") {
   const support::TemporaryFolder folder;
   CohortSettings settings;
   settings.plans = 300;
+  SECTION("plans") {}
+  SECTION("fields") {
+    settings.plans = 60, settings.records = RecordsOf::fields, settings.mismatch = portal_mismatch();
+  }
   DoseDifferenceStatistics differences;
   simulate_cohort(
       settings, folder.path() / "cohort",
@@ -359,7 +363,9 @@ TEST_CASE("a cohort of 300 plans behaves like a clinic", "[psqa][cohort][accepta
         differences.add<double>(r.planned.values, r.measured.values, settings.pixels);
       },
       0);
-  for (const AcceptanceRow& r : acceptance(read_cohort_table(folder.path() / "cohort"), differences.result())) {
+  const Cohort cohort = read_cohort_table(folder.path() / "cohort");
+  REQUIRE(cohort.records.size() >= 300);
+  for (const AcceptanceRow& r : acceptance(cohort, differences.result())) {
     INFO(r.name << " = " << r.value << ", accepted within [" << r.low << ", " << r.high << "]");
     CHECK(r.accepted());
   }
@@ -625,6 +631,65 @@ TEST_CASE("rates may be those of the fields, whose planes add up", "[psqa][cohor
     CHECK(b.planned.values[i] == Approx(a.planned.values[i]).margin(1e-9 * most));
   s.mismatch = none();
   CHECK(Simulator(s).record(0).gpr == std::array<double, 3>{100, 100, 100});
+}
+
+TEST_CASE("records may be fields: single-beam plans of the same patient, planes and delivery",
+          "[psqa][cohort][behaviour]") {
+  CohortSettings s = few(2);
+  Simulator of_plans(s);
+  s.rates = RatesOf::fields;
+  Simulator means(s);
+  s.records = RecordsOf::fields;
+  Simulator of_fields(s);
+  const Record whole = of_plans.record(1), mean = means.record(1);
+  const std::vector<Record> fields = of_fields.records(1);
+  REQUIRE(fields.size() == whole.plan.beams.size());
+  REQUIRE(fields.size() > 1);
+  std::array<double, 3> rates{};
+  double prescription = 0, most = 0;
+  DoseGrid sum = DoseGrid::plane(s.pixels, s.pixels, s.spacing_mm);
+  for (std::size_t f = 0; f < fields.size(); ++f) {
+    const Record& r = fields[f];
+    CHECK(r.plan.id == "plan1_field" + std::to_string(f + 1));
+    CHECK(r.plan.patient == whole.plan.patient);
+    CHECK((r.machine == whole.machine && r.fault == whole.fault));
+    REQUIRE(r.plan.beams.size() == 1);
+    CHECK(r.plan.beams[0].mu == whole.plan.beams[f].mu);
+    prescription += r.plan.prescription_Gy;
+    for (std::size_t c = 0; c < 3; ++c) rates[c] += r.gpr[c] / static_cast<double>(fields.size());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum.values[i] += r.planned.values[i];
+  }
+  CHECK(prescription == Approx(whole.plan.prescription_Gy));
+  for (std::size_t c = 0; c < 3; ++c) CHECK(rates[c] == Approx(mean.gpr[c]));
+  for (const double v : whole.planned.values) most = std::max(most, v);
+  for (std::size_t i = 0; i < sum.size(); ++i)
+    CHECK(sum.values[i] == Approx(whole.planned.values[i]).margin(1e-9 * most));
+  CHECK(of_plans.records(1).size() == 1);
+}
+
+TEST_CASE("a cohort of fields says so, counts its records and is the same for any threads",
+          "[psqa][cohort][behaviour]") {
+  const support::TemporaryFolder folder;
+  CohortSettings s = few(3);
+  s.records = RecordsOf::fields;
+  std::vector<std::int64_t> told;
+  simulate_cohort(s, folder.path() / "one", [&](std::int64_t plan, std::int64_t all, const Record&) {
+    CHECK(all == 3);
+    told.push_back(plan);
+  });
+  simulate_cohort(
+      s, folder.path() / "two", [](auto&&...) {}, 2);
+  const Cohort c = read_cohort(folder.path() / "one");
+  CHECK(c.about.at("records") == c.records.size());
+  CHECK(c.records.size() == told.size());
+  CHECK(c.records.size() > 3);
+  CHECK(told.back() == 3);
+  CHECK(plane_settings(c.about).records == RecordsOf::fields);
+  CHECK(fingerprint(c) == fingerprint(read_cohort_table(folder.path() / "two")));
+  Simulator simulator(s);
+  const std::vector<Record> first = simulator.records(0);
+  CHECK(c.records[first.size()].id == "plan1_field1");
+  CHECK(c.records[1].gpr[2] == Approx(first[1].gpr[2]));
 }
 
 TEST_CASE("real plans are delivered first, made ones after them", "[psqa][cohort][behaviour]") {

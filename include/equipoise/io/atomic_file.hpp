@@ -42,6 +42,12 @@ class AtomicFile {
     }
   }
   void write(std::string_view text) { write(text.data(), text.size()); }
+  /// Writes over what the file begins with; what is written after it goes on at the end.
+  void rewrite_start(std::string_view text) {
+    if (::lseek(descriptor_, 0, SEEK_SET) < 0) fail("cannot be rewound");
+    write(text);
+    if (::lseek(descriptor_, 0, SEEK_END) < 0) fail("cannot be rewound");
+  }
 
   /// Makes the file appear under its name.
   void commit() {

@@ -53,11 +53,13 @@ template <NpyNumber T>
 }
 
 /// A version 1 header, padded so that the data begin at a multiple of 64 bytes.
-[[nodiscard]] inline std::string npy_header(std::string_view type, std::span<const std::size_t> shape) {
+/// \param least bytes of the header: it is padded to them
+[[nodiscard]] inline std::string npy_header(std::string_view type, std::span<const std::size_t> shape,
+                                            std::size_t least = 0) {
   std::string dictionary = "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': (";
   for (const std::size_t n : shape) dictionary += std::to_string(n) + ", ";
   dictionary += "), }";
-  const std::size_t length = (10 + dictionary.size() + 1 + 63) / 64 * 64 - 10;
+  const std::size_t length = std::max(least, (10 + dictionary.size() + 1 + 63) / 64 * 64) - 10;
   dictionary.resize(length - 1, ' ');
   std::string header("\x93NUMPY\x01\x00", 8);
   header += static_cast<char>(length & 0xff);
@@ -209,33 +211,37 @@ void write_npy(const std::filesystem::path& path, std::span<const std::size_t> s
   file.commit();
 }
 
-/// Writes [N, …] row by row; N is given at the start and checked at the end.
+/// Writes [N, …] row by row; N is how many were appended.
 template <NpyNumber T>
 class NpyWriter {
  public:
-  /// \param shape of the whole array; a row is all but its first dimension
-  NpyWriter(const std::filesystem::path& path, std::vector<std::size_t> shape)
+  /// \param row its shape
+  NpyWriter(const std::filesystem::path& path, const std::vector<std::size_t>& row)
       : file_(path),
         where_(path.string()),
-        rows_(shape.at(0)),
-        row_size_(std::accumulate(shape.begin() + 1, shape.end(), std::size_t{1}, std::multiplies<>())) {
-    file_.write(detail::npy_header(detail::npy_type<T>(), shape));
+        shape_{std::numeric_limits<std::size_t>::max()},
+        row_size_(std::accumulate(row.begin(), row.end(), std::size_t{1}, std::multiplies<>())) {
+    shape_.insert(shape_.end(), row.begin(), row.end());
+    const std::string header = detail::npy_header(detail::npy_type<T>(), shape_);  // room for any number of rows
+    header_size_ = header.size(), shape_[0] = 0;
+    file_.write(header);
   }
   void append(std::span<const T> row) {
     if (row.size() != row_size_)
       throw ShapeError(message("shape.107", where_, "expected a row of ", row_size_, " values, got ", row.size()));
     file_.write(row.data(), row.size_bytes());
-    ++written_;
+    ++shape_[0];
   }
   void commit() {
-    if (written_ != rows_) throw ShapeError(message("shape.107", where_, "expected ", rows_, " rows, got ", written_));
+    file_.rewrite_start(detail::npy_header(detail::npy_type<T>(), shape_, header_size_));
     file_.commit();
   }
 
  private:
   AtomicFile file_;
   std::string where_;
-  std::size_t rows_, row_size_, written_ = 0;
+  std::vector<std::size_t> shape_;
+  std::size_t row_size_, header_size_ = 0;
 };
 
 }  // namespace equipoise::io

@@ -189,28 +189,40 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
   return out;
 }
 
-/// How well the rates of one delivery predict those of another: mean absolute difference from the plan's mean over
+/// How well the rates of one delivery predict those of another: mean absolute difference from the record's mean over
 /// repeated deliveries, in points. \param plans how many of the cohort's, \param deliveries of each
 [[nodiscard]] inline std::array<double, 3> noise_ceiling(const CohortSettings& settings, std::int64_t plans,
                                                          std::uint64_t deliveries, unsigned threads = 1) {
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<Simulator> simulators(threads, Simulator(settings));
-  std::vector<std::array<double, 3>> of_plan(static_cast<std::size_t>(plans));
+  struct Sums {
+    std::array<double, 3> differences{};
+    double records = 0;
+  };
+  std::vector<Sums> of_plan(static_cast<std::size_t>(plans));
   detail::parallel_for(threads, threads, [&](std::size_t t) {
     for (std::size_t i = t; i < of_plan.size(); i += threads) {
-      std::vector<std::array<double, 3>> rates;
-      for (std::uint64_t d = 0; d < deliveries; ++d)
-        rates.push_back(simulators[t].record(static_cast<std::int64_t>(i), d).gpr);
-      for (std::size_t c = 0; c < 3; ++c) {
-        double mean = 0;
-        for (const auto& r : rates) mean += r[c] / static_cast<double>(deliveries);
-        for (const auto& r : rates) of_plan[i][c] += std::abs(r[c] - mean) / static_cast<double>(deliveries);
+      std::vector<std::vector<std::array<double, 3>>> rates;  // [record][delivery]
+      for (std::uint64_t d = 0; d < deliveries; ++d) {
+        const std::vector<Record> records = simulators[t].records(static_cast<std::int64_t>(i), d);
+        rates.resize(records.size());
+        for (std::size_t r = 0; r < records.size(); ++r) rates[r].push_back(records[r].gpr);
       }
+      of_plan[i].records = static_cast<double>(rates.size());
+      for (const auto& of_record : rates)
+        for (std::size_t c = 0; c < 3; ++c) {
+          double mean = 0;
+          for (const auto& r : of_record) mean += r[c] / static_cast<double>(deliveries);
+          for (const auto& r : of_record)
+            of_plan[i].differences[c] += std::abs(r[c] - mean) / static_cast<double>(deliveries);
+        }
     }
   });
   std::array<double, 3> out{};
-  for (const auto& p : of_plan)
-    for (std::size_t c = 0; c < 3; ++c) out[c] += p[c] / static_cast<double>(plans);
+  double records = 0;
+  for (const Sums& p : of_plan) records += p.records;
+  for (const Sums& p : of_plan)
+    for (std::size_t c = 0; c < 3; ++c) out[c] += p.differences[c] / records;
   return out;
 }
 

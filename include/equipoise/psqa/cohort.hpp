@@ -101,7 +101,7 @@ struct Cohort {
   return h;
 }
 
-/// What the planned planes of a cohort's kind are computed with, from its `cohort.json`; what it does not say keeps its
+/// What the records of a cohort's kind are, and what their planned planes are computed with, from its `cohort.json`; what it does not say keeps its
 /// default. \throws ValueError for planes that are not square
 [[nodiscard]] inline CohortSettings plane_settings(const nlohmann::ordered_json& about) {
   CohortSettings s;
@@ -113,6 +113,7 @@ struct Cohort {
         message("value.331", "cohort.json planes", "expected square planes, got ", s.pixels, " x ", width));
   s.spacing_mm = planes.value("spacing_mm", s.spacing_mm);
   s.depth_mm = planes.value("depth_mm", s.depth_mm);
+  if (about.value("records_of", std::string()) == names_of(RecordsOf::fields)[1]) s.records = RecordsOf::fields;
   const std::string model = about.value("linac_model", std::string(names_of(s.model)[0]));
   const auto names = names_of(s.model);
   const auto at = std::find(names.begin(), names.end(), model);

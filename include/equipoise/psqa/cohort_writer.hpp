@@ -26,12 +26,13 @@ namespace equipoise::psqa {
 
 namespace detail {
 
-[[nodiscard]] inline nlohmann::ordered_json cohort_about(const CohortSettings& s, std::int64_t records) {
+[[nodiscard]] inline nlohmann::ordered_json cohort_about(const CohortSettings& s) {
   nlohmann::ordered_json mismatch;
   for (const auto& [key, value] : options(s.mismatch)) mismatch[key] = std::strtod(value.c_str(), nullptr);
   return {{"schema", kCohortSchema},
           {"provenance", "simulated"},
-          {"records", records},
+          {"records", 0},
+          {"records_of", names_of(s.records)[static_cast<std::size_t>(s.records)]},
           {"seed", s.seed},
           {"machines", s.machines},
           {"planes",
@@ -39,7 +40,7 @@ namespace detail {
             {"width", s.pixels},
             {"spacing_mm", s.spacing_mm},
             {"unit", "Gy per fraction"},
-            {"geometry", "composite, all fields at one angle"},
+            {"geometry", s.records == RecordsOf::fields ? "one field" : "composite, all fields at one angle"},
             {"depth_mm", s.depth_mm}}},
           {"linac_model", names_of(s.model)[static_cast<std::size_t>(s.model)]},
           {"outlines", s.outlines.empty() ? "random" : "real"},
@@ -48,7 +49,8 @@ namespace detail {
           {"techniques",
            {{"sliding_window", s.techniques[0]}, {"step_and_shoot", s.techniques[1]}, {"arc", s.techniques[2]}}},
           {"gamma",
-           {{"rates", names_of(s.rates)[static_cast<std::size_t>(s.rates)]},
+           {{"rates", s.records == RecordsOf::fields ? "of the record's field"
+                                                     : names_of(s.rates)[static_cast<std::size_t>(s.rates)]},
             {"reference", "measured"},
             {"evaluated", "planned"},
             {"norm", "maximum of planned"},
@@ -78,8 +80,9 @@ namespace detail {
 class CohortWriter {
  public:
   /// \throws FileError when the folder exists or cannot be made.
-  CohortWriter(std::filesystem::path folder, nlohmann::ordered_json about, std::size_t records, std::size_t height,
-               std::size_t width, std::vector<std::string> metrics)
+  /// \param about its "records" is their number, set at the end
+  CohortWriter(std::filesystem::path folder, nlohmann::ordered_json about, std::size_t height, std::size_t width,
+               std::vector<std::string> metrics)
       : folder_(std::move(folder)), temporary_(folder_.string() + ".part"), about_(std::move(about)) {
     if (std::filesystem::exists(folder_))
       throw FileError(message("file.431", folder_.string(), "expected a new folder, got one that exists"));
@@ -87,8 +90,8 @@ class CohortWriter {
     std::filesystem::remove_all(temporary_, error);
     if (!std::filesystem::create_directories(temporary_, error))
       throw FileError(message("file.403", folder_.string(), "cannot be created: ", error.message()));
-    planned_.emplace(temporary_ / "planned.npy", std::vector{records, height, width});
-    measured_.emplace(temporary_ / "measured.npy", std::vector{records, height, width});
+    planned_.emplace(temporary_ / "planned.npy", std::vector{height, width});
+    measured_.emplace(temporary_ / "measured.npy", std::vector{height, width});
     table_.emplace(temporary_ / "records.csv");
     std::string header = "id,patient,site,machine,fault";
     for (const NamedCriteria& c : kCriteria) header += std::string(",") + c.name;
@@ -107,10 +110,12 @@ class CohortWriter {
     planned_->append(std::vector<float>(planned.values.begin(), planned.values.end()));
     measured_->append(std::vector<float>(measured.values.begin(), measured.values.end()));
     table_->write(detail::csv_line(record));
+    ++records_;
   }
 
   void commit() {
     planned_->commit(), measured_->commit(), table_->commit();
+    about_["records"] = records_;
     io::AtomicFile json(temporary_ / "cohort.json");
     json.write(about_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     json.commit();
@@ -124,15 +129,16 @@ class CohortWriter {
   nlohmann::ordered_json about_;
   std::optional<io::NpyWriter<float>> planned_, measured_;
   std::optional<io::AtomicFile> table_;
+  std::size_t records_ = 0;
 };
 
-/// Makes a cohort folder. `told(done, all, record)` is called after each record, in order, and may throw to stop; nothing
-/// is left then. \param threads 0: as many as the machine has; the records do not depend on it
+/// Makes a cohort folder. `told(plan, all, record)` is called after each record, in order, with how many plans there are
+/// now and will be; it may throw to stop, and nothing is left then. \param threads 0: as many as the machine has; the
+/// records do not depend on it
 template <class Told>
 void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, Told&& told,
                      unsigned threads = 1) {
-  CohortWriter writer(folder, detail::cohort_about(settings, settings.plans), static_cast<std::size_t>(settings.plans),
-                      settings.pixels, settings.pixels, table_metrics());
+  CohortWriter writer(folder, detail::cohort_about(settings), settings.pixels, settings.pixels, table_metrics());
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   // Each thread has a simulator of its own: the transforms keep state.
   std::vector<Simulator> simulators(threads, Simulator(settings));
@@ -140,22 +146,24 @@ void simulate_cohort(const CohortSettings& settings, const std::filesystem::path
     Record record;
     std::vector<double> row;
   };
-  std::vector<Made> made(8 * threads);
+  std::vector<std::vector<Made>> made(8 * threads);  // of each plan
   for (std::int64_t first = 0; first < settings.plans; first += static_cast<std::int64_t>(made.size())) {
     const auto n = static_cast<std::size_t>(
         std::min<std::int64_t>(settings.plans - first, static_cast<std::int64_t>(made.size())));
     detail::parallel_for(threads, threads, [&](std::size_t t) {
       for (std::size_t i = t; i < n; i += threads) {
-        made[i].record = simulators[t].record(first + static_cast<std::int64_t>(i));
-        made[i].row = table_row(made[i].record.plan);
+        made[i].clear();
+        for (Record& r : simulators[t].records(first + static_cast<std::int64_t>(i))) {
+          std::vector<double> row = table_row(r.plan);
+          made[i].push_back({std::move(r), std::move(row)});
+        }
       }
     });
-    for (std::size_t i = 0; i < n; ++i) {
-      const Record& r = made[i].record;
-      writer.append({r.plan.id, r.plan.patient, r.plan.site, r.machine, r.fault, r.gpr, made[i].row}, r.planned,
-                    r.measured);
-      told(first + static_cast<std::int64_t>(i) + 1, settings.plans, r);
-    }
+    for (std::size_t i = 0; i < n; ++i)
+      for (const auto& [r, row] : made[i]) {
+        writer.append({r.plan.id, r.plan.patient, r.plan.site, r.machine, r.fault, r.gpr, row}, r.planned, r.measured);
+        told(first + static_cast<std::int64_t>(i) + 1, settings.plans, r);
+      }
   }
   writer.commit();
 }

@@ -119,8 +119,12 @@ struct MeanAndSd {
 
 }  // namespace detail
 
-/// Fits the scales on some records.
+/// Fits the scales on some records. \param pool as `PsqaSizes.pool`
+/// \throws ValueError for a pool that is no part of the planes
 [[nodiscard]] inline Scales fit_scales(const Cohort& cohort, std::span<const std::int64_t> records, std::int64_t pool) {
+  const auto side = static_cast<std::int64_t>(std::min(cohort.height, cohort.width));
+  check_option(pool >= 1 && pool <= side, "PsqaSizes.pool",
+               "within 1.." + std::to_string(side) + ", the planes' pixels", pool);
   Scales s;
   s.pool = pool;
   for (std::size_t f = 0; f < cohort.metric_names.size(); ++f) {

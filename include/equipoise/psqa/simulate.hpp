@@ -20,7 +20,6 @@
 #include <numbers>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -33,6 +32,12 @@ enum class RatesOf : std::uint8_t { composite, fields };
   return {"composite", "fields"};
 }
 
+/// What a record is: a plan, or each field of a plan (portal dosimetry, one prediction a field).
+enum class RecordsOf : std::uint8_t { plans, fields };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(RecordsOf) {
+  return {"plans", "fields"};
+}
+
 struct CohortSettings {
   std::int64_t plans = 300;
   std::uint64_t seed = 1;
@@ -42,8 +47,9 @@ struct CohortSettings {
   double spacing_mm = 2;                          ///< of the stored planes; fluence and dose are computed at half of it
   std::array<double, 3> techniques = {1, 0, 0};   ///< relative shares of sliding windows, step-and-shoot, arcs
   Detector detector = Detector::epid;
-  RatesOf rates = RatesOf::composite;
-  double depth_mm = 0;  ///< of the plane in water, for its kernel; 0: the general one of `MachineModel`
+  RecordsOf records = RecordsOf::plans;
+  RatesOf rates = RatesOf::composite;  ///< of records that are plans
+  double depth_mm = 0;                 ///< of the plane in water, for its kernel; 0: the general one of `MachineModel`
   Mismatch mismatch{};
   ComplexitySpread spread{};
   std::vector<Outline> outlines{};  ///< targets of real patients, taken in turn; none: random ones of all sites
@@ -85,6 +91,23 @@ struct Record {
   DoseGrid planned, measured;   ///< Gy per fraction
   std::array<double, 3> gpr{};  ///< %, in the order of `kCriteria`
 };
+
+/// The beams of a plan that deliver anything, by position.
+[[nodiscard]] inline std::vector<std::size_t> fields_of(const Plan& plan) {
+  std::vector<std::size_t> out;
+  for (std::size_t n = 0; n < plan.beams.size(); ++n)
+    if (plan.beams[n].mu > 0 && !plan.beams[n].layers.empty()) out.push_back(n);
+  return out;
+}
+
+/// One field as a plan of its own, with an equal part of the prescription. \param n one of `fields_of(plan)`
+[[nodiscard]] inline Plan field_plan(const Plan& plan, std::size_t n) {
+  Plan out = plan;
+  out.beams = {plan.beams[n]};
+  out.id += "_field" + std::to_string(n + 1);
+  out.prescription_Gy /= static_cast<double>(fields_of(plan).size());
+  return out;
+}
 
 /// A record's doses in a water phantom, Gy per fraction.
 struct VolumeRecord {
@@ -160,22 +183,23 @@ class Simulator {
     return plan;
   }
 
-  /// Record i, delivered for the `delivery`-th time (other days, other random errors; 0 is the cohort's).
+  /// Plan i as one record, delivered for the `delivery`-th time (other days, other random errors; 0 is the cohort's).
   [[nodiscard]] Record record(std::int64_t i, std::uint64_t delivery = 0) {
     return delivered(plan(i), static_cast<std::uint64_t>(i), delivery);
   }
 
-  /// Any plan, imported or made elsewhere, delivered as the cohort's record `index`.
+  /// What plan i adds to the cohort: one record, or one for each of its fields.
+  [[nodiscard]] std::vector<Record> records(std::int64_t i, std::uint64_t delivery = 0) {
+    if (settings_.records == RecordsOf::plans) return {record(i, delivery)};
+    return field_records(plan(i), delivery_of(static_cast<std::uint64_t>(i), delivery));
+  }
+
+  /// Any plan, imported or made elsewhere, delivered as the cohort's plan `index`.
   [[nodiscard]] Record delivered(Plan plan, std::uint64_t index, std::uint64_t delivery = 0) {
-    const Linac& linac = linac_of(index);
-    const Delivery d{linac, day_of(linac, index, delivery), index, delivery};
-    Record out;
+    const Delivery d = delivery_of(index, delivery);
+    if (settings_.rates == RatesOf::composite) return judged(std::move(plan), d, 0);
+    Record out = sum_of(field_records(plan, d));
     out.plan = std::move(plan);
-    out.machine = linac.name, out.fault = d.day.fault.name;
-    if (settings_.rates == RatesOf::fields)
-      judge_fields(d, out);
-    else
-      std::tie(out.planned, out.measured, out.gpr) = judged(out.plan, d, 0);
     return out;
   }
 
@@ -211,9 +235,13 @@ class Simulator {
     std::uint64_t index, number;
   };
 
+  [[nodiscard]] Delivery delivery_of(std::uint64_t index, std::uint64_t number) const {
+    const Linac& linac = linac_of(index);
+    return {linac, day_of(linac, index, number), index, number};
+  }
+
   /// What is planned and measured of a plan, or of one field of it. \param field its position among the plan's beams
-  [[nodiscard]] std::tuple<DoseGrid, DoseGrid, std::array<double, 3>> judged(const Plan& plan, const Delivery& d,
-                                                                             std::size_t field) {
+  [[nodiscard]] Record judged(Plan plan, const Delivery& d, std::size_t field) {
     const auto errors = [&, of_plan = leaf_errors(d.linac, d.day, d.index, d.number)](
                             std::size_t beam, std::size_t point, int bank, std::size_t pair) {
       return of_plan(field + beam, point, bank, pair);
@@ -221,31 +249,36 @@ class Simulator {
     auto [ideal, real] = engine_(fluence(plan, d.linac.planning, exact_leaves), d.linac.planning,
                                  fluence(plan, d.day.real, errors), d.day.real);
     const SetUp& at = d.day.at;
-    const DoseGrid planned = detail::halved(ideal);
-    DoseGrid measured = detail::halved(detail::moved(real, at.across, at.along, at.turn + at.collimator)),
-             seen = detector_plane(measured, settings_.detector);  // each element has its own noise
+    Record out{std::move(plan), d.linac.name, d.day.fault.name, detail::halved(ideal),
+               detail::halved(detail::moved(real, at.across, at.along, at.turn + at.collimator))};
+    DoseGrid seen = detector_plane(out.measured, settings_.detector);  // each element has its own noise
     const std::uint64_t key = hash_of({settings_.seed, d.index, d.number, field, hash_of("detector")});
-    add_noise(measured, planned, key), add_noise(seen, planned, key);
-    return {planned, measured, detail::rates_of(seen, planned)};
+    add_noise(out.measured, out.planned, key), add_noise(seen, out.planned, key);
+    out.gpr = detail::rates_of(seen, out.planned);
+    return out;
   }
 
-  /// Rates of a plan's fields one by one, and the sum of their planes.
-  void judge_fields(const Delivery& d, Record& out) {
-    bool first = true;
+  [[nodiscard]] std::vector<Record> field_records(const Plan& plan, const Delivery& d) {
+    std::vector<Record> out;
+    for (const std::size_t n : fields_of(plan)) out.push_back(judged(field_plan(plan, n), d, n));
+    return out;
+  }
+
+  /// The sum of fields' planes, with the mean of their rates. \pre at least one field
+  [[nodiscard]] static Record sum_of(const std::vector<Record>& fields) {
+    Record out = fields.at(0);
+    std::fill(out.planned.values.begin(), out.planned.values.end(), 0.0);
+    std::fill(out.measured.values.begin(), out.measured.values.end(), 0.0);
+    out.gpr = {};
     std::array<double, 3> judged_fields{};  // without those that no element of the detector sees
-    for (std::size_t n = 0; n < out.plan.beams.size(); ++n) {
-      if (!(out.plan.beams[n].mu > 0) || out.plan.beams[n].layers.empty()) continue;
-      Plan field = out.plan;
-      field.beams = {out.plan.beams[n]};
-      const auto [planned, measured, gpr] = judged(field, d, n);
-      if (first) out.planned = out.measured = DoseGrid::plane(planned.shape[1], planned.shape[2], planned.spacing[1]);
-      for (std::size_t i = 0; i < planned.size(); ++i)
-        out.planned.values[i] += planned.values[i], out.measured.values[i] += measured.values[i];
+    for (const Record& f : fields) {
+      for (std::size_t i = 0; i < out.planned.size(); ++i)
+        out.planned.values[i] += f.planned.values[i], out.measured.values[i] += f.measured.values[i];
       for (std::size_t c = 0; c < 3; ++c)
-        if (!std::isnan(gpr[c])) out.gpr[c] += gpr[c], judged_fields[c] += 1;
-      first = false;
+        if (!std::isnan(f.gpr[c])) out.gpr[c] += f.gpr[c], judged_fields[c] += 1;
     }
     for (std::size_t c = 0; c < 3; ++c) out.gpr[c] /= judged_fields[c];
+    return out;
   }
 
   [[nodiscard]] const Linac& linac_of(std::uint64_t index) const {

@@ -143,6 +143,25 @@ TEST_CASE("MLA projects the head's gradient before each pass, on what the passes
   same(state.losses, {0.44, 0.8});  // 0.9 · 0.4 + 0.1 · 0.8
 }
 
+TEST_CASE("MLA as released projects each pass by what it has just used itself", "[balancing][worked]") {
+  Known known(2, 2, {eq::TaskKind::regression});
+  known.joint = {{Coalition::single(0), table({0, 3, 2, -1}, 2)}};  // r = (1, 1)
+  known.losses[0] = {{Coalition::single(0), torch::full({2}, 0.4, torch::kDouble)}};
+  known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
+  KnownStep step(std::move(known));
+  step.now.active = Coalition::single(0);
+  step.known.head_weight.mutable_grad() = table({1, 2, 3, -1}, 2);
+  eq::Mla mla;
+  mla.form = eq::MlaForm::released;
+  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {0, 0}};
+  Ones ones(3);
+  eq::Gradients gradients(ones.parameters);
+  mla.on_gradients(state, step, gradients);
+  const double n = std::sqrt(202.0);  // P = ((1, -10), (-10, 1)) / sqrt(202)
+  same(numbers(state.projection[0]), {1 / n, -10 / n, -10 / n, 1 / n});
+  same(numbers(step.known.head_weight.grad()), {-19 / n, -8 / n, 13 / n, -31 / n});
+}
+
 TEST_CASE("MLA's mean head input is of the records that have the modality and a label", "[balancing][missing]") {
   Known known(2, 4, {eq::TaskKind::regression});
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1, 50, 50, 0, 0}, 2)}};

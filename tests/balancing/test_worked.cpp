@@ -70,6 +70,34 @@ TEST_CASE("MLA's projection removes a direction", "[balancing][worked]") {
   CHECK(torch::allclose(p, torch::tensor({{0.523810, -0.476190}, {-0.476190, 0.523810}}, torch::kDouble), 0, 1e-6));
 }
 
+TEST_CASE("MLA's projection as the released code computes it", "[balancing][worked]") {
+  // I - (1 1)ᵀ(1 1) ⊘ 1.1 = ((1/11, -10/11), (-10/11, 1/11)), whose norm is sqrt(202)/11; then r = (1, 0), by hand.
+  const at::Tensor p =
+      eq::Mla::updated_as_released(torch::eye(2, torch::kDouble), torch::ones({2}, torch::kDouble), 0.1);
+  CHECK(torch::allclose(p, torch::tensor({{1.0, -10.0}, {-10.0, 1.0}}, torch::kDouble) / std::sqrt(202.0), 0, 1e-12));
+  const double c = 1 / std::sqrt(202.0), s = -10 * c;
+  const at::Tensor next = eq::Mla::updated_as_released(p, torch::tensor({1.0, 0.0}, torch::kDouble), 0.1);
+  const at::Tensor expected = torch::tensor(
+      {{c - c * c / (0.1 + c), s - c * s / 0.1}, {s - c * s / (0.1 + s), c - s * s / 0.1}}, torch::kDouble);
+  CHECK(torch::allclose(next, expected / expected.norm(), 0, 1e-12));
+}
+
+TEST_CASE("MLA fuses by fixed weights where it is given any, over the modalities that are present",
+          "[balancing][worked]") {
+  const eq::Presence three(std::vector<std::uint64_t>{7, 5}, 1, 3);
+  const auto full = [](double v) { return torch::full({1, 2, 1}, v, torch::kDouble); };
+  const eq::OutputContext context{0, eq::TaskKind::regression, three, [&](const eq::Presence& p) {
+                                    return full(p.anywhere(0) ? 1 : p.anywhere(1) ? 2 : 4);
+                                  }};
+  eq::Mla mla;
+  mla.weights = {0.35, 0.25, 0.4};  // the released ones
+  const at::Tensor fused = mla.on_outputs({}, context, full(0));
+  CHECK(fused[0][0].item<double>() == printed(0.35 * 1 + 0.25 * 2 + 0.4 * 4));
+  CHECK(fused[0][1].item<double>() == printed((0.35 * 1 + 0.4 * 4) / 0.75));
+  mla.weights = {1, -1};
+  CHECK_THROWS_WITH(mla.check(), Catch::Contains("Mla.weights"));
+}
+
 TEST_CASE("MLA's damping falls over an epoch", "[balancing][worked]") {
   CHECK(eq::Mla::damping(0.1, 0, 100) == printed(0.1));
   CHECK(eq::Mla::damping(0.1, 50, 100) == printed(0.0316228, 1e-7));

@@ -7,7 +7,8 @@
 ///   G ← G P, P ← P - (P r)(P r)ᵀ / (a + rᵀ P r), r the mean head input of the pass, a = 0.1^{1 + t/T};  w_m =
 ///   softmax(max_n H_n - H_m), H entropy
 /// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707. The order project, step, update follows the stated
-/// purpose (ours; the released code updates first and divides element by element). Regression fuses by exp(-u_m / τ),
+/// purpose (ours); `released` is what the released code does: P ← P - (P r)(P r)ᵀ ⊘ (a + (P r) rᵀ), element by element,
+/// then P ← P / ‖P‖, before the pass's own gradient is projected. Regression fuses by exp(-u_m / τ),
 /// u_m a running mean of the modality's loss in the training batches (ours: validation data choose the best epoch, and no
 /// hook sees them). Wants a fusion whose joint feature of a single modality is that modality's projection: Sum, Late or
 /// AttentionFusion.
@@ -17,11 +18,13 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/eye.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -32,6 +35,12 @@
 
 namespace equipoise {
 
+/// Which projection: as the paper's purpose asks, or as the released code computes it.
+enum class MlaForm : std::uint8_t { purpose, released };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(MlaForm) {
+  return {"purpose", "released"};
+}
+
 struct Mla {
   static constexpr std::string_view id = "mla";
   static constexpr Hooks hooks = Hook::epoch | Hook::outputs | Hook::gradients;
@@ -40,6 +49,10 @@ struct Mla {
 
   double base = 0.1;      ///< a at the first batch: smaller removes more of the previous modality's direction
   double momentum = 0.9;  ///< of the running unimodal losses, of training batches, that weigh regressions
+
+  MlaForm form = MlaForm::purpose;
+  /// [M] Fixed weights > 0 of the modalities at inference, in the model's order; none: by certainty
+  std::vector<double> weights = {};
 
   struct State {
     std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity
@@ -51,9 +64,13 @@ struct Mla {
   void check() const {
     check_option(base > 0, "Mla.base", "> 0", base);
     check_option(momentum >= 0 && momentum < 1, "Mla.momentum", "in [0, 1)", momentum);
+    for (const double w : weights) check_option(w > 0 && std::isfinite(w), "Mla.weights", "> 0", w);
   }
 
   [[nodiscard]] State start(ModelBase& model) const {
+    check_option(weights.empty() || weights.size() == model.modality_count(), "Mla.weights",
+                 "none, or one for each of the model's " + std::to_string(model.modality_count()) + " modalities",
+                 std::to_string(weights.size()));
     State state;
     for (std::size_t k = 0; k < model.task_count(); ++k) {
       const at::Tensor w = model.head_weight(k);
@@ -73,6 +90,11 @@ struct Mla {
     const at::Tensor pr = p.mv(r);
     return p.sub(at::outer(pr, pr).div(r.dot(pr).add(a)));
   }
+  /// The same as the released code computes it.
+  [[nodiscard]] static at::Tensor updated_as_released(const at::Tensor& p, const at::Tensor& r, double a) {
+    const at::Tensor pr = p.mv(r), next = p.sub(at::outer(pr, pr).div(at::outer(pr, r).add(a)));
+    return next.div(next.norm());
+  }
 
   void begin_epoch(State& state, Epoch& epoch) const {
     const std::size_t modalities = epoch.schema().modalities.size();
@@ -91,8 +113,11 @@ struct Mla {
       if (step.count(k, step.active()) == 0) continue;
       const at::Tensor joint = step.mean(k, step.joint(k, step.active()), step.active());  // r [W]
       const at::Tensor weight = step.head_weight(k);
-      if (weight.defined() && weight.grad().defined()) weight.mutable_grad() = weight.grad().mm(state.projection[k]);
-      state.projection[k] = updated(state.projection[k], joint.to(state.projection[k].scalar_type()), a);
+      at::Tensor& p = state.projection[k];
+      const at::Tensor r = joint.to(p.scalar_type());
+      if (form == MlaForm::released) p = updated_as_released(p, r, a);
+      if (weight.defined() && weight.grad().defined()) weight.mutable_grad() = weight.grad().mm(p);
+      if (form == MlaForm::purpose) p = updated(p, r, a);
       follow_loss(state, step, k, m);
     }
     if (m + 1 == step.modalities()) ++state.batch;
@@ -120,9 +145,10 @@ struct Mla {
   }
 
  private:
-  /// -H for classes, -u / τ for regressions: [C, B, 1].
-  [[nodiscard]] static at::Tensor certainty(const State& state, const OutputContext& context, const at::Tensor& z,
-                                            std::size_t m) {
+  /// -H for classes, -u / τ for regressions, or the logarithm of a fixed weight: [C, B, 1].
+  [[nodiscard]] at::Tensor certainty(const State& state, const OutputContext& context, const at::Tensor& z,
+                                     std::size_t m) const {
+    if (!weights.empty()) return at::full_like(z.select(2, 0), std::log(weights[m])).unsqueeze(2);
     if (context.kind == TaskKind::classification) {
       const at::Tensor log_p = z.log_softmax(2);
       return log_p.exp().mul(log_p).sum(2, true);
@@ -145,6 +171,6 @@ struct Mla {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Mla, base, momentum);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Mla, base, momentum, form, weights);
 BOOST_HANA_ADAPT_STRUCT(equipoise::Mla::State, projection, losses, batches, batch);
 static_assert(equipoise::CheckPolicy<equipoise::Mla>::ok);

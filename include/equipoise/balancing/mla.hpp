@@ -50,9 +50,8 @@ struct Mla {
   double base = 0.1;      ///< a at the first batch: smaller removes more of the previous modality's direction
   double momentum = 0.9;  ///< of the running unimodal losses, of training batches, that weigh regressions
 
-  MlaForm form = MlaForm::purpose;
-  /// [M] Fixed weights > 0 of the modalities at inference, in the model's order; none: by certainty
-  std::vector<double> weights = {};
+  MlaForm form = MlaForm::purpose;   ///< of the projection: as the paper's purpose asks, or as the released code has it
+  std::vector<double> weights = {};  ///< [M] fixed, > 0, at inference, in the model's order; none: by certainty
 
   struct State {
     std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity

@@ -145,6 +145,9 @@ TEST_CASE("a beam that contradicts itself is refused, and named", "[psqa][dicom]
     set(*detail::items_of(beam, DCM_ControlPointSequence)[1], DCM_CumulativeMetersetWeight, "0");
   });
   refused("one meterset", [](DcmItem& plan, DcmItem&) { set(reference(plan, 0), DCM_ReferencedBeamNumber, "2"); });
+  std::string sides = "-20";
+  for (int side = 1; side <= 201; ++side) sides += "\\" + std::to_string(-20 + side);
+  refused("at most 200 leaf pairs, got 201", boundaries(sides.c_str()));
   refused("one axis", [](DcmItem&, DcmItem& beam) {
     DcmItem& device = detail::add_item(beam, DCM_BeamLimitingDeviceSequence);
     set(device, DCM_RTBeamLimitingDeviceType, "MLCY");

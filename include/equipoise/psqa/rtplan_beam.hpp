@@ -21,6 +21,9 @@
 
 namespace equipoise::psqa::detail {
 
+/// More leaf pairs than any collimator has, over all its layers.
+inline constexpr std::size_t kMostPairs = 200;
+
 /// Which beam an error is about, and where warnings go.
 struct BeamSource {
   const std::string& where;
@@ -80,6 +83,10 @@ struct BeamSource {
       beam.layers.push_back(std::move(layer));
     }
   }
+  // Every control point holds all of them, whether it names them or not.
+  std::size_t pairs = 0;
+  for (const Layer& layer : beam.layers) pairs += layer.pairs();
+  if (pairs > kMostPairs) source.refuse("expected at most ", kMostPairs, " leaf pairs, got ", pairs);
   for (const Layer& layer : beam.layers)
     if (layer.axis != beam.layers[0].axis) source.refuse("expected leaves along one axis, got MLCX and MLCY");
   return without_sides;

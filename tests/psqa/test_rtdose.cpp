@@ -3,6 +3,8 @@
 #include <equipoise/psqa/rtdose_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
+#include <dcmtk/dcmdata/dcrleerg.h>
+
 #include <functional>
 
 #include "support/catch.hpp"
@@ -222,6 +224,28 @@ TEST_CASE("a dose without its place, or with axes that are none, is refused", "[
   const DoseGrid silent = with(DCM_ImageOrientationPatient, nullptr);
   CHECK(silent.origin == raw.origin);
   CHECK_FALSE(silent.axes);
+}
+
+TEST_CASE("run-length encoded pixels are not decoded into more than their file can hold", "[psqa][readers][error]") {
+  const DoseGrid dose = counted({1, 40, 50});
+  static const bool once = (DcmRLEEncoderRegistration::registerCodecs(), true);
+  (void)once;
+  const auto encoded = [&](Uint16 rows, Uint16 columns, Uint16 samples) {
+    return changed(
+        dose,
+        [&](DcmItem& d) {
+          REQUIRE(dynamic_cast<DcmDataset&>(d).chooseRepresentation(EXS_RLELossless, nullptr).good());
+          for (const auto& [tag, value] :
+               {std::pair{DCM_Rows, rows}, {DCM_Columns, columns}, {DCM_SamplesPerPixel, samples}})
+            REQUIRE(d.putAndInsertUint16(tag, value).good());
+        },
+        EXS_RLELossless);
+  };
+  const DoseGrid back = encoded(40, 50, 1);
+  REQUIRE(back.size() == dose.size());
+  for (std::size_t i = 0; i < dose.size(); ++i) CHECK(back.values[i] == Approx(dose.values[i]).epsilon(1e-6));
+  CHECK_THROWS_WITH(encoded(65535, 65535, 1), Catch::Contains("expected run-length encoded pixels"));
+  CHECK_THROWS_WITH(encoded(40, 50, 65535), Catch::Contains("expected run-length encoded pixels"));
 }
 
 TEST_CASE("frames at uneven places are brought to even ones", "[psqa][readers][worked]") {

@@ -139,6 +139,19 @@ inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const
   if (each == 2) drop_marks(grid, scaling);
 }
 
+/// A run is two bytes, and 128 of pixels at most: before pixels are decoded, that a file holds those that it declares.
+/// \throws FileError
+inline void check_run_lengths(DcmDataset& data, const DoseGrid& grid, const std::filesystem::path& path) {
+  if (data.getOriginalXfer() != EXS_RLELossless) return;
+  Uint16 bits = 0, samples = 1;
+  (void)data.findAndGetUint16(DCM_BitsAllocated, bits);
+  (void)data.findAndGetUint16(DCM_SamplesPerPixel, samples);
+  const std::uintmax_t size = std::filesystem::file_size(path), most = std::numeric_limits<Uint32>::max();
+  if (samples != 1 || bits > 32 || grid.size() * bits / 8 > std::min<std::uintmax_t>(64 * size, most))
+    throw FileError(message("file.426", path.string(), "expected run-length encoded pixels for ", grid.size(),
+                            " numbers of ", bits, " bits, got a file of ", size, " bytes"));
+}
+
 /// Even frames keep their numbers; others are interpolated.
 inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes& axes, const std::string& where) {
   if (grid.shape[0] < 2) return;
@@ -185,6 +198,7 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   detail::ImageAxes axes = detail::read_axes(data, grid, where);
   const std::vector<double> places = detail::read_frames(data, grid, axes, where);
   const bool big_endian = data.getOriginalXfer() == EXS_BigEndianExplicit;
+  detail::check_run_lengths(data, grid, path);
   if (data.chooseRepresentation(EXS_LittleEndianExplicit, nullptr).bad())
     throw FileError(
         message("file.426", where, "expected uncompressed or run-length encoded pixels, got another transfer syntax"));

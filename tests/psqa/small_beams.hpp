@@ -5,6 +5,7 @@
 /// Beams small enough to follow by hand, and what complexity says of them.
 
 #include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/machine.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -47,6 +48,19 @@ inline psqa::Beam beam_of(const std::vector<double>& weights, const Tips& tips, 
     cp.leaves = {leaves_of(tips, k, pairs)};
     beam.control_points.push_back(cp);
   }
+  return beam;
+}
+
+/// 100 MU through an opening of 40 by 100 mm, of jaws along y and a Millennium's leaves along x.
+inline psqa::Beam open_beam() {
+  psqa::Beam beam;
+  beam.mu = 100;
+  beam.layers = {psqa::Layer{psqa::LeafAxis::x, psqa::millennium_boundaries(), "MLCX"}};
+  psqa::ControlPoint cp;
+  cp.x1 = cp.y1 = -50, cp.x2 = cp.y2 = 50;
+  cp.leaves = {{std::vector<double>(60, -20.0), std::vector<double>(60, 20.0)}};
+  beam.control_points = {cp, cp};
+  beam.control_points[1].weight = 1;
   return beam;
 }
 

@@ -12,10 +12,12 @@
 #include <set>
 #include <sstream>
 
+#include "psqa/small_beams.hpp"
 #include "support/catch.hpp"
 #include "support/samples.hpp"
 
 using namespace equipoise::psqa;
+using small_beams::open_beam;
 namespace eq = equipoise;
 namespace fs = std::filesystem;
 
@@ -33,19 +35,6 @@ Mismatch none() {
 }
 
 constexpr auto no_errors = [](std::size_t, int, std::size_t) { return 0.0; };
-
-/// 100 MU through an opening of 40 by 100 mm.
-Beam open_beam() {
-  Beam beam;
-  beam.mu = 100;
-  beam.layers = {Layer{LeafAxis::x, millennium_boundaries(), "MLCX"}};
-  ControlPoint cp;
-  cp.x1 = cp.y1 = -50, cp.x2 = cp.y2 = 50;
-  cp.leaves = {{std::vector<double>(60, -20.0), std::vector<double>(60, 20.0)}};
-  beam.control_points = {cp, cp};
-  beam.control_points[1].weight = 1;
-  return beam;
-}
 
 std::string read_text(const fs::path& path) {
   std::ifstream in(path);

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "psqa/small_beams.hpp"
 #include "support/catch.hpp"
 
 // What is wrong with the machines of a virtual cohort: what commissioning leaves, faults, low MU, kernels, repeated
@@ -118,14 +119,8 @@ TEST_CASE("segments of few MU deliver too much, windows do not", "[psqa][fluence
   CHECK(m.linearity(2) == Approx(1.02));
   CHECK(m.linearity(5) == Approx(1.005));
   CHECK(m.linearity(20) == 1);
-  Beam beam;
+  Beam beam = small_beams::open_beam();
   beam.mu = 2;
-  beam.layers = {Layer{LeafAxis::x, millennium_boundaries(), "MLCX"}};
-  ControlPoint cp;
-  cp.x1 = cp.y1 = -50, cp.x2 = cp.y2 = 50;
-  cp.leaves = {{std::vector<double>(60, -20.0), std::vector<double>(60, 20.0)}};
-  beam.control_points = {cp, cp};
-  beam.control_points[1].weight = 1;
   const auto middle = [&](bool dynamic) {
     beam.dynamic = dynamic;
     DoseGrid g = DoseGrid::plane(20, 20, 1);

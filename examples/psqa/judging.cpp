@@ -18,14 +18,13 @@ psqa::Judged judge(Run& run, const psqa::Cohort& cohort, bool rates_from_maps) {
   const psqa::PsqaBatch all = data_of(run, cohort);
   const auto test = all.select(run.split.test);
   const psqa::PsqaOutput out = run.learner->predict(test);
-  const auto mcs = static_cast<std::size_t>(std::find(cohort.metric_names.begin(), cohort.metric_names.end(), "MCS") -
-                                            cohort.metric_names.begin());
+  const std::vector<double> mcs = psqa::metric_column(cohort, "MCS");
   psqa::Judged judged;
   judged.method = run.config.method;
   for (const std::int64_t i : run.split.test) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
     judged.patients.push_back(r.patient), judged.sites.push_back(r.site), judged.machines.push_back(r.machine);
-    judged.mcs.push_back(r.metrics.at(mcs));
+    judged.mcs.push_back(mcs[static_cast<std::size_t>(i)]);
     judged.truth.push_back(r.gpr);
   }
   judged.predicted = psqa::to_rates(out.gpr, run.scales);

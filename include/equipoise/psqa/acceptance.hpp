@@ -103,16 +103,6 @@ class DoseDifferenceStatistics {
 
 namespace detail {
 
-/// What a cohort's table says of one metric. \throws NameError for one that it does not have
-[[nodiscard]] inline std::vector<double> metric_column(const Cohort& cohort, std::string_view name) {
-  const auto found = std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name);
-  if (found == cohort.metric_names.end()) throw NameError(message("name.307", "cohort", "no metric \"", name, "\""));
-  std::vector<double> out;
-  for (const CohortRecord& r : cohort.records)
-    out.push_back(r.metrics[static_cast<std::size_t>(found - cohort.metric_names.begin())]);
-  return out;
-}
-
 [[nodiscard]] inline double share_within(const std::vector<double>& x, double low, double high) {
   return 100 * static_cast<double>(std::count_if(x.begin(), x.end(), [&](double v) { return v >= low && v <= high; })) /
          static_cast<double>(x.size());

@@ -90,6 +90,16 @@ struct Cohort {
   }
 };
 
+/// What a cohort's table says of one metric, record by record. \throws NameError for one that it does not have
+[[nodiscard]] inline std::vector<double> metric_column(const Cohort& cohort, std::string_view name) {
+  const auto found = std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name);
+  if (found == cohort.metric_names.end()) throw NameError(message("name.307", "cohort", "no metric \"", name, "\""));
+  std::vector<double> out;
+  for (const CohortRecord& r : cohort.records)
+    out.push_back(r.metrics[static_cast<std::size_t>(found - cohort.metric_names.begin())]);
+  return out;
+}
+
 /// A number that tells cohorts apart: of their records' ids, rates and metrics.
 [[nodiscard]] inline std::uint64_t fingerprint(const Cohort& cohort) {
   std::uint64_t h = cohort.records.size();

@@ -68,9 +68,9 @@ template <class Numbers>
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-inline void put_common(DcmItem& d, const Plan& plan, const char* sop_class, const std::string& kind,
-                       const char* modality) {
-  const std::string key = key_of(plan);
+/// What all files of a plan say of it and of themselves. \param key of the plan
+inline void put_common(DcmItem& d, const Plan& plan, const std::string& key, const char* sop_class,
+                       const std::string& kind, const char* modality) {
   bool ascii = true;
   for (const std::string* text : {&plan.vendor, &plan.tps, &plan.patient, &plan.label})
     ascii = ascii && is_ascii(*text);

@@ -111,7 +111,7 @@ inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
   detail::silence_dcmtk();
   DcmFileFormat file;
   DcmItem& d = *file.getDataset();
-  detail::put_common(d, plan, UID_RTPlanStorage, "plan", "RTPLAN");
+  detail::put_common(d, plan, detail::key_of(plan), UID_RTPlanStorage, "plan", "RTPLAN");
   detail::put(d, DCM_RTPlanLabel, plan.label.substr(0, 16));
   detail::put(d, DCM_RTPlanDate, "20250101");
   detail::put(d, DCM_RTPlanTime, "120000");
@@ -146,7 +146,8 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   detail::silence_dcmtk();
   DcmFileFormat file;
   DcmItem& d = *file.getDataset();
-  detail::put_common(d, plan, UID_RTDoseStorage, kind, "RTDOSE");
+  const std::string key = detail::key_of(plan);
+  detail::put_common(d, plan, key, UID_RTDoseStorage, kind, "RTDOSE");
   const double most = *std::max_element(dose.values.begin(), dose.values.end());
   const double scaling = most > 0 ? detail::rounded_decimal(most / 4294967295.0 * (1 + 1e-9)) : 1;
   const auto us = [&](const DcmTagKey& tag, Uint16 v) { (void)d.putAndInsertUint16(tag, v); };
@@ -180,7 +181,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   put(d, DCM_DoseGridScaling, detail::decimal(scaling));
   DcmItem& reference = detail::add_item(d, DCM_ReferencedRTPlanSequence);
   put(reference, DCM_ReferencedSOPClassUID, UID_RTPlanStorage);
-  put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(detail::key_of(plan) + "plan"));
+  put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(key + "plan"));
   put(detail::add_item(reference, DCM_ReferencedFractionGroupSequence), DCM_ReferencedFractionGroupNumber, "1");
   std::vector<Uint16> words;  // little-endian halves of 32-bit pixels
   for (const double v : dose.values) {

@@ -45,9 +45,8 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
     for (psqa::Record& r : simulator.records(i)) {
       for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
         plane->axes = psqa::kCoronal;  // all beams come from above, and the planes' middle is the isocentre
-        for (std::size_t axis = 0; axis < 3; ++axis)
-          for (std::size_t k = 0; k < 3; ++k)
-            plane->origin[axis] += psqa::kCoronal[axis][k] * r.plan.beams.at(0).isocentre[k];
+        const std::array<double, 3> isocentre = psqa::along(psqa::kCoronal, r.plan.beams.at(0).isocentre);
+        for (std::size_t axis = 0; axis < 3; ++axis) plane->origin[axis] += isocentre[axis];
       }
       psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
       psqa::write_rtdose(r.planned, r.plan, "planned", folder / (r.plan.id + "_planned.dcm"));

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,14 @@ using PatientAxes = std::array<std::array<double, 3>, 3>;
 inline constexpr PatientAxes kAxial = {{{0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
 /// Those of a plane at right angles to a vertical beam: its normal, z and x.
 inline constexpr PatientAxes kCoronal = {{{0, 1, 0}, {0, 0, 1}, {1, 0, 0}}};
+
+/// Where a patient's point (x, y, z) lies along axes: down the frames, down the rows, along the columns.
+[[nodiscard]] inline std::array<double, 3> along(const PatientAxes& axes, std::span<const double, 3> point) {
+  std::array<double, 3> out{};
+  for (std::size_t axis = 0; axis < 3; ++axis)
+    for (std::size_t k = 0; k < 3; ++k) out[axis] += axes[axis][k] * point[k];
+  return out;
+}
 
 struct DoseGrid {
   std::array<std::size_t, 3> shape = {1, 0, 0};  ///< frames (z), rows (y), columns (x)

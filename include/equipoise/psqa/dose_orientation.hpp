@@ -42,12 +42,6 @@ struct ImageAxes {
     return 3;
   }
   [[nodiscard]] bool aligned() const { return patient_axis(0) + patient_axis(1) + patient_axis(2) == 3 && !askew(); }
-  /// Places of the first voxel along the image's own axes.
-  [[nodiscard]] double along(std::size_t axis) const {
-    double sum = 0;
-    for (std::size_t k = 0; k < 3; ++k) sum += direction[axis][k] * position[k];
-    return sum;
-  }
 
  private:
   [[nodiscard]] bool askew() const {

@@ -12,6 +12,7 @@
 #include <equipoise/psqa/plan.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -59,8 +60,8 @@ struct PlaneFrame {
   if (frame.dicom) {
     const Beam& beam = plan.beams.at(0);
     if (!beam.has_isocentre || !same_frame(frame.uid, plan.frame)) return middle_of(g);
-    const PatientAxes axes = g.axes.value_or(kAxial);
-    for (std::size_t k = 0; k < 3; ++k) at.x += axes[2][k] * beam.isocentre[k], at.y += axes[1][k] * beam.isocentre[k];
+    const std::array<double, 3> isocentre = along(g.axes.value_or(kAxial), beam.isocentre);
+    at = {isocentre[2], isocentre[1]};
   }
   return g.covers(at.x, at.y) ? at : middle_of(g);
 }

@@ -206,7 +206,7 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   detail::arrange_frames(grid, places, axes, where);
   if (axes.aligned()) return detail::to_patient_axes(grid, axes);
   grid.axes = axes.direction;
-  grid.origin = {axes.along(0), axes.along(1), axes.along(2)};
+  grid.origin = along(axes.direction, axes.position);
   return grid;
 }
 

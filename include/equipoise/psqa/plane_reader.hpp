@@ -116,7 +116,7 @@ struct TableRow {
 /// \throws FileError that names the file and what is wrong with it.
 [[nodiscard]] inline DoseGrid read_dose(const std::filesystem::path& path, double spacing_mm = 1,
                                         bool interpolated = false, RowsFrom rows_from = RowsFrom::bottom) {
-  switch (file_kind(path)) {
+  switch (const FileKind kind = file_kind(path); kind) {
     case FileKind::npy:
       return read_npy_dose(path, spacing_mm, rows_from);
     case FileKind::dicom:
@@ -132,7 +132,7 @@ struct TableRow {
     case FileKind::elekta_log:
     case FileKind::openkbp_table:
       throw FileError(
-          message("file.443", path.string(), "expected a plane or volume of doses, got an ", name_of(file_kind(path))));
+          message("file.443", path.string(), "expected a plane or volume of doses, got an ", name_of(kind)));
     case FileKind::table:
     case FileKind::other:
       break;

@@ -65,11 +65,10 @@ std::vector<psqa::Plan> read_plans(const std::vector<std::string>& files, std::i
   for (const std::string& file : files) {
     psqa::Plan plan = psqa::read_rtplan(file);
     (void)psqa::table_row(plan);  // before anything is simulated
-    plan.id = psqa::table_text(fs::path(file).stem().string());
-    plan.patient = psqa::table_text(plan.patient.empty() ? plan.id : plan.patient);
+    const std::string name = psqa::table_text(fs::path(file).stem().string());
+    plan.id = take_name(name, ids);
+    plan.patient = psqa::table_text(plan.patient.empty() ? name : plan.patient);
     if (plan.site.empty()) plan.site = "unknown";
-    const std::string name = plan.id;
-    for (int n = 2; !ids.insert(plan.id).second; ++n) plan.id = name + "_" + std::to_string(n);
     out.push_back(std::move(plan));
   }
   return out;

@@ -9,6 +9,7 @@
 #include <equipoise/core/options.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -62,6 +63,9 @@ void set_options(Spec& spec, const std::vector<std::string>& words, const char* 
     eq::set_option(spec, key, value, where);
   }
 }
+
+/// The name, or where it is taken the first of name_2, name_3, … that is not; now it is.
+[[nodiscard]] std::string take_name(const std::string& name, std::set<std::string>& taken);
 
 /// A step of a longer command.
 void step(const std::string& what);

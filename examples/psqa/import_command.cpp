@@ -91,8 +91,7 @@ class Importing {
 
   void take(const psqa::ImportItem& item) {
     psqa::ImportedRecord r = psqa::import_record(item, simulator_, records_.size(), a_.options);
-    const std::string id = r.record.id;
-    for (int n = 2; !ids_.insert(r.record.id).second; ++n) r.record.id = id + "_" + std::to_string(n);
+    r.record.id = take_name(r.record.id, ids_);
     Json source{{"id", r.record.id}, {"source", r.source}, {"file", eq::as_utf8(item.path.string())}};
     if (item.kind == psqa::ImportKind::rtplan) source["fraction_group"] = a_.options.plan.fraction_group;
     if (!item.planned.empty())

@@ -118,6 +118,12 @@ std::pair<std::string, std::string> key_and_value(const std::string& text, const
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
+std::string take_name(const std::string& name, std::set<std::string>& taken) {
+  std::string out = name;
+  for (int n = 2; !taken.insert(out).second; ++n) out = name + "_" + std::to_string(n);
+  return out;
+}
+
 void step(const std::string& what) {
   std::cerr << "--> " << what << "\n";
 }

@@ -11,6 +11,25 @@
 namespace eq = equipoise;
 using namespace eq::literals;
 
+namespace {
+
+/// The folder in which relative names are, until the scope ends.
+class WorkingFolder {
+ public:
+  explicit WorkingFolder(const std::filesystem::path& folder) { std::filesystem::current_path(folder); }
+  ~WorkingFolder() {
+    std::error_code none;  // a destructor throws nothing
+    std::filesystem::current_path(before_, none);
+  }
+  WorkingFolder(const WorkingFolder&) = delete;
+  WorkingFolder& operator=(const WorkingFolder&) = delete;
+
+ private:
+  std::filesystem::path before_ = std::filesystem::current_path();
+};
+
+}  // namespace
+
 TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "[flagship][docs]") {
   torch::manual_seed(2);
   const auto records = [](std::int64_t n) {
@@ -53,8 +72,7 @@ TEST_CASE("the README's records may miss modalities and labels", "[flagship][doc
 
 TEST_CASE("the README's checkpoint is resumed, and deployed", "[flagship][docs]") {
   const support::TemporaryFolder folder;
-  const std::filesystem::path home = std::filesystem::current_path();
-  std::filesystem::current_path(folder.path());
+  const WorkingFolder within(folder.path());
   const auto test =
       eq::batch(eq::input<"dose">(torch::rand({70, 1, 16, 16})), eq::input<"metrics">(torch::randn({70, 5})),
                 eq::target<"gpr">(eq::Values{torch::randn({70, 3})}));
@@ -70,7 +88,6 @@ TEST_CASE("the README's checkpoint is resumed, and deployed", "[flagship][docs]"
   at::Tensor rates = eq::infer(*model, test)["gpr"_n];  // evaluation mode
   auto table = eq::coalition_table(*model, model->arrange(test), eq::all_coalitions(2));
 
-  std::filesystem::current_path(home);
   CHECK(rates.sizes().vec() == std::vector<std::int64_t>{70, 3});
   CHECK_FALSE(rates.requires_grad());
   CHECK(torch::allclose(eq::infer(*model, test, eq::all_coalitions(2))["gpr"_n][3], rates));

@@ -212,9 +212,9 @@ void demo(const DemoArguments& a) {
   ensure_cohort(a, cohort);
   std::vector<Run> runs;
   {
-    const psqa::Cohort table = psqa::read_cohort_table(cohort);  // a run is told by its records, not by planes
+    const psqa::Cohort data = psqa::read_cohort(cohort);  // once for all methods
     for (const std::string& method : a.methods)
-      runs.push_back(ensure_run(comparison_config(method, cohort.string(), a.epochs, a.seed), root / method, table));
+      runs.push_back(ensure_run(comparison_config(method, cohort.string(), a.epochs, a.seed), root / method, data));
   }
   step("evaluating, and writing the report");
   write_report(runs, root / "report.html");

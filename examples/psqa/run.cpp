@@ -7,6 +7,7 @@
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -169,7 +170,7 @@ eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
   return eq::split_leaving_out(patients, machines, c.machine, c.validation, c.seed);
 }
 
-Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
+Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* given) {
   Run run;
   if (resume) {
     run = open_run(folder, config.trainer.device);
@@ -185,7 +186,8 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume) {
     run.config = config, run.folder = folder;
   }
   run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
-  const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
+  std::optional<psqa::Cohort> from_folder;
+  const psqa::Cohort& cohort = given ? *given : from_folder.emplace(psqa::read_cohort(run.config.cohort));
   if (resume) {
     check_cohort(run, cohort);
   } else {
@@ -319,7 +321,7 @@ Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Coho
     }
   }
   step(config.method + (begun ? ": going on with " : ": training into ") + folder.string());
-  return train_run(config, folder, begun);
+  return train_run(config, folder, begun, &cohort);
 }
 
 }  // namespace psqa_program

@@ -65,14 +65,15 @@ struct Run {
 void set_method(RunConfig& config, const std::string& method);
 
 /// Trains into a folder, or goes on with the run that is there, to `config.trainer.epochs` if that is not zero.
-Run train_run(const RunConfig& config, const fs::path& folder, bool resume);
+/// \param cohort the run's, with its planes; read from its folder where none is given
+Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* cohort = nullptr);
 /// \throws where fusion, options and policies do not go together
 void check_config(const RunConfig& config);
 /// A method with the budget that all methods of a comparison have.
 [[nodiscard]] RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
                                           std::uint64_t seed);
 
-/// The run in a folder if it is finished; otherwise begins or goes on with it.
+/// The run in a folder if it is finished; otherwise begins or goes on with it. \param cohort with its planes
 /// \throws FileError when the run there is another: of another method, budget or cohort.
 [[nodiscard]] Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Cohort& cohort);
 /// A trained run. \throws FileError when the folder is no run, or has no model yet.

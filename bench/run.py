@@ -35,6 +35,6 @@ for program in ("bench_ratios", "bench_psqa"):
     results.update({k: summary(v) for k, v in json.loads(run.stdout).items()})
 results["compile.first_model_s"] = compile_seconds()
 for key, r in results.items():
-    print(f"{key:36} {r['median']:7.3f}   [{r['min']:.3f}, {r['max']:.3f}]")
+    print(f"{key:58} {r['median']:7.3f}   [{r['min']:.3f}, {r['max']:.3f}]")
 if arguments.json:
     arguments.json.write_text(json.dumps(results, indent=2) + "\n")

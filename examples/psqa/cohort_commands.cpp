@@ -202,7 +202,7 @@ void add_cohort_commands(CLI::App& app) {
         ->check(CLI::IsMember({"sliding_window", "step_and_shoot", "arc", "mixed"}))
         ->capture_default_str();
     c->add_option("--linac-model", a->model, "the machines' collimator, with its limits")
-        ->check(CLI::IsMember({"millennium_120", "agility", "halcyon"}))
+        ->check(CLI::IsMember({"millennium_120", "agility", "halcyon", "hd120"}))
         ->capture_default_str();
     c->add_option("--outlines", a->outlines,
                   "folder of OpenKBP patients whose targets the plans get, in turn, instead of random ones");

@@ -403,7 +403,8 @@ TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohor
 }
 
 TEST_CASE("every technique stays within the limits of every machine", "[psqa][plans][property]") {
-  for (const LinacModel model : {LinacModel::millennium_120, LinacModel::agility, LinacModel::halcyon})
+  for (const LinacModel model :
+       {LinacModel::millennium_120, LinacModel::agility, LinacModel::halcyon, LinacModel::hd120})
     for (const Technique t : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc})
       for (std::uint64_t i = 0; i < 8; ++i) {
         const MachineLimits limits = design_of(model).limits;

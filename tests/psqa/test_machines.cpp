@@ -132,6 +132,91 @@ TEST_CASE("segments of few MU deliver too much, windows do not", "[psqa][fluence
   CHECK(middle(false) == Approx(2.04).margin(0.001));
 }
 
+TEST_CASE("an HD120 has 60 pairs, 32 of 2.5 mm about the axis, and each within 100 mm is a row",
+          "[psqa][plans][worked]") {
+  const LinacDesign design = design_of(LinacModel::hd120);
+  const std::vector<double>& b = design.boundaries;
+  REQUIRE(b.size() == 61);
+  CHECK(b.front() == -110);
+  CHECK(b.back() == 110);
+  for (std::size_t l = 0; l < 60; ++l) CHECK(b[l + 1] - b[l] == (l >= 14 && l < 46 ? 2.5 : 5.0));
+  const detail::LeafRows rows(design);
+  REQUIRE(rows.size() == 12 + 32 + 12);
+  CHECK(rows.low(0) == -100);
+  CHECK(rows.pair(0) == 2);
+  CHECK(rows.high(55) == 100);
+  CHECK(rows.middle(12) == -38.75);
+  CHECK(rows.pitch() == 2.5);
+  CHECK(rows.weight(0) == 2);
+  CHECK(rows.weight(12) == 1);
+}
+
+TEST_CASE("an HD120's narrow leaves go their own ways and give the prescription", "[psqa][plans][property]") {
+  double planned[2] = {};
+  std::size_t own_ways = 0;
+  DoseEngine engine(120, 2);
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    std::size_t which = 0;
+    for (const LinacModel model : {LinacModel::millennium_120, LinacModel::hd120}) {
+      const Plan plan = generate_plan(5, i, "m", {}, Technique::sliding_window, {}, {}, model);
+      const DoseGrid fluence = plan_fluence(plan, MachineModel{}, exact_leaves, 120, 2);
+      const DoseGrid dose = engine(fluence, MachineModel{}, fluence, MachineModel{}).first;
+      planned[which++] += dose.at(0, 60, 60) / (plan.prescription_Gy / plan.fractions) / 6;
+      if (model == LinacModel::millennium_120) continue;
+      for (const Beam& beam : plan.beams) {
+        const ControlPoint& half = beam.control_points[beam.control_points.size() / 2];
+        for (std::size_t l = 14; l < 46; l += 2) own_ways += half.leaves[0].b[l] != half.leaves[0].b[l + 1];
+        CHECK(std::fmod(half.y1, 2.5) == 0);
+      }
+    }
+  }
+  CHECK(own_ways > 100);
+  CHECK(planned[1] == Approx(planned[0]).epsilon(0.1));
+}
+
+TEST_CASE("a field's modulation is as long, in mm, whatever the leaves' width", "[psqa][plans][property]") {
+  // Rows 10 mm apart in the middle, where leaves are 5 and 2.5 mm wide: exp(-d^2 / 2 l^2) is 0.61 for l = 10 mm. The
+  // error of a mean over 200 fields of some 15 independent stretches is 0.02.
+  for (const LinacModel model : {LinacModel::millennium_120, LinacModel::hd120}) {
+    const detail::LeafRows rows(design_of(model));
+    const std::size_t apart = model == LinacModel::hd120 ? 4 : 2, middle = rows.size() / 2;
+    double joint = 0, squares = 0;
+    for (std::uint64_t n = 0; n < 200; ++n) {
+      const detail::Fluence f = detail::random_field(Noise({9, n}, "test"), rows, 10);
+      for (std::size_t x = 0; x < detail::kColumns; ++x)
+        joint += f[middle][x] * f[middle + apart][x], squares += f[middle][x] * f[middle][x];
+    }
+    INFO(names_of(model)[std::size_t(model)]);
+    CHECK(squares / 200 / detail::kColumns == Approx(1).margin(0.06));
+    CHECK(joint / squares == Approx(0.61).margin(0.06));
+  }
+}
+
+TEST_CASE("tongue and groove take their strip of every leaf of 2.5 mm", "[psqa][fluence][worked]") {
+  // Every other pair is open in the first half, the others in the second: nothing is open with its neighbour, so that of
+  // each leaf's 2.5 mm only the 1.5 mm beyond both strips get their half of the MU.
+  Beam beam;
+  beam.mu = 100;
+  beam.layers = {Layer{LeafAxis::x, hd120_boundaries(), "MLCX"}};
+  for (const double w : {0.0, 0.5, 0.5, 1.0}) {
+    ControlPoint cp;
+    cp.weight = w, cp.x1 = cp.y1 = -30, cp.x2 = cp.y2 = 30;
+    const std::size_t phase = beam.control_points.size() / 2;
+    cp.leaves.push_back({std::vector<double>(60, -20.0), std::vector<double>(60, -20.0)});
+    for (std::size_t l = phase; l < 60; l += 2) cp.leaves[0].b[l] = 20;
+    beam.control_points.push_back(cp);
+  }
+  MachineModel m;
+  m.transmission = m.jaw_transmission = m.leaf_gap_mm = 0, m.tongue_groove_mm = 1;
+  DoseGrid g = DoseGrid::plane(80, 80, 0.5);
+  add_fluence(
+      beam, m, [](std::size_t, int, std::size_t) { return 0.0; }, g);
+  for (std::size_t y = 0; y < 80; ++y) {
+    const std::size_t in_leaf = y % 5;  // pixels of half a mm from -20 mm, where a leaf begins
+    CHECK(g.at(0, y, 40) == Approx(in_leaf == 0 || in_leaf == 4 ? 0 : 50).margin(1e-9));
+  }
+}
+
 TEST_CASE("kernels at 50 and 100 mm have the cumulative shares of measured beams", "[psqa][dose][worked]") {
   // Shares of matRad's open data within r mm (psqa.md 4.3); the kernel's own is 1 - e^(-ar) of each part.
   const double radius[] = {5, 10, 20, 50, 100};

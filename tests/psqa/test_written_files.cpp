@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr LinacModel kModels[] = {LinacModel::millennium_120, LinacModel::agility, LinacModel::halcyon};
+constexpr LinacModel kModels[] = {LinacModel::millennium_120, LinacModel::agility, LinacModel::halcyon,
+                                  LinacModel::hd120};
 
 Simulator simulator_of(LinacModel model) {
   return Simulator({.machines = 1, .model = model});

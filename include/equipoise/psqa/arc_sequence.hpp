@@ -53,15 +53,16 @@ class ArcPair {
 };
 
 /// An arc. Its MU are such that the outline, open for part of them, gets the fluence of one `unit`.
-/// \param edge called as edge(row, gantry) for the outline's span, empty where last <= first
+/// \param edge called as edge(y, gantry) for the outline's span at y (mm), empty where last <= first
 template <class Edge>
-[[nodiscard]] Beam arc(Edge&& edge, std::size_t rows, std::size_t points, double unit, double modulation_mm,
-                       bool clockwise, Noise noise, const LinacDesign& design) {
+[[nodiscard]] Beam arc(Edge&& edge, std::size_t points, double unit, double modulation_mm, bool clockwise, Noise noise,
+                       const LinacDesign& design) {
   Beam beam = empty_beam(true, design);
+  const LeafRows rows(design);
   const double step = kArcSpan / static_cast<double>(points - 1), seconds = step / design.limits.gantry_speed_deg_per_s,
                reach = std::min(design.limits.leaf_speed_mm_per_s * seconds, kMostLeafTravelPerDegree * step);
   std::vector<ArcPair> pairs;
-  for (std::size_t l = 0; l < rows; ++l) pairs.emplace_back(noise, modulation_mm);
+  for (std::size_t l = 0; l < rows.size(); ++l) pairs.emplace_back(noise, modulation_mm);
   std::vector<std::vector<std::optional<std::array<double, 2>>>> tips;
   FieldBounds bounds;
   double open = 0, outline = 0;
@@ -71,13 +72,14 @@ template <class Edge>
     cp.gantry = std::fmod(clockwise ? turn : 720 - turn, 360.0);
     cp.rotation = k + 1 == points ? Rotation::none : clockwise ? Rotation::clockwise : Rotation::counter_clockwise;
     tips.emplace_back();
-    for (std::size_t l = 0; l < rows; ++l) {
-      const std::pair<double, double> span = edge(l, cp.gantry);
+    for (std::size_t l = 0; l < rows.size(); ++l) {
+      const std::pair<double, double> span = edge(rows.middle(l), cp.gantry);
       pairs[l].follow(span, reach, design.limits.least_gap_mm, modulation_mm, noise);
       const auto& at = tips.back().emplace_back(pairs[l].tips());
       if (!at) continue;
-      bounds.include(l, (*at)[0], (*at)[1]);
-      open += (*at)[1] - (*at)[0], outline += std::max(0.0, span.second - span.first);
+      bounds.include(rows, l, (*at)[0], (*at)[1]);
+      open += rows.weight(l) * ((*at)[1] - (*at)[0]);
+      outline += rows.weight(l) * std::max(0.0, span.second - span.first);
     }
     beam.control_points.push_back(std::move(cp));
   }
@@ -87,10 +89,8 @@ template <class Edge>
     ControlPoint cp = parked_point(bounds, design, static_cast<double>(k) / static_cast<double>(points - 1));
     cp.gantry = beam.control_points[k].gantry, cp.rotation = beam.control_points[k].rotation;
     cp.dose_rate = std::min(cp.dose_rate, 60 * mu / seconds);
-    for (std::size_t l = 0; l < rows; ++l)
-      if (tips[k][l])
-        cp.leaves[0].a[design.first_pair() + l] = (*tips[k][l])[0],
-                                             cp.leaves[0].b[design.first_pair() + l] = (*tips[k][l])[1];
+    for (std::size_t l = 0; l < rows.size(); ++l)
+      if (tips[k][l]) cp.leaves[0].a[rows.pair(l)] = (*tips[k][l])[0], cp.leaves[0].b[rows.pair(l)] = (*tips[k][l])[1];
     beam.control_points[k] = std::move(cp);
   }
   return beam;

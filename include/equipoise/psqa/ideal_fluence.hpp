@@ -3,7 +3,7 @@
 
 /// \file
 /// What a synthetic field should deliver: a target's outline as the beam sees it, and within it a fluence that two
-/// Gaussian random fields modulate. Rows are leaf pairs of 5 mm, the 40 about the axis.
+/// Gaussian random fields modulate. Rows are the collimator's leaf pairs about the axis.
 
 #include <equipoise/psqa/leaf_sequence.hpp>
 #include <equipoise/psqa/noise.hpp>
@@ -55,11 +55,24 @@ inline void correlate(Fluence& f, double length, double row_height) {
   }
 }
 
-[[nodiscard]] inline Fluence random_field(Noise noise, std::size_t rows, double length, double row_height) {
-  Fluence f(rows);
-  for (auto& row : f)
-    for (double& v : row) v = noise.normal();
-  correlate(f, length, row_height);
+/// A Gaussian random field: made of variance one on even lines as high as the narrowest row; what a wider pair of leaves
+/// can deliver of it is the mean of the lines that it covers.
+[[nodiscard]] inline Fluence random_field(Noise noise, const LeafRows& rows, double length) {
+  std::size_t count = 0;
+  const auto lines_of = [&](std::size_t l) { return static_cast<std::size_t>(std::lround(rows.weight(l))); };
+  for (std::size_t l = 0; l < rows.size(); ++l) count += lines_of(l);
+  Fluence lines(count);
+  for (auto& line : lines)
+    for (double& v : line) v = noise.normal();
+  correlate(lines, length, rows.pitch());
+  Fluence f(rows.size());
+  std::size_t first = 0;
+  for (std::size_t l = 0; l < rows.size(); first += lines_of(l), ++l)
+    for (std::size_t x = 0; x < kColumns; ++x) {
+      double sum = 0;
+      for (std::size_t i = first; i < first + lines_of(l); ++i) sum += lines[i][x];
+      f[l][x] = sum / rows.weight(l);
+    }
   return f;
 }
 
@@ -98,20 +111,12 @@ class RandomTarget {
   std::vector<Ellipsoid> ellipsoids_;
 };
 
-inline constexpr std::size_t kRows = 40;
-inline constexpr double kRowHeight = 5;
-
-[[nodiscard]] inline double row_middle(std::size_t l) {
-  return -100 + kRowHeight * (static_cast<double>(l) + 0.5);
-}
-
-/// The first and last place along a row where `inside` holds.
+/// The first and last place along a row at y (mm) where `inside` holds.
 template <class Inside>
-[[nodiscard]] std::pair<double, double> row_span(Inside&& inside, std::size_t l) {
+[[nodiscard]] std::pair<double, double> row_span(Inside&& inside, double y) {
   std::pair<double, double> out = {kExtent, -kExtent};
   for (std::size_t x = 0; x < kColumns; ++x)
-    if (const double px = -kExtent + kStep * static_cast<double>(x); inside(px, row_middle(l)))
-      out = {std::min(out.first, px), px};
+    if (const double px = -kExtent + kStep * static_cast<double>(x); inside(px, y)) out = {std::min(out.first, px), px};
   return out;
 }
 
@@ -135,25 +140,28 @@ class IdealFluence {
  public:
   /// \param key of the field's random numbers  \param length of the modulation, mm
   template <class Inside>
-  IdealFluence(std::initializer_list<std::uint64_t> key, double length, Inside&& inside)
-      : modulation_(random_field(Noise(key, "coarse"), kRows, length, kRowHeight)), inside_(kRows) {
-    const Fluence fine = random_field(Noise(key, "fine"), kRows, 0.45 * length, kRowHeight);
-    for (std::size_t l = 0; l < kRows; ++l)
+  IdealFluence(std::initializer_list<std::uint64_t> key, double length, LeafRows rows, Inside&& inside)
+      : rows_(std::move(rows)), modulation_(random_field(Noise(key, "coarse"), rows_, length)), inside_(rows_.size()) {
+    const Fluence fine = random_field(Noise(key, "fine"), rows_, 0.45 * length);
+    for (std::size_t l = 0; l < rows_.size(); ++l)
       for (std::size_t x = 0; x < kColumns; ++x) {
         modulation_[l][x] = 0.75 * modulation_[l][x] + 0.45 * fine[l][x];
-        inside_[l][x] = inside(-kExtent + kStep * static_cast<double>(x), row_middle(l));
+        inside_[l][x] = inside(-kExtent + kStep * static_cast<double>(x), rows_.middle(l));
       }
   }
 
+  [[nodiscard]] const LeafRows& rows() const { return rows_; }
+
   /// Of mean one within the outline.
   [[nodiscard]] Fluence of_amplitude(double amplitude) const {
-    Fluence f(kRows);
+    Fluence f(rows_.size());
     double sum = 0, count = 0;
-    for (std::size_t l = 0; l < kRows; ++l) {
+    for (std::size_t l = 0; l < rows_.size(); ++l) {
       for (std::size_t x = 0; x < kColumns; ++x)
         f[l][x] = inside_[l][x] ? std::max(0.05, 1 + amplitude * modulation_[l][x]) : 0;
       f[l] = smoothed(f[l]);
-      for (const double v : f[l]) sum += v, count += v > 0;
+      const double weight = rows_.weight(l);
+      for (const double v : f[l]) sum += weight * v, count += v > 0 ? weight : 0;
     }
     for (auto& row : f)
       for (double& v : row) v *= sum > 0 ? count / sum : 0;
@@ -165,19 +173,20 @@ class IdealFluence {
   friend void complement(std::vector<IdealFluence>& fields) {
     constexpr double share = 0.4;
     const double n = static_cast<double>(fields.size());
-    Fluence mean(kRows);
+    Fluence mean(fields.at(0).rows_.size());
     for (auto& row : mean) row.fill(0);
     for (const IdealFluence& f : fields)
-      for (std::size_t l = 0; l < kRows; ++l)
+      for (std::size_t l = 0; l < mean.size(); ++l)
         for (std::size_t x = 0; x < kColumns; ++x) mean[l][x] += f.modulation_[l][x] / n;
     const double sd = std::sqrt(1 - (2 - share) * share / n);
     for (IdealFluence& f : fields)
-      for (std::size_t l = 0; l < kRows; ++l)
+      for (std::size_t l = 0; l < mean.size(); ++l)
         for (std::size_t x = 0; x < kColumns; ++x)
           f.modulation_[l][x] = (f.modulation_[l][x] - share * mean[l][x]) / sd;
   }
 
  private:
+  LeafRows rows_;
   Fluence modulation_;
   std::vector<std::array<bool, kColumns>> inside_;
 };

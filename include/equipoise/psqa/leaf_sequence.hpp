@@ -20,8 +20,39 @@ inline constexpr double kStep = 2;      ///< mm, along the leaves' travel
 inline constexpr double kExtent = 110;  ///< mm, half of what a field may cover
 inline constexpr std::size_t kColumns = 111;
 
+inline constexpr double kRowReach = 100;  ///< mm, half of what a field may cover across the leaves
+
 /// An ideal fluence: one row a leaf pair, kColumns samples from -kExtent; zero outside the outline.
 using Fluence = std::vector<std::array<double, kColumns>>;
+
+/// The rows of a fluence: the leaf pairs within `kRowReach` of the axis, each as high as its leaves are wide.
+class LeafRows {
+ public:
+  explicit LeafRows(const LinacDesign& design) {
+    const std::vector<double>& b = design.boundaries;
+    const auto first = std::find_if(b.begin(), b.end(), [](double y) { return y >= -kRowReach; });
+    const auto end = std::find_if(first, b.end(), [](double y) { return y > kRowReach; });
+    first_pair_ = static_cast<std::size_t>(first - b.begin());
+    edges_.assign(first, end);
+    pitch_ = high(0) - low(0);
+    for (std::size_t l = 1; l < size(); ++l) pitch_ = std::min(pitch_, high(l) - low(l));
+  }
+
+  [[nodiscard]] std::size_t size() const { return edges_.size() - 1; }
+  [[nodiscard]] std::size_t pair(std::size_t l) const { return first_pair_ + l; }
+  [[nodiscard]] double low(std::size_t l) const { return edges_[l]; }
+  [[nodiscard]] double high(std::size_t l) const { return edges_[l + 1]; }
+  [[nodiscard]] double middle(std::size_t l) const { return 0.5 * (low(l) + high(l)); }
+  /// The narrowest row's height, mm.
+  [[nodiscard]] double pitch() const { return pitch_; }
+  /// A row's height in pitches: how much it counts in means over the field.
+  [[nodiscard]] double weight(std::size_t l) const { return (high(l) - low(l)) / pitch_; }
+
+ private:
+  std::size_t first_pair_ = 0;
+  std::vector<double> edges_;  // mm
+  double pitch_ = 0;
+};
 
 /// A beam of a design with both jaws where it has any, without control points.
 [[nodiscard]] inline Beam empty_beam(bool dynamic, const LinacDesign& design) {
@@ -37,10 +68,9 @@ struct FieldBounds {
   double left = kExtent, right = -kExtent, bottom = kExtent, top = -kExtent;
 
   /// Takes in row `l` from `from` to `to`.
-  void include(std::size_t l, double from, double to) {
-    const double low = -100 + 5 * static_cast<double>(l);
+  void include(const LeafRows& rows, std::size_t l, double from, double to) {
     left = std::min(left, from), right = std::max(right, to);
-    bottom = std::min(bottom, low), top = std::max(top, low + 5);
+    bottom = std::min(bottom, rows.low(l)), top = std::max(top, rows.high(l));
   }
 };
 
@@ -101,13 +131,13 @@ struct Window {
   double total = 0;
 };
 
-[[nodiscard]] inline Window window_of(const Fluence& fluence, double speed) {
+[[nodiscard]] inline Window window_of(const Fluence& fluence, const LeafRows& rows, double speed) {
   Window w;
   for (std::size_t l = 0; l < fluence.size(); ++l) {
     const Row& row = w.rows.emplace_back(window_row(fluence[l], speed));
     if (!row.any) continue;
     w.total = std::max(w.total, row.trail.back());
-    w.bounds.include(l, -kExtent + kStep * static_cast<double>(row.first),
+    w.bounds.include(rows, l, -kExtent + kStep * static_cast<double>(row.first),
                      -kExtent + kStep * static_cast<double>(row.last));
   }
   return w;
@@ -117,7 +147,7 @@ struct Window {
 /// \param unit MU that deliver a fluence of one
 [[nodiscard]] inline Beam sliding_window(const Window& w, std::size_t points, double unit, const LinacDesign& design) {
   Beam beam = empty_beam(true, design);
-  const std::size_t first_pair = design.first_pair();
+  const LeafRows rows(design);
   for (std::size_t k = 0; k < points; ++k) {
     const double share = static_cast<double>(k) / static_cast<double>(points - 1), t = share * w.total;
     ControlPoint cp = parked_point(w.bounds, design, share);
@@ -126,8 +156,8 @@ struct Window {
       if (!row.any) continue;
       const double a = position_at(row, row.trail, t), b = position_at(row, row.lead, t);
       const bool moving = t > 0 && t < row.trail.back();
-      cp.leaves[0].a[first_pair + l] = a;
-      cp.leaves[0].b[first_pair + l] = moving ? std::max(b, a + design.limits.least_gap_mm) : a;
+      cp.leaves[0].a[rows.pair(l)] = a;
+      cp.leaves[0].b[rows.pair(l)] = moving ? std::max(b, a + design.limits.least_gap_mm) : a;
     }
     beam.control_points.push_back(std::move(cp));
   }

@@ -55,6 +55,15 @@ inline void set_kernel_at_depth(MachineModel& m, double depth_mm) {
   return b;
 }
 
+/// Leaf boundaries of an HD120: 32 pairs of 2.5 mm between 28 of 5 mm. [61] mm
+[[nodiscard]] inline std::vector<double> hd120_boundaries() {
+  std::vector<double> b;
+  for (int i = 0; i <= 14; ++i) b.push_back(-110 + 5.0 * i);
+  for (int i = 1; i <= 32; ++i) b.push_back(-40 + 2.5 * i);
+  for (int i = 1; i <= 14; ++i) b.push_back(40 + 5.0 * i);
+  return b;
+}
+
 /// What the delivery may do; the defaults are those of a Varian C-arm.
 struct MachineLimits {
   double leaf_speed_mm_per_s = 25;
@@ -67,27 +76,23 @@ struct MachineLimits {
 };
 
 /// Which collimator a cohort's machines have.
-enum class LinacModel : std::uint8_t { millennium_120, agility, halcyon };
-[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(LinacModel) {
-  return {"millennium_120", "agility", "halcyon"};
+enum class LinacModel : std::uint8_t { millennium_120, agility, halcyon, hd120 };
+[[nodiscard]] constexpr std::array<std::string_view, 4> names_of(LinacModel) {
+  return {"millennium_120", "agility", "halcyon", "hd120"};
 }
 
-/// A collimator's leaves, limits, and the ranges within which its machines' leaf ends and leaves lie.
+/// A collimator's leaves, limits, and the ranges within which its machines' leaf ends and leaves lie. Leaves of
+/// neighbouring pairs may pass one another (interdigitation): all designs here allow it.
 struct LinacDesign {
   std::vector<double> boundaries;  ///< mm
   MachineLimits limits{};
   double leaf_gap_mm = 1.4, least_leaf_gap_mm = 1.0, most_leaf_gap_mm = 1.8;
   double least_transmission = 0.012, most_transmission = 0.018;
   bool jaws = true;
-
-  /// The pair that begins 100 mm below the axis: 40 pairs of 5 mm follow it in every design.
-  [[nodiscard]] std::size_t first_pair() const {
-    return static_cast<std::size_t>(std::find(boundaries.begin(), boundaries.end(), -100.0) - boundaries.begin());
-  }
 };
 
 /// Millennium 120; Agility of 80 pairs; Halcyon, whose two layers of 10 mm leaves, offset by half a leaf, are one
-/// virtual bank of 5 mm here.
+/// virtual bank of 5 mm here; HD120, whose leaves are of 2.5 mm within 40 mm of the axis.
 [[nodiscard]] inline LinacDesign design_of(LinacModel model) {
   const auto even = [](double half) {
     std::vector<double> b;
@@ -100,6 +105,7 @@ struct LinacDesign {
             0.3,       0.1,
             0.4,       0.004,
             0.006,     false};
+  if (model == LinacModel::hd120) return {hd120_boundaries(), {}, 1.2, 1.0, 1.8, 0.011, 0.013, true};
   return {millennium_boundaries()};
 }
 

@@ -110,10 +110,13 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
       PlanDraw::kOpenOutput *
       std::max(kLeastModulationFactor, std::min(d.modulation_limit, kMostMu / (unit * PlanDraw::kOpenOutput)));
   double amplitude = d.amplitude, speed = d.speed;
-  Window window = window_of(ideal.of_amplitude(amplitude), std::min(speed, fastest));
+  const auto window_now = [&] {
+    return window_of(ideal.of_amplitude(amplitude), ideal.rows(), std::min(speed, fastest));
+  };
+  Window window = window_now();
   for (int i = 0; window.total > limit && i < 40; ++i) {
     amplitude *= 0.95, speed *= 1.02;
-    window = window_of(ideal.of_amplitude(amplitude), std::min(speed, fastest));
+    window = window_now();
   }
   return sliding_window(window, points, unit, design);
 }
@@ -126,7 +129,7 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
   };
   std::vector<IdealFluence> ideals;
   for (std::uint64_t field = 0; field < d.fields; ++field)
-    ideals.emplace_back(std::initializer_list<std::uint64_t>{d.seed, d.index, field}, d.length,
+    ideals.emplace_back(std::initializer_list<std::uint64_t>{d.seed, d.index, field}, d.length, LeafRows(design),
                         [&, gantry = gantry_of(field)](double x, double y) {
                           if (view) return view(gantry, x, y);
                           const auto [first, last] = target.span(gantry, y);
@@ -149,16 +152,14 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
 
 [[nodiscard]] inline std::vector<Beam> arcs(const PlanDraw& d, const TargetView& view, const LinacDesign& design) {
   const RandomTarget target = d.target();
-  const auto edge = [&](std::size_t l, double gantry) {
-    return view ? row_span([&](double x, double y) { return view(gantry, x, y); }, l)
-                : target.span(gantry, row_middle(l));
+  const auto edge = [&](double y, double gantry) {
+    return view ? row_span([&](double px, double py) { return view(gantry, px, py); }, y) : target.span(gantry, y);
   };
   std::vector<Beam> beams;
   for (std::uint64_t field = 0; field < d.fields; ++field) {
     Noise noise({d.seed, d.index, field}, "beam");
     const auto points = static_cast<std::size_t>(noise.integer(90, 180));
-    beams.push_back(
-        arc(edge, kRows, points, d.unit(), d.amplitude * 0.5 * d.site->half_x, field % 2 == 0, noise, design));
+    beams.push_back(arc(edge, points, d.unit(), d.amplitude * 0.5 * d.site->half_x, field % 2 == 0, noise, design));
   }
   return beams;
 }

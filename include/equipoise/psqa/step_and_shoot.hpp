@@ -53,6 +53,7 @@ struct Segments {
 
 [[nodiscard]] inline Segments segments_of(const Fluence& fluence, double unit, std::size_t levels,
                                           const LinacDesign& design) {
+  const LeafRows leaves(design);
   double most = 0;
   for (const auto& row : fluence) most = std::max(most, *std::max_element(row.begin(), row.end()));
   const double step = most / static_cast<double>(levels);
@@ -62,17 +63,16 @@ struct Segments {
   for (std::size_t l = 0; l < fluence.size(); ++l) {
     const UnitRow& row = rows.emplace_back(unit_row(fluence[l], step));
     count = std::max(count, row.rises.size());
-    if (!row.rises.empty()) bounds.include(l, row.rises.front(), row.falls.back());
+    if (!row.rises.empty()) bounds.include(leaves, l, row.rises.front(), row.falls.back());
   }
   Segments out{{}, unit * step};
-  const std::size_t first_pair = design.first_pair();
   for (std::size_t i = 0; i < count; ++i) {
     ControlPoint cp = parked_point(bounds, design, 0);
     double area = 0;
     for (std::size_t l = 0; l < rows.size(); ++l) {
       if (i >= rows[l].rises.size()) continue;
-      cp.leaves[0].a[first_pair + l] = rows[l].rises[i], cp.leaves[0].b[first_pair + l] = rows[l].falls[i];
-      area += (rows[l].falls[i] - rows[l].rises[i]) * kRowHeight;
+      cp.leaves[0].a[leaves.pair(l)] = rows[l].rises[i], cp.leaves[0].b[leaves.pair(l)] = rows[l].falls[i];
+      area += (rows[l].falls[i] - rows[l].rises[i]) * (leaves.high(l) - leaves.low(l));
     }
     if (area > kLeastSegmentArea) out.shots.push_back(std::move(cp));
   }

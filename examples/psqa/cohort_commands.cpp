@@ -17,6 +17,7 @@
 #include <set>
 
 #include "common.hpp"
+#include "delivery_options.hpp"
 
 namespace psqa_program {
 
@@ -26,11 +27,9 @@ namespace {
 
 constexpr std::uint64_t kCeilingDeliveries = 5;
 
-struct SimulateArguments {
-  psqa::CohortSettings settings;
-  std::string out = "cohort", technique = "sliding_window", detector = "epid", model = "millennium_120", outlines;
-  std::string records = "plans", rates = "composite";
-  std::vector<std::string> mismatches, rtplans;
+struct SimulateArguments : DeliveryArguments {
+  std::string out = "cohort", technique = "sliding_window", outlines;
+  std::vector<std::string> rtplans;
   unsigned threads = 0;
   std::int64_t ceiling = 12, volumes = 0;
   bool dicom = false, json = false;
@@ -75,27 +74,21 @@ std::vector<psqa::Plan> read_plans(const std::vector<std::string>& files, std::i
 }
 
 void choose(SimulateArguments& a) {
-  const auto value_of = [](auto e, const std::string& name) {
-    const auto names = names_of(e);
-    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
-  };
-  if (a.technique != "mixed") {
-    a.settings.techniques = {0, 0, 0};
-    a.settings.techniques[value_of(psqa::Technique{}, a.technique)] = 1;
-  } else {
+  if (a.technique == "mixed") {
     a.settings.techniques = {0.6, 0.15, 0.25};
+  } else {
+    const auto names = names_of(psqa::Technique{});
+    a.settings.techniques = {0, 0, 0};
+    a.settings
+        .techniques[static_cast<std::size_t>(std::find(names.begin(), names.end(), a.technique) - names.begin())] = 1;
   }
-  a.settings.detector = static_cast<psqa::Detector>(value_of(psqa::Detector{}, a.detector));
-  a.settings.model = static_cast<psqa::LinacModel>(value_of(psqa::LinacModel{}, a.model));
-  a.settings.records = static_cast<psqa::RecordsOf>(value_of(psqa::RecordsOf{}, a.records));
-  a.settings.rates = static_cast<psqa::RatesOf>(value_of(psqa::RatesOf{}, a.rates));
   a.settings.real_plans = read_plans(a.rtplans, a.settings.plans);
   if (static_cast<std::int64_t>(a.settings.real_plans.size()) > a.settings.plans)
     throw eq::ValueError(eq::message("value.212", "--rtplans", "expected at most --plans ", a.settings.plans,
                                      " files, got ", a.settings.real_plans.size()));
   if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
   if (a.settings.records == psqa::RecordsOf::fields) a.settings.mismatch = psqa::portal_mismatch();
-  set_options(a.settings.mismatch, a.mismatches, "--mismatch");
+  set_mismatches(a);
   psqa::check(a.settings);
 }
 
@@ -194,35 +187,18 @@ void add_cohort_commands(CLI::App& app) {
     c->add_option("--plans", a->settings.plans, "number of plans")
         ->check(CLI::Range(1, 1000000))
         ->capture_default_str();
-    c->add_option("--seed", a->settings.seed, "of all random numbers")->capture_default_str();
-    c->add_option("--machines", a->settings.machines, "number of linacs")
-        ->check(CLI::Range(1, 100))
-        ->capture_default_str();
+    add_delivery_options(*c, *a);
     c->add_option("--technique", a->technique, "how plans are delivered")
         ->check(CLI::IsMember({"sliding_window", "step_and_shoot", "arc", "mixed"}))
-        ->capture_default_str();
-    c->add_option("--linac-model", a->model, "the machines' collimator, with its limits")
-        ->check(CLI::IsMember({"millennium_120", "agility", "halcyon", "hd120"}))
         ->capture_default_str();
     c->add_option("--outlines", a->outlines,
                   "folder of OpenKBP patients whose targets the plans get, in turn, instead of random ones");
     c->add_option("--rtplans", a->rtplans,
                   "RTPLAN files that are delivered as the first plans, before those made here");
-    c->add_option("--detector", a->detector, "at whose points passing rates are taken")
-        ->check(CLI::IsMember({"epid", "mapcheck", "chamber_array", "chamber_array_1500"}))
-        ->capture_default_str();
-    c->add_option("--records", a->records, "what a record is: a plan, or each of a plan's fields")
-        ->check(CLI::IsMember({"plans", "fields"}))
-        ->capture_default_str();
-    c->add_option(
-         "--rates", a->rates,
-         "of records that are plans: passing rates of the plane of all fields, or the mean of those field by field")
-        ->check(CLI::IsMember({"composite", "fields"}))
-        ->capture_default_str();
-    c->add_option("--depth", a->settings.depth_mm, "of the plane in water, 20 to 200 mm; 0: a general kernel")
-        ->capture_default_str();
-    c->add_option("--mismatch", a->mismatches,
-                  "between plan and delivery as key=value, e.g. shift_mm=0.3 (docs/simulator.md)");
+    add_choice(*c, "--records", a->settings.records, "what a record is: a plan, or each of a plan's fields");
+    add_choice(
+        *c, "--rates", a->settings.rates,
+        "of records that are plans: passing rates of the plane of all fields, or the mean of those field by field");
     c->add_option("--noise-ceiling", a->ceiling,
                   "deliver so many plans five times each and print how far rates differ; 0: do not")
         ->check(CLI::Range(0, 100000))

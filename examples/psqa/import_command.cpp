@@ -11,12 +11,13 @@
 #include <set>
 
 #include "common.hpp"
+#include "delivery_options.hpp"
 
 namespace psqa_program {
 
 namespace {
 
-struct ImportArguments {
+struct ImportArguments : DeliveryArguments {
   std::vector<std::string> paths;
   std::string out;
   psqa::ImportOptions options;
@@ -34,7 +35,7 @@ std::string without_path(std::string reason, const fs::path& path) {
 /// An import under way: records, and what was skipped and why.
 class Importing {
  public:
-  explicit Importing(const ImportArguments& a) : a_(a), simulator_(settings_) {}
+  explicit Importing(const ImportArguments& a) : a_(a), simulator_(a.settings) {}
 
   void run() {
     catch_interrupts();
@@ -101,13 +102,15 @@ class Importing {
   }
 
   void write() const {
-    const std::size_t n = settings_.pixels;
-    const Json planes{{"height", n}, {"width", n}, {"spacing_mm", settings_.spacing_mm}, {"unit", "Gy"}};
+    const std::size_t n = a_.settings.pixels;
+    Json simulated = psqa::detail::delivery_about(a_.settings), planes = simulated["planes"];
+    simulated.erase("planes"), planes.erase("geometry"), planes["unit"] = "Gy";
     psqa::CohortWriter writer(a_.out,
                               {{"schema", psqa::kCohortSchema},
                                {"provenance", "imported"},
                                {"records", 0},
                                {"planes", planes},
+                               {psqa::kSimulatedDeliveries, simulated},
                                {"sources", sources_},
                                {"skipped", skipped_}},
                               n, n, psqa::table_metrics());
@@ -116,7 +119,6 @@ class Importing {
   }
 
   const ImportArguments& a_;
-  psqa::CohortSettings settings_;
   psqa::Simulator simulator_;
   std::vector<psqa::ImportedRecord> records_;
   std::set<std::string> ids_;
@@ -140,9 +142,11 @@ void add_import_command(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--fraction-group", a->options.plan.fraction_group, "which of a plan's fraction groups, from 0")
       ->capture_default_str();
+  add_delivery_options(*c, *a);
   c->add_flag("--json", a->json, "print what was imported and skipped as JSON");
   c->callback([=] {
     if (a->rows_from == "top") a->options.rows_from = psqa::RowsFrom::top;
+    set_mismatches(*a);
     Importing(*a).run();
   });
 }

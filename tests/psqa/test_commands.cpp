@@ -1,4 +1,5 @@
 #include <equipoise/io/npy.hpp>
+#include <equipoise/psqa/cohort.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
 #include <png.h>
@@ -363,6 +364,61 @@ TEST_CASE("apertures are printed as a table, and a log has the metrics of what w
   CHECK(j["elekta_log_A.csv"]["plan"]["MU"].get<double>() == Approx(100));
   CHECK(j["elekta_log_A.csv"]["log"]["LEAFRMS_mm"].get<double>() == Approx(0.0489).margin(1e-4));
   CHECK(has(psqa("complexity " + quoted(logs / "elekta_log_A.csv")).out, "LEAFMAX_mm"));
+}
+
+TEST_CASE("a cohort of portal images has no depth in water, and says what its planes are",
+          "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path out = folder.path() / "cohort";
+  const std::string simulate = "simulate --plans 1 --machines 1 --noise-ceiling 0 --out " + quoted(out);
+  const Outcome deep = psqa(simulate + "--plane epid --depth 100");
+  CHECK(deep.code == 1);
+  CHECK(has(deep.errors, "portal image (epid) has no depth in water, got 100"));
+  CHECK_FALSE(fs::exists(out));
+  REQUIRE(psqa(simulate + "--plane epid").code == 0);
+  CHECK(Json::parse(std::ifstream(out / "cohort.json"))["planes"]["kind"] == "epid");
+}
+
+TEST_CASE("an import delivers plans as it is told, and its cohort says how", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "p.dcm", out = folder.path() / "cohort";
+  write_rtplan(square_plan("p"), plan);
+  const std::string import = "import --out " + quoted(out) + quoted(plan);
+  CHECK(has(psqa(import + "--mismatch shift=1").errors, "did you mean \"shift_mm\""));
+  CHECK(has(psqa(import + "--linac-model hd").errors, "hd120"));
+  CHECK(has(psqa(import + "--plane epid --depth 50").errors, "has no depth in water"));
+  CHECK_FALSE(fs::exists(out));
+  const Outcome o = psqa(import +
+                         "--seed 5 --machines 2 --linac-model hd120 --plane epid --mismatch noise_local_percent=0 "
+                         "shift_mm=0");
+  INFO(o.errors);
+  REQUIRE(o.code == 0);
+  const auto about = nlohmann::ordered_json::parse(std::ifstream(out / "cohort.json"));
+  CHECK(about["simulated_deliveries"]["detector"] == "epid");
+  CHECK(about["planes"]["kind"] == "epid");
+  CHECK(about["planes"]["unit"] == "Gy");
+  const CohortSettings back = plane_settings(about);
+  CHECK(back.seed == 5);
+  CHECK(back.machines == 2);
+  CHECK(back.model == LinacModel::hd120);
+  CHECK(back.plane.kind == PlaneKind::epid);
+  CHECK(back.mismatch.shift_mm == 0);
+  CHECK(back.mismatch.noise_local_percent == 0);
+  CHECK(back.mismatch.noise_global_percent == Mismatch{}.noise_global_percent);
+}
+
+TEST_CASE("what can be said of deliveries is the same for simulate and import", "[psqa][commands][property]") {
+  if (!built()) return;
+  const std::string simulate = psqa("simulate --help").out, import = psqa("import --help").out;
+  for (const char* option :
+       {"--seed", "--machines", "--linac-model", "--plane", "--depth", "--detector", "--mismatch"}) {
+    INFO(option);
+    const std::size_t from = simulate.find(option), to = simulate.find("\n  -", from);
+    REQUIRE(from != std::string::npos);
+    CHECK(has(import, simulate.substr(from, to - from)));
+  }
 }
 
 TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {

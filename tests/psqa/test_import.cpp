@@ -1,6 +1,8 @@
 #include <equipoise/psqa/import.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "support/catch.hpp"
@@ -48,6 +50,48 @@ TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][import][
   const std::vector<ImportItem> items = find_imports(plans);
   CHECK(items.size() == 18);  // 17 plans, and the JSON file of expected values
   CHECK(item_of(items, "expected_metrics.json").kind == ImportKind::none);
+}
+
+TEST_CASE("simulated deliveries of imported plans are of the machines, planes and mismatches that are asked for",
+          "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "p.dcm";
+  write_rtplan(Simulator({.machines = 1}).record(0).plan, plan);
+  const auto imported = [&](const CohortSettings& s) {
+    Simulator simulator(s);
+    return import_record({plan}, simulator, 0);
+  };
+  // Planned and measured planes go through one transform: its rounding, 10^-16, is in both.
+  const auto apart = [](const DoseGrid& a, const DoseGrid& b) {
+    double most = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a.values[i] - b.values[i]));
+    return most;
+  };
+  const ImportedRecord usual = imported({.machines = 1});
+  CHECK(imported({.machines = 1}).measured.values == usual.measured.values);
+  CHECK(apart(imported({.seed = 2, .machines = 1}).measured, usual.measured) > 0.01);
+  CHECK(apart(imported({.machines = 1, .model = LinacModel::agility}).planned, usual.planned) > 0.01);
+  const ImportedRecord seen = imported({.machines = 1, .detector = Detector::chamber_array});
+  CHECK(apart(seen.planned, usual.planned) < 1e-12);
+  CHECK(seen.record.gpr != usual.record.gpr);
+  CohortSettings portal{.machines = 1};
+  portal.plane.kind = PlaneKind::epid;
+  CHECK(apart(imported(portal).planned, usual.planned) > 0.01);
+  CohortSettings exact{.machines = 1};
+  for (const auto& [key, value] : eq::options(exact.mismatch)) eq::set_option(exact.mismatch, key, "0");
+  CHECK(imported(exact).record.gpr == std::array<double, 3>{100, 100, 100});
+  const auto patients = support::samples("openkbp");
+  if (patients.empty()) return;
+  const auto patient = [&](LinacModel model) {
+    Simulator simulator({.machines = 1, .model = model});
+    for (const ImportItem& item : find_imports(patients))
+      if (item.kind == ImportKind::openkbp) return import_record(item, simulator, 0);
+    FAIL("no patient");
+    return ImportedRecord{};
+  };
+  const ImportedRecord narrow = patient(LinacModel::hd120);
+  CHECK(narrow.source == "simulated");
+  CHECK(narrow.record.metrics != patient(LinacModel::millennium_120).record.metrics);
 }
 
 TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import][behaviour]") {

@@ -49,7 +49,7 @@ TEST_CASE("commissioning leaves the error that it shall, and no more", "[psqa][c
   DoseEngine engine(120, 2);
   Mismatch mm;
   mm.commissioning_percent = 0;
-  Linac linac = commissioned_linac(3, 1, mm, 0, engine);
+  Linac linac = commissioned_linac(3, 1, mm, {}, engine);
   CHECK(std::abs(left_by_commissioning(linac, engine)) < 0.01);
   linac.planning.leaf_gap_mm = design_of(linac.model).leaf_gap_mm;  // as it was before it was tuned
   CHECK(std::abs(left_by_commissioning(linac, engine)) > 0.5);
@@ -57,7 +57,7 @@ TEST_CASE("commissioning leaves the error that it shall, and no more", "[psqa][c
   double sum = 0, squares = 0;
   constexpr int machines = 12;
   for (std::uint64_t m = 0; m < machines; ++m) {
-    const double error = left_by_commissioning(commissioned_linac(3, m, mm, 0, engine), engine);
+    const double error = left_by_commissioning(commissioned_linac(3, m, mm, {}, engine), engine);
     CHECK(std::abs(error) < 3 * 0.4);
     sum += error, squares += error * error;
   }
@@ -232,6 +232,46 @@ TEST_CASE("kernels at 50 and 100 mm have the cumulative shares of measured beams
       CHECK(share == Approx(shares[i]).margin(0.04));
     }
   }
+}
+
+TEST_CASE("a portal imager sees four fifths of a pencil beam within 3 mm, water less than half",
+          "[psqa][dose][worked]") {
+  const auto within = [](const MachineModel& m, double r) {
+    return (1 - m.scatter_share) * (1 - std::exp(-m.primary_per_mm * r)) +
+           m.scatter_share * (1 - std::exp(-m.scatter_per_mm * r));
+  };
+  MachineModel portal;
+  set_kernel(portal, {PlaneKind::epid});
+  // 0.915 (1 - e^(-2.25)) + 0.085 (1 - e^(-0.12))
+  CHECK(within(portal, 3) == Approx(0.82817).margin(1e-5));
+  CHECK(within(MachineModel{}, 3) < 0.5);
+  CHECK(DoseEngine::transfer(portal, 0) == Approx(1));
+}
+
+TEST_CASE("portal images are planned, commissioned and delivered as such", "[psqa][cohort][property]") {
+  DoseEngine engine(120, 2);
+  Mismatch mm;
+  mm.commissioning_percent = 0;
+  const Linac linac = commissioned_linac(3, 1, mm, {PlaneKind::epid}, engine);
+  CHECK(std::abs(left_by_commissioning(linac, engine)) < 0.01);
+  CHECK(linac.planning.primary_per_mm == 0.75);
+  CHECK(linac.real.primary_per_mm == Approx(0.75).epsilon(mm.kernel_percent / 100));
+  CHECK(linac.real.primary_per_mm != 0.75);
+
+  CohortSettings s;
+  s.machines = 1, s.mismatch = none(), s.plane.kind = PlaneKind::epid;
+  const Record portal = Simulator(s).record(0);
+  for (std::size_t i = 0; i < portal.planned.size(); ++i)
+    REQUIRE(portal.measured.values[i] == Approx(portal.planned.values[i]).margin(1e-9));
+  for (const double g : portal.gpr) CHECK(g == 100);
+  s.plane.kind = PlaneKind::water;
+  const Record water = Simulator(s).record(0);
+  const auto steepest = [](const DoseGrid& g) {
+    double most = 0;
+    for (std::size_t i = 1; i < g.size(); ++i) most = std::max(most, std::abs(g.values[i] - g.values[i - 1]));
+    return most / *std::max_element(g.values.begin(), g.values.end());
+  };
+  CHECK(steepest(portal.planned) > 1.1 * steepest(water.planned));
 }
 
 TEST_CASE("the noise ceiling is how far deliveries lie from their mean", "[psqa][cohort][worked]") {

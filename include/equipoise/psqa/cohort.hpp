@@ -7,6 +7,7 @@
 /// temporary name and renamed when it is whole (cohort_writer.hpp), and checked when it is read (cohort_reader.hpp).
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/options.hpp>
 #include <equipoise/core/random.hpp>
 #include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/complexity.hpp>
@@ -29,6 +30,9 @@
 namespace equipoise::psqa {
 
 inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/2";
+
+/// Where an imported cohort says what its simulated deliveries are made with; a simulated cohort says it at the top.
+inline constexpr const char* kSimulatedDeliveries = "simulated_deliveries";
 
 /// The metrics that a cohort's table holds and a model sees.
 [[nodiscard]] inline const std::vector<std::string>& table_metrics() {
@@ -111,23 +115,42 @@ struct Cohort {
   return h;
 }
 
-/// What the records of a cohort's kind are, and what their planned planes are computed with, from its `cohort.json`; what it does not say keeps its
-/// default. \throws ValueError for planes that are not square
+namespace detail {
+
+/// Reads the value of an enumeration that an object of `cohort.json` names under `key`, where it does.
+/// \throws ValueError for a name that is none of the enumeration's
+template <class E>
+void read_choice(const nlohmann::ordered_json& object, const char* key, E& value) {
+  const auto names = names_of(value);
+  const std::string name = object.value(key, std::string(names[static_cast<std::size_t>(value)]));
+  const auto at = std::find(names.begin(), names.end(), name);
+  if (at == names.end())
+    throw ValueError(message("value.331", std::string("cohort.json ") + key, "got \"", name, "\"; ",
+                             nearest_name(name, {names.begin(), names.end()})));
+  value = static_cast<E>(at - names.begin());
+}
+
+}  // namespace detail
+
+/// What the records of a cohort's kind are, and what their planned planes are computed with, from its `cohort.json`; what
+/// it does not say keeps its default. \throws ValueError for planes that are not square, and for names that are not known
 [[nodiscard]] inline CohortSettings plane_settings(const nlohmann::ordered_json& about) {
   CohortSettings s;
-  const nlohmann::ordered_json planes = about.value("planes", nlohmann::ordered_json::object());
-  s.seed = about.value("seed", s.seed), s.machines = about.value("machines", s.machines);
+  const nlohmann::ordered_json planes = about.value("planes", nlohmann::ordered_json::object()),
+                               made = about.value(kSimulatedDeliveries, about);
+  s.seed = made.value("seed", s.seed), s.machines = made.value("machines", s.machines);
   s.pixels = planes.value("height", s.pixels);
   if (const std::size_t width = planes.value("width", s.pixels); width != s.pixels)
     throw ValueError(
         message("value.331", "cohort.json planes", "expected square planes, got ", s.pixels, " x ", width));
   s.spacing_mm = planes.value("spacing_mm", s.spacing_mm);
-  s.depth_mm = planes.value("depth_mm", s.depth_mm);
-  if (about.value("records_of", std::string()) == names_of(RecordsOf::fields)[1]) s.records = RecordsOf::fields;
-  const std::string model = about.value("linac_model", std::string(names_of(s.model)[0]));
-  const auto names = names_of(s.model);
-  const auto at = std::find(names.begin(), names.end(), model);
-  if (at != names.end()) s.model = static_cast<LinacModel>(at - names.begin());
+  s.plane.depth_mm = planes.value("depth_mm", s.plane.depth_mm);
+  detail::read_choice(planes, "kind", s.plane.kind);
+  detail::read_choice(about, "records_of", s.records);
+  detail::read_choice(made, "linac_model", s.model);
+  // The planning system is tuned to machines that differ from it by the mismatches.
+  const nlohmann::ordered_json mismatch = made.value("mismatch", nlohmann::ordered_json::object());
+  for (const auto& [key, value] : mismatch.items()) set_option(s.mismatch, key, value.dump(), "cohort.json mismatch");
   return s;
 }
 

@@ -41,7 +41,8 @@ namespace detail {
             {"spacing_mm", s.spacing_mm},
             {"unit", "Gy per fraction"},
             {"geometry", s.records == RecordsOf::fields ? "one field" : "composite, all fields at one angle"},
-            {"depth_mm", s.depth_mm}}},
+            {"kind", names_of(s.plane.kind)[static_cast<std::size_t>(s.plane.kind)]},
+            {"depth_mm", s.plane.depth_mm}}},
           {"linac_model", names_of(s.model)[static_cast<std::size_t>(s.model)]},
           {"outlines", s.outlines.empty() ? "random" : "real"},
           {"plans_from_files", s.real_plans.size()},
@@ -57,6 +58,13 @@ namespace detail {
             {"cutoff_percent", 10},
             {"search", "exact minimum"}}},
           {"mismatch", mismatch}};
+}
+
+/// What `cohort.json` says of how deliveries are simulated and planes computed, also that of an imported cohort.
+[[nodiscard]] inline nlohmann::ordered_json delivery_about(const CohortSettings& s) {
+  nlohmann::ordered_json out, about = cohort_about(s);
+  for (const char* key : {"seed", "machines", "planes", "linac_model", "detector", "mismatch"}) out[key] = about[key];
+  return out;
 }
 
 [[nodiscard]] inline std::string csv_line(const CohortRecord& r) {

@@ -78,9 +78,10 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
 }  // namespace detail
 
 /// Machine number `m` of a cohort, with the planning system tuned to it. What is larger than a knob's limit would not
-/// have been accepted. \param depth_mm of the plane in water; 0: the general kernel of `MachineModel`
-[[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm, double depth_mm,
-                                              DoseEngine& engine, LinacModel model = LinacModel::millennium_120) {
+/// have been accepted. \param plane in which the test fields, as all others, are planned and measured
+[[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm,
+                                              const DosePlane& plane, DoseEngine& engine,
+                                              LinacModel model = LinacModel::millennium_120) {
   Noise draw({seed, m}, "linac");
   const auto within = [&](double limit) { return limit * std::clamp(draw.normal(0, 1 / 1.6), -1.0, 1.0); };
   const LinacDesign design = design_of(model);
@@ -88,7 +89,7 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
   linac.name = "linac" + std::to_string(m + 1);
   linac.model = model;
   linac.leaves = detail::LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
-  if (depth_mm > 0) set_kernel_at_depth(linac.real, depth_mm);
+  set_kernel(linac.real, plane);
   linac.real.leaf_gap_mm = std::clamp(design.leaf_gap_mm + draw.normal(0, mm.gap_machine_mm), design.least_leaf_gap_mm,
                                       design.most_leaf_gap_mm);
   linac.real.transmission = draw.uniform(design.least_transmission, design.most_transmission);

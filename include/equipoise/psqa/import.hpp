@@ -134,8 +134,9 @@ namespace detail {
     if (fresh) at->second = project_targets(*patient, gantry);
     return at->second.contains(x, y);
   };
-  Plan plan = generate_plan(simulator.settings().seed, index, "linac", simulator.settings().spread,
-                            Technique::sliding_window, view, "head_and_neck");
+  const CohortSettings& s = simulator.settings();
+  Plan plan =
+      generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
   plan.patient = patient->id;
   ImportedRecord out;
   out.record = record_of(plan, patient->id, "head_and_neck");

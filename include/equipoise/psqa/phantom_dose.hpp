@@ -91,10 +91,10 @@ inline void add_beam_dose(const std::array<DoseGrid, 4>& planes, double gantry_d
 }  // namespace detail
 
 /// A plan's dose (Gy per fraction) in a phantom. \param leaf_error as of `plan_fluence`  \param at how the phantom and
-/// the collimator stand  \param kernel_depth_mm for which the machine's kernel was made; 0: the general one
+/// the collimator stand  \param made_for the plane for which the machine's kernel was made
 template <class LeafError>
 [[nodiscard]] DoseGrid phantom_dose(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
-                                    const Phantom& phantom, const SetUp& at, double kernel_depth_mm = 0) {
+                                    const Phantom& phantom, const SetUp& at, const DosePlane& made_for = {}) {
   const std::size_t pixels = std::max(phantom.shape[0], phantom.shape[2]);
   DoseEngine engine(pixels, phantom.spacing_mm);
   DoseGrid out;
@@ -103,7 +103,7 @@ template <class LeafError>
   for (std::size_t k = 0; k < 3; ++k) out.origin[k] = -0.5 * phantom.spacing_mm * static_cast<double>(out.shape[k] - 1);
   out.values.assign(out.size(), 0.0);
   MachineModel general;
-  if (kernel_depth_mm > 0) set_kernel_at_depth(general, kernel_depth_mm);
+  set_kernel(general, made_for);
   std::array<MachineModel, 4> at_depth;
   for (std::size_t d = 0; d < 4; ++d) {
     at_depth[d] = machine;

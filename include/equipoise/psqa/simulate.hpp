@@ -49,7 +49,7 @@ struct CohortSettings {
   Detector detector = Detector::epid;
   RecordsOf records = RecordsOf::plans;
   RatesOf rates = RatesOf::composite;  ///< of records that are plans
-  double depth_mm = 0;                 ///< of the plane in water, for its kernel; 0: the general one of `MachineModel`
+  DosePlane plane{};                   ///< of what is planned and measured
   Mismatch mismatch{};
   ComplexitySpread spread{};
   std::vector<Outline> outlines{};  ///< targets of real patients, taken in turn; none: random ones of all sites
@@ -66,7 +66,14 @@ inline void check(const CohortSettings& s) {
   expect(s.machines >= 1 && s.machines <= 1000, "machines", "within 1..1000", static_cast<double>(s.machines));
   expect(s.pixels >= 8 && s.pixels <= 1024, "pixels", "within 8..1024", static_cast<double>(s.pixels));
   expect(s.spacing_mm > 0 && s.spacing_mm <= 10, "spacing_mm", "within (0, 10]", s.spacing_mm);
-  expect(s.depth_mm == 0 || (s.depth_mm >= 20 && s.depth_mm <= 200), "depth_mm", "0 or within 20..200", s.depth_mm);
+  const double depth = s.plane.depth_mm;
+  expect(depth == 0 || (depth >= 20 && depth <= 200), "plane.depth_mm", "0 or within 20..200", depth);
+  if (s.plane.kind == PlaneKind::epid) {
+    expect(depth == 0, "plane.depth_mm", "0, since a portal image (epid) has no depth in water", depth);
+    if (s.detector != Detector::epid)
+      throw ValueError(message("value.331", "CohortSettings.detector", "expected epid, which takes portal images, got ",
+                               names_of(s.detector)[static_cast<std::size_t>(s.detector)]));
+  }
   double shares = 0;
   for (const double t : s.techniques) {
     expect(t >= 0 && std::isfinite(t), "techniques", "shares >= 0", t);
@@ -158,7 +165,7 @@ class Simulator {
       : settings_((check(settings), std::move(settings))), engine_(2 * settings_.pixels, settings_.spacing_mm / 2) {
     for (std::int64_t m = 0; m < settings_.machines; ++m)
       linacs_.push_back(commissioned_linac(settings_.seed, static_cast<std::uint64_t>(m), settings_.mismatch,
-                                           settings_.depth_mm, engine_, settings_.model));
+                                           settings_.plane, engine_, settings_.model));
   }
 
   [[nodiscard]] const CohortSettings& settings() const { return settings_; }
@@ -210,9 +217,9 @@ class Simulator {
     const Plan plan = this->plan(i);
     const detail::Day day = day_of(linac, index, delivery);
     VolumeRecord out;
-    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {}, settings_.depth_mm);
+    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {}, settings_.plane);
     out.measured =
-        phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at, settings_.depth_mm);
+        phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at, settings_.plane);
     add_noise(out.measured, out.planned, hash_of({settings_.seed, index, delivery, hash_of("detector")}));
     out.gpr = detail::rates_of(out.measured, out.planned);
     return out;

@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/simulated.hpp"
 
 using namespace equipoise::psqa;
 namespace eq = equipoise;
@@ -40,7 +41,7 @@ void write_table(const DoseGrid& g, const fs::path& path) {
 TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][import][samples]") {
   const auto plans = support::samples("rtplan");
   if (plans.empty()) return;
-  Simulator simulator({.machines = 1});
+  Simulator& simulator = support::one_machine();
   const ImportedRecord real = import_record({plans / "RP_FiF.dcm"}, simulator, 0);
   CHECK(real.source == "simulated delivery");
   CHECK(real.record.gpr[0] >= real.record.gpr[2]);
@@ -56,7 +57,7 @@ TEST_CASE("simulated deliveries of imported plans are of the machines, planes an
           "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path plan = folder.path() / "p.dcm";
-  write_rtplan(Simulator({.machines = 1}).record(0).plan, plan);
+  write_rtplan(support::first_record().plan, plan);
   const auto imported = [&](const CohortSettings& s) {
     Simulator simulator(s);
     return import_record({plan}, simulator, 0);
@@ -68,7 +69,6 @@ TEST_CASE("simulated deliveries of imported plans are of the machines, planes an
     return most;
   };
   const ImportedRecord usual = imported({.machines = 1});
-  CHECK(imported({.machines = 1}).measured.values == usual.measured.values);
   CHECK(apart(imported({.seed = 2, .machines = 1}).measured, usual.measured) > 0.01);
   CHECK(apart(imported({.machines = 1, .model = LinacModel::agility}).planned, usual.planned) > 0.01);
   const ImportedRecord seen = imported({.machines = 1, .detector = Detector::chamber_array});
@@ -97,8 +97,8 @@ TEST_CASE("simulated deliveries of imported plans are of the machines, planes an
 TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path plan = folder.path() / "p.dcm";
-  Simulator simulator({.machines = 1});
-  const Record r = simulator.record(0);
+  Simulator& simulator = support::one_machine();
+  const Record& r = support::first_record();
   write_rtplan(r.plan, plan);
   write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");
   CHECK_THROWS_WITH(import_record(find_imports(plan).at(0), simulator, 0), Catch::Contains("only"));
@@ -113,8 +113,8 @@ TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import
 
 TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
-  Simulator simulator({.machines = 1});
-  const Record r = simulator.record(0);
+  Simulator& simulator = support::one_machine();
+  const Record& r = support::first_record();
   write_rtplan(r.plan, folder.path() / "p.dcm");
   write_table(r.planned, folder.path() / "p_planned.csv");
   write_table(r.measured, folder.path() / "p_measured.csv");
@@ -126,8 +126,8 @@ TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][be
 
 TEST_CASE("tables beside a plan are read from the top where that is said", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
-  Simulator simulator({.machines = 1});
-  const Record r = simulator.record(0);
+  Simulator& simulator = support::one_machine();
+  const Record& r = support::first_record();
   write_rtplan(r.plan, folder.path() / "p.dcm");
   write_rtdose(r.planned, r.plan, "planned", folder.path() / "p_planned.dcm");  // it says itself how it lies
   write_table(r.measured, folder.path() / "p_measured.csv");
@@ -148,8 +148,8 @@ TEST_CASE("every file below a folder is a record, a part of one, or skipped with
           "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path root = folder.path();
-  Simulator simulator({.machines = 1});
-  const Record r = simulator.record(0);
+  Simulator& simulator = support::one_machine();
+  const Record& r = support::first_record();
   fs::create_directories(root / "b" / "deep");
   write_rtplan(r.plan, root / "b" / "deep" / "plan without extension");
   write_rtplan(r.plan, root / "a.dcm");

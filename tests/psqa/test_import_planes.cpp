@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/simulated.hpp"
 
 using namespace equipoise::psqa;
 namespace eq = equipoise;
@@ -15,7 +16,7 @@ namespace {
 
 /// A plan about an isocentre, with its planes beside it in the patient's coordinates.
 struct Case {
-  Record record = Simulator({.machines = 1}).record(0);
+  Record record = support::first_record();
   double shift_x = 0, shift_y = 0;                ///< of the planes from the isocentre, mm
   std::function<void(DcmItem&)> change_planes{};  ///< of both DICOM files
   bool measured_table = false;                    ///< as a CSV file about the axis
@@ -46,8 +47,7 @@ ImportedRecord imported(Case c) {
     c.change_planes(*file.getDataset());
     REQUIRE(file.saveFile(path.c_str()).good());
   }
-  Simulator simulator({.machines = 1});
-  return import_record(find_imports(folder.path()).at(0), simulator, 0, {.spacing_mm = 2.0});
+  return import_record(find_imports(folder.path()).at(0), support::one_machine(), 0, {.spacing_mm = 2.0});
 }
 
 void set(DcmItem& item, const DcmTagKey& tag, const std::string& value) {

@@ -197,8 +197,8 @@ class ClassicSearcher {
 
 }  // namespace detail
 
-/// Wendling 2007: the bilinear (trilinear) interpolant at offsets on a pitch. A pitch of dta / 10 finds values up to
-/// 0.07 too large on steep slopes; for criteria that shall be compared use one absolute pitch.
+/// Wendling 2007: the bilinear (trilinear) interpolant at offsets on a pitch. A pitch of dta / 10 finds values that are
+/// too large on steep slopes, by 0.07 to 0.3 (docs/gamma.md); for criteria that shall be compared use one absolute pitch.
 struct WendlingSearch {
   double pitch_mm = 0;   ///< of the offsets; 0: dta / 10
   double radius_mm = 0;  ///< of the search; 0: max(max_gamma, 1) · dta

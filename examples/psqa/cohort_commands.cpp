@@ -87,7 +87,7 @@ void choose(SimulateArguments& a) {
     throw eq::ValueError(eq::message("value.212", "--rtplans", "expected at most --plans ", a.settings.plans,
                                      " files, got ", a.settings.real_plans.size()));
   if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
-  if (a.settings.records == psqa::RecordsOf::fields) a.settings.mismatch = psqa::portal_mismatch();
+  a.settings.mismatch = psqa::usual_mismatch(a.settings.records);
   set_mismatches(a);
   psqa::check(a.settings);
 }
@@ -130,7 +130,6 @@ void simulate(SimulateArguments a) {
   step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
   psqa::DoseDifferenceStatistics differences;
   std::ptrdiff_t of_files = 0;  // records of real plans; the bands are of what is made here
-  std::int64_t shown = 0;
   {
     Progress progress("simulated");
     psqa::simulate_cohort(
@@ -141,7 +140,7 @@ void simulate(SimulateArguments a) {
             differences.add<double>(r.planned.values, r.measured.values, a.settings.pixels);
           else
             ++of_files;
-          if (plan > shown) progress.show(shown = plan, all);
+          progress.show(plan, all);
         },
         a.threads);
   }

@@ -49,6 +49,7 @@ class Progress {
  private:
   std::string what_;
   double begun_, shown_ = -1e9;
+  std::int64_t done_ = -1;
   bool terminal_, open_ = false;
 };
 

@@ -10,8 +10,10 @@
 #include <equipoise/psqa/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>
+#include <optional>
 #include <set>
 
+#include "delivery_options.hpp"
 #include "run.hpp"
 
 namespace psqa_program {
@@ -176,24 +178,35 @@ void print_predictions(const Json& plans) {
 
 struct DemoArguments {
   std::string out = "runs/demo";
-  std::int64_t plans = 800, epochs = 30;
+  psqa::RecordsOf records = psqa::RecordsOf::plans;
+  std::optional<std::int64_t> plans;  ///< none: so many that training takes two minutes
+  std::int64_t epochs = 30;
   std::uint64_t seed = 1;
   std::vector<std::string> methods = {"bmmqa", "concat"};
   bool fresh = false, json = false;
 };
 
-void ensure_cohort(const DemoArguments& a, const fs::path& folder) {
+psqa::CohortSettings cohort_settings(const DemoArguments& a) {
+  psqa::CohortSettings s;
+  s.records = a.records, s.mismatch = psqa::usual_mismatch(a.records);
+  s.plans = a.plans.value_or(a.records == psqa::RecordsOf::fields ? 130 : 800), s.seed = a.seed;
+  return s;
+}
+
+void ensure_cohort(const psqa::CohortSettings& settings, const fs::path& folder) {
+  const std::string records(names_of(settings.records)[static_cast<std::size_t>(settings.records)]);
   if (fs::exists(folder)) {
     const Json about = psqa::read_cohort_table(folder).about;
-    if (about.at("records") != a.plans || about.at("seed") != a.seed)
-      throw eq::FileError(eq::message("file.448", folder.string(), "expected a cohort of ", a.plans, " plans and seed ",
-                                      a.seed, ", got ", about.at("records").dump(), " and ", about.at("seed").dump(),
+    const Json plans = about.value("plans", about.at("records")), of = about.value("records_of", Json("plans"));
+    if (plans != settings.plans || about.at("seed") != settings.seed || of != records)
+      throw eq::FileError(eq::message("file.448", folder.string(), "expected a cohort of ", records, " of ",
+                                      settings.plans, " plans and seed ", settings.seed, ", got ", of.dump(), " of ",
+                                      plans.dump(), " and ", about.at("seed").dump(),
                                       "; choose another --out, or --fresh"));
     return step("cohort: reusing " + folder.string());
   }
-  step("cohort: simulating " + std::to_string(a.plans) + " plans");
-  psqa::CohortSettings settings;
-  settings.plans = a.plans, settings.seed = a.seed;
+  step("cohort: simulating " + std::to_string(settings.plans) + " plans" +
+       (settings.records == psqa::RecordsOf::fields ? ", each field of which is a record" : ""));
   fs::create_directories(folder.parent_path());
   Progress progress("simulated");
   psqa::simulate_cohort(
@@ -209,7 +222,7 @@ void demo(const DemoArguments& a) {
   catch_interrupts();
   const fs::path root = a.out, cohort = root / "cohort";
   if (a.fresh) fs::remove_all(root);
-  ensure_cohort(a, cohort);
+  ensure_cohort(cohort_settings(a), cohort);
   std::vector<Run> runs;
   {
     const psqa::Cohort data = psqa::read_cohort(cohort);  // once for all methods
@@ -225,7 +238,10 @@ void demo(const DemoArguments& a) {
   psqa::write_rtplan(unseen.plan, root / "unseen_plan.dcm");
   const Json predicted = predict(runs[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string());
   const std::string report = fs::absolute(root / "report.html").string();
-  if (a.json) return print_json({{"report", report}, {"evaluation", evaluation(runs)}, {"prediction", predicted[0]}});
+  if (a.json)
+    return print_json({{"report", report},
+                       {"evaluation", evaluation(runs)},
+                       {"prediction", predicted.size() == 1 ? predicted[0] : predicted}});
   print_predictions(predicted);
   std::cout << "\n";
   evaluate(std::move(runs), false);
@@ -291,7 +307,9 @@ void add_learning_commands(CLI::App& app) {
   CLI::App* c = app.add_subcommand(
       "demo", "Simulate a cohort, train BMMQA and a baseline, evaluate, predict a DICOM plan, report");
   c->add_option("--out", a->out, "folder; what is there already is reused")->capture_default_str();
-  c->add_option("--plans", a->plans, "of the cohort")->check(CLI::Range(20, 1000000))->capture_default_str();
+  add_choice(*c, "--records", a->records, "what a record is: a plan, or each of a plan's fields");
+  c->add_option("--plans", a->plans, "of the cohort [800; 130 where each field is a record]")
+      ->check(CLI::Range(20, 1000000));
   c->add_option("--epochs", a->epochs, "for every method")->check(CLI::Range(1, 100000))->capture_default_str();
   c->add_option("--seed", a->seed, "of everything")->capture_default_str();
   c->add_option("--methods", a->methods, "methods to compare")->capture_default_str();

@@ -41,8 +41,8 @@ Progress::~Progress() {
 }
 void Progress::show(std::int64_t done, std::int64_t all, const std::string& more) {
   const double t = now();
-  if (t - shown_ < (terminal_ ? 0.1 : 5.0) && done < all) return;
-  shown_ = t;
+  if ((t - shown_ < (terminal_ ? 0.1 : 5.0) && done < all) || done == done_) return;
+  shown_ = t, done_ = done;
   const double left = done > 0 ? (t - begun_) / static_cast<double>(done) * static_cast<double>(all - done) : 0;
   std::cerr << (terminal_ ? "\r\033[K" : "") << "    " << what_ << " " << done << "/" << all;
   if (done < all) std::cerr << ", " << static_cast<int>(left + 0.5) << " s left";

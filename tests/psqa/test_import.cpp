@@ -148,7 +148,6 @@ TEST_CASE("every file below a folder is a record, a part of one, or skipped with
           "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path root = folder.path();
-  Simulator& simulator = support::one_machine();
   const Record& r = support::first_record();
   fs::create_directories(root / "b" / "deep");
   write_rtplan(r.plan, root / "b" / "deep" / "plan without extension");

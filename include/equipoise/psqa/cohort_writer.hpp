@@ -32,6 +32,7 @@ namespace detail {
   return {{"schema", kCohortSchema},
           {"provenance", "simulated"},
           {"records", 0},
+          {"plans", s.plans},
           {"records_of", names_of(s.records)[static_cast<std::size_t>(s.records)]},
           {"seed", s.seed},
           {"machines", s.machines},

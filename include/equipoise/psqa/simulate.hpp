@@ -38,6 +38,11 @@ enum class RecordsOf : std::uint8_t { plans, fields };
   return {"plans", "fields"};
 }
 
+/// The mismatches that a cohort of such records starts from.
+[[nodiscard]] inline Mismatch usual_mismatch(RecordsOf records) {
+  return records == RecordsOf::fields ? portal_mismatch() : Mismatch{};
+}
+
 struct CohortSettings {
   std::int64_t plans = 300;
   std::uint64_t seed = 1;

@@ -78,7 +78,7 @@ void gamma_of(const char* name, std::array<std::size_t, 3> shape, double spacing
   const psqa::DoseGrid plan = field(shape, spacing, 0, 1, 0), measured = field(shape, spacing, 1, 1.01, 0.006);
   const psqa::GammaCriteria c{.dd_percent = 2, .dta_mm = 2};
   const auto exact = [&] { (void)psqa::gamma(measured, plan, c); };
-  const auto pitched = [&] { (void)psqa::gamma(measured, plan, c, psqa::WendlingSearch{}); };
+  const auto pitched = [&] { (void)psqa::gamma(measured, plan, c, psqa::WendlingSearch<>{}); };
   const std::string key = std::string("gamma.") + name;
   out[key + "_vs_wendling"] = bench::ratios(exact, pitched, repeats);
   std::vector<double> ms, pitched_ms, rates;
@@ -87,7 +87,7 @@ void gamma_of(const char* name, std::array<std::size_t, 3> shape, double spacing
   out[key + "_ms"] = ms, out[key + "_wendling_ms"] = pitched_ms;
   out[key + "_pass_rate_vs_wendling"] =
       bench::ratios([&] { (void)psqa::gamma_pass_rate(measured, plan, c); },
-                    [&] { (void)psqa::gamma_pass_rate(measured, plan, c, psqa::WendlingSearch{}); }, repeats);
+                    [&] { (void)psqa::gamma_pass_rate(measured, plan, c, psqa::WendlingSearch<>{}); }, repeats);
   const std::vector<float> values = psqa::gamma(measured, plan, c).map;
   const psqa::GammaCriteria same_norm{.dd_percent = 2, .dta_mm = 2, .norm = psqa::detail::largest_dose(plan)};
   const std::vector<float> bilinear =
@@ -97,7 +97,7 @@ void gamma_of(const char* name, std::array<std::size_t, 3> shape, double spacing
     std::vector<float> searched;
     out[key + pitch + "_ms"] = {
         1e3 * bench::seconds([&] {
-          searched = psqa::gamma(measured, plan, c, psqa::WendlingSearch{.pitch_mm = c.dta_mm / n}).map;
+          searched = psqa::gamma(measured, plan, c, psqa::WendlingSearch<>{.pitch_mm = c.dta_mm / n}).map;
         })};
     differences_of(key + pitch + "_difference", values, searched, out);
     if (!bilinear.empty()) differences_of(key + pitch + "_bilinear_difference", bilinear, searched, out);

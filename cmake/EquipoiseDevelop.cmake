@@ -44,6 +44,19 @@ foreach(kind programs tests)
 endforeach()
 target_compile_options(equipoise_pch_tests PRIVATE -O0)
 
+# equipoise_gamma_once(<target>): the exact gamma is compiled in one file of the target, not in each that uses it.
+file(CONFIGURE OUTPUT gamma_instance.cpp CONTENT [[
+#include <equipoise/psqa/gamma.hpp>
+namespace equipoise::psqa {
+template GammaResult gamma<ExactMinimum<>>(const DoseGrid&, const DoseGrid&, const GammaCriteria&, const ExactMinimum<>&, const GammaExecution&);
+}
+]] @ONLY)
+function(equipoise_gamma_once target)
+  target_compile_definitions(${target} PRIVATE EQUIPOISE_GAMMA_ELSEWHERE)
+  target_sources(${target} PRIVATE ${CMAKE_BINARY_DIR}/gamma_instance.cpp)
+  set_source_files_properties(${CMAKE_BINARY_DIR}/gamma_instance.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+
 # equipoise_program(<name> SOURCES … [LIBRARIES …] [TEST]): one of our programs on top of a precompiled header.
 function(equipoise_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "TEST" "" "SOURCES;LIBRARIES")

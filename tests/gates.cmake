@@ -28,7 +28,7 @@ add_test(NAME gate.consumer COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR
                                     -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
 set_tests_properties(gate.consumer PROPERTIES TIMEOUT 600)
 
-# Wrong composition: one file, one mistake, one sentence; each also compiles with the mistake left out. They share the tests' precompiled header.
+# Wrong composition: one file, one mistake, one sentence, which is the first error; each also compiles with the mistake left out. They share the tests' precompiled header.
 get_target_property(pch_folder equipoise_pch_tests BINARY_DIR)
 string(TOUPPER ${CMAKE_BUILD_TYPE} configuration)
 separate_arguments(fail_flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${configuration}}") # else the compiler does not take it
@@ -39,7 +39,7 @@ foreach(source IN LISTS compile_fails)
   file(STRINGS ${source} first LIMIT_COUNT 1)
   string(REGEX REPLACE "^// error: " "" sentence "${first}")
   add_test(NAME compile_ok.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} ${fail_flags} ${source} COMMAND_EXPAND_LISTS)
-  add_test(NAME compile_fail.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} ${fail_flags} -DMUST_FAIL ${source} COMMAND_EXPAND_LISTS)
+  add_test(NAME compile_fail.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} ${fail_flags} -DMUST_FAIL -Wfatal-errors ${source} COMMAND_EXPAND_LISTS)
   string(REGEX REPLACE "([][+.*()^$?\\\\])" "\\\\\\1" pattern "${sentence}")
   set_tests_properties(compile_fail.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${pattern}" LABELS compile_fail)
 endforeach()

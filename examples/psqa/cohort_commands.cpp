@@ -109,8 +109,7 @@ void write_volumes(const SimulateArguments& a) {
     planned.append(std::vector<float>(r.planned.values.begin(), r.planned.values.end()));
     measured.append(std::vector<float>(r.measured.values.begin(), r.measured.values.end()));
     std::ostringstream line;
-    line << simulator.plan(static_cast<std::int64_t>(i)).id << std::setprecision(8) << ',' << r.gpr[0] << ','
-         << r.gpr[1] << ',' << r.gpr[2] << '\n';
+    line << r.plan.id << std::setprecision(8) << ',' << r.gpr[0] << ',' << r.gpr[1] << ',' << r.gpr[2] << '\n';
     table.write(line.str());
     progress.show(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(n));
   }

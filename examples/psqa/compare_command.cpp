@@ -5,6 +5,7 @@
 /// for each machine that is left out. A record's error is the mean over the runs that test it.
 
 #include <equipoise/evaluation/paired_tests.hpp>
+#include <equipoise/psqa/baselines.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iomanip>
@@ -181,11 +182,11 @@ void compare_methods(const CompareArguments& a) {
     for (const std::string& f : kFigures)
       std::cout << " | " << cell(row[f], f == "dd_ssim" ? 4 : f == "dd_mae" ? 3 : 2);
   };
-  std::cout << "| method | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing plans | map MAE, % | map SSIM |\n"
+  std::cout << "| method | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM |\n"
                "|---|---|---|---|---|---|---|\n";
   for (const Json& row : table) print(row, row["method"]), std::cout << " |\n";
   std::cout
-      << "\n| difference | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing plans | map MAE, % | map SSIM | p "
+      << "\n| difference | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM | p "
          "(2%/2 mm) |\n|---|---|---|---|---|---|---|---|\n";
   for (const Json& d : differences) {
     print(d, d["method"].get<std::string>() + " - " + d["against"].get<std::string>());

@@ -76,7 +76,7 @@ void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa
 
 psqa::GammaResult judge(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
   if (a.search == "wendling")
-    return psqa::gamma(reference, evaluated, a.criteria, psqa::WendlingSearch{.pitch_mm = a.pitch}, a.execution);
+    return psqa::gamma(reference, evaluated, a.criteria, psqa::WendlingSearch<>{.pitch_mm = a.pitch}, a.execution);
   if (a.search == "classic") return psqa::gamma(reference, evaluated, a.criteria, psqa::ClassicSearch{}, a.execution);
   return psqa::gamma(reference, evaluated, a.criteria, psqa::ExactMinimum<>{}, a.execution);
 }
@@ -139,7 +139,7 @@ Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psq
           {"tg218", verdict.empty() ? Json(nullptr) : Json(verdict)},
           {"files", {{"reference", a.reference}, {"evaluated", a.evaluated}}},
           {"spacing_mm", {{"reference", reference.spacing}, {"evaluated", evaluated.spacing}}},
-          {"units", {{"reference", psqa::detail::unit_of(reference)}, {"evaluated", psqa::detail::unit_of(evaluated)}}},
+          {"units", {{"reference", eq::name_of(reference.units)}, {"evaluated", eq::name_of(evaluated.units)}}},
           {"criteria",
            {{"dd_percent", a.criteria.dd_percent},
             {"dta_mm", a.criteria.dta_mm},

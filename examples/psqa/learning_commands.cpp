@@ -2,6 +2,7 @@
 /// \file
 /// Commands on trained models: evaluate, predict, explain, report; and demo, which does everything.
 
+#include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
@@ -137,10 +138,10 @@ void predict_file(Run& run, psqa::Simulator& simulator, const fs::path& file, co
   };
   const Json about{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
   if (simulator.settings().records == psqa::RecordsOf::plans) return add(plan, about, stem);
-  for (const std::size_t n : psqa::fields_of(plan)) {
+  for (const auto& [beam, field] : psqa::fields_of(plan)) {
     Json of_field = about;
-    of_field["field"] = plan.beams[n].name;
-    add(psqa::field_plan(plan, n), of_field, stem + "_field" + std::to_string(n + 1));
+    of_field["field"] = field.beams[0].name;
+    add(field, of_field, stem + "_field" + std::to_string(beam + 1));
   }
 }
 
@@ -194,7 +195,7 @@ psqa::CohortSettings cohort_settings(const DemoArguments& a) {
 }
 
 void ensure_cohort(const psqa::CohortSettings& settings, const fs::path& folder) {
-  const std::string records(names_of(settings.records)[static_cast<std::size_t>(settings.records)]);
+  const std::string records(eq::name_of(settings.records));
   if (fs::exists(folder)) {
     const Json about = psqa::read_cohort_table(folder).about;
     const Json plans = about.value("plans", about.at("records")), of = about.value("records_of", Json("plans"));

@@ -36,7 +36,8 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
   page.heading("Cohort");
   page.paragraph(
       "Provenance: " + cohort.about.value("provenance", "unknown") + ". " + std::to_string(cohort.records.size()) +
-      " plans, split " +
+      (cohort.about.value("records_of", "plans") == "fields" ? " records (each a field of a plan), split "
+                                                             : " records (each a plan), split ") +
       (run.config.split.machine.empty() ? "by patient" : "by patient, " + run.config.split.machine + " left out") +
       ": " + std::to_string(run.split.train.size()) + " for training, " + std::to_string(run.split.validation.size()) +
       " for validation, " + std::to_string(run.split.test.size()) +
@@ -58,7 +59,7 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
     }
     rows.push_back(row);
   }
-  page.table({"site", "plans", "GPR 3%/3 mm, %", "GPR 2%/3 mm, %", "GPR 2%/2 mm, %", "below 90 %, %"}, rows);
+  page.table({"site", "records", "GPR 3%/3 mm, %", "GPR 2%/3 mm, %", "GPR 2%/2 mm, %", "below 90 %, %"}, rows);
 }
 
 eq::report::Series series_of(const eq::History& history, const std::string& key, const std::string& name) {
@@ -128,8 +129,9 @@ std::string picture(const at::Tensor& map, std::string_view caption, double top,
 void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, const psqa::Judged& judged) {
   page.heading("Maps of " + judged.method);
   page.paragraph(
-      "Plans with the smallest, the median and the largest mean error of the predicted map. Doses are relative to the "
-      "plan's maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
+      "Records with the smallest, the median and the largest mean error of the predicted map. Doses are relative to "
+      "the "
+      "planned maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
   const at::Tensor valid = judged.dd_truth.isfinite();
   const at::Tensor error = ((judged.dd_predicted - judged.dd_truth.nan_to_num(0))
                                 .abs()
@@ -253,8 +255,7 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
   for (const Run& run : runs) {
     std::string text = "fusion " + run.config.fusion + "\n";
     for (const PolicyChoice& p : run.config.policies)
-      for (const auto& [key, value] : eq::make_policy(p.name, p.options).options())
-        text += p.name + "." + key + " = " + value + "\n";
+      for (const auto& [key, value] : options_of(p)) text += p.name + "." + key + " = " + value + "\n";
     for (const auto& [key, value] : eq::options(run.config.trainer)) text += "trainer." + key + " = " + value + "\n";
     page.details(run.config.method, text);
   }

@@ -24,7 +24,7 @@ std::string or_dash(const eq::Interval& i) {
 }  // namespace
 
 void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
-  page.heading("Failing plans at 2%/2 mm");
+  page.heading("Failing records at 2%/2 mm");
   std::vector<std::vector<std::string>> rows;
   for (std::size_t l = 0; l < psqa::kFailingLimits.size(); ++l)
     for (const psqa::Figures& f : figures) {
@@ -37,8 +37,8 @@ void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& f
       {"method", "true GPR", "flagged up to, %", "sensitivity", "specificity", "precision", "AUC", "average precision"},
       rows);
   page.paragraph(
-      "A plan is flagged where its predicted rate is not above a limit that was chosen on the validation records: a "
-      "failing plan that nobody measures counts as " +
+      "A record is flagged where its predicted rate is not above a limit that was chosen on the validation records: a "
+      "failing one that nobody measures counts as " +
       fixed(psqa::kMissCost, 0) + " needless measurements.");
 }
 
@@ -53,8 +53,7 @@ void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& 
   page.table({"method", "promised", "points", "covered, %", "below 90 %, %", "90-95 %, %", "above 95 %, %"}, rows);
   page.paragraph(
       "Split conformal intervals at 2%/2 mm, their width from the validation records, what they hold from the test "
-      "records. One width for all plans: failing plans, whose errors are larger, are covered less often. The "
-      "validation "
+      "records. One width for all: failing records, whose errors are larger, are covered less often. The validation "
       "records also chose the epoch, and records of one patient are alike: the promise is a little too good, and holds "
       "for no machine that was left out.");
   rows.clear();
@@ -67,7 +66,7 @@ void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& 
   page.table({"method", "Brier, below 90 %", "of the share", "Brier, below 95 %", "of the share"}, rows);
   page.paragraph(
       "Squared error of the probability of failing that the validation records' residuals give, beside that of their "
-      "share of failing plans said of every plan.");
+      "share of failing ones said of every record.");
   eq::report::Chart c{.title = "Probability of a rate below 90 % at 2%/2 mm: what came against what was said",
                       .x_label = "said",
                       .y_label = "came",

@@ -6,6 +6,8 @@
 
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/methods.hpp>
+#include <equipoise/training/policies.hpp>
 #include <fstream>
 #include <optional>
 #include <set>
@@ -23,7 +25,7 @@ Json options_json(const eq::OptionList& list) {
   return out;
 }
 
-eq::OptionList options_of(const Json& j) {
+eq::OptionList options_from(const Json& j) {
   eq::OptionList out;
   for (const auto& [key, text] : j.items()) out.emplace_back(key, text.get<std::string>());
   return out;
@@ -244,11 +246,11 @@ Run open_run(const fs::path& folder, c10::Device device) {
     const fs::path cohort = j.at("cohort").get<std::string>();
     c.cohort = (folder / cohort).lexically_normal().string();
     c.method = j.at("method"), c.fusion = j.at("fusion");
-    c.fusion_options = options_of(j.at("fusion_options"));
+    c.fusion_options = options_from(j.at("fusion_options"));
     run.fingerprint = j.at("cohort_fingerprint"), run.cohort_about = j.at("cohort_about");
-    for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_of(p.at("options"))});
-    eq::set_options(c.trainer, options_of(j.at("trainer")), "run.json");
-    eq::set_options(c.sizes, options_of(j.at("model")), "run.json");
+    for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_from(p.at("options"))});
+    eq::set_options(c.trainer, options_from(j.at("trainer")), "run.json");
+    eq::set_options(c.sizes, options_from(j.at("model")), "run.json");
     c.sizes.metrics = j.at("metrics");
     run.scales = psqa::Scales::from_json(j.at("scales"));
     j.at("modalities").get_to(c.modalities);
@@ -286,6 +288,14 @@ void check_cohort(const Run& run, const psqa::Cohort& cohort) {
 
 void check_config(const RunConfig& config) {
   (void)new_learner(config);
+}
+
+eq::OptionList options_of(const PolicyChoice& choice) {
+  return eq::make_policy(choice.name, choice.options).options();
+}
+
+std::vector<std::string> known_policies() {
+  return eq::policy_names();
 }
 
 void set_method(RunConfig& config, const std::string& method) {

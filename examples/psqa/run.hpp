@@ -6,10 +6,9 @@
 
 #include <algorithm>
 #include <equipoise/data/split.hpp>
-#include <equipoise/psqa/baselines.hpp>
 #include <equipoise/psqa/evaluate.hpp>
 #include <equipoise/psqa/learner.hpp>
-#include <equipoise/training/policies.hpp>
+#include <equipoise/psqa/sizes.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -24,6 +23,11 @@ struct PolicyChoice {
   std::string name;
   eq::OptionList options;
 };
+
+/// All options of a policy: its defaults, but for those that are chosen.
+[[nodiscard]] eq::OptionList options_of(const PolicyChoice& choice);
+/// The names that a choice may have.
+[[nodiscard]] std::vector<std::string> known_policies();
 
 /// Which records train, choose and judge: by patient, at random; the `fold`-th of `folds` parts is the test part where
 /// there are folds; all plans of a machine are where one is left out.

@@ -192,7 +192,7 @@ void add_train_command(CLI::App& app) {
   c->add_option(
       "--policy", a->policies, "balancing policies instead of the method's: none, or " + [] {
         std::string all;
-        for (const std::string& n : eq::policy_names()) all += (all.empty() ? "" : ", ") + n;
+        for (const std::string& n : known_policies()) all += (all.empty() ? "" : ", ") + n;
         return all + "; mla only where every task has a linear head, so not beside dose-difference maps";
       }());
   c->add_option("--policy-option", a->policy_options,

@@ -377,8 +377,8 @@ TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohor
   // the sign that counts. A quarter of the plans has a
   // fault, so that faults weigh as much as the rest.
   CohortSettings s;
-  s.machines = 16, s.pixels = 60, s.spacing_mm = 4, s.mismatch.fault_share = 0.25;
-  constexpr std::int64_t plans = 64;
+  s.machines = 8, s.pixels = 60, s.spacing_mm = 4, s.mismatch.fault_share = 0.25;
+  constexpr std::int64_t plans = 48;
   const auto rates = [&](const Mismatch& m) {
     CohortSettings with = s;
     with.mismatch = m;
@@ -421,7 +421,7 @@ TEST_CASE("every technique stays within the limits of every machine", "[psqa][pl
       for (std::uint64_t i = 0; i < 8; ++i) {
         const MachineLimits limits = design_of(model).limits;
         const Plan plan = generate_plan(5, i, "m", {}, t, {}, {}, model);
-        INFO(names_of(model)[std::size_t(model)] << ' ' << names_of(t)[std::size_t(t)] << " plan " << i);
+        INFO(eq::name_of(model) << ' ' << eq::name_of(t) << " plan " << i);
         REQUIRE_FALSE(plan.beams.empty());
         for (const Beam& b : plan.beams) {
           CHECK(b.mu > 0);
@@ -617,7 +617,7 @@ TEST_CASE("every element of a detector has the noise that the settings say", "[p
       cp.leaves = {{std::vector<double>(60, -110.0), std::vector<double>(60, 110.0)}};
     }
     const Record r = simulator.delivered(plan, 0);
-    INFO(names_of(d)[static_cast<std::size_t>(d)]);
+    INFO(eq::name_of(d));
     CHECK(r.gpr[0] > 45);
     CHECK(r.gpr[0] < 75);  // 55 % of normal numbers are within 3/4 of their deviation; halved noise would pass 87 %
   }

@@ -32,7 +32,7 @@ template <class Check>
 void every_search(Check&& check) {
   check("exact", ExactMinimum<>{});
   check("exact in double", ExactMinimum<double>{});
-  check("wendling", WendlingSearch{.pitch_mm = 0.2});
+  check("wendling", WendlingSearch<>{.pitch_mm = 0.2});
   check("classic", ClassicSearch{});
 }
 
@@ -164,7 +164,7 @@ TEST_CASE("a larger search radius never raises a value, and reaches more points"
       }
     }
   };
-  check([](double radius) { return WendlingSearch{0.25, radius}; });
+  check([](double radius) { return WendlingSearch<>{0.25, radius}; });
   check([](double radius) { return ClassicSearch{radius}; });
 }
 
@@ -219,14 +219,14 @@ TEST_CASE("a classic value is never below a pitched one, nor that below the exac
       e.at(0, y, x) = 1 + 0.03 * double(x) - 0.02 * double(y),
                  r.at(0, y, x) = e.at(0, y, x) + 0.02 * double((x + y) % 3);
   const GammaCriteria c{.dd_percent = 2, .dta_mm = 2, .norm = 1.0, .max_gamma = 3};
-  const GammaResult exact = gamma(r, e, c, ExactMinimum<double>{}), pitched = gamma(r, e, c, WendlingSearch{0.1, 6}),
+  const GammaResult exact = gamma(r, e, c, ExactMinimum<double>{}), pitched = gamma(r, e, c, WendlingSearch<>{0.1, 6}),
                     classic = gamma(r, e, c, ClassicSearch{});
   for (std::size_t i = 0; i < exact.map.size(); ++i) {
     CHECK(classic.map[i] >= pitched.map[i] - 1e-6);
     CHECK(pitched.map[i] >= exact.map[i] - 1e-6);
     CHECK(pitched.map[i] <= exact.map[i] + 0.05);
   }
-  same(gamma(r, e, c, WendlingSearch{1, 6}).map, std::vector<double>(classic.map.begin(), classic.map.end()), 1e-6);
+  same(gamma(r, e, c, WendlingSearch<>{1, 6}).map, std::vector<double>(classic.map.begin(), classic.map.end()), 1e-6);
 }
 
 TEST_CASE("local is never below global where no dose exceeds the norm, and a larger error moves gamma by no more",
@@ -261,12 +261,12 @@ TEST_CASE("turning, mirroring and exchanging axes turns the map with them", "[ps
   // The cells' diagonal keeps its direction under these two; a mirror would lay it the other way.
   CHECK(gamma(transposed(a), transposed(b), c).mean == Approx(plain.mean).epsilon(1e-6));
   CHECK(gamma(turned(a), turned(b), c).mean == Approx(plain.mean).epsilon(1e-6));
-  const GammaResult pitched = gamma(a, b, c, WendlingSearch{0.2});
+  const GammaResult pitched = gamma(a, b, c, WendlingSearch<>{0.2});
   DoseGrid am = a, bm = b;
   for (DoseGrid* g : {&am, &bm})
     for (std::size_t y = 0; y < 11; ++y)
       std::reverse(g->values.begin() + std::ptrdiff_t(y * 11), g->values.begin() + std::ptrdiff_t(y * 11 + 11));
-  CHECK(gamma(am, bm, c, WendlingSearch{0.2}).mean == Approx(pitched.mean).epsilon(1e-9));
+  CHECK(gamma(am, bm, c, WendlingSearch<>{0.2}).mean == Approx(pitched.mean).epsilon(1e-9));
 }
 
 TEST_CASE("exchanging the axes of volumes exchanges those of the map", "[psqa][gamma][property]") {
@@ -310,7 +310,7 @@ TEST_CASE("points without evaluated dose in reach have no value, and are counted
   CHECK(g.out_of_reach > 0);
   CHECK(g.evaluated + g.out_of_reach == g.points);
   CHECK(gamma(r, e, c, ExactMinimum<>{}, {.pass_rate_only = true}).evaluated == g.evaluated);
-  CHECK(gamma(r, e, c, WendlingSearch{0.2}).evaluated <= g.evaluated);
+  CHECK(gamma(r, e, c, WendlingSearch<>{0.2}).evaluated <= g.evaluated);
 }
 
 TEST_CASE("a tighter criterion never passes more, and the quick rate is the rate", "[psqa][gamma][property]") {
@@ -361,7 +361,7 @@ TEST_CASE("points are evaluated or not, and none gives no rate", "[psqa][gamma][
   CHECK_THROWS_AS(gamma(volume, b, {.space = GammaSpace::plane}), eq::ShapeError);
   volume.values.pop_back();
   CHECK_THROWS_AS(gamma(volume, b, {}), eq::ShapeError);
-  CHECK_THROWS_AS(gamma(a, b, {}, WendlingSearch{3, 2}), eq::ValueError);
+  CHECK_THROWS_AS(gamma(a, b, {}, WendlingSearch<>{3, 2}), eq::ValueError);
   CHECK_THROWS_AS(gamma(a, b, {.norm = 0.0}), eq::ValueError);
   CHECK_THROWS_AS(gamma(a, b, {.max_gamma = 0}), eq::ValueError);
 }

@@ -37,7 +37,7 @@ void reproduces(const DoseGrid& reference, const DoseGrid& evaluated, double nor
   REQUIRE(std::sscanf(key.c_str() + key.find("cut"), "cut%lf%%", &c.cutoff_percent) == 1);
   c.norm = norm;
   const double parts = key.find("step20") != std::string::npos ? 20 : 10;
-  const GammaResult g = gamma(reference, evaluated, c, WendlingSearch{.pitch_mm = c.dta_mm / parts});
+  const GammaResult g = gamma(reference, evaluated, c, WendlingSearch<>{.pitch_mm = c.dta_mm / parts});
   CHECK(g.pass_rate == Approx(known[0].get<double>()).epsilon(0).margin(0.0005 + 1e-9));
   CHECK(g.mean == Approx(known[1].get<double>()).epsilon(0).margin(0.00005 + 1e-9));
   CHECK(g.evaluated == known[2].get<std::size_t>());
@@ -120,6 +120,6 @@ TEST_CASE("a mirror moves the exact rates by no more than docs/gamma.md says, an
       CHECK(std::abs(turned.mean - plain.mean) <= 0.0013);
     }
   const GammaCriteria c{.dd_percent = 2, .dta_mm = 2};
-  CHECK(gamma_pass_rate(mirrored(film), mirrored(plan), c, WendlingSearch{}) ==
-        gamma_pass_rate(film, plan, c, WendlingSearch{}));
+  CHECK(gamma_pass_rate(mirrored(film), mirrored(plan), c, WendlingSearch<>{}) ==
+        gamma_pass_rate(film, plan, c, WendlingSearch<>{}));
 }

@@ -17,7 +17,7 @@ namespace {
 /// Calls `f(search)` with each of the three searches.
 template <class F>
 void for_each_search(F&& f) {
-  f(ExactMinimum<>{}), f(WendlingSearch{0.25}), f(ClassicSearch{});
+  f(ExactMinimum<>{}), f(WendlingSearch<>{0.25}), f(ClassicSearch{});
 }
 
 /// A quarter turn of a square plane about its middle.
@@ -51,7 +51,7 @@ TEST_CASE("a quarter turn turns the maps of the searches that have no diagonal",
     map.values.assign(plain.map.begin(), plain.map.end());
     same(gamma(quarter_turn(a), quarter_turn(b), c, search).map, quarter_turn(map).values, 1e-6);
   };
-  turns(WendlingSearch{0.25});
+  turns(WendlingSearch<>{0.25});
   turns(ClassicSearch{});
 }
 
@@ -59,9 +59,9 @@ TEST_CASE("samples that hold the grid's points are nowhere worse than the points
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const DoseGrid a = random_plane(2 * seed, 10, 2), b = random_plane(2 * seed + 1, 10, 2);
     const GammaCriteria c{.dd_percent = 5, .dta_mm = 3, .norm = 1.5, .max_gamma = 3};
-    const GammaResult points = gamma(a, b, c, ClassicSearch{}), samples = gamma(a, b, c, WendlingSearch{0.5});
+    const GammaResult points = gamma(a, b, c, ClassicSearch{}), samples = gamma(a, b, c, WendlingSearch<>{0.5});
     for (std::size_t i = 0; i < points.map.size(); ++i) CHECK(samples.map[i] <= points.map[i] + 1e-6F);
-    same(gamma(a, b, c, WendlingSearch{2}).map, std::vector<double>(points.map.begin(), points.map.end()), 1e-6);
+    same(gamma(a, b, c, WendlingSearch<>{2}).map, std::vector<double>(points.map.begin(), points.map.end()), 1e-6);
   }
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("no search's result depends on the number of threads, nor does the rat
 TEST_CASE("a search without reach or with a pitch beyond it is refused", "[psqa][gamma][error]") {
   const DoseGrid g = random_plane(1, 5, 2);
   const GammaCriteria c{.dd_percent = 2, .dta_mm = 2};
-  for (const WendlingSearch& s : {WendlingSearch{-0.1}, WendlingSearch{0.1, -1}, WendlingSearch{3, 2}})
+  for (const WendlingSearch<>& s : {WendlingSearch<>{-0.1}, WendlingSearch<>{0.1, -1}, WendlingSearch<>{3, 2}})
     CHECK_THROWS_WITH(gamma(g, g, c, s), Catch::Contains("expected 0 < pitch <= radius"));
   CHECK_THROWS_WITH(gamma(g, g, c, ClassicSearch{-1}), Catch::Contains("expected a search radius > 0 mm"));
 }

@@ -186,7 +186,7 @@ TEST_CASE("a field's modulation is as long, in mm, whatever the leaves' width", 
       for (std::size_t x = 0; x < detail::kColumns; ++x)
         joint += f[middle][x] * f[middle + apart][x], squares += f[middle][x] * f[middle][x];
     }
-    INFO(names_of(model)[std::size_t(model)]);
+    INFO(eq::name_of(model));
     CHECK(squares / 200 / detail::kColumns == Approx(1).margin(0.06));
     CHECK(joint / squares == Approx(0.61).margin(0.06));
   }

@@ -82,7 +82,7 @@ TEST_CASE("pydicom reads every plan and dose that is written", "[psqa][dicom][be
   std::ofstream expected(folder.path() / "expected.txt");
   expected.precision(12);
   for (const LinacModel model : kModels) {
-    const std::string name(names_of(model)[static_cast<std::size_t>(model)]);
+    const std::string name(equipoise::name_of(model));
     Plan plan = plan_of(model, model == LinacModel::agility ? Technique::arc : Technique::step_and_shoot);
     double mu = 0;
     std::size_t leaves = 0;
@@ -132,7 +132,7 @@ TEST_CASE("a plan that comes back from its file gives the same dose", "[psqa][di
   for (const LinacModel model : kModels) {
     Simulator simulator = simulator_of(model);
     for (const Technique technique : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc}) {
-      INFO(names_of(model)[static_cast<std::size_t>(model)] << " technique " << int(technique));
+      INFO(equipoise::name_of(model) << " technique " << int(technique));
       const Plan plan = plan_of(model, technique);
       write_rtplan(plan, folder.path() / "p.dcm");
       const Plan back = read_rtplan(folder.path() / "p.dcm");

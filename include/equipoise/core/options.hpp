@@ -5,6 +5,7 @@
 /// The options of a spec or policy: an aggregate reflected once with `BOOST_HANA_ADAPT_STRUCT` is printed, saved, read
 /// from TOML and set from the command line through the same text form. An unknown key names the nearest one there is.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/core/errors.hpp>
 
 #include <algorithm>
@@ -43,12 +44,6 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
-/// An enumeration whose values have names: a function `names_of(E)` found beside it gives them in order.
-template <class E>
-concept named_enumeration = std::is_enum_v<E> && requires(E e) {
-  names_of(e);
-};
-
 template <class T>
 [[nodiscard]] std::string to_text(const T& value) {
   if constexpr (std::same_as<T, bool>) {
@@ -59,8 +54,8 @@ template <class T>
     return out;
   } else if constexpr (is_optional<T>) {
     return value ? to_text(*value) : "none";
-  } else if constexpr (named_enumeration<T>) {
-    return std::string(names_of(value)[static_cast<std::size_t>(value)]);
+  } else if constexpr (NamedEnumeration<T>) {
+    return std::string(name_of(value));
   } else if constexpr (std::floating_point<T>) {
     char text[64];  // the shortest that reads back as the same number
     return {text, std::to_chars(text, text + sizeof(text), value).ptr};
@@ -91,7 +86,7 @@ template <class T>
     if (text == "none") return value.reset(), true;
     typename T::value_type inner{};
     return from_text(text, inner) && (value = inner, true);
-  } else if constexpr (named_enumeration<T>) {
+  } else if constexpr (NamedEnumeration<T>) {
     const auto& names = names_of(value);
     const auto found = std::find(std::begin(names), std::end(names), text);
     if (found == std::end(names)) return false;

@@ -129,10 +129,10 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
   add("MCS", metric_column(cohort, "MCS"), 0.3, 0.7);
   add("ALG", gap, 1e-9, 0.7);
   if (!only_sliding_windows(cohort)) return;
-  out.push_back({"plans with 60-250 MU a field", "%", share_within(per_field, 60, 250), 90, 100});
-  out.push_back({"plans with 3-9 MU a cGy", "%", share_within(factor, 3, 9), 90, 100});
+  out.push_back({"records with 60-250 MU a field", "%", share_within(per_field, 60, 250), 90, 100});
+  out.push_back({"records with 3-9 MU a cGy", "%", share_within(factor, 3, 9), 90, 100});
   out.push_back({"mean leaf gap", "mm", moments(gap).mean, 16, 27});
-  out.push_back({"plans with a mean leaf gap of 16-27 mm", "%", share_within(gap, 16, 27), 50, 100});
+  out.push_back({"records with a mean leaf gap of 16-27 mm", "%", share_within(gap, 16, 27), 50, 100});
 }
 
 }  // namespace detail
@@ -160,7 +160,7 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
     out.push_back({std::string("SD ") + names[c], "%", m.sd, bands[c][2], bands[c][3]});
     out.push_back({std::string("skewness ") + names[c], "", m.skew, -none, -1e-9});
   }
-  out.push_back({"plans below 90 % at 2%/2 mm", "%", 100 * failing / n, 5, 25});
+  out.push_back({"records below 90 % at 2%/2 mm", "%", 100 * failing / n, 5, 25});
   out.push_back({"records with 3/3 >= 2/3 >= 2/2", "%", 100 * ordered / n, 100, 100});
   detail::add_plan_rows(cohort, rates[2], out);
   double lowest = none, head_and_neck = none;

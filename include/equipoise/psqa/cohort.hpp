@@ -6,6 +6,7 @@
 /// fault, passing rates, metrics), `planned.npy` and `measured.npy` (float32 [N, H, W], Gy). It is written under a
 /// temporary name and renamed when it is whole (cohort_writer.hpp), and checked when it is read (cohort_reader.hpp).
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/options.hpp>
 #include <equipoise/core/random.hpp>
@@ -122,7 +123,7 @@ namespace detail {
 template <class E>
 void read_choice(const nlohmann::ordered_json& object, const char* key, E& value) {
   const auto names = names_of(value);
-  const std::string name = object.value(key, std::string(names[static_cast<std::size_t>(value)]));
+  const std::string name = object.value(key, std::string(name_of(value)));
   const auto at = std::find(names.begin(), names.end(), name);
   if (at == names.end())
     throw ValueError(message("value.331", std::string("cohort.json ") + key, "got \"", name, "\"; ",

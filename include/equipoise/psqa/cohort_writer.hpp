@@ -4,6 +4,7 @@
 /// \file
 /// Writing a cohort: record by record, so that memory does not grow with it, and whole or not at all.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/cohort.hpp>
@@ -33,7 +34,7 @@ namespace detail {
           {"provenance", "simulated"},
           {"records", 0},
           {"plans", s.plans},
-          {"records_of", names_of(s.records)[static_cast<std::size_t>(s.records)]},
+          {"records_of", name_of(s.records)},
           {"seed", s.seed},
           {"machines", s.machines},
           {"planes",
@@ -42,17 +43,16 @@ namespace detail {
             {"spacing_mm", s.spacing_mm},
             {"unit", "Gy per fraction"},
             {"geometry", s.records == RecordsOf::fields ? "one field" : "composite, all fields at one angle"},
-            {"kind", names_of(s.plane.kind)[static_cast<std::size_t>(s.plane.kind)]},
+            {"kind", name_of(s.plane.kind)},
             {"depth_mm", s.plane.depth_mm}}},
-          {"linac_model", names_of(s.model)[static_cast<std::size_t>(s.model)]},
+          {"linac_model", name_of(s.model)},
           {"outlines", s.outlines.empty() ? "random" : "real"},
           {"plans_from_files", s.real_plans.size()},
-          {"detector", names_of(s.detector)[static_cast<std::size_t>(s.detector)]},
+          {"detector", name_of(s.detector)},
           {"techniques",
            {{"sliding_window", s.techniques[0]}, {"step_and_shoot", s.techniques[1]}, {"arc", s.techniques[2]}}},
           {"gamma",
-           {{"rates", s.records == RecordsOf::fields ? "of the record's field"
-                                                     : names_of(s.rates)[static_cast<std::size_t>(s.rates)]},
+           {{"rates", s.records == RecordsOf::fields ? "of the record's field" : name_of(s.rates)},
             {"reference", "measured"},
             {"evaluated", "planned"},
             {"norm", "maximum of planned"},

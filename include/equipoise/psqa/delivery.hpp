@@ -178,7 +178,7 @@ template <class LeafError>
                                     std::size_t pixels, double spacing_mm) {
   DoseGrid total = DoseGrid::plane(pixels, pixels, spacing_mm);
   for (std::size_t n = 0; n < plan.beams.size(); ++n)
-    if (plan.beams[n].mu > 0 && !plan.beams[n].layers.empty())
+    if (plan.beams[n].delivers())
       add_fluence(
           plan.beams[n], machine, [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); },
           total);

@@ -4,6 +4,7 @@
 /// \file
 /// What a file holds, told from its first bytes and not from its name.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/text_file.hpp>
 
@@ -24,9 +25,6 @@ enum class FileKind : std::uint8_t { dicom, npy, mapcheck, mcc, opg, xio, elekta
 [[nodiscard]] constexpr std::array<std::string_view, 10> names_of(FileKind) {
   return {"DICOM",     "NPY array",  "MapCHECK plane", "PTW mcc plane",    "IBA opg plane",
           "XiO plane", "Elekta log", "OpenKBP table",  "table of numbers", "file of another kind"};
-}
-[[nodiscard]] constexpr std::string_view name_of(FileKind kind) {
-  return names_of(kind)[static_cast<std::size_t>(kind)];
 }
 
 namespace detail {

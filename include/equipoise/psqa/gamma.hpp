@@ -86,8 +86,15 @@ class GammaFrame {
     }
     GammaTally tally;
     if (judged == 0) return tally;
-    const GammaRow points{place(0, frame), place(1, j), std::span(x).first(judged), std::span(dose).first(judged),
-                          std::span(tol).first(judged)};
+    const GammaRow points{.reference = reference_,
+                          .frame = frame,
+                          .number = j,
+                          .columns = std::span(index).first(judged),
+                          .z = place(0, frame),
+                          .y = place(1, j),
+                          .x = std::span(x).first(judged),
+                          .dose = std::span(dose).first(judged),
+                          .tol = std::span(tol).first(judged)};
     // A cap at or below one must not end the search before it is known what passes.
     search(points, map ? std::max(criteria_.max_gamma, kPassLimit) : kPassLimit, map == nullptr, squared);
     for (std::size_t p = 0; p < judged; ++p) {
@@ -210,6 +217,13 @@ template <GammaSearch Search = ExactMinimum<>>
   out.max = no_map ? nan : all.max, out.least = no_map ? nan : all.least;
   return out;
 }
+
+#ifdef EQUIPOISE_GAMMA_ELSEWHERE
+// The exact search takes seconds to compile in every file that uses it. Where this is defined, one file of the program
+// has `template GammaResult gamma<ExactMinimum<>>(…)` of the same parameters, and the others wait for it.
+extern template GammaResult gamma<ExactMinimum<>>(const DoseGrid&, const DoseGrid&, const GammaCriteria&,
+                                                  const ExactMinimum<>&, const GammaExecution&);
+#endif
 
 /// The pass rate alone, in %; NaN when no point is evaluated.
 template <GammaSearch Search = ExactMinimum<>>

@@ -5,6 +5,7 @@
 /// What a gamma evaluation is asked and what it answers (Low 1998; TG-218, Miften 2018), and the row of points that a
 /// search is given.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/core/errors.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 
@@ -17,7 +18,6 @@
 #include <span>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,12 +58,15 @@ struct GammaResult {
   std::size_t points = 0;        ///< of the reference
 };
 
-/// Points of one reference row that are to be judged, in cells of the evaluated grid.
+/// Points of one reference row that are to be judged.
 struct GammaRow {
-  double z = 0, y = 0;
-  std::span<const double> x;
-  std::span<const double> dose;  ///< Gy
-  std::span<const double> tol;   ///< Gy: the dose difference that counts as one
+  const DoseGrid& reference;
+  std::size_t frame, number;             ///< of the row
+  std::span<const std::size_t> columns;  ///< of the points
+  double z, y;                           ///< in cells of the evaluated grid
+  std::span<const double> x;             ///< in cells of the evaluated grid
+  std::span<const double> dose;          ///< Gy
+  std::span<const double> tol;           ///< Gy: the dose difference that counts as one
 };
 
 /// A way to find γ²: `on(evaluated, criteria, space)` gives a searcher that is called with a row, a limit for γ and
@@ -75,10 +78,6 @@ concept GammaSearch = requires(const S& search, const DoseGrid& evaluated, const
 };
 
 namespace detail {
-
-[[nodiscard]] inline std::string_view unit_of(const DoseGrid& g) {
-  return names_of(g.units)[static_cast<std::size_t>(g.units)];
-}
 
 /// Whether two grids' axes point the same way; where one does not say, they are taken to.
 [[nodiscard]] inline bool same_axes(const DoseGrid& a, const DoseGrid& b) {
@@ -123,8 +122,8 @@ inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference,
   check_grid(reference, "reference"), check_grid(evaluated, "evaluated");
   if (reference.units != evaluated.units && reference.units != DoseUnits::unknown &&
       evaluated.units != DoseUnits::unknown)
-    throw ValueError(message("value.307", "gamma", "expected doses of one unit, got ", unit_of(reference),
-                             " (reference) and ", unit_of(evaluated), " (evaluated)"));
+    throw ValueError(message("value.307", "gamma", "expected doses of one unit, got ", name_of(reference.units),
+                             " (reference) and ", name_of(evaluated.units), " (evaluated)"));
   if (!same_axes(reference, evaluated))
     throw ValueError(
         message("value.311", "gamma", "expected doses whose rows and columns run the same way, got the cosines ",

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -21,11 +22,17 @@ namespace equipoise::psqa {
 namespace detail {
 
 /// The searcher of `WendlingSearch`: offsets sorted by distance, left as soon as distance alone is no better.
+/// \tparam Real in which places (mm) and doses are computed
+template <class Real>
 class WendlingSearcher {
  public:
   WendlingSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double pitch, double radius)
-      : grid_(evaluated), volume_(volume) {
-    for (std::size_t axis = 0; axis < 3; ++axis) last_[axis] = static_cast<double>(evaluated.shape[axis] - 1);
+      : shape_(evaluated.shape), doses_(evaluated.values.begin(), evaluated.values.end()), volume_(volume) {
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      last_[axis] = static_cast<Real>(evaluated.shape[axis] - 1);
+      origin_[axis] = static_cast<Real>(evaluated.origin[axis]);
+      per_cell_[axis] = 1 / static_cast<Real>(evaluated.spacing[axis]);
+    }
     const auto n = static_cast<std::int64_t>(std::floor(radius / pitch + 1e-6)), nz = volume ? n : 0;
     for (std::int64_t k = -nz; k <= nz; ++k)
       for (std::int64_t j = -n; j <= n; ++j)
@@ -33,93 +40,101 @@ class WendlingSearcher {
           const double x = static_cast<double>(i) * pitch, y = static_cast<double>(j) * pitch,
                        z = static_cast<double>(k) * pitch, square = x * x + y * y + z * z;
           if (std::sqrt(square) > radius + 1e-6) continue;
-          offsets_.push_back({z / evaluated.spacing[0], y / evaluated.spacing[1], x / evaluated.spacing[2],
-                              square / (c.dta_mm * c.dta_mm)});
+          offsets_.push_back({static_cast<Real>(z), static_cast<Real>(y), static_cast<Real>(x),
+                              static_cast<Real>(square / (c.dta_mm * c.dta_mm))});
         }
     std::stable_sort(offsets_.begin(), offsets_.end(),
                      [](const Offset& a, const Offset& b) { return a.space < b.space; });
-    for (const Offset& o : offsets_)
-      for (std::size_t axis = 0; axis < 3; ++axis)
-        reach_[axis] = std::max(reach_[axis], std::array{o.z, o.y, o.x}[axis]);
+    for (std::size_t axis = 0; axis < 3; ++axis)
+      reach_[axis] = static_cast<double>(n) * pitch / evaluated.spacing[axis] + 1e-3;
   }
 
   void operator()(const GammaRow& row, double limit, bool pass_only, std::span<double> squared) const {
+    const auto mm = [&](std::size_t axis, std::size_t i) {
+      return static_cast<Real>(row.reference.origin[axis]) +
+             static_cast<Real>(i) * static_cast<Real>(row.reference.spacing[axis]);
+    };
     for (std::size_t p = 0; p < row.x.size(); ++p) {
-      const std::array<double, 3> at = {row.z, row.y, row.x[p]};
+      const std::array<double, 3> cells = {row.z, row.y, row.x[p]};
       bool inner = true;
       for (std::size_t axis = volume_ ? 0 : 1; axis < 3; ++axis)
-        inner = inner && at[axis] - reach_[axis] >= 0 && at[axis] + reach_[axis] < last_[axis];
-      const double per_tol = 1 / row.tol[p];
-      squared[p] = volume_ ? (inner ? least<true, true>(at, row.dose[p], per_tol, limit, pass_only)
-                                    : least<true, false>(at, row.dose[p], per_tol, limit, pass_only))
-                           : (inner ? least<false, true>(at, row.dose[p], per_tol, limit, pass_only)
-                                    : least<false, false>(at, row.dose[p], per_tol, limit, pass_only));
+        inner = inner && cells[axis] - reach_[axis] >= 0 &&
+                cells[axis] + reach_[axis] < static_cast<double>(shape_[axis] - 1);
+      const std::array<Real, 3> at = {mm(0, row.frame), mm(1, row.number), mm(2, row.columns[p])};
+      const auto dose = static_cast<Real>(row.dose[p]), per_tol = static_cast<Real>(1 / row.tol[p]),
+                 most = static_cast<Real>(limit);
+      squared[p] = volume_ ? (inner ? least<true, true>(at, dose, per_tol, most, pass_only)
+                                    : least<true, false>(at, dose, per_tol, most, pass_only))
+                           : (inner ? least<false, true>(at, dose, per_tol, most, pass_only)
+                                    : least<false, false>(at, dose, per_tol, most, pass_only));
     }
   }
 
  private:
   struct Offset {
-    double z, y, x;  ///< in cells
-    double space;    ///< squared distance, in dta²
+    Real z, y, x;  ///< mm
+    Real space;    ///< squared distance, in dta²
   };
 
   template <bool Volume, bool Inner>
-  [[nodiscard]] double least(const std::array<double, 3>& at, double dose, double per_tol, double limit,
-                             bool pass_only) const {
-    double best = limit * limit;
+  [[nodiscard]] Real least(const std::array<Real, 3>& at, Real dose, Real per_tol, Real limit, bool pass_only) const {
+    Real best = limit * limit;
     bool found = false;
     for (const Offset& o : offsets_) {
       // Nothing further away is better; but whether there is anything at all decides between a cap and no value.
       if (found && (o.space >= best || (pass_only && best <= 1))) break;
-      const double d = interpolated<Volume, Inner>(at[0] + o.z, at[1] + o.y, at[2] + o.x);
+      const Real d = interpolated<Volume, Inner>(at[0] + o.z, at[1] + o.y, at[2] + o.x);
       if (std::isnan(d)) continue;
       found = true;
-      const double e = (d - dose) * per_tol;
+      const Real e = (d - dose) * per_tol;
       best = std::min(best, o.space + e * e);
     }
-    return found ? best : std::numeric_limits<double>::quiet_NaN();
+    return found ? best : std::numeric_limits<Real>::quiet_NaN();
   }
 
+  /// The cell in which a place (mm) lies, and how far in it.
   template <bool Inner>
-  [[nodiscard]] bool split(double at, std::size_t axis, std::size_t& cell, double& share) const {
-    constexpr double rim = 1e-9;
+  [[nodiscard]] bool split(Real mm, std::size_t axis, std::size_t& cell, Real& share) const {
+    constexpr auto rim = static_cast<Real>(std::is_same_v<Real, float> ? 1e-4 : 1e-9);
+    Real at = (mm - origin_[axis]) * per_cell_[axis];
     if constexpr (!Inner) {
       if (at < -rim || at > last_[axis] + rim) return false;
-      at = std::clamp(at, 0.0, last_[axis]);
+      at = std::clamp(at, Real(0), last_[axis]);
     }
     cell = static_cast<std::size_t>(at);
-    if (!Inner && cell + 1 >= grid_.shape[axis]) cell = grid_.shape[axis] < 2 ? 0 : grid_.shape[axis] - 2;
-    share = at - static_cast<double>(cell);
+    if (!Inner && cell + 1 >= shape_[axis]) cell = shape_[axis] < 2 ? 0 : shape_[axis] - 2;
+    share = at - static_cast<Real>(cell);
     return true;
   }
 
   template <bool Volume, bool Inner>
-  [[nodiscard]] double interpolated(double z, double y, double x) const {
+  [[nodiscard]] Real interpolated(Real z, Real y, Real x) const {
     std::size_t k = 0, j = 0, i = 0;
-    double fz = 0, fy = 0, fx = 0;
+    Real fz = 0, fy = 0, fx = 0;
     if (!split<Inner>(x, 2, i, fx) || !split<Inner>(y, 1, j, fy) || (Volume && !split<Inner>(z, 0, k, fz)))
-      return std::numeric_limits<double>::quiet_NaN();
-    const std::size_t columns = grid_.shape[2], plane = columns * grid_.shape[1];
-    const double* at = grid_.values.data() + k * plane + j * columns + i;
+      return std::numeric_limits<Real>::quiet_NaN();
+    const std::size_t columns = shape_[2], plane = columns * shape_[1];
+    const Real* at = doses_.data() + k * plane + j * columns + i;
     // A share of zero must not touch the other side, which may lie beyond the grid.
-    const auto along = [](const double* p, std::size_t step, double f) {
-      return f > 0 ? p[0] + f * (p[step] - p[0]) : p[0];
+    const auto along = [](const Real* p, std::size_t step, Real f) {
+      return f > 0 ? p[0] * (1 - f) + p[step] * f : p[0];
     };
-    const auto across = [&](const double* p) {
-      const double low = along(p, 1, fx);
-      return fy > 0 ? low + fy * (along(p + columns, 1, fx) - low) : low;
+    const auto across = [&](const Real* p) {
+      const Real low = along(p, 1, fx);
+      return fy > 0 ? low * (1 - fy) + along(p + columns, 1, fx) * fy : low;
     };
-    const double low = across(at);
+    const Real low = across(at);
     if constexpr (Volume)
-      return fz > 0 ? low + fz * (across(at + plane) - low) : low;
+      return fz > 0 ? low * (1 - fz) + across(at + plane) * fz : low;
     else
       return low;
   }
 
-  const DoseGrid& grid_;
+  std::array<std::size_t, 3> shape_;
+  std::vector<Real> doses_;
   bool volume_;
-  double last_[3] = {0, 0, 0};
-  std::array<double, 3> reach_{};  ///< of the offsets, in cells
+  std::array<Real, 3> last_{}, origin_{}, per_cell_{};  ///< index, mm, 1/mm
+  std::array<double, 3> reach_{};                       ///< of the offsets, in cells, and a hair
   std::vector<Offset> offsets_;
 };
 
@@ -199,6 +214,8 @@ class ClassicSearcher {
 
 /// Wendling 2007: the bilinear (trilinear) interpolant at offsets on a pitch. A pitch of dta / 10 finds values that are
 /// too large on steep slopes, by 0.07 to 0.3 (docs/gamma.md); for criteria that shall be compared use one absolute pitch.
+/// \tparam Real `float` computes as yagit does, and gives its values to the last digit that it prints
+template <class Real = double>
 struct WendlingSearch {
   double pitch_mm = 0;   ///< of the offsets; 0: dta / 10
   double radius_mm = 0;  ///< of the search; 0: max(max_gamma, 1) · dta
@@ -213,7 +230,7 @@ struct WendlingSearch {
     if (radius > most * pitch)
       throw ValueError(message("value.301", "gamma", "expected a pitch of at least 1/", most, " of the radius, got ",
                                pitch, " and ", radius, " mm"));
-    return detail::WendlingSearcher(evaluated, c, space == GammaSpace::volume, pitch, radius);
+    return detail::WendlingSearcher<Real>(evaluated, c, space == GammaSpace::volume, pitch, radius);
   }
 };
 

@@ -5,6 +5,7 @@
 /// Records of a cohort from what a user has: RTPLAN files with measured planes beside them or without, decoded delivery
 /// logs, OpenKBP patients. What a record is made of is said with it: only measured planes are measurements.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/core/utf8.hpp>
 #include <equipoise/psqa/cohort.hpp>
 #include <equipoise/psqa/import_find.hpp>

@@ -5,6 +5,7 @@
 /// What the files and folders that a user names hold: plans with planes beside them, delivery logs, patients, and what
 /// cannot become a record, each with the reason. Kinds are told from the content.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/psqa/dicom.hpp>
 #include <equipoise/psqa/file_kind.hpp>
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -67,22 +68,27 @@ inline void set_kernel(MachineModel& m, const DosePlane& plane) {
     set_kernel_at_depth(m, plane.depth_mm);
 }
 
-/// Leaf boundaries of a Millennium 120: 40 pairs of 5 mm between 20 of 10 mm. [61] mm
-[[nodiscard]] inline std::vector<double> millennium_boundaries() {
-  std::vector<double> b;
-  for (int i = 0; i <= 10; ++i) b.push_back(-200 + 10.0 * i);
-  for (int i = 1; i <= 40; ++i) b.push_back(-100 + 5.0 * i);
-  for (int i = 1; i <= 10; ++i) b.push_back(100 + 10.0 * i);
-  return b;
+/// Neighbouring pairs of leaves of one width.
+struct LeafGroup {
+  int pairs;
+  double width_mm;
+};
+
+/// The boundaries of groups of leaves, centred on the axis. [pairs + 1] mm
+[[nodiscard]] inline std::vector<double> leaf_boundaries(std::initializer_list<LeafGroup> groups) {
+  double extent = 0;
+  for (const LeafGroup& g : groups) extent += g.pairs * g.width_mm;
+  std::vector<double> out = {-extent / 2};
+  for (const LeafGroup& g : groups)
+    for (int i = 0; i < g.pairs; ++i) out.push_back(out.back() + g.width_mm);
+  return out;
 }
 
-/// Leaf boundaries of an HD120: 32 pairs of 2.5 mm between 28 of 5 mm. [61] mm
+[[nodiscard]] inline std::vector<double> millennium_boundaries() {
+  return leaf_boundaries({{10, 10}, {40, 5}, {10, 10}});
+}
 [[nodiscard]] inline std::vector<double> hd120_boundaries() {
-  std::vector<double> b;
-  for (int i = 0; i <= 14; ++i) b.push_back(-110 + 5.0 * i);
-  for (int i = 1; i <= 32; ++i) b.push_back(-40 + 2.5 * i);
-  for (int i = 1; i <= 14; ++i) b.push_back(40 + 5.0 * i);
-  return b;
+  return leaf_boundaries({{14, 5}, {32, 2.5}, {14, 5}});
 }
 
 /// What the delivery may do; the defaults are those of a Varian C-arm.
@@ -115,17 +121,17 @@ struct LinacDesign {
 /// Millennium 120; Agility of 80 pairs; Halcyon, whose two layers of 10 mm leaves, offset by half a leaf, are one
 /// virtual bank of 5 mm here; HD120, whose leaves are of 2.5 mm within 40 mm of the axis.
 [[nodiscard]] inline LinacDesign design_of(LinacModel model) {
-  const auto even = [](double half) {
-    std::vector<double> b;
-    for (double y = -half; y <= half; y += 5) b.push_back(y);
-    return b;
-  };
-  if (model == LinacModel::agility) return {even(200), {.leaf_speed_mm_per_s = 35}, 0.3, 0.1, 0.4, 0.004, 0.006, true};
+  if (model == LinacModel::agility)
+    return {leaf_boundaries({{80, 5}}), {.leaf_speed_mm_per_s = 35}, 0.3, 0.1, 0.4, 0.004, 0.006, true};
   if (model == LinacModel::halcyon)
-    return {even(140), {.leaf_speed_mm_per_s = 50, .dose_rate_MU_per_min = 800, .gantry_speed_deg_per_s = 24},
-            0.3,       0.1,
-            0.4,       0.004,
-            0.006,     false};
+    return {leaf_boundaries({{56, 5}}),
+            {.leaf_speed_mm_per_s = 50, .dose_rate_MU_per_min = 800, .gantry_speed_deg_per_s = 24},
+            0.3,
+            0.1,
+            0.4,
+            0.004,
+            0.006,
+            false};
   if (model == LinacModel::hd120) return {hd120_boundaries(), {}, 1.2, 1.0, 1.8, 0.011, 0.013, true};
   return {millennium_boundaries()};
 }

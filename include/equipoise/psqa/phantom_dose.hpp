@@ -116,7 +116,7 @@ template <class LeafError>
         std::clamp(water.scatter_share + machine.scatter_share - general.scatter_share, 0.0, 1.0);
   }
   for (std::size_t n = 0; n < plan.beams.size(); ++n) {
-    if (!(plan.beams[n].mu > 0) || plan.beams[n].layers.empty()) continue;
+    if (!plan.beams[n].delivers()) continue;
     for (const auto& [part, first] : detail::static_parts(plan.beams[n])) {
       DoseGrid fluence = DoseGrid::plane(pixels, pixels, phantom.spacing_mm);
       add_fluence(

@@ -68,6 +68,9 @@ struct Beam {
   bool has_x_jaw = false, has_y_jaw = false;
   std::vector<ControlPoint> control_points;
 
+  /// Whether any dose can be computed of it: there are MU, and leaves that shape them.
+  [[nodiscard]] bool delivers() const { return mu > 0 && !layers.empty(); }
+
   /// MU between control points `j - 1` and `j`; 1 <= j < control_points.size().
   [[nodiscard]] double interval_mu(std::size_t j) const {
     return mu * (control_points[j].weight - control_points[j - 1].weight);

@@ -5,6 +5,7 @@
 /// A dose distribution from any file that can hold one: DICOM RTDOSE, NPY, CSV, detector exports. The kind is told from
 /// the content, not from the name.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/detector_reader.hpp>
 #include <equipoise/psqa/dose_grid.hpp>

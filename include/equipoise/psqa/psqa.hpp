@@ -14,6 +14,7 @@
 #include <equipoise/psqa/gamma.hpp>
 #include <equipoise/psqa/import.hpp>
 #include <equipoise/psqa/learner.hpp>
+#include <equipoise/psqa/methods.hpp>
 #include <equipoise/psqa/rtdose_reader.hpp>
 #include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>

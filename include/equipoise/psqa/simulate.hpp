@@ -5,6 +5,7 @@
 /// One record of the virtual cohort: a plan, its planned plane, and the plane that the machine delivers and the
 /// detector sees. What differs between the two are the knobs of `Mismatch`, on machines that were commissioned.
 
+#include <equipoise/core/enumeration.hpp>
 #include <equipoise/psqa/commissioning.hpp>
 #include <equipoise/psqa/delivery.hpp>
 #include <equipoise/psqa/detector.hpp>
@@ -14,9 +15,12 @@
 #include <equipoise/psqa/phantom_dose.hpp>
 #include <equipoise/psqa/plan_generator.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <numbers>
 #include <string>
 #include <string_view>
@@ -77,7 +81,7 @@ inline void check(const CohortSettings& s) {
     expect(depth == 0, "plane.depth_mm", "0, since a portal image (epid) has no depth in water", depth);
     if (s.detector != Detector::epid)
       throw ValueError(message("value.331", "CohortSettings.detector", "expected epid, which takes portal images, got ",
-                               names_of(s.detector)[static_cast<std::size_t>(s.detector)]));
+                               name_of(s.detector)));
   }
   double shares = 0;
   for (const double t : s.techniques) {
@@ -104,25 +108,29 @@ struct Record {
   std::array<double, 3> gpr{};  ///< %, in the order of `kCriteria`
 };
 
-/// The beams of a plan that deliver anything, by position.
-[[nodiscard]] inline std::vector<std::size_t> fields_of(const Plan& plan) {
-  std::vector<std::size_t> out;
-  for (std::size_t n = 0; n < plan.beams.size(); ++n)
-    if (plan.beams[n].mu > 0 && !plan.beams[n].layers.empty()) out.push_back(n);
-  return out;
-}
+/// A field as a plan of its own, with an equal part of the prescription.
+struct Field {
+  std::size_t beam;  ///< its position among the plan's beams
+  Plan plan;
+};
 
-/// One field as a plan of its own, with an equal part of the prescription. \param n one of `fields_of(plan)`
-[[nodiscard]] inline Plan field_plan(const Plan& plan, std::size_t n) {
-  Plan out = plan;
-  out.beams = {plan.beams[n]};
-  out.id += "_field" + std::to_string(n + 1);
-  out.prescription_Gy /= static_cast<double>(fields_of(plan).size());
+/// The fields of a plan: its beams that deliver anything.
+[[nodiscard]] inline std::vector<Field> fields_of(Plan plan) {
+  std::vector<Beam> beams = std::exchange(plan.beams, {});
+  plan.prescription_Gy /= static_cast<double>(std::count_if(beams.begin(), beams.end(), std::mem_fn(&Beam::delivers)));
+  std::vector<Field> out;
+  for (std::size_t n = 0; n < beams.size(); ++n) {
+    if (!beams[n].delivers()) continue;
+    out.push_back({n, plan});
+    out.back().plan.id += "_field" + std::to_string(n + 1);
+    out.back().plan.beams.push_back(std::move(beams[n]));
+  }
   return out;
 }
 
 /// A record's doses in a water phantom, Gy per fraction.
 struct VolumeRecord {
+  Plan plan;
   DoseGrid planned, measured;
   std::array<double, 3> gpr{};  ///< %, 3D gamma
 };
@@ -219,12 +227,12 @@ class Simulator {
   [[nodiscard]] VolumeRecord volume(std::int64_t i, const Phantom& phantom = {}, std::uint64_t delivery = 0) {
     const auto index = static_cast<std::uint64_t>(i);
     const Linac& linac = linac_of(index);
-    const Plan plan = this->plan(i);
     const detail::Day day = day_of(linac, index, delivery);
     VolumeRecord out;
-    out.planned = phantom_dose(plan, linac.planning, exact_leaves, phantom, {}, settings_.plane);
+    out.plan = plan(i);
+    out.planned = phantom_dose(out.plan, linac.planning, exact_leaves, phantom, {}, settings_.plane);
     out.measured =
-        phantom_dose(plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at, settings_.plane);
+        phantom_dose(out.plan, day.real, leaf_errors(linac, day, index, delivery), phantom, day.at, settings_.plane);
     add_noise(out.measured, out.planned, hash_of({settings_.seed, index, delivery, hash_of("detector")}));
     out.gpr = detail::rates_of(out.measured, out.planned);
     return out;
@@ -270,9 +278,9 @@ class Simulator {
     return out;
   }
 
-  [[nodiscard]] std::vector<Record> field_records(const Plan& plan, const Delivery& d) {
+  [[nodiscard]] std::vector<Record> field_records(Plan plan, const Delivery& d) {
     std::vector<Record> out;
-    for (const std::size_t n : fields_of(plan)) out.push_back(judged(field_plan(plan, n), d, n));
+    for (auto& [beam, field] : fields_of(std::move(plan))) out.push_back(judged(std::move(field), d, beam));
     return out;
   }
 

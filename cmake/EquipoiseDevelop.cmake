@@ -26,7 +26,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(equipoise_develop INTERFACE --param=ggc-min-heapsize=2000000)
 endif()
 
-# The precompiled header: all that the core's headers include of others. It is made twice: optimised for programs, and for tests, whose time goes into compiling them.
+# The precompiled header: all that the core's headers include of others, and for tests the core itself. It is made twice: optimised for programs, and for tests, whose time goes into compiling them.
 set(outside_headers)
 foreach(header IN LISTS core_headers)
   file(STRINGS ${CMAKE_SOURCE_DIR}/${header} lines REGEX "^#include <")
@@ -43,6 +43,7 @@ foreach(kind programs tests)
   target_precompile_headers(equipoise_pch_${kind} PRIVATE ${outside_headers})
 endforeach()
 target_compile_options(equipoise_pch_tests PRIVATE -O0)
+target_precompile_headers(equipoise_pch_tests PRIVATE <equipoise/equipoise.hpp>) # all tests include it
 
 # equipoise_gamma_once(<target>): the exact gamma is compiled in one file of the target, not in each that uses it.
 file(CONFIGURE OUTPUT gamma_instance.cpp CONTENT [[

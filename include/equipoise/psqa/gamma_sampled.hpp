@@ -50,6 +50,7 @@ class WendlingSearcher {
   }
 
   void operator()(const GammaRow& row, double limit, bool pass_only, std::span<double> squared) const {
+    // In single precision the order of the sums decides the last digit: origin, index, offset, the other origin.
     const auto mm = [&](std::size_t axis, std::size_t i) {
       return static_cast<Real>(row.reference.origin[axis]) +
              static_cast<Real>(i) * static_cast<Real>(row.reference.spacing[axis]);

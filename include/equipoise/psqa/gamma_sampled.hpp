@@ -22,9 +22,12 @@ namespace equipoise::psqa {
 namespace detail {
 
 /// The searcher of `WendlingSearch`: offsets sorted by distance, left as soon as distance alone is no better.
-/// \tparam Real in which places (mm) and doses are computed
+/// \tparam Real in which places and doses are computed: in `double` places are in cells; in `float` they are in mm and
+/// summed, as doses are weighted, in yagit's order, which decides the last digit there
 template <class Real>
 class WendlingSearcher {
+  static constexpr bool kLikeYagit = std::is_same_v<Real, float>;
+
  public:
   WendlingSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double pitch, double radius)
       : shape_(evaluated.shape), doses_(evaluated.values.begin(), evaluated.values.end()), volume_(volume) {
@@ -40,8 +43,10 @@ class WendlingSearcher {
           const double x = static_cast<double>(i) * pitch, y = static_cast<double>(j) * pitch,
                        z = static_cast<double>(k) * pitch, square = x * x + y * y + z * z;
           if (std::sqrt(square) > radius + 1e-6) continue;
-          offsets_.push_back({static_cast<Real>(z), static_cast<Real>(y), static_cast<Real>(x),
-                              static_cast<Real>(square / (c.dta_mm * c.dta_mm))});
+          const auto& cell = evaluated.spacing;
+          offsets_.push_back(
+              {static_cast<Real>(kLikeYagit ? z : z / cell[0]), static_cast<Real>(kLikeYagit ? y : y / cell[1]),
+               static_cast<Real>(kLikeYagit ? x : x / cell[2]), static_cast<Real>(square / (c.dta_mm * c.dta_mm))});
         }
     std::stable_sort(offsets_.begin(), offsets_.end(),
                      [](const Offset& a, const Offset& b) { return a.space < b.space; });
@@ -50,10 +55,10 @@ class WendlingSearcher {
   }
 
   void operator()(const GammaRow& row, double limit, bool pass_only, std::span<double> squared) const {
-    // In single precision the order of the sums decides the last digit: origin, index, offset, the other origin.
-    const auto mm = [&](std::size_t axis, std::size_t i) {
-      return static_cast<Real>(row.reference.origin[axis]) +
-             static_cast<Real>(i) * static_cast<Real>(row.reference.spacing[axis]);
+    const auto place = [&](std::size_t axis, std::size_t i, double cells) {
+      return kLikeYagit ? static_cast<Real>(row.reference.origin[axis]) +
+                              static_cast<Real>(i) * static_cast<Real>(row.reference.spacing[axis])
+                        : static_cast<Real>(cells);
     };
     for (std::size_t p = 0; p < row.x.size(); ++p) {
       const std::array<double, 3> cells = {row.z, row.y, row.x[p]};
@@ -61,7 +66,8 @@ class WendlingSearcher {
       for (std::size_t axis = volume_ ? 0 : 1; axis < 3; ++axis)
         inner = inner && cells[axis] - reach_[axis] >= 0 &&
                 cells[axis] + reach_[axis] < static_cast<double>(shape_[axis] - 1);
-      const std::array<Real, 3> at = {mm(0, row.frame), mm(1, row.number), mm(2, row.columns[p])};
+      const std::array<Real, 3> at = {place(0, row.frame, cells[0]), place(1, row.number, cells[1]),
+                                      place(2, row.columns[p], cells[2])};
       const auto dose = static_cast<Real>(row.dose[p]), per_tol = static_cast<Real>(1 / row.tol[p]),
                  most = static_cast<Real>(limit);
       squared[p] = volume_ ? (inner ? least<true, true>(at, dose, per_tol, most, pass_only)
@@ -73,7 +79,7 @@ class WendlingSearcher {
 
  private:
   struct Offset {
-    Real z, y, x;  ///< mm
+    Real z, y, x;  ///< in cells, or mm
     Real space;    ///< squared distance, in dta²
   };
 
@@ -93,11 +99,11 @@ class WendlingSearcher {
     return found ? best : std::numeric_limits<Real>::quiet_NaN();
   }
 
-  /// The cell in which a place (mm) lies, and how far in it.
+  /// The cell in which a place lies, and how far in it.
   template <bool Inner>
-  [[nodiscard]] bool split(Real mm, std::size_t axis, std::size_t& cell, Real& share) const {
-    constexpr auto rim = static_cast<Real>(std::is_same_v<Real, float> ? 1e-4 : 1e-9);
-    Real at = (mm - origin_[axis]) * per_cell_[axis];
+  [[nodiscard]] bool split(Real at, std::size_t axis, std::size_t& cell, Real& share) const {
+    constexpr auto rim = static_cast<Real>(kLikeYagit ? 1e-4 : 1e-9);
+    if constexpr (kLikeYagit) at = (at - origin_[axis]) * per_cell_[axis];
     if constexpr (!Inner) {
       if (at < -rim || at > last_[axis] + rim) return false;
       at = std::clamp(at, Real(0), last_[axis]);
@@ -116,17 +122,16 @@ class WendlingSearcher {
       return std::numeric_limits<Real>::quiet_NaN();
     const std::size_t columns = shape_[2], plane = columns * shape_[1];
     const Real* at = doses_.data() + k * plane + j * columns + i;
+    const auto between = [](Real p, Real q, Real f) { return kLikeYagit ? p * (1 - f) + q * f : p + f * (q - p); };
     // A share of zero must not touch the other side, which may lie beyond the grid.
-    const auto along = [](const Real* p, std::size_t step, Real f) {
-      return f > 0 ? p[0] * (1 - f) + p[step] * f : p[0];
-    };
+    const auto along = [&](const Real* p) { return fx > 0 ? between(p[0], p[1], fx) : p[0]; };
     const auto across = [&](const Real* p) {
-      const Real low = along(p, 1, fx);
-      return fy > 0 ? low * (1 - fy) + along(p + columns, 1, fx) * fy : low;
+      const Real low = along(p);
+      return fy > 0 ? between(low, along(p + columns), fy) : low;
     };
     const Real low = across(at);
     if constexpr (Volume)
-      return fz > 0 ? low * (1 - fz) + across(at + plane) * fz : low;
+      return fz > 0 ? between(low, across(at + plane), fz) : low;
     else
       return low;
   }

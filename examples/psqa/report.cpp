@@ -36,8 +36,7 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
   page.heading("Cohort");
   page.paragraph(
       "Provenance: " + cohort.about.value("provenance", "unknown") + ". " + std::to_string(cohort.records.size()) +
-      (cohort.about.value("records_of", "plans") == "fields" ? " records (each a field of a plan), split "
-                                                             : " records (each a plan), split ") +
+      " records (each a " + (cohort.about.value("records_of", "plans") == "fields" ? "field" : "plan") + "), split " +
       (run.config.split.machine.empty() ? "by patient" : "by patient, " + run.config.split.machine + " left out") +
       ": " + std::to_string(run.split.train.size()) + " for training, " + std::to_string(run.split.validation.size()) +
       " for validation, " + std::to_string(run.split.test.size()) +
@@ -130,8 +129,7 @@ void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, 
   page.heading("Maps of " + judged.method);
   page.paragraph(
       "Records with the smallest, the median and the largest mean error of the predicted map. Doses are relative to "
-      "the "
-      "planned maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
+      "the planned maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
   const at::Tensor valid = judged.dd_truth.isfinite();
   const at::Tensor error = ((judged.dd_predicted - judged.dd_truth.nan_to_num(0))
                                 .abs()

@@ -29,7 +29,7 @@ ARROWS = {
     "report": {"core", "io", "evaluation"},
 }
 # Headers of tier 0 reach no LibTorch at all; those of tier 1 its tensor, but not what costs a user seconds.
-TIER_0 = ["core/(name|record|coalition|errors|heap|options|random|schema|plan|utf8)", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|paired_tests|detection|conformal|ridge)",
+TIER_0 = ["core/(name|record|coalition|enumeration|errors|heap|options|random|schema|plan|utf8)", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|paired_tests|detection|conformal|ridge)",
           "data/split", "io/", "report/", "psqa/(?!bmmqa|learn|methods|evaluate|judged|rate_figures|map_figures|baselines|psqa)", "training/history"]
 TIER_1 = ["core/(feature|presence|batch|arrange|host|concepts|decode|model_base|step|gradients|policy)", "balancing/(state|any_policy)", "fusion/masked"]
 THE_END = "the end of the header"

@@ -374,11 +374,10 @@ TEST_CASE("a cohort of 300 records behaves like a clinic", "[psqa][cohort][accep
 
 TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohort][acceptance]") {
   // The same plans on the same machines, delivered with all mismatches and with one switched off. Coarse planes: it is
-  // the sign that counts. A quarter of the plans has a
-  // fault, so that faults weigh as much as the rest.
+  // the sign that counts. A quarter of the plans has a fault, so that faults weigh as much as the rest.
   CohortSettings s;
-  s.machines = 8, s.pixels = 60, s.spacing_mm = 4, s.mismatch.fault_share = 0.25;
-  constexpr std::int64_t plans = 48;
+  s.machines = 16, s.pixels = 60, s.spacing_mm = 4, s.mismatch.fault_share = 0.25;
+  constexpr std::int64_t plans = 64;
   const auto rates = [&](const Mismatch& m) {
     CohortSettings with = s;
     with.mismatch = m;

@@ -122,13 +122,11 @@ namespace detail {
 /// \throws ValueError for a name that is none of the enumeration's
 template <class E>
 void read_choice(const nlohmann::ordered_json& object, const char* key, E& value) {
-  const auto names = names_of(value);
   const std::string name = object.value(key, std::string(name_of(value)));
-  const auto at = std::find(names.begin(), names.end(), name);
-  if (at == names.end())
-    throw ValueError(message("value.331", std::string("cohort.json ") + key, "got \"", name, "\"; ",
-                             nearest_name(name, {names.begin(), names.end()})));
-  value = static_cast<E>(at - names.begin());
+  if (equipoise::detail::from_text(name, value)) return;
+  const auto names = names_of(value);
+  throw ValueError(message("value.331", std::string("cohort.json ") + key, "got \"", name, "\"; ",
+                           nearest_name(name, {names.begin(), names.end()})));
 }
 
 }  // namespace detail

@@ -64,8 +64,7 @@ class WendlingSearcher {
       const std::array<double, 3> cells = {row.z, row.y, row.x[p]};
       bool inner = true;
       for (std::size_t axis = volume_ ? 0 : 1; axis < 3; ++axis)
-        inner = inner && cells[axis] - reach_[axis] >= 0 &&
-                cells[axis] + reach_[axis] < static_cast<double>(shape_[axis] - 1);
+        inner = inner && cells[axis] - reach_[axis] >= 0 && cells[axis] + reach_[axis] < last_[axis];
       const std::array<Real, 3> at = {place(0, row.frame, cells[0]), place(1, row.number, cells[1]),
                                       place(2, row.columns[p], cells[2])};
       const auto dose = static_cast<Real>(row.dose[p]), per_tol = static_cast<Real>(1 / row.tol[p]),

@@ -12,9 +12,9 @@
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/adapt_struct.hpp>
 #include <boost/hana/concept/struct.hpp>
-#include <boost/hana/first.hpp>
-#include <boost/hana/for_each.hpp>
-#include <boost/hana/second.hpp>
+#include <boost/hana/pair.hpp>
+#include <boost/hana/string.hpp>
+#include <boost/hana/tuple.hpp>
 #include <charconv>
 #include <concepts>
 #include <numeric>
@@ -133,13 +133,15 @@ template <class T>
 template <class T>
 concept Reflected = hana::Struct<T>::value;
 
-/// Calls `f(key, member)` for each member in declaration order; `member` is a reference into `object`.
+/// Calls `f(key, member)` for each member in declaration order; `member` is a reference into `object`. Only the type of
+/// Hana's list is used: walking its values would cost every file that has options hundreds of small functions.
 template <class T, class F>
 requires Reflected<std::remove_const_t<T>>
 void for_each_member(T& object, F&& f) {
-  hana::for_each(hana::accessors<std::remove_const_t<T>>(), [&](const auto& entry) {
-    f(std::string_view(hana::to<const char*>(hana::first(entry))), hana::second(entry)(object));
-  });
+  using Accessors = std::remove_cvref_t<decltype(hana::accessors<std::remove_const_t<T>>())>;
+  [&]<class... Key, class... Member>(std::type_identity<hana::tuple<hana::pair<Key, Member>...>>) {
+    (f(std::string_view(Key::c_str()), Member{}(object)), ...);
+  }(std::type_identity<Accessors>());
 }
 
 /// All options of a spec, as text.

@@ -10,12 +10,12 @@
 
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/feature.hpp>
+#include <equipoise/core/norm.hpp>
 #include <equipoise/core/options.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/normalization.h>
 
 #include <cstdint>
 #include <memory>
@@ -60,7 +60,7 @@ class CnnModule : public torch::nn::Module {
       auto& layers = *stage->as<torch::nn::ModuleList>();
       for (const std::size_t l : {0U, 2U}) {
         out.map = layers[l]->as<torch::nn::Conv2d>()->forward(out.map);
-        out.map = torch::gelu(layers[l + 1]->as<torch::nn::GroupNorm>()->forward(out.map));
+        out.map = torch::gelu(layers[l + 1]->as<GroupNormModule>()->forward(out.map));
       }
     }
     return out;
@@ -76,8 +76,8 @@ class CnnModule : public torch::nn::Module {
   static torch::nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t stride) {
     return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
   }
-  static torch::nn::GroupNorm norm(std::int64_t width) {
-    return torch::nn::GroupNorm(detail::norm_groups(width), width);
+  static std::shared_ptr<GroupNormModule> norm(std::int64_t width) {
+    return std::make_shared<GroupNormModule>(detail::norm_groups(width), width);
   }
 
   std::int64_t in_channels_;

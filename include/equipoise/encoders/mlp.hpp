@@ -6,12 +6,12 @@
 /// In   [B, in_features].   Out   vector feature [B, widths.back()].
 
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/norm.hpp>
 #include <equipoise/core/options.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/normalization.h>
 
 #include <cstdint>
 #include <memory>
@@ -29,7 +29,7 @@ class MlpModule : public torch::nn::Module {
     std::int64_t in = in_features;
     for (const std::int64_t width : widths) {
       layers_->push_back(torch::nn::Linear(in, width));
-      layers_->push_back(torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
+      layers_->push_back(std::make_shared<LayerNormModule>(width));
       in = width;
     }
   }
@@ -42,7 +42,7 @@ class MlpModule : public torch::nn::Module {
     at::Tensor out = x;
     for (std::size_t l = 0; l < layers_->size(); l += 2) {
       out = layers_[l]->as<torch::nn::Linear>()->forward(out);
-      out = torch::gelu(layers_[l + 1]->as<torch::nn::LayerNorm>()->forward(out));
+      out = torch::gelu(layers_[l + 1]->as<LayerNormModule>()->forward(out));
       if (dropout_ > 0) out = torch::dropout(out, dropout_, is_training());
     }
     return out;

@@ -16,13 +16,13 @@
 
 #include <equipoise/core/concepts.hpp>
 #include <equipoise/core/errors.hpp>
+#include <equipoise/core/norm.hpp>
 #include <equipoise/core/options.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/normalization.h>
 
 #include <cstdint>
 #include <memory>
@@ -56,7 +56,7 @@ class SpatialCascadeModule : public torch::nn::Module {
       const std::int64_t to = widths_[l];
       if (l > 0) reduce_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(widths_[l - 1], to, 1)));
       mix_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(to, to, 3).padding(1).bias(false)));
-      norm_->push_back(torch::nn::GroupNorm(1, to));
+      norm_->push_back(std::make_shared<GroupNormModule>(1, to));
     }
   }
 
@@ -147,7 +147,7 @@ class SpatialCascadeModule : public torch::nn::Module {
       x = torch::upsample_bilinear2d(x, {skip.size(2), skip.size(3)}, /*align_corners=*/false);
       x = x + skip;
       if (vector.defined()) x = x + vector.unsqueeze(2).unsqueeze(3);
-      x = torch::gelu(norm_[l]->as<torch::nn::GroupNorm>()->forward(mix_[l]->as<torch::nn::Conv2d>()->forward(x)));
+      x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(mix_[l]->as<torch::nn::Conv2d>()->forward(x)));
     }
     return x;
   }
@@ -163,7 +163,7 @@ class SpatialCascadeModule : public torch::nn::Module {
       }
       x = x.defined() ? x + vector : vector;
       x = torch::linear(x, mix_[l]->as<torch::nn::Conv2d>()->weight.sum({2, 3}));
-      x = torch::gelu(norm_[l]->as<torch::nn::GroupNorm>()->forward(x));
+      x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(x));
     }
     return x.unsqueeze(2).unsqueeze(3);
   }

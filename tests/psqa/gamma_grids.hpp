@@ -45,6 +45,24 @@ inline DoseGrid random_volume(std::uint64_t seed, std::array<std::size_t, 3> sha
   return g;
 }
 
+/// The mirror image of a grid, and of values on it, across an axis.
+inline DoseGrid mirrored(const DoseGrid& g, const std::vector<double>& values, std::size_t axis) {
+  DoseGrid out = g;
+  out.origin[axis] = -(g.origin[axis] + g.spacing[axis] * double(g.shape[axis] - 1));
+  std::array<std::size_t, 3> i{};
+  for (i[0] = 0; i[0] < g.shape[0]; ++i[0])
+    for (i[1] = 0; i[1] < g.shape[1]; ++i[1])
+      for (i[2] = 0; i[2] < g.shape[2]; ++i[2]) {
+        std::array<std::size_t, 3> to = i;
+        to[axis] = g.shape[axis] - 1 - i[axis];
+        out.at(to[0], to[1], to[2]) = values[(i[0] * g.shape[1] + i[1]) * g.shape[2] + i[2]];
+      }
+  return out;
+}
+inline DoseGrid mirrored(const DoseGrid& g, std::size_t axis) {
+  return mirrored(g, g.values, axis);
+}
+
 /// Whether a map has these values, NaN where they are: to `margin`, or to that part of what is above one.
 template <class T = double>
 void same(const std::vector<float>& got, const std::vector<T>& expected, double margin) {

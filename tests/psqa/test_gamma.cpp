@@ -243,30 +243,26 @@ TEST_CASE("local is never below global where no dose exceeds the norm, and a lar
   for (std::size_t i = 0; i < g.map.size(); ++i) CHECK(std::abs(m.map[i] - g.map[i]) <= 0.03 / 0.15 + 1e-5);
 }
 
-TEST_CASE("turning, mirroring and exchanging axes turns the map with them", "[psqa][gamma][property]") {
-  const DoseGrid a = random_plane(4, 11, 2), b = random_plane(5, 11, 2);
-  const auto transposed = [](const DoseGrid& g) {
-    DoseGrid out = g;
-    for (std::size_t y = 0; y < 11; ++y)
-      for (std::size_t x = 0; x < 11; ++x) out.at(0, x, y) = g.at(0, y, x);
-    return out;
+TEST_CASE("a mirror image has the mirror image of the map", "[psqa][gamma][property]") {
+  const auto check = [](const DoseGrid& r, const DoseGrid& e) {
+    const GammaCriteria c{.dd_percent = 15, .dta_mm = 2, .cutoff_percent = 0, .norm = 1.0};
+    every_search([&](const char* name, const auto& search) {
+      const std::vector<float> plain = gamma(r, e, c, search).map;
+      const std::vector<double> map(plain.begin(), plain.end());
+      for (std::size_t axis = r.shape[0] > 1 ? 0 : 1; axis < 3; ++axis) {
+        INFO(name << ", axis " << axis);
+        same(gamma(mirrored(r, axis), mirrored(e, axis), c, search).map, mirrored(r, map, axis).values, 2e-6);
+      }
+    });
   };
-  const auto turned = [](const DoseGrid& g) {
-    DoseGrid out = g;
-    std::reverse(out.values.begin(), out.values.end());
-    return out;
-  };
-  const GammaCriteria c{.dd_percent = 20, .dta_mm = 2};
-  const GammaResult plain = gamma(a, b, c);
-  // The cells' diagonal keeps its direction under these two; a mirror would lay it the other way.
-  CHECK(gamma(transposed(a), transposed(b), c).mean == Approx(plain.mean).epsilon(1e-6));
-  CHECK(gamma(turned(a), turned(b), c).mean == Approx(plain.mean).epsilon(1e-6));
-  const GammaResult pitched = gamma(a, b, c, WendlingSearch<>{0.2});
-  DoseGrid am = a, bm = b;
-  for (DoseGrid* g : {&am, &bm})
-    for (std::size_t y = 0; y < 11; ++y)
-      std::reverse(g->values.begin() + std::ptrdiff_t(y * 11), g->values.begin() + std::ptrdiff_t(y * 11 + 11));
-  CHECK(gamma(am, bm, c, WendlingSearch<>{0.2}).mean == Approx(pitched.mean).epsilon(1e-9));
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    DoseGrid moved = random_plane(seed, 11, 2);  // points amid cells, as well as on their corners
+    check(moved, random_plane(seed + 10, 11, 2));
+    moved.origin[1] += 0.3, moved.origin[2] -= 0.9;
+    check(moved, random_plane(seed + 10, 11, 2));
+    for (const double off : {0.0, 0.3})
+      check(random_volume(seed, {4, 5, 6}, {off, -off, 2 * off}), random_volume(seed + 10, {4, 5, 6}, {0, 0, 0}));
+  }
 }
 
 TEST_CASE("exchanging the axes of volumes exchanges those of the map", "[psqa][gamma][property]") {

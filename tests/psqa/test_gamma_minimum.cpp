@@ -1,5 +1,6 @@
 #include <equipoise/psqa/gamma.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -39,28 +40,48 @@ double least_of_simplex(const std::array<std::array<double, N>, N>& v) {
   return std::sqrt(square);
 }
 
-/// Over all simplices of all cells: of each order of the axes, the corners that are met going along them in turn.
+/// Over all simplices of all cells: from a cell's middle to that of a face, of one of its edges (where there are three
+/// axes), and to a corner; a middle's dose is the mean of the corners about it.
 /// \tparam N 3 of a plane (y, x, dose), 4 of a volume
 template <std::size_t N>
 double brute_force(const DoseGrid& e, const std::array<double, 3>& at, double dose, double tol, double dta) {
   constexpr std::size_t first = 4 - N;  // axis
   double best = 1e9;
+  const auto of_cell = [&](const std::array<std::size_t, 3>& cell) {
+    std::array<std::size_t, N - 1> order{};
+    for (std::size_t k = 0; k < N - 1; ++k) order[k] = first + k;
+    do {
+      for (std::size_t corner = 0; corner < 1U << (N - 1); ++corner) {
+        std::array<std::array<double, N>, N> v{};
+        std::size_t fixed = 0;  // bit k: axis first + k lies where the corner does
+        for (std::size_t i = 0; i < N; ++i) {
+          for (std::size_t c = 0; c < 1U << (N - 1); ++c) {
+            if ((c & fixed) != (corner & fixed)) continue;
+            const double share = 1.0 / double(1U << (N - 1 - i));
+            std::array<std::size_t, 3> index = cell;
+            for (std::size_t k = first; k < 3; ++k) {
+              index[k] += c >> (k - first) & 1;
+              v[i][k - first] += share * (e.origin[k] + double(index[k]) * e.spacing[k] - at[k]) / dta;
+            }
+            v[i][N - 1] += share * (e.at(index[0], index[1], index[2]) - dose) / tol;
+          }
+          if (i + 1 < N) fixed |= std::size_t{1} << (order[i] - first);
+        }
+        best = std::min(best, least_of_simplex<N>(v));
+      }
+    } while (std::next_permutation(order.begin(), order.end()));
+  };
   for (std::size_t z = 0; z + (first == 0 ? 1 : 0) < e.shape[0]; ++z)
     for (std::size_t y = 0; y + 1 < e.shape[1]; ++y)
       for (std::size_t x = 0; x + 1 < e.shape[2]; ++x) {
-        std::array<std::size_t, N - 1> order{};
-        for (std::size_t k = 0; k < N - 1; ++k) order[k] = first + k;
-        do {
-          std::array<std::size_t, 3> corner = {z, y, x};
-          std::array<std::array<double, N>, N> v{};
-          for (std::size_t i = 0; i < N; ++i) {
-            for (std::size_t k = first; k < 3; ++k)
-              v[i][k - first] = (e.origin[k] + double(corner[k]) * e.spacing[k] - at[k]) / dta;
-            v[i][N - 1] = (e.at(corner[0], corner[1], corner[2]) - dose) / tol;
-            if (i + 1 < N) ++corner[order[i]];
-          }
-          best = std::min(best, least_of_simplex<N>(v));
-        } while (std::next_permutation(order.begin(), order.end()));
+        const std::array<std::size_t, 3> cell = {z, y, x};
+        double square = 0;  // distance from the point to the cell
+        for (std::size_t k = first; k < 3; ++k) {
+          const double low = e.origin[k] + double(cell[k]) * e.spacing[k] - at[k];
+          const double gap = std::max({0.0, low, -low - e.spacing[k]}) / dta;
+          square += gap * gap;
+        }
+        if (square < best * best) of_cell(cell);
       }
   return best;
 }

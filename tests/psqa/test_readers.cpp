@@ -169,6 +169,9 @@ TEST_CASE("a XiO plane begins at its upper left", "[psqa][readers][worked]") {
   CHECK(g.origin == std::array<double, 3>{0, 4, -1});
   CHECK(g.values == std::vector<double>{4, 5, 6, 1, 2, 3});
   CHECK_THROWS_WITH(read_dose(written(folder, "y.txt", text.substr(0, text.size() - 7))), Catch::Contains("y.txt"));
+  // Places beyond all numbers: found by fuzzing.
+  const std::string far = std::string(text).replace(text.find("mm,1.0"), 6, "mm,1e308");
+  CHECK_THROWS_WITH(read_dose(written(folder, "far.txt", far)), Catch::Contains("expected a resolution in mm"));
 }
 
 TEST_CASE("tables of doses say which line is wrong", "[psqa][readers][error]") {

@@ -178,6 +178,8 @@ namespace detail {
   g.shape = {1, rows, columns};
   g.spacing = {1, pitch, pitch};
   g.origin = {0, top - pitch * static_cast<double>(rows - 1), left};
+  if (!std::isfinite(g.origin[1]) || !std::isfinite(left + pitch * static_cast<double>(columns - 1)))
+    throw FileError(message("file.443", file.where(), "expected a resolution in mm, got ", pitch));
   std::vector<std::vector<double>> table(rows);
   for (std::size_t r = 0; r < rows; ++r, ++at) {
     for (const std::string_view c : detail::cells_of(lines[at], ','))

@@ -22,7 +22,7 @@ namespace equipoise::psqa::detail {
         message("file.443", file.where(), "expected at least 2 places along ", axis, ", got ", places.size()));
   const double pitch = (places.back() - places.front()) / static_cast<double>(places.size() - 1);
   for (std::size_t i = 1; i < places.size(); ++i)
-    if (!(pitch > 0) || std::abs(places[i] - places[i - 1] - pitch) > 0.02 * pitch)
+    if (!(pitch > 0) || !std::isfinite(pitch) || std::abs(places[i] - places[i - 1] - pitch) > 0.02 * pitch)
       throw FileError(message("file.443", file.where(), "expected evenly spaced places along ", axis, ", got ",
                               places[i - 1], " and ", places[i]));
   return pitch;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -24,25 +25,43 @@ struct GammaOwnError {
   bool known = false;
 };
 
+/// The mean dose of the lanes' own cells over the corners that have `bits` where `fixed` is set.
+template <class Lattice, class L>
+[[nodiscard]] EQUIPOISE_INLINE L mean_over(const GammaGroup<Lattice, L>& g, int fixed, int bits) {
+  const std::int64_t base = g.index({0, 0, 0});
+  L sum(0);
+  int count = 0;
+  for (int c = 0; c < Lattice::corners; ++c) {
+    if ((c & fixed) != bits) continue;
+    sum = sum + g.grid.template fetch<L>(base + g.grid.step(c));
+    ++count;
+  }
+  return count == 1 ? sum : sum * (typename L::Scalar(1) / static_cast<typename L::Scalar>(count));
+}
+
 template <class Lattice, class L>
 [[nodiscard]] EQUIPOISE_INLINE GammaOwnError<L> own_error(const GammaGroup<Lattice, L>& g) {
   constexpr int dims = Lattice::dims;
-  int axes[3] = {0, 1, 2};
+  int axes[3] = {0, 1, 2}, fixed = 0, bits = 0;
   EQUIPOISE_UNROLL
-  for (int k = 0; k < dims; ++k)
+  for (int k = 0; k < dims; ++k) {
     if (g.low[k] < 0 || g.high[k] >= 1) return {};
+    if (g.low[k] == 0) fixed |= 1 << k;
+  }
   if (!g.block({0, 0, 0})) return {};
+  // From the middle of what is left free to the place: the axis along which the place lies furthest out first.
+  const auto out = [&](int k) { return std::abs(g.low[k] - 0.5); };
   for (int i = 0; i < dims; ++i)
     for (int j = i + 1; j < dims; ++j)
-      if (g.low[axes[i]] < g.low[axes[j]]) std::swap(axes[i], axes[j]);
-  const std::int64_t base = g.index({0, 0, 0});
-  L at = g.grid.template fetch<L>(base), before = at;
-  std::int64_t step = 0;
-  for (int i = 0; i < dims && g.low[axes[i]] > 0; ++i) {
-    step += g.grid.stride(axes[i]);
-    const L next = g.grid.template fetch<L>(base + step);
-    at = at + (next - before) * static_cast<typename L::Scalar>(g.low[axes[i]]);
-    before = next;
+      if (out(axes[i]) < out(axes[j])) std::swap(axes[i], axes[j]);
+  L at = mean_over(g, fixed, bits);
+  for (int i = 0; i < dims; ++i) {
+    const int axis = 1 << axes[i];
+    if (fixed & axis) continue;
+    const double place = g.low[axes[i]] - 0.5;
+    fixed |= axis;
+    at = at + (mean_over(g, fixed, bits | axis) - mean_over(g, fixed, bits)) * static_cast<typename L::Scalar>(place);
+    if (place > 0) bits |= axis;
   }
   return {(at - g.dose) * g.per_tol, true};
 }

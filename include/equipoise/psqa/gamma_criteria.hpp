@@ -106,6 +106,13 @@ inline void check_grid(const DoseGrid& g, const char* which) {
     if (!(g.spacing[axis] > 0) || !std::isfinite(g.spacing[axis]))
       throw ValueError(
           message("value.301", "gamma", "expected a spacing > 0 mm of the ", which, ", got ", g.spacing[axis]));
+  constexpr double kFar = 1e9;  // mm: squares and differences of nearer places are far from any overflow
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const double first = g.origin[axis], last = first + g.spacing[axis] * static_cast<double>(g.shape[axis] - 1);
+    if (!(std::abs(first) <= kFar && std::abs(last) <= kFar))
+      throw ValueError(message("value.301", "gamma", "expected places of the ", which, " within ", kFar, " mm, got ",
+                               first, " to ", last));
+  }
 }
 
 /// \returns the space that is searched \throws ValueError, ShapeError

@@ -83,6 +83,13 @@ struct GammaGroup {
     return length * length;
   }
 
+  /// The same to the lower or upper half of that cell.
+  [[nodiscard]] EQUIPOISE_INLINE double square_gap_to_half(int k, std::int64_t offset, int half) const {
+    const double begin = static_cast<double>(offset) + 0.5 * half;
+    const double length = std::max({0.0, begin - high[k], low[k] - begin - 0.5}) * grid.size(k);
+    return length * length;
+  }
+
   /// Whether all lanes' cells, with all their corners, lie side by side within the grid.
   [[nodiscard]] EQUIPOISE_INLINE bool block(const Offset& offset) const {
     bool in = together;

@@ -45,12 +45,20 @@ struct Lanes {
   struct Mask {
     decltype(Vector{} < Vector{}) v;
     [[nodiscard]] EQUIPOISE_INLINE friend Mask operator&(const Mask& a, const Mask& b) { return {a.v & b.v}; }
+    [[nodiscard]] EQUIPOISE_INLINE friend Mask operator|(const Mask& a, const Mask& b) { return {a.v | b.v}; }
+    [[nodiscard]] EQUIPOISE_INLINE friend Mask operator!(const Mask& a) { return {~a.v}; }
   };
 
   Vector v;
 
   Lanes() = default;
   EQUIPOISE_INLINE explicit Lanes(T x) : v(x - Vector{}) {}
+  // Copied as one register: GCC copies a struct from memory to memory by halves, and who then reads the whole waits.
+  EQUIPOISE_INLINE Lanes(const Lanes& other) : v(other.v) {}
+  EQUIPOISE_INLINE Lanes& operator=(const Lanes& other) {
+    v = other.v;
+    return *this;
+  }
 
   [[nodiscard]] EQUIPOISE_INLINE static Lanes load(const T* at) {
     Lanes out;
@@ -146,10 +154,10 @@ template <class T, std::size_t W>
   out.v = a.v > b.v ? a.v : b.v;
   return out;
 }
-/// Cut off to 0 .. 1; NaN becomes 0.
+/// Without sign.
 template <class T, std::size_t W>
-[[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> clamp01(const Lanes<T, W>& a) {
-  return least(largest(a, Lanes<T, W>(T(0))), Lanes<T, W>(T(1)));
+[[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> magnitude(const Lanes<T, W>& a) {
+  return largest(a, -a);
 }
 
 }  // namespace equipoise::psqa::detail

@@ -260,9 +260,9 @@ TEST_CASE("a mirror image has the mirror image of the map", "[psqa][gamma][prope
     check(moved, random_plane(seed + 10, 11, 2));
     moved.origin[1] += 0.3, moved.origin[2] -= 0.9;
     check(moved, random_plane(seed + 10, 11, 2));
-    for (const double off : {0.0, 0.3})
-      check(random_volume(seed, {4, 5, 6}, {off, -off, 2 * off}), random_volume(seed + 10, {4, 5, 6}, {0, 0, 0}));
   }
+  for (const double off : {0.0, 0.3})
+    check(random_volume(21, {4, 5, 6}, {off, -off, 2 * off}), random_volume(22, {4, 5, 6}, {0, 0, 0}));
 }
 
 TEST_CASE("exchanging the axes of volumes exchanges those of the map", "[psqa][gamma][property]") {

@@ -88,8 +88,6 @@ TEST_CASE("film against plan: what is reference matters", "[psqa][gamma][samples
   }
 }
 
-namespace {}  // namespace
-
 TEST_CASE("a mirror leaves rates and means as they are", "[psqa][gamma][samples]") {
   const auto planes = support::samples("gamma_agnew_mcgarry"), films = support::samples("film_tps");
   if (planes.empty() || films.empty()) return;
@@ -110,4 +108,7 @@ TEST_CASE("a mirror leaves rates and means as they are", "[psqa][gamma][samples]
         CHECK(turned.pass_rate == plain.pass_rate);
         CHECK(turned.mean == Approx(plain.mean).epsilon(1e-6));
       }
+  const GammaCriteria c{.dd_percent = 2, .dta_mm = 2};
+  CHECK(gamma_pass_rate(mirrored(film, 2), mirrored(plan, 2), c, WendlingSearch<>{}) ==
+        gamma_pass_rate(film, plan, c, WendlingSearch<>{}));
 }

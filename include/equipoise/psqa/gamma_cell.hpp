@@ -117,14 +117,14 @@ class GammaCell {
       half_i = 2 * per_i, half_j = 2 * per_j, half_diagonal = 2 * per;
     }
   };
+  /// Which of the two a corner lies on.
+  [[nodiscard]] static constexpr int diagonal_of(int c) { return c == 0 || c == 3 ? 0 : 1; }
   /// From the face's middle, or from one above or below it, towards its corner c.
   [[nodiscard]] EQUIPOISE_INLINE static Step to_corner(const Face& f, int c, const L& change) {
-    const L& along = f.diagonal[c == 0 || c == 3 ? 0 : 1];
+    const L& along = f.diagonal[diagonal_of(c)];
     return {change * f.half_diagonal, c & 1 ? along : -along, f.half_diagonal};
   }
-  [[nodiscard]] EQUIPOISE_INLINE static const L& across(const Face& f, int c) {
-    return f.across[c == 0 || c == 3 ? 0 : 1];
-  }
+  [[nodiscard]] EQUIPOISE_INLINE static const L& across(const Face& f, int c) { return f.across[diagonal_of(c)]; }
   /// Of the simplices over the face's four edges (at low j, high j, low i, high i): the steps from the middle to the
   /// edge and along it.
   [[nodiscard]] EQUIPOISE_INLINE Step to_edge(const Face& f, int i, int j, int e) const {
@@ -207,7 +207,7 @@ class GammaCell {
     }
     Feet feet;
     L out[4], on[4];
-    auto leaves = !(middle >= middle);  // lanes whose feet lie beyond the face, or nowhere
+    auto below = L(0) >= L(0);  // lanes whose feet all lie below the face; of NaN none does
     EQUIPOISE_UNROLL
     for (int e = 0; e < 4; ++e) {
       const Step to = to_edge(f, i, j, e), along = along_edge(f, i, j, e);
@@ -215,7 +215,7 @@ class GammaCell {
       out[e] = to.at(at), on[e] = along.at(at);
       const L height = up.at(at), reach = e & 1 ? out[e] : -out[e];
       beyond[e] = reach - height;
-      leaves = leaves | !(height < at.norm);
+      below = below & (height < at.norm);
       feet.within[e] = (magnitude(on[e]) <= reach) & (reach <= height) & (height <= at.norm);
     }
     feet.keep(best);
@@ -230,7 +230,7 @@ class GammaCell {
       }
       feet.keep(best);
     }
-    if (side == 0 && L::any(leaves | crossing)) face(f, i, j, from_[k] * from_[k], best);
+    if (side == 0 && L::any((!below) | crossing)) face(f, i, j, from_[k] * from_[k], best);
   }
 
   /// The triangles from the middle to the edges along axis k.

@@ -66,27 +66,26 @@ struct GammaGroup {
     EQUIPOISE_UNROLL
     for (int k = 0; k < dims; ++k)
       for (std::int64_t d = -1; d <= 1; ++d) {
-        const double length = gap(k, d);
+        const double length = gap(k, static_cast<double>(d));
         near[k][d + 1] = length * length;
       }
   }
 
   /// The least distance (in dta) along an axis between a lane's place and the cell that is `offset` cells away from its
   /// own.
-  [[nodiscard]] EQUIPOISE_INLINE double gap(int k, std::int64_t offset) const {
-    const double o = static_cast<double>(offset);
-    return std::max({0.0, o - high[k], low[k] - o - 1}) * grid.size(k);
+  /// \param length of the cell, or of a part of it, in cells
+  [[nodiscard]] EQUIPOISE_INLINE double gap(int k, double offset, double length = 1) const {
+    return std::max({0.0, offset - high[k], low[k] - offset - length}) * grid.size(k);
   }
   [[nodiscard]] EQUIPOISE_INLINE double square_gap(int k, std::int64_t offset) const {
     if (offset >= -1 && offset <= 1) return near[k][offset + 1];
-    const double length = gap(k, offset);
+    const double length = gap(k, static_cast<double>(offset));
     return length * length;
   }
 
   /// The same to the lower or upper half of that cell.
   [[nodiscard]] EQUIPOISE_INLINE double square_gap_to_half(int k, std::int64_t offset, int half) const {
-    const double begin = static_cast<double>(offset) + 0.5 * half;
-    const double length = std::max({0.0, begin - high[k], low[k] - begin - 0.5}) * grid.size(k);
+    const double length = gap(k, static_cast<double>(offset) + 0.5 * half, 0.5);
     return length * length;
   }
 

@@ -8,6 +8,14 @@
 
 namespace psqa = equipoise::psqa;
 
+/// The same file, deflated.
+void deflate(const std::filesystem::path& from, const std::filesystem::path& to) {
+  DcmFileFormat file;
+  if (file.loadFile(from.c_str()).bad() || file.loadAllDataIntoMemory().bad() ||
+      file.saveFile(to.c_str(), EXS_DeflatedLittleEndianExplicit).bad())
+    throw equipoise::FileError("cannot deflate " + from.string());
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const std::filesystem::path root = argv[1];
@@ -28,4 +36,6 @@ int main(int argc, char** argv) {
   psqa::DoseGrid dose = psqa::DoseGrid::plane(3, 4, 2);
   for (std::size_t i = 0; i < dose.values.size(); ++i) dose.values[i] = static_cast<double>(i);
   psqa::write_rtdose(dose, plan, "planned", root / "rtdose" / "small.dcm");
+  for (const char* folder : {"rtplan", "rtdose"})
+    deflate(root / folder / "small.dcm", root / folder / "small_deflated.dcm");
 }

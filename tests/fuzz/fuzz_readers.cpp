@@ -127,7 +127,7 @@ class Memory {
 ///   - run-length encoded doses: 64 bytes of pixels a byte, and four times that as numbers;
 ///   - volumes with frames at uneven places: up to 20 times the frames;
 ///   - plans: a control point of 8 bytes that names no leaves has those before it, 16 bytes a pair, 3200 at most;
-///   - deflated data sets: 1000 bytes a byte, of which the corpus has none;
+///   - deflated data sets: 64 bytes a byte, or a megabyte;
 /// but no mutation of the corpus has come near.
 constexpr double kReading = 1 << 16, kReadingPerByte = 100;
 /// The map of a beam's fluence has a point a mm², whatever the file's size, and at most 2000 x 2000 of them: 32 MB.

@@ -103,6 +103,37 @@ TEST_CASE("intervals in which an aperture moves as a whole can be cut in two", "
   CHECK(value(cut, "UNION_mm2") > value(beam, "UNION_mm2"));
 }
 
+TEST_CASE("pairs that the jaws never expose count in nothing but what is of the whole bank",
+          "[psqa][complexity][law]") {
+  const Beam beam = within(moving_arc(), -50, 50, 10, 45);
+  Beam taller = beam;  // four more pairs at each end, open and moving
+  taller.layers = {layer_of(-70, 5, 28)};
+  for (std::size_t k = 0; k < beam.control_points.size(); ++k) {
+    LeafPositions& leaves = taller.control_points[k].leaves[0];
+    leaves = leaves_of(
+        [&](std::size_t point, std::size_t l) {
+          return std::pair{-uniform(l, point, 0, 9), 5.0};
+        },
+        k, 28);
+    for (std::size_t l = 0; l < 20; ++l)
+      leaves.a[l + 4] = beam.control_points[k].leaves[0].a[l], leaves.b[l + 4] = beam.control_points[k].leaves[0].b[l];
+  }
+  const MetricList one = metrics_of(beam), other = metrics_of(taller);
+  for (const auto& [name, v] : one) {
+    INFO(name);
+    if (std::isnan(v))
+      CHECK(std::isnan(metric(other, name)));
+    else
+      CHECK(metric(other, name) == exactly(v));
+  }
+  CHECK(value(taller, "LEAFW_mm") == exactly(5));
+  CHECK(value(taller, "SAS10", {{"sas_pairs", "bank"}}) > value(beam, "SAS10", {{"sas_pairs", "bank"}}));
+  CHECK(value(taller, "LT_mm", {{"travel_mean", "pairs"}}) ==
+        exactly(value(beam, "LT_mm", {{"travel_mean", "pairs"}}) * 20 / 28));
+  CHECK(value(taller, "NMOV", {{"leaves_under_jaw", "exposed"}}) ==
+        value(beam, "NMOV", {{"leaves_under_jaw", "exposed"}}) + 8);
+}
+
 TEST_CASE("SAS of scaled lengths is SAS of a scaled limit", "[psqa][complexity][law]") {
   for (const Technique technique : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc}) {
     const Plan plan = generate_plan(3, 2, "m", {}, technique);

@@ -26,6 +26,7 @@ DoseGrid changed(const DoseGrid& dose, const Change& change, E_TransferSyntax sy
   write_rtdose(dose, plan, "planned", path);
   DcmFileFormat file;
   REQUIRE(file.loadFile(path.c_str()).good());
+  REQUIRE(file.loadAllDataIntoMemory().good());  // it is saved over its own file
   change(*file.getDataset());
   REQUIRE(file.saveFile(path.c_str(), syntax).good());
   return read_rtdose(path);
@@ -246,6 +247,22 @@ TEST_CASE("run-length encoded pixels are not decoded into more than their file c
   for (std::size_t i = 0; i < dose.size(); ++i) CHECK(back.values[i] == Approx(dose.values[i]).epsilon(1e-6));
   CHECK_THROWS_WITH(encoded(65535, 65535, 1), Catch::Contains("expected run-length encoded pixels"));
   CHECK_THROWS_WITH(encoded(40, 50, 65535), Catch::Contains("expected run-length encoded pixels"));
+}
+
+TEST_CASE("a deflated dose is read, and one that fills the memory from a small file is not", "[psqa][readers][error]") {
+  const auto deflated = [](const DoseGrid& dose) {
+    return changed(
+        dose, [](DcmItem&) {}, EXS_DeflatedLittleEndianExplicit);
+  };
+  const DoseGrid dose = counted({3, 40, 50}), back = deflated(dose);
+  REQUIRE(back.shape == dose.shape);
+  for (std::size_t i = 0; i < dose.size(); ++i) CHECK(back.values[i] == Approx(dose.values[i]).epsilon(1e-6));
+  DoseGrid flat = DoseGrid::plane(100, 100, 1);
+  flat.values.assign(flat.size(), 1.0);
+  CHECK(deflated(flat).values[0] == Approx(1).epsilon(1e-6));  // a small one may be as even as it likes
+  flat = DoseGrid::plane(1500, 1500, 1);
+  flat.values.assign(flat.size(), 1.0);
+  CHECK_THROWS_WITH(deflated(flat), Catch::Contains("expected a deflated data set of at most 64 times the file's"));
 }
 
 TEST_CASE("frames at uneven places are brought to even ones", "[psqa][readers][worked]") {

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -39,22 +41,41 @@ namespace detail {
 /// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than 1e-6 mm: every metric
 /// takes them as closed.
 [[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam) {
-  double crossed = 0, pairs = 0;
+  std::size_t crossed = 0, pairs = 0;
   for (const ControlPoint& cp : beam.control_points)
-    for (const LeafPositions& leaves : cp.leaves)
-      for (std::size_t i = 0; i < leaves.a.size(); ++i) pairs += 1, crossed += leaves.b[i] < leaves.a[i] - 1e-6;
-  return pairs > 0 ? crossed / pairs : 0;
+    for (const LeafPositions& leaves : cp.leaves) {
+      pairs += leaves.a.size();
+      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - 1e-6;
+    }
+  return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
 }
 
-/// One virtual bank for a beam. \pre the beam has at least one layer
-[[nodiscard]] inline Bank merged_bank(const Beam& beam) {
-  Bank bank;
-  for (const Layer& layer : beam.layers)
-    bank.boundaries.insert(bank.boundaries.end(), layer.boundaries.begin(), layer.boundaries.end());
-  std::sort(bank.boundaries.begin(), bank.boundaries.end());
-  bank.boundaries.erase(
-      std::unique(bank.boundaries.begin(), bank.boundaries.end(), [](double u, double v) { return v - u < 1e-6; }),
-      bank.boundaries.end());
+/// The boundaries in mm of the strips of a beam's virtual bank.
+[[nodiscard]] inline std::vector<double> strip_boundaries(const Beam& beam) {
+  std::vector<double> out;
+  for (const Layer& layer : beam.layers) out.insert(out.end(), layer.boundaries.begin(), layer.boundaries.end());
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end(), [](double u, double v) { return v - u < 1e-6; }), out.end());
+  return out;
+}
+
+/// Those of the strips between the first and the last that the jaws expose at any control point; all where none is.
+[[nodiscard]] inline std::vector<double> exposed_boundaries(const Beam& beam, const std::vector<double>& boundaries) {
+  const bool along_y = beam.layers[0].axis == LeafAxis::y;
+  double low = kInfinity, high = -kInfinity;
+  for (const ControlPoint& cp : beam.control_points)
+    low = std::min(low, along_y ? cp.x1 : cp.y1), high = std::max(high, along_y ? cp.x2 : cp.y2);
+  const auto above = std::upper_bound(boundaries.begin(), boundaries.end(), low),
+             first = above == boundaries.begin() ? above : above - 1,
+             last = std::lower_bound(boundaries.begin(), boundaries.end(), high),
+             end = last == boundaries.end() ? last : last + 1;
+  return end - first < 2 ? boundaries : std::vector<double>(first, end);
+}
+
+/// One virtual bank for a beam, of the strips between the boundaries. \pre the beam has at least one layer
+[[nodiscard]] inline Bank merged_bank(const Beam& beam, std::vector<double> boundaries) {
+  Bank bank{std::move(boundaries), {}};
+  bank.points.reserve(beam.control_points.size());
   const std::size_t strips = bank.boundaries.size() - 1;
   std::vector<std::vector<std::size_t>> pair(beam.layers.size());
   for (std::size_t l = 0; l < beam.layers.size(); ++l)
@@ -76,6 +97,11 @@ namespace detail {
     bank.points.push_back(std::move(point));
   }
   return bank;
+}
+
+/// One virtual bank of all strips. \pre the beam has at least one layer
+[[nodiscard]] inline Bank merged_bank(const Beam& beam) {
+  return merged_bank(beam, strip_boundaries(beam));
 }
 
 /// Half way between two control points: where the beam is, on average, in the interval.
@@ -101,20 +127,35 @@ struct Opening {
   [[nodiscard]] bool has_area() const { return wide && height > 0; }
 };
 
-/// The openings [n] of a point. `choices.closed_gap_mm` decides which pairs are open, and `leaves_under_jaw` which are
-/// exposed.
-[[nodiscard]] inline std::vector<Opening> openings(const Bank& bank, const Bank::Point& p,
-                                                   const ComplexityChoices& choices = {}) {
-  const bool all_exposed = choices.leaves_under_jaw == LeavesUnderJaw::exposed;
-  std::vector<Opening> out(p.a.size());
-  for (std::size_t l = 0; l < out.size(); ++l) {
-    const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
-    const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
-    const double height = std::max(0.0, top - bottom);
-    out[l] = {
-        left, std::max(left, right), height, bottom, right - left > choices.closed_gap_mm, all_exposed || height > 0};
+/// The openings of all pairs at some points of a beam, one point after another.
+class Openings {
+ public:
+  Openings() = default;
+  Openings(std::size_t pairs, std::size_t points) : pairs_(pairs) { all_.reserve(pairs * points); }
+
+  /// Those of one more point. `choices.closed_gap_mm` decides which pairs are open, and `leaves_under_jaw` which are
+  /// exposed. \pre the bank has as many pairs as these openings
+  void add(const Bank& bank, const Bank::Point& p, const ComplexityChoices& choices) {
+    const bool all_exposed = choices.leaves_under_jaw == LeavesUnderJaw::exposed;
+    all_.resize(all_.size() + pairs_);
+    const std::span<Opening> added = std::span(all_).last(pairs_);
+    for (std::size_t l = 0; l < pairs_; ++l) {
+      const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
+      const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
+      const double height = std::max(0.0, top - bottom);
+      added[l] = {
+          left, std::max(left, right), height, bottom, right - left > choices.closed_gap_mm, all_exposed || height > 0};
+    }
   }
-  return out;
-}
+
+  [[nodiscard]] std::size_t pairs() const { return pairs_; }
+  /// Points.
+  [[nodiscard]] std::size_t size() const { return pairs_ == 0 ? 0 : all_.size() / pairs_; }
+  [[nodiscard]] std::span<const Opening> operator[](std::size_t point) const { return {&all_[point * pairs_], pairs_}; }
+
+ private:
+  std::size_t pairs_ = 0;
+  std::vector<Opening> all_;
+};
 
 }  // namespace equipoise::psqa

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numbers>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -35,7 +36,7 @@ namespace detail {
 }
 
 /// Leaf sequence variability of one bank's open leaves.
-[[nodiscard]] inline double bank_variability(const std::vector<double>& tips, const std::vector<Opening>& open,
+[[nodiscard]] inline double bank_variability(const std::vector<double>& tips, std::span<const Opening> open,
                                              const ComplexityChoices& choices) {
   double low = kInfinity, high = -kInfinity, before = 0, steps = 0;
   std::size_t n = 0;
@@ -53,7 +54,7 @@ namespace detail {
   return (neighbours * range - steps) / (divisor * range);
 }
 
-[[nodiscard]] inline double leaf_sequence_variability(const Bank::Point& p, const std::vector<Opening>& open,
+[[nodiscard]] inline double leaf_sequence_variability(const Bank::Point& p, std::span<const Opening> open,
                                                       const ComplexityChoices& choices) {
   return bank_variability(p.a, open, choices) * bank_variability(p.b, open, choices);
 }
@@ -64,7 +65,7 @@ struct Outline {
   [[nodiscard]] double perimeter() const { return sides + ends; }
 };
 
-[[nodiscard]] inline Outline outline(const std::vector<Opening>& open) {
+[[nodiscard]] inline Outline outline(std::span<const Opening> open) {
   Outline out;
   const Opening none;
   for (std::size_t l = 0; l <= open.size(); ++l) {
@@ -79,7 +80,7 @@ struct Outline {
 }
 
 /// Of an outline's sides those that a jaw makes, in mm: it lies within the open pair or on its border.
-[[nodiscard]] inline double jaw_sides(const Bank& bank, const Bank::Point& p, const std::vector<Opening>& open) {
+[[nodiscard]] inline double jaw_sides(const Bank& bank, const Bank::Point& p, std::span<const Opening> open) {
   double out = 0;
   for (std::size_t l = 0; l < open.size(); ++l)
     if (open[l].has_area())
@@ -101,7 +102,7 @@ inline constexpr std::array<double, 4> kSmallGaps = {2, 5, 10, 20};
 }
 
 /// What an aperture's pairs are like. \param largest `largest_opening` of the beam
-inline void add_pair_values(const Bank::Point& p, const std::vector<Opening>& open, double largest,
+inline void add_pair_values(const Bank::Point& p, std::span<const Opening> open, double largest,
                             const ComplexityChoices& choices, ApertureValues& out) {
   double n = 0, exposed = 0, gaps = 0, squares = 0, offset = 0, crossed = 0, steps = 0, sizes = 0;
   std::array<double, 4> small{};
@@ -135,7 +136,7 @@ inline void add_pair_values(const Bank::Point& p, const std::vector<Opening>& op
 }
 
 /// What an aperture's outline is like. \param jaw_area of the jaws' opening; infinite without jaws
-inline void add_shape_values(const Bank& bank, const Bank::Point& p, const std::vector<Opening>& open, double jaw_area,
+inline void add_shape_values(const Bank& bank, const Bank::Point& p, std::span<const Opening> open, double jaw_area,
                              const ComplexityChoices& choices, EdgeMetrics& edges, ApertureValues& out) {
   const Outline shape = outline(open);
   out[aperture_metric("BA_mm2")] = shape.area;

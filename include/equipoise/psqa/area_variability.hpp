@@ -10,20 +10,22 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
 namespace equipoise::psqa::detail {
 
 /// The length in mm along the leaves' travel that each pair's openings cover together.
-[[nodiscard]] inline std::vector<double> union_lengths(const std::vector<std::vector<Opening>>& apertures) {
-  const std::size_t pairs = apertures.empty() ? 0 : apertures[0].size();
+[[nodiscard]] inline std::vector<double> union_lengths(const Openings& apertures) {
+  const std::size_t pairs = apertures.pairs();
   std::vector<std::vector<std::pair<double, double>>> covered(pairs);  // apart from one another, in order: mostly one
-  for (const auto& aperture : apertures)
+  for (std::size_t k = 0; k < apertures.size(); ++k)
     for (std::size_t l = 0; l < pairs; ++l) {
-      if (!aperture[l].has_area()) continue;
+      const Opening& opening = apertures[k][l];
+      if (!opening.has_area()) continue;
       auto& spans = covered[l];
-      std::pair<double, double> all = {aperture[l].left, aperture[l].right};
+      std::pair<double, double> all = {opening.left, opening.right};
       const auto first = std::find_if(spans.begin(), spans.end(), [&](auto& span) { return span.second >= all.first; });
       auto last = first;
       for (; last != spans.end() && last->first <= all.second; ++last)
@@ -41,13 +43,13 @@ namespace equipoise::psqa::detail {
 
 /// The area in mm² of the union of a beam's openings: each pair's union along the leaves, times the most of the pair that
 /// the jaws ever expose.
-[[nodiscard]] inline double union_area(const std::vector<std::vector<Opening>>& apertures) {
+[[nodiscard]] inline double union_area(const Openings& apertures) {
   const std::vector<double> lengths = union_lengths(apertures);
   double area = 0;
   for (std::size_t l = 0; l < lengths.size(); ++l) {
     double height = 0;
-    for (const auto& aperture : apertures)
-      if (aperture[l].has_area()) height = std::max(height, aperture[l].height);
+    for (std::size_t k = 0; k < apertures.size(); ++k)
+      if (apertures[k][l].has_area()) height = std::max(height, apertures[k][l].height);
     area += lengths[l] * height;
   }
   return area;
@@ -61,11 +63,10 @@ namespace equipoise::psqa::detail {
 }
 
 /// What AAV compares each of a beam's apertures with: the envelope in mm, else mm².
-[[nodiscard]] inline double largest_opening(const std::vector<Bank::Point>& points,
-                                            const std::vector<std::vector<Opening>>& apertures,
+[[nodiscard]] inline double largest_opening(const std::vector<Bank::Point>& points, const Openings& apertures,
                                             const ComplexityChoices& choices) {
   if (choices.aav_maximum == AavMaximum::union_of_openings) return union_area(apertures);
-  const std::size_t pairs = apertures.empty() ? 0 : apertures[0].size();
+  const std::size_t pairs = apertures.pairs();
   std::vector<double> left(pairs, kInfinity), right(pairs, -kInfinity), area(pairs, 0.0);
   for (std::size_t j = 0; j < points.size(); ++j)
     for (std::size_t l = 0; l < pairs; ++l) {
@@ -81,7 +82,7 @@ namespace equipoise::psqa::detail {
 }
 
 /// AAV of one aperture. \param largest `largest_opening` of the beam
-[[nodiscard]] inline double aperture_area_variability(const Bank::Point& p, const std::vector<Opening>& open,
+[[nodiscard]] inline double aperture_area_variability(const Bank::Point& p, std::span<const Opening> open,
                                                       const ComplexityChoices& choices, double largest) {
   double sum = 0;
   for (std::size_t l = 0; l < open.size(); ++l) {

@@ -62,10 +62,11 @@ struct WeightedMean {
 
 /// A beam as its metrics see it.
 struct BeamShape {
-  Bank bank;
-  std::vector<std::vector<Opening>> at_points;  ///< openings at each control point
-  std::vector<Bank::Point> points;              ///< apertures by `ComplexityChoices::apertures`
-  std::vector<std::vector<Opening>> apertures;
+  std::vector<double> boundaries;   ///< of all strips of the virtual bank, in mm
+  Bank bank;                        ///< of those that can matter
+  Openings at_points;               ///< at each control point
+  std::vector<Bank::Point> points;  ///< apertures by `ComplexityChoices::apertures`
+  Openings apertures;
   std::vector<double> weights, jaw_areas, gantry;
 };
 
@@ -75,9 +76,11 @@ struct BeamShape {
 
 [[nodiscard]] inline BeamShape shape_of(const Beam& beam, const ComplexityChoices& choices) {
   BeamShape s;
-  s.bank = merged_bank(beam);
-  const auto open_at = [&](const Bank::Point& p) { return openings(s.bank, p, choices); };
-  for (const Bank::Point& p : s.bank.points) s.at_points.push_back(open_at(p));
+  s.boundaries = strip_boundaries(beam);
+  const bool hidden_count = choices.leaves_under_jaw == LeavesUnderJaw::exposed || choices.sas_pairs == SasPairs::bank;
+  s.bank = merged_bank(beam, hidden_count ? s.boundaries : exposed_boundaries(beam, s.boundaries));
+  s.at_points = s.apertures = Openings(s.bank.boundaries.size() - 1, s.bank.points.size());
+  for (const Bank::Point& p : s.bank.points) s.at_points.add(s.bank, p, choices);
   const std::size_t n = s.bank.points.size();
   const auto mu = [&](std::size_t k) { return k >= 1 && k < n ? beam.interval_mu(k) : 0.0; };
   for (std::size_t k = 0; k < n; ++k) {
@@ -85,7 +88,7 @@ struct BeamShape {
     const double w = choices.apertures == ApertureRule::control_point ? 0.5 * (mu(k) + mu(k + 1)) : mu(k);
     if (!(w > 0)) continue;
     s.points.push_back(between ? midway(s.bank.points[k - 1], s.bank.points[k]) : s.bank.points[k]);
-    s.apertures.push_back(between ? open_at(s.points.back()) : s.at_points[k]);
+    s.apertures.add(s.bank, s.points.back(), choices);
     s.weights.push_back(w);
     s.gantry.push_back(beam.control_points[k].gantry);
     s.jaw_areas.push_back(between ? 0.5 * (jaw_area(s.bank.points[k - 1]) + jaw_area(s.bank.points[k]))
@@ -131,7 +134,7 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
     jaw_y += (cp.y2 - cp.y1) / static_cast<double>(beam.control_points.size());
     widest = std::max(widest, cp.x2 - cp.x1), highest = std::max(highest, cp.y2 - cp.y1);
   }
-  for (std::size_t j = 0; j < s.apertures.size(); ++j) {
+  for (std::size_t j = 0; j < s.points.size(); ++j) {
     double area = 0, along = 0, across = 0;  // the leaves
     for (const Opening& o : s.apertures[j]) {
       if (!o.open()) continue;
@@ -143,11 +146,11 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
     few_mu += s.weights[j] < 5;
   }
   const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::quiet_NaN(); };
-  const auto centre = std::upper_bound(s.bank.boundaries.begin(), s.bank.boundaries.end(), 0.0);
-  const bool inside = centre != s.bank.boundaries.begin() && centre != s.bank.boundaries.end();
+  const auto centre = std::upper_bound(s.boundaries.begin(), s.boundaries.end(), 0.0);
+  const bool inside = centre != s.boundaries.begin() && centre != s.boundaries.end();
   out.emplace_back("FSMALL4", beam.mu > 0 ? small_mu / beam.mu : 0);
   out.emplace_back("SEG5MU", few_mu);
-  out.emplace_back("MUSEG_MU", s.apertures.empty() ? 0 : beam.mu / static_cast<double>(s.apertures.size()));
+  out.emplace_back("MUSEG_MU", s.points.empty() ? 0 : beam.mu / static_cast<double>(s.points.size()));
   out.emplace_back("JAWX_mm", finite(jaw_x)), out.emplace_back("JAWY_mm", finite(jaw_y));
   out.emplace_back("JAWXMAX_mm", finite(widest)), out.emplace_back("JAWYMAX_mm", finite(highest));
   out.emplace_back("MAXDISP_mm", displaced);
@@ -159,8 +162,8 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
 
 inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
   const std::vector<bool> in_field = pairs_in_field(s.at_points);
-  const LeafPaths paths(s.bank, in_field);
-  const Travel travel = choices.travel_leaves == TravelLeaves::strips ? leaf_travel(paths, in_field.size())
+  const Eigen::ArrayXXd paths = leaf_paths(s.bank, in_field);
+  const Travel travel = choices.travel_leaves == TravelLeaves::strips ? leaf_travel(paths, s.boundaries.size() - 1)
                                                                       : physical_travel(beam, choices);
   const double over = static_cast<double>(choices.travel_mean == TravelMean::pairs ? travel.pairs : travel.leaves),
                lt = travel.leaves ? travel.total / over : 0, arc = gantry_travel(beam);

@@ -7,6 +7,7 @@
 
 #include <equipoise/core/errors.hpp>
 #include <equipoise/core/utf8.hpp>
+#include <equipoise/psqa/deflated.hpp>
 #include <equipoise/psqa/file_kind.hpp>
 
 #include <dcmtk/config/osconfig.h>
@@ -35,12 +36,13 @@ inline void silence_dcmtk() {
 }
 
 /// A file's data set, whole in memory.
-/// \throws FileError when it is missing, truncated or not DICOM.
+/// \throws FileError when it is missing, truncated, not DICOM, or deflated out of all proportion.
 [[nodiscard]] inline std::unique_ptr<DcmFileFormat> open_dicom(const std::filesystem::path& path) {
   silence_dcmtk();
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
+  if (auto data = read_deflated(path)) return std::make_unique<DcmFileFormat>(data.release(), OFFalse);
   auto file = std::make_unique<DcmFileFormat>();
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
   if (const std::string head = head_of(path); status.bad() && !looks_like_dicom(head))

@@ -9,6 +9,8 @@
 #include <equipoise/psqa/complexity_choices.hpp>
 #include <equipoise/psqa/open_time.hpp>
 
+#include <Eigen/Core>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -26,14 +28,18 @@ struct FluenceMap {
   std::vector<double> values;
 
   [[nodiscard]] double at(std::size_t y, std::size_t x) const { return values[y * columns + x]; }
+  /// [columns, rows]
+  [[nodiscard]] Eigen::Map<const Eigen::ArrayXXd> image() const {
+    return {values.data(), static_cast<Eigen::Index>(columns), static_cast<Eigen::Index>(rows)};
+  }
 };
 
 /// A beam's fluence (MU) over the rectangle that its openings reach. Rows sample the leaf pairs' middles.
-[[nodiscard]] inline FluenceMap fluence_map(const Beam& beam, const Bank& bank,
-                                            const std::vector<std::vector<Opening>>& at_points, double pixel) {
+[[nodiscard]] inline FluenceMap fluence_map(const Beam& beam, const Bank& bank, const Openings& at_points,
+                                            double pixel) {
   double left = kInfinity, right = -kInfinity, bottom = kInfinity, top = -kInfinity;
-  for (const auto& open : at_points)
-    for (const Opening& o : open)
+  for (std::size_t k = 0; k < at_points.size(); ++k)
+    for (const Opening& o : at_points[k])
       if (o.has_area()) {
         left = std::min(left, o.left), right = std::max(right, o.right);
         bottom = std::min(bottom, o.bottom), top = std::max(top, o.bottom + o.height);
@@ -95,32 +101,21 @@ struct FluenceFeatures {
 
 /// D = 3 - slope of log V(r) against log r; V(r) the mean of max - min over windows of 2r + 1 pixels, r = 1 .. 5.
 [[nodiscard]] inline double fractal_dimension(const FluenceMap& map) {
-  const std::size_t rows = map.rows, columns = map.columns;
-  if (rows < 3 || columns < 3) return FluenceFeatures::none;
-  std::vector<double> high = map.values, low = map.values, next_high = high, next_low = low;
-  double sx = 0, sy = 0, sxx = 0, sxy = 0, n = 0;
+  if (map.rows < 3 || map.columns < 3) return FluenceFeatures::none;
+  Eigen::ArrayXXd high = map.image(), low = -high, next;  // the lowest as the highest of what is turned over
   // A window of radius r is the 3 x 3 neighbourhood of those of radius r - 1.
-  const auto widen = [&](std::vector<double>& from, std::vector<double>& to, auto&& better) {
-    for (std::size_t y = 0; y < rows; ++y)
-      for (std::size_t x = 0; x < columns; ++x) {
-        double v = from[y * columns + x];
-        if (x > 0) v = better(v, from[y * columns + x - 1]);
-        if (x + 1 < columns) v = better(v, from[y * columns + x + 1]);
-        to[y * columns + x] = v;
-      }
-    for (std::size_t y = 0; y < rows; ++y)
-      for (std::size_t x = 0; x < columns; ++x) {
-        double v = to[y * columns + x];
-        if (y > 0) v = better(v, to[(y - 1) * columns + x]);
-        if (y + 1 < rows) v = better(v, to[(y + 1) * columns + x]);
-        from[y * columns + x] = v;
-      }
+  const auto widen = [&next, x = high.rows() - 1, y = high.cols() - 1](Eigen::ArrayXXd& most) {
+    next = most;
+    next.topRows(x) = next.topRows(x).max(most.bottomRows(x));
+    next.bottomRows(x) = next.bottomRows(x).max(most.topRows(x));
+    most = next;
+    most.leftCols(y) = most.leftCols(y).max(next.rightCols(y));
+    most.rightCols(y) = most.rightCols(y).max(next.leftCols(y));
   };
+  double sx = 0, sy = 0, sxx = 0, sxy = 0, n = 0;
   for (int r = 1; r <= 5; ++r) {
-    widen(high, next_high, [](double a, double b) { return std::max(a, b); });
-    widen(low, next_low, [](double a, double b) { return std::min(a, b); });
-    double sum = 0;
-    for (std::size_t i = 0; i < high.size(); ++i) sum += high[i] - low[i];
+    widen(high), widen(low);
+    const double sum = (high + low).sum();
     if (!(sum > 0)) return FluenceFeatures::none;
     const double x = std::log(static_cast<double>(r)), y = std::log(sum / static_cast<double>(high.size()));
     sx += x, sy += y, sxx += x * x, sxy += x * y, n += 1;

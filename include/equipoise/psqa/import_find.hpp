@@ -40,6 +40,11 @@ namespace detail {
 /// The modality of a DICOM file, read no further than needed; empty where there is none.
 [[nodiscard]] inline std::string modality_of(const std::filesystem::path& path) {
   silence_dcmtk();
+  try {
+    if (const auto deflated = read_deflated(path)) return text_of(*deflated, DCM_Modality);
+  } catch (const FileError&) {
+    return {};
+  }
   DcmFileFormat file;
   const OFCondition status =
       file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_Manufacturer);

@@ -8,19 +8,22 @@
 #include <equipoise/psqa/aperture.hpp>
 #include <equipoise/psqa/complexity_choices.hpp>
 
+#include <Eigen/Core>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa::detail {
 
 /// Which pairs open at any control point.
-[[nodiscard]] inline std::vector<bool> pairs_in_field(const std::vector<std::vector<Opening>>& at_points) {
-  std::vector<bool> out(at_points.empty() ? 0 : at_points[0].size(), false);
-  for (const auto& open : at_points)
-    for (std::size_t l = 0; l < open.size(); ++l) out[l] = out[l] || open[l].open();
+[[nodiscard]] inline std::vector<bool> pairs_in_field(const Openings& at_points) {
+  std::vector<bool> out(at_points.pairs(), false);
+  for (std::size_t k = 0; k < at_points.size(); ++k)
+    for (std::size_t l = 0; l < out.size(); ++l) out[l] = out[l] || at_points[k][l].open();
   return out;
 }
 
@@ -31,35 +34,27 @@ struct Travel {
   std::size_t pairs = 0;   ///< all of the collimator
 };
 
-/// The ways of the in-field leaves: each leaf's places at the control points, one leaf after another.
-struct LeafPaths {
-  std::size_t points = 0;
-  std::vector<double> places;  ///< mm
-
-  LeafPaths(const Bank& bank, const std::vector<bool>& in_field) : points(bank.points.size()) {
-    std::vector<std::size_t> pairs;
-    for (std::size_t l = 0; l < in_field.size(); ++l)
-      if (in_field[l]) pairs.push_back(l);
-    places.resize(2 * pairs.size() * points);
-    for (std::size_t k = 0; k < points; ++k)
-      for (std::size_t i = 0; i < pairs.size(); ++i) {
-        places[2 * i * points + k] = bank.points[k].a[pairs[i]];
-        places[(2 * i + 1) * points + k] = bank.points[k].b[pairs[i]];
-      }
+/// The ways of the in-field leaves: their places in mm [leaves, points].
+[[nodiscard]] inline Eigen::ArrayXXd leaf_paths(const Bank& bank, const std::vector<bool>& in_field) {
+  Eigen::ArrayXXd out(2 * std::count(in_field.begin(), in_field.end(), true),
+                      static_cast<Eigen::Index>(bank.points.size()));
+  Eigen::Index leaf = 0;
+  for (std::size_t l = 0; l < in_field.size(); ++l) {
+    if (!in_field[l]) continue;
+    for (std::size_t k = 0; k < bank.points.size(); ++k)
+      out.col(static_cast<Eigen::Index>(k)).segment<2>(leaf) << bank.points[k].a[l], bank.points[k].b[l];
+    leaf += 2;
   }
-  [[nodiscard]] std::size_t size() const { return points == 0 ? 0 : places.size() / points; }
-  [[nodiscard]] const double* operator[](std::size_t leaf) const { return &places[leaf * points]; }
-};
+  return out;
+}
 
 /// \param pairs of the bank
-[[nodiscard]] inline Travel leaf_travel(const LeafPaths& leaves, std::size_t pairs) {
+[[nodiscard]] inline Travel leaf_travel(const Eigen::ArrayXXd& paths, std::size_t pairs) {
+  Eigen::ArrayXd ways = Eigen::ArrayXd::Zero(paths.rows());
+  for (Eigen::Index k = 1; k < paths.cols(); ++k) ways += (paths.col(k) - paths.col(k - 1)).abs();
   Travel out{.pairs = pairs};
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const double* tip = leaves[i];
-    double travel = 0;
-    for (std::size_t k = 1; k < leaves.points; ++k) travel += std::abs(tip[k] - tip[k - 1]);
-    if (travel > 1e-9) out.total += travel, ++out.leaves;
-  }
+  for (const double way : ways)
+    if (way > 1e-9) out.total += way, ++out.leaves;
   return out;
 }
 
@@ -72,9 +67,9 @@ struct LeafPaths {
     for (std::size_t k = 0; k < beam.control_points.size(); ++k)
       layer.control_points[k].leaves = {beam.control_points[k].leaves[i]};
     const Bank bank = merged_bank(layer);
-    std::vector<std::vector<Opening>> open;
-    for (const Bank::Point& p : bank.points) open.push_back(openings(bank, p, choices));
-    const Travel travel = leaf_travel(LeafPaths(bank, pairs_in_field(open)), layer.layers[0].pairs());
+    Openings open(layer.layers[0].pairs(), bank.points.size());
+    for (const Bank::Point& p : bank.points) open.add(bank, p, choices);
+    const Travel travel = leaf_travel(leaf_paths(bank, pairs_in_field(open)), layer.layers[0].pairs());
     out.total += travel.total, out.leaves += travel.leaves, out.pairs += travel.pairs;
   }
   return out;
@@ -96,15 +91,11 @@ struct LeafPaths {
   return sum;
 }
 
-/// Seconds of each interval: its MU at the dose rate, or the gantry's way at full speed, whichever takes longer.
-[[nodiscard]] inline std::vector<double> interval_times(const Beam& beam, const ComplexityChoices& choices) {
-  std::vector<double> out;
-  for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
-    const double planned = beam.control_points[k - 1].dose_rate,
-                 rate = planned > 0 ? planned : choices.default_dose_rate;
-    out.push_back(std::max(60 * beam.interval_mu(k) / rate, gantry_step(beam, k) / choices.gantry_speed_deg_per_s));
-  }
-  return out;
+/// Seconds from control point k - 1 to k: the MU at the dose rate, or the gantry's way at full speed, whichever takes
+/// longer.
+[[nodiscard]] inline double interval_time(const Beam& beam, std::size_t k, const ComplexityChoices& choices) {
+  const double planned = beam.control_points[k - 1].dose_rate, rate = planned > 0 ? planned : choices.default_dose_rate;
+  return std::max(60 * beam.interval_mu(k) / rate, gantry_step(beam, k) / choices.gantry_speed_deg_per_s);
 }
 
 /// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
@@ -113,60 +104,70 @@ struct ModulationIndices {
   double fastest_leaf = 0;  ///< mm/s
 };
 
-/// Standard deviation of the sample; 0 for fewer than two.
-[[nodiscard]] inline double deviation(const std::vector<double>& x) {
-  if (x.size() < 2) return 0;
-  double mean = 0, squares = 0;
-  for (const double v : x) mean += v;
-  mean /= static_cast<double>(x.size());
-  for (const double v : x) squares += (v - mean) * (v - mean);
-  return std::sqrt(squares / static_cast<double>(x.size() - 1));
+/// Of each row the standard deviation of the sample.
+[[nodiscard]] inline Eigen::ArrayXd deviations(const Eigen::ArrayXXd& x) {
+  Eigen::ArrayXd mean = Eigen::ArrayXd::Zero(x.rows()), squares = mean;
+  for (Eigen::Index i = 0; i < x.cols(); ++i) mean += x.col(i);
+  mean /= static_cast<double>(x.cols());
+  for (Eigen::Index i = 0; i < x.cols(); ++i) squares += (x.col(i) - mean).square();
+  return (squares / static_cast<double>(x.cols() - 1)).sqrt();
 }
 
-/// How often a number exceeds f standard deviations, integrated over f from 0 to k, is the sum of min(number / sd, k).
-[[nodiscard]] inline ModulationIndices modulation_indices(const Beam& beam, const LeafPaths& leaves,
-                                                          const ComplexityChoices& choices) {
-  const std::vector<double> times = interval_times(beam, choices);
-  std::vector<std::size_t> timed;  // intervals of no length (moves between segments) have no speed
-  double mean_time = 0;
-  for (std::size_t k = 0; k < times.size(); ++k)
-    if (times[k] > 1e-9) timed.push_back(k), mean_time += times[k];
-  ModulationIndices out;
-  if (timed.size() < 3) return out;
-  mean_time /= static_cast<double>(timed.size());
-  const std::size_t n = timed.size();
-  // Weights of gantry acceleration and of changes of the dose rate: 1 for none, towards 2 for large ones.
-  const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
-  std::vector<double> weights(n, 1.0), gantry(n), rate(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t k = timed[i];
-    gantry[i] = gantry_step(beam, k + 1) / times[k], rate[i] = beam.interval_mu(k + 1) / times[k];
-    if (i > 0)
-      weights[i] = weight(std::abs(gantry[i] - gantry[i - 1]) / times[k]) * weight(std::abs(rate[i] - rate[i - 1]));
+/// The intervals of a beam that take time: moves between segments have no speed.
+struct TimedIntervals {
+  std::vector<std::size_t> ends;  ///< control points
+  std::vector<double> seconds;
+  std::vector<double> weights;  ///< of the gantry's acceleration and the dose rate's changes: from 1 for none to 4
+
+  TimedIntervals(const Beam& beam, const ComplexityChoices& choices) {
+    const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
+    double gantry = 0, rate = 0;
+    for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
+      const double time = interval_time(beam, k, choices);
+      if (time <= 1e-9) continue;
+      const double gantry_before = std::exchange(gantry, gantry_step(beam, k) / time),
+                   rate_before = std::exchange(rate, beam.interval_mu(k) / time);
+      weights.push_back(
+          ends.empty() ? 1 : weight(std::abs(gantry - gantry_before) / time) * weight(std::abs(rate - rate_before)));
+      ends.push_back(k), seconds.push_back(time);
+    }
   }
-  double sums[3] = {}, moving = 0;
-  std::vector<double> v(n), a(n);
-  const auto add = [&](const double* tip) {
-    double travel = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t k = timed[i];
-      const double step = std::abs(tip[k + 1] - tip[k]);
-      v[i] = step / times[k], travel += step;
-      a[i] = i == 0 ? 0 : std::abs(v[i] - v[i - 1]) / times[k];
-      out.fastest_leaf = std::max(out.fastest_leaf, v[i]);
-    }
-    if (travel <= 1e-9) return;
-    moving += 1;
-    const double sv = deviation(v), sa = deviation(a) / mean_time;
-    const auto share = [&](double x, double s) { return s > 0 ? std::min(x / s, choices.park_k) : 0; };
-    const double per = 1 / static_cast<double>(n - 1);
-    for (std::size_t i = 0; i < n; ++i) {
-      const double speed = share(v[i], sv), either = std::max(speed, share(a[i], sa));
-      sums[0] += per * speed, sums[1] += per * either, sums[2] += per * either * weights[i];
-    }
-  };
-  for (std::size_t i = 0; i < leaves.size(); ++i) add(leaves[i]);
-  if (moving > 0) out.speed = sums[0] / moving, out.acceleration = sums[1] / moving, out.total = sums[2] / moving;
+};
+
+/// How often a number exceeds f standard deviations, integrated over f from 0 to k, is the sum of min(number / sd, k).
+/// \param paths `leaf_paths`
+[[nodiscard]] inline ModulationIndices modulation_indices(const Beam& beam, const Eigen::ArrayXXd& paths,
+                                                          const ComplexityChoices& choices) {
+  const TimedIntervals timed(beam, choices);
+  const auto n = static_cast<Eigen::Index>(timed.ends.size());
+  ModulationIndices out;
+  if (n < 3) return out;
+  Eigen::ArrayXXd speed(paths.rows(), n), change = Eigen::ArrayXXd::Zero(paths.rows(), n);
+  Eigen::ArrayXd travel = Eigen::ArrayXd::Zero(paths.rows());
+  double duration = 0;
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const auto j = static_cast<std::size_t>(i);
+    const auto k = static_cast<Eigen::Index>(timed.ends[j]);
+    speed.col(i) = (paths.col(k) - paths.col(k - 1)).abs();
+    travel += speed.col(i);
+    speed.col(i) /= timed.seconds[j], duration += timed.seconds[j];
+    if (i > 0) change.col(i) = (speed.col(i) - speed.col(i - 1)).abs() / timed.seconds[j];
+  }
+  const auto moving = (travel > 1e-9).eval();
+  if (!moving.any()) return out;
+  // A leaf that stands still, or moves evenly, has no share.
+  const auto inverse = [&](const Eigen::ArrayXd& sd) { return (moving && sd > 0).select(1 / sd, 0.0).eval(); };
+  const Eigen::ArrayXd per_speed = inverse(deviations(speed)),
+                       per_change = inverse(deviations(change) * static_cast<double>(n) / duration);
+  double sums[3] = {};
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Eigen::ArrayXd share = (speed.col(i) * per_speed).min(choices.park_k);
+    const double either = share.max((change.col(i) * per_change).min(choices.park_k)).sum();
+    sums[0] += share.sum(), sums[1] += either, sums[2] += either * timed.weights[static_cast<std::size_t>(i)];
+  }
+  const double per = 1 / (static_cast<double>(n - 1) * static_cast<double>(moving.count()));
+  out.speed = per * sums[0], out.acceleration = per * sums[1], out.total = per * sums[2];
+  out.fastest_leaf = speed.maxCoeff();
   return out;
 }
 

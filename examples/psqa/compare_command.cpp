@@ -119,6 +119,7 @@ std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::
       add(out[method], judged, cohort, run.split.test);
       if (method != a.methods.front()) continue;
       add(out["ridge"], psqa::ridge_baseline(judged, cohort, run.split, run.scales), cohort, run.split.test);
+      add(out["forest"], psqa::forest_baseline(judged, cohort, run.split, run.scales), cohort, run.split.test);
       add(out["constant"], psqa::constant_baseline(judged, cohort, run.split), cohort, run.split.test);
     }
   return out;
@@ -154,7 +155,7 @@ void compare_methods(const CompareArguments& a) {
   const psqa::Cohort cohort = psqa::read_cohort(a.cohort);
   const std::map<std::string, Entries> entries = train_all(a, cohort);
   std::vector<std::string> methods = a.methods;
-  methods.insert(methods.end(), {"ridge", "constant"});
+  methods.insert(methods.end(), {"ridge", "forest", "constant"});
   Json table = Json::array();
   for (const std::string& method : methods) {
     Json row{{"method", method}};

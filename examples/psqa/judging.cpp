@@ -78,6 +78,7 @@ std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& c
   }
   const Run& first = runs[0];
   out.push_back(psqa::figures(psqa::ridge_baseline(judged[0], cohort, first.split, first.scales)));
+  out.push_back(psqa::figures(psqa::forest_baseline(judged[0], cohort, first.split, first.scales)));
   out.push_back(psqa::figures(psqa::constant_baseline(judged[0], cohort, first.split)));
   return out;
 }

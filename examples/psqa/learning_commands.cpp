@@ -254,7 +254,7 @@ void add_use(CLI::App& app) {
     auto runs = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
     CLI::App* c = app.add_subcommand(
-        "evaluate", "Figures on the test records, with intervals, and the baselines ridge and constant");
+        "evaluate", "Figures on the test records, with intervals, and the baselines ridge, forest and constant");
     c->add_option("--run", *runs, "folders of runs on one cohort")->required();
     c->add_flag("--json", *json, "print JSON");
     c->callback([=] { evaluate(open_runs(*runs), *json); });

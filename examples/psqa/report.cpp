@@ -218,7 +218,8 @@ void print_table(const std::vector<psqa::Figures>& figures, const std::vector<ps
     std::cout << "\n";
   }
   std::cout << "MAE of passing rates in points, of maps in % of the norm; [95 % interval over patients]; constant: "
-               "training median and zero map; ridge: linear in the table, and the mean map.\n";
+               "training median and zero map; ridge, forest: a linear model and a random forest of the table, with the "
+               "mean map.\n";
   for (const std::string& sentence : paired_sentences(judged)) std::cout << sentence << "\n";
 }
 
@@ -236,7 +237,8 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
       "%), of maps in % of the norm within 10 % of it; 95 % "
       "intervals by bootstrap over patients. Rank correlation and AUC of failing at 2%/2 mm. SSIM with a range of 20 "
       "%. constant: the training records' median rates and the "
-      "zero map. ridge: a linear model of the table, and the training records' mean map. One seed a method: "
+      "zero map. ridge, forest: a linear model and a random forest of the table, with the training records' mean map. "
+      "One seed a method: "
       "differences within the intervals mean nothing.");
   for (const std::string& sentence : paired_sentences(judged)) page.paragraph(sentence);
   cohort_section(page, cohort, runs[0]);

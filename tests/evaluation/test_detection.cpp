@@ -1,6 +1,7 @@
 #include <equipoise/core/random.hpp>
 #include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/detection.hpp>
+#include <equipoise/evaluation/forest.hpp>
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/ridge.hpp>
 
@@ -112,4 +113,43 @@ TEST_CASE("a ridge shrinks slopes and keeps the mean", "[evaluation][worked]") {
   CHECK(model.predict(x)(1, 0) == Approx(10));
   CHECK(eq::Ridge(x, y, 1e-9).predict(x)(2, 0) == Approx(12));
   CHECK(eq::Ridge(x, y, 1e9).predict(x)(2, 0) == Approx(10));
+}
+
+namespace {
+
+/// Of each record one feature that matters by its size alone, and seven that do not.
+std::pair<Eigen::MatrixXd, Eigen::VectorXd> sizes(std::uint64_t key, Eigen::Index n) {
+  Eigen::MatrixXd x(n, 8);
+  for (Eigen::Index i = 0; i < x.size(); ++i)
+    x(i) = 2 * eq::to_uniform(eq::hash_of({key, static_cast<std::uint64_t>(i)})) - 1;
+  return {x, (x.col(3).array().abs() - 0.5).sign().matrix()};
+}
+
+}  // namespace
+
+TEST_CASE("a forest of one leaf is the mean, and a step is a step", "[evaluation][worked]") {
+  Eigen::MatrixXd x(8, 1);
+  x << 1, 2, 3, 4, 5, 6, 7, 8;
+  Eigen::VectorXd y(8);
+  y << 0, 0, 0, 0, 10, 10, 10, 10;
+  const eq::RegressionForest steps(x, y, {.trees = 400, .leaf = 1});
+  Eigen::MatrixXd at(2, 1);
+  at << 1, 100;
+  const Eigen::VectorXd guess = steps.predict(at);
+  CHECK(guess(0) == Approx(0).margin(0.1));  // a tree in 256 has drawn neither half: 10 or 0 everywhere
+  CHECK(guess(1) == Approx(10).margin(0.1));
+  const Eigen::VectorXd mean = eq::RegressionForest(x, y, {.trees = 4000, .leaf = 8}).predict(at);
+  CHECK(mean(0) == mean(1));
+  CHECK(mean(0) == Approx(5).margin(0.15));  // SD of this mean 10 / 2 / sqrt(8) / sqrt(4000) = 0.03
+}
+
+TEST_CASE("a forest finds a size that no ridge finds, the same each time", "[evaluation][behaviour]") {
+  const auto [x, y] = sizes(1, 400);
+  const auto [x_new, y_new] = sizes(2, 200);
+  const auto error = [&, &y_new = y_new](const Eigen::VectorXd& guess) { return (guess - y_new).cwiseAbs().mean(); };
+  const Eigen::VectorXd guess = eq::RegressionForest(x, y, {.features = 8}).predict(x_new);
+  CHECK(error(guess) < 0.1);
+  CHECK(error(eq::Ridge(x, y, 1e-3).predict(x_new)) > 0.9);
+  CHECK(eq::RegressionForest(x, y, {.features = 8}).predict(x_new) == guess);
+  CHECK(eq::RegressionForest(x, y, {.features = 8, .seed = 2}).predict(x_new) != guess);
 }

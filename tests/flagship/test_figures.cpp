@@ -156,13 +156,16 @@ TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[fl
     CHECK(r == std::array<double, 3>{100, 100, 100});
 }
 
-TEST_CASE("ridge finds what is linear in the table, the constant does not", "[flagship][figures]") {
+TEST_CASE("ridge finds what is linear in the table, a forest some of it, the constant nothing", "[flagship][figures]") {
   for (const std::int64_t pool : {1, 2}) {
     const Example e(pool);
     const psqa::Judged ridge = psqa::ridge_baseline(e.truth, e.cohort, e.split, e.scales),
+                       forest = psqa::forest_baseline(e.truth, e.cohort, e.split, e.scales),
                        constant = psqa::constant_baseline(e.truth, e.cohort, e.split);
     CHECK(psqa::mean_rate_error(ridge, 2).value < 0.05);
     CHECK(psqa::mean_rate_error(constant, 2).value > 1);
+    CHECK(psqa::mean_rate_error(forest, 2).value < 0.7 * psqa::mean_rate_error(constant, 2).value);
+    CHECK(forest.calibration_predicted.size() == e.truth.calibration_truth.size());
     const psqa::MapFigures of_mean = psqa::map_figures(ridge), of_zero = psqa::map_figures(constant);
     CHECK(of_mean.rmse.value < of_zero.rmse.value);
     CHECK(of_zero.dice.value == 0);

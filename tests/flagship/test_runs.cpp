@@ -90,7 +90,7 @@ TEST_CASE("folds test every record, machines left out are tested on models of th
   CHECK(description(c.root / "folds" / "metrics_only" / "seed1-fold1")["modalities"] == Json{"metrics"});
   const Json machines = Json::parse(psqa(common + quoted(c.root / "machines") + " --leave-out-machines", false).out);
   CHECK(machines["records_tested"] == 24);
-  CHECK(machines["methods"].size() == 4);  // and ridge, and constant
+  CHECK(machines["methods"].size() == 5);  // and ridge, forest and constant
   const Json run = description(c.root / "machines" / "concat" / "seed1-machine1");
   std::ifstream in(c.first / "records.csv");
   std::string line;

@@ -3,9 +3,10 @@
 
 /// \file
 /// What every method is measured against: the training records' median rates with a map of zeros, which know nothing of
-/// the plan; and a linear model of the table with the training records' mean map.
+/// the plan; and a linear model and a random forest of the table, with the training records' mean map.
 
 #include <equipoise/data/split.hpp>
+#include <equipoise/evaluation/forest.hpp>
 #include <equipoise/evaluation/ridge.hpp>
 #include <equipoise/psqa/judged.hpp>
 #include <equipoise/psqa/learning_data.hpp>
@@ -13,6 +14,7 @@
 
 #include <Eigen/Dense>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -56,10 +58,12 @@ namespace detail {
   return to_rates(t, s);
 }
 
-/// One criterion's scaled rates from a ridge whose penalty the validation records choose: at validation and test records,
-/// in two columns of what they are put into. Nothing is put where no training record's rate is known.
-inline void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s, Eigen::Index criterion,
-                          Eigen::MatrixXd& at_validation, Eigen::MatrixXd& at_test) {
+/// One criterion's scaled rates from the model whose setting the validation records choose: at validation and test
+/// records, in two columns of what they are put into. Nothing is put where no training record's rate is known.
+/// \param fit called as `fit(x, y, setting)`, x [N, F] and y [N, 1]; what it gives predicts
+template <class Fit, class Settings>
+void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s, Eigen::Index criterion, Fit&& fit,
+                   const Settings& settings, Eigen::MatrixXd& at_validation, Eigen::MatrixXd& at_test) {
   const auto c = static_cast<std::size_t>(criterion);
   std::vector<std::int64_t> train;
   for (const std::int64_t i : split.train)
@@ -70,8 +74,8 @@ inline void fit_criterion(const Cohort& cohort, const DataSplit& split, const Sc
                         y = scaled_rates(rates_of_records(cohort, train), s).col(criterion),
                         known = scaled_rates(rates_of_records(cohort, split.validation), s).col(criterion);
   double least = std::numeric_limits<double>::infinity();
-  for (const double penalty : {1e-1, 1e-4, 1e-3, 1e-2, 1.0, 10.0}) {  // the first where no validation rate is known
-    const Ridge model(x, y, penalty);
+  for (const auto& setting : settings) {  // the first where no validation rate is known
+    const auto model = fit(x, y, setting);
     const Eigen::MatrixXd guess = model.predict(x_validation);
     double error = 0;
     for (Eigen::Index i = 0; i < known.rows(); ++i)
@@ -114,22 +118,46 @@ inline void fit_criterion(const Cohort& cohort, const DataSplit& split, const Sc
   return out;
 }
 
-/// Ridge regression of each rate on the table, its penalty chosen by the validation records' error, and the training
-/// records' mean map. \param like whose records are judged
-[[nodiscard]] inline Judged ridge_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
-                                           const Scales& s) {
+namespace detail {
+
+/// A model of the table for each rate, and the training records' mean map. \param like whose records are judged
+template <class Fit, class Settings>
+[[nodiscard]] Judged table_baseline(const char* name, Fit&& fit, const Settings& settings, const Judged& like,
+                                    const Cohort& cohort, const DataSplit& split, const Scales& s) {
   Judged out = like;
-  out.method = "ridge";
+  out.method = name;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const auto rows = [](const std::vector<std::int64_t>& part) { return static_cast<Eigen::Index>(part.size()); };
   Eigen::MatrixXd at_validation = Eigen::MatrixXd::Constant(rows(split.validation), 3, nan),
                   at_test = Eigen::MatrixXd::Constant(rows(split.test), 3, nan);
-  for (Eigen::Index c = 0; c < 3; ++c) detail::fit_criterion(cohort, split, s, c, at_validation, at_test);
-  out.calibration_predicted = detail::unscaled_rates(at_validation, s);
-  out.predicted = detail::unscaled_rates(at_test, s);
-  out.dd_predicted = detail::mean_map(cohort, split.train, s).expand_as(like.dd_truth);
+  for (Eigen::Index c = 0; c < 3; ++c) fit_criterion(cohort, split, s, c, fit, settings, at_validation, at_test);
+  out.calibration_predicted = unscaled_rates(at_validation, s);
+  out.predicted = unscaled_rates(at_test, s);
+  out.dd_predicted = mean_map(cohort, split.train, s).expand_as(like.dd_truth);
   if (!like.map_rates.empty()) out.map_rates = rates_of_maps(cohort, split.test, out.dd_predicted);
   return out;
+}
+
+}  // namespace detail
+
+/// Ridge regression of each rate on the table, its penalty chosen by the validation records' error, and the training
+/// records' mean map. \param like whose records are judged
+[[nodiscard]] inline Judged ridge_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
+                                           const Scales& s) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, double penalty) {
+    return Ridge(x, y, penalty);
+  };
+  return detail::table_baseline("ridge", fit, std::array{1e-1, 1e-4, 1e-3, 1e-2, 1.0, 10.0}, like, cohort, split, s);
+}
+
+/// A random forest of each rate on the table, the share of the features that a split sees (a third, a tenth, all) chosen
+/// by the validation records' error, and the training records' mean map. \param like whose records are judged
+[[nodiscard]] inline Judged forest_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
+                                            const Scales& s) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, Eigen::Index part) {
+    return RegressionForest(x, y, {.features = static_cast<std::size_t>(std::max<Eigen::Index>(1, x.cols() / part))});
+  };
+  return detail::table_baseline("forest", fit, std::array<Eigen::Index, 3>{3, 10, 1}, like, cohort, split, s);
 }
 
 }  // namespace equipoise::psqa

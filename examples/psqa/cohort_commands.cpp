@@ -116,11 +116,20 @@ void write_volumes(const SimulateArguments& a) {
   planned.commit(), measured.commit(), table.commit();
 }
 
+/// Where a property should lie; open bands as what they mean.
+std::string band_of(const psqa::AcceptanceRow& r) {
+  if (std::isinf(r.low)) return "below 0";
+  if (std::isinf(r.high)) return "above 0";
+  const bool open = r.low > 0 && r.low < 1e-6;
+  if (open) return "(0, " + eq::report::number(r.high, 3) + "]";
+  return "[" + eq::report::number(r.low, 3) + ", " + eq::report::number(r.high, 3) + "]";
+}
+
 void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
   for (const psqa::AcceptanceRow& r : rows)
     std::cout << std::left << std::setw(50) << r.name << std::right << std::setw(9) << eq::report::fixed(r.value, 2)
-              << " " << std::left << std::setw(9) << r.unit << " [" << eq::report::number(r.low, 3) << ", "
-              << eq::report::number(r.high, 3) << "]  " << (r.accepted() ? "yes" : "NO") << "\n";
+              << " " << std::left << std::setw(9) << r.unit << " " << band_of(r) << "  "
+              << (r.accepted() ? "yes" : "NO") << "\n";
 }
 
 void simulate(SimulateArguments a) {

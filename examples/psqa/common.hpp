@@ -79,6 +79,8 @@ void print_json(const Json& value);
 
 /// Checks that an option's value is a finite number above zero.
 [[nodiscard]] CLI::Validator above_zero();
+/// Checks that the value of an option that counts is no negative number: CLI11 lets -1 become the largest one.
+[[nodiscard]] CLI::Validator not_negative();
 
 /// A commands file adds its sub-commands.
 void add_complexity_command(CLI::App& app);

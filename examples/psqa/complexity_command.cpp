@@ -12,7 +12,9 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <optional>
 
 #include "common.hpp"
 
@@ -48,7 +50,7 @@ Json to_json(const psqa::BeamComplexity& beam, bool apertures) {
 
 void print(const psqa::MetricList& list, const char* indent) {
   for (const auto& [name, value] : list)
-    std::cout << indent << std::left << std::setw(18) << name << eq::report::number(value, 6) << "\n";
+    std::cout << indent << std::left << std::setw(22) << name << eq::report::number(value, 6) << "\n";
 }
 
 psqa::ComplexityChoices choices_of(const std::vector<std::string>& texts) {
@@ -93,7 +95,8 @@ Json complexity_of(const std::string& file, const ComplexityArguments& a, const 
   warnings.insert(warnings.end(), c.warnings.begin(), c.warnings.end());
   for (const std::string& w : warnings) std::cerr << "warning: " << file << ": " << w << "\n";
   if (!a.json) {
-    std::cout << file << ": " << c.beams.size() << (log.empty() ? " beams\n" : " beam, as delivered\n");
+    std::cout << file << ": " << c.beams.size() << (c.beams.size() == 1 ? " beam" : " beams")
+              << (log.empty() ? "\n" : ", as delivered\n");
     print(log, "  ");
     print(c.plan, "  ");
     for (const psqa::BeamComplexity& b : c.beams) {
@@ -116,9 +119,11 @@ Json complexity_of(const std::string& file, const ComplexityArguments& a, const 
 void complexity(const ComplexityArguments& a) {
   const psqa::ComplexityChoices choices = choices_of(a.choices);
   Json plans = Json::object(), errors = Json::object();
+  std::map<std::string, int> names;  // files of one name are told apart by their paths
+  const auto name_of = [](const std::string& file) { return eq::as_utf8(fs::path(file).filename().string()); };
+  for (const std::string& file : a.files) ++names[name_of(file)];
   for (const std::string& file : a.files) {
-    const std::string name = eq::as_utf8(fs::path(file).filename().string()),
-                      key = plans.contains(name) || errors.contains(name) ? eq::as_utf8(file) : name;
+    const std::string key = names[name_of(file)] == 1 ? name_of(file) : eq::as_utf8(file);
     try {
       plans[key] = complexity_of(file, a, choices);
     } catch (const std::exception& e) {
@@ -128,7 +133,10 @@ void complexity(const ComplexityArguments& a) {
   }
   if (a.json) {
     Json chosen;
-    for (const auto& [option, value] : eq::options(choices)) chosen[option] = value;
+    for (const auto& [option, value] : eq::options(choices)) {
+      const std::optional<double> number = psqa::detail::to_number(value);
+      chosen[option] = number ? Json(*number) : Json(value);
+    }
     Json out{{"choices", chosen}, {"plans", plans}};
     if (!errors.empty()) out["errors"] = errors;
     print_json(out);
@@ -148,6 +156,7 @@ void add_complexity_command(CLI::App& app) {
   c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics");
   c->add_flag("--per-control-point", a->per_control_point, "also each aperture's");
   c->add_option("--fraction-group", a->fraction_group, "which of a plan's fraction groups, from 0")
+      ->check(not_negative())
       ->capture_default_str();
   c->add_option("--choice", a->choices,
                 "a reading of a formula as key=value (docs/complexity.md), e.g. aav_maximum=largest_gap");

@@ -5,7 +5,7 @@ namespace psqa_program {
 
 void add_delivery_options(CLI::App& command, DeliveryArguments& a) {
   psqa::CohortSettings& settings = a.settings;
-  command.add_option("--seed", settings.seed, "of all random numbers")->capture_default_str();
+  command.add_option("--seed", settings.seed, "of all random numbers")->check(not_negative())->capture_default_str();
   command.add_option("--machines", settings.machines, "number of linacs")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();

@@ -141,6 +141,7 @@ void add_import_command(CLI::App& app) {
       ->check(CLI::IsMember({"bottom", "top"}))
       ->capture_default_str();
   c->add_option("--fraction-group", a->options.plan.fraction_group, "which of a plan's fraction groups, from 0")
+      ->check(not_negative())
       ->capture_default_str();
   add_delivery_options(*c, *a);
   c->add_flag("--json", a->json, "print what was imported and skipped as JSON");

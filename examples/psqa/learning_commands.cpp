@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 
+#include "calibration.hpp"
 #include "delivery_options.hpp"
 #include "run.hpp"
 
@@ -101,9 +102,20 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 
 // ---- predict
 
+/// How far off rates may be, and what of the plan no training plan had.
+void add_sureness(const Calibration& calibration, const std::array<double, 3>& rates,
+                  const std::vector<double>& metrics, Json& j) {
+  for (std::size_t c = 0; c < 3; ++c) {
+    const Sureness s = sureness_of(calibration, c, rates[c]);
+    j["interval_90"][psqa::kCriteria[c].name] = {number_or_null(s.low), number_or_null(s.high)};
+    j["probability_below_90"][psqa::kCriteria[c].name] = s.failing;
+  }
+  j["unlike_training"] = foreign_metrics(calibration, metrics);
+}
+
 /// \param stem of the names of the map's files
-Json predict_one(Run& run, psqa::Simulator& simulator, const psqa::Plan& plan, const fs::path& out,
-                 const std::string& stem) {
+Json predict_one(Run& run, const std::optional<Calibration>& calibration, psqa::Simulator& simulator,
+                 const psqa::Plan& plan, const fs::path& out, const std::string& stem) {
   const std::vector<double> metrics = psqa::table_row(plan);
   const psqa::DoseGrid planned = simulator.planned_plane(plan);
   psqa::PsqaOutput output =
@@ -121,19 +133,26 @@ Json predict_one(Run& run, psqa::Simulator& simulator, const psqa::Plan& plan, c
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
   Json j;
   for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
+  if (calibration) add_sureness(*calibration, rates, metrics, j);
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
   return j;
 }
 
 /// What is predicted of a file: one entry, or one a field where the run's records are fields.
-void predict_file(Run& run, psqa::Simulator& simulator, const fs::path& file, const fs::path& out,
-                  const psqa::RtplanOptions& options, Json& predictions) {
+void predict_file(Run& run, const std::optional<Calibration>& calibration, psqa::Simulator& simulator,
+                  const fs::path& file, const fs::path& out, const psqa::RtplanOptions& options, Json& predictions) {
   const psqa::Plan plan = psqa::read_rtplan(file, options);
   for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::string stem = file.stem().string();
   const auto add = [&](const psqa::Plan& of, Json j, const std::string& name) {
-    j.update(predict_one(run, simulator, of, out, name));
+    j.update(predict_one(run, calibration, simulator, of, out, name));
+    if (const Json unlike = j.value("unlike_training", Json::array()); !unlike.empty()) {
+      std::cerr << "warning: " << file.string() << ": unlike the plans of training in " << unlike.size() << " metrics";
+      for (std::size_t i = 0; i < std::min<std::size_t>(unlike.size(), 5); ++i)
+        std::cerr << (i == 0 ? ": " : ", ") << unlike[i].get<std::string>();
+      std::cerr << (unlike.size() > 5 ? ", …\n" : "\n");
+    }
     predictions.push_back(std::move(j));
   };
   const Json about{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
@@ -145,7 +164,8 @@ void predict_file(Run& run, psqa::Simulator& simulator, const fs::path& file, co
   }
 }
 
-Json predict(Run& run, const std::vector<std::string>& files, const std::string& out,
+/// Every file is tried; what is wrong with one is reported, and in `errors` by the file's name.
+Json predict(Run& run, const std::vector<std::string>& files, const std::string& out, Json& errors,
              const psqa::RtplanOptions& options = {}) {
   std::set<std::string> stems;
   for (const std::string& file : files)
@@ -156,9 +176,15 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
     std::cerr << "warning: " << run.folder.string()
               << ": its cohort was imported; planes for the prediction are computed with the "
               << "built-in dose model, as those of imported plans without planes\n";
+  const std::optional<Calibration> calibration = read_calibration(run);
   psqa::Simulator simulator{psqa::plane_settings(run.cohort_about)};
   Json predictions = Json::array();
-  for (const std::string& file : files) predict_file(run, simulator, file, out, options, predictions);
+  for (const std::string& file : files) try {
+      predict_file(run, calibration, simulator, file, out, options, predictions);
+    } catch (const std::exception& e) {
+      std::cerr << "psqa: " << e.what() << "\n";
+      errors[eq::as_utf8(fs::path(file).filename().string())] = eq::as_utf8(e.what());
+    }
   return predictions;
 }
 
@@ -168,10 +194,16 @@ void print_predictions(const Json& plans) {
     if (p.contains("field")) std::cout << ", " << p["field"].get<std::string>();
     std::cout << "\n";
     for (const auto& [name, criterion] :
-         {std::pair{"gpr_3_3", "3%/3 mm"}, {"gpr_2_3", "2%/3 mm"}, {"gpr_2_2", "2%/2 mm"}})
-      std::cout << "  GPR " << criterion << "  " << eq::report::fixed(p[name], 1) << " %\n";
+         {std::pair{"gpr_3_3", "3%/3 mm"}, {"gpr_2_3", "2%/3 mm"}, {"gpr_2_2", "2%/2 mm"}}) {
+      std::cout << "  GPR " << criterion << "  " << eq::report::fixed(p[name], 1) << " %";
+      if (p.contains("interval_90") && !p["interval_90"][name][0].is_null())
+        std::cout << "  90 % interval [" << eq::report::fixed(p["interval_90"][name][0], 1) << ", "
+                  << eq::report::fixed(p["interval_90"][name][1], 1) << "], below 90 % with a probability of "
+                  << eq::report::fixed(p["probability_below_90"][name], 2);
+      std::cout << "\n";
+    }
     std::cout << "  dose-difference map  " << p["dd_png"].get<std::string>() << ", " << p["dd_npy"].get<std::string>()
-              << " (% of the maximum)\n";
+              << " (% of the maximum; red: more is measured than planned, blue: less, full at 10 %)\n";
   }
 }
 
@@ -237,7 +269,10 @@ void demo(const DemoArguments& a) {
   settings.seed = a.seed + 1;
   const psqa::Record unseen = psqa::Simulator(settings).record(0);
   psqa::write_rtplan(unseen.plan, root / "unseen_plan.dcm");
-  const Json predicted = predict(runs[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string());
+  Json errors = Json::object();
+  const Json predicted =
+      predict(runs[0], {(root / "unseen_plan.dcm").string()}, (root / "prediction").string(), errors);
+  if (!errors.empty()) throw Failed{};
   const std::string report = fs::absolute(root / "report.html").string();
   if (a.json)
     return print_json({{"report", report},
@@ -270,12 +305,20 @@ void add_use(CLI::App& app) {
     c->add_option("--out", *out, "folder for the maps (PNG and NPY)")->capture_default_str();
     c->add_flag("--json", *json, "print JSON");
     c->add_option("--fraction-group", options->fraction_group, "which of a plan's fraction groups, from 0")
+        ->check(not_negative())
         ->capture_default_str();
     c->callback([=] {
       Run opened = open_trained(*run);
-      const Json plans = predict(opened, *files, *out, *options);
-      if (*json) return print_json({{"run", *run}, {"predictions", plans}});
-      print_predictions(plans);
+      Json errors = Json::object();
+      const Json plans = predict(opened, *files, *out, errors, *options);
+      if (*json) {
+        Json all{{"run", *run}, {"predictions", plans}};
+        if (!errors.empty()) all["errors"] = errors;
+        print_json(all);
+      } else {
+        print_predictions(plans);
+      }
+      if (!errors.empty()) throw Failed{};
     });
   }
   {
@@ -312,7 +355,7 @@ void add_learning_commands(CLI::App& app) {
   c->add_option("--plans", a->plans, "of the cohort [800; 130 where each field is a record]")
       ->check(CLI::Range(20, 1000000));
   c->add_option("--epochs", a->epochs, "for every method")->check(CLI::Range(1, 100000))->capture_default_str();
-  c->add_option("--seed", a->seed, "of everything")->capture_default_str();
+  c->add_option("--seed", a->seed, "of everything")->check(not_negative())->capture_default_str();
   c->add_option("--methods", a->methods, "methods to compare")->capture_default_str();
   c->add_flag("--fresh", a->fresh, "begin anew");
   c->add_flag("--json", a->json, "print JSON");

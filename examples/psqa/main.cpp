@@ -111,6 +111,13 @@ CLI::Validator above_zero() {
           "> 0"};
 }
 
+CLI::Validator not_negative() {
+  return {[](std::string& text) {
+            return text.starts_with("-") ? "expected a whole number >= 0, got \"" + text + "\"" : std::string();
+          },
+          ">= 0"};
+}
+
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
   const std::size_t at = text.find('=');
   if (at == std::string::npos)

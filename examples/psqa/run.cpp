@@ -13,6 +13,8 @@
 #include <set>
 #include <sstream>
 
+#include "calibration.hpp"
+
 namespace psqa_program {
 
 namespace {
@@ -227,6 +229,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   if (run.history.stop == eq::StopReason::requested)
     throw Interrupted("interrupted after " + std::to_string(run.history.epochs.size()) +
                       " epochs; go on with: psqa train --resume --out " + folder.string());
+  write_calibration(run, cohort);
   return run;
 }
 

@@ -29,6 +29,7 @@ void tg218(const std::string& file, const std::string& column, bool universal, b
                        {"mean_moving_range", c.moving_range},
                        {"tolerance_limit", c.tolerance},
                        {"action_limit", c.action},
+                       {"usable", c.usable()},
                        {"universal", universal ? Json{{"tolerance", psqa::kUniversalTolerance},
                                                       {"action", psqa::kUniversalAction},
                                                       {"below_tolerance", c.below_universal_tolerance},
@@ -47,6 +48,10 @@ void tg218(const std::string& file, const std::string& column, bool universal, b
             << "\n  out of control   " << c.out_of_control.size();
   for (const std::size_t i : c.out_of_control) std::cout << (i == c.out_of_control[0] ? ": no. " : ", ") << i + 1;
   std::cout << "\n";
+  if (!c.usable())
+    std::cout
+        << "  not usable: an action limit lies above 0 and below the tolerance limit; these results are too few or "
+           "too far apart\n";
   if (c.results < 20) std::cout << "  fewer than 20 results: limits are preliminary\n";
 }
 

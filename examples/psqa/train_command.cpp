@@ -199,7 +199,7 @@ void add_train_command(CLI::App& app) {
                 "key=value, or policy.key=value with several policies; from and to set its window of epochs");
   c->add_option("--epochs", a->epochs, "passes over the training records [40]")->check(CLI::Range(1, 100000));
   c->add_option("--device", a->device, "cpu, or cuda with a CUDA build of LibTorch")->capture_default_str();
-  c->add_option("--seed", a->seed, "of weights, order and policies [1]");
+  c->add_option("--seed", a->seed, "of weights, order and policies [1]")->check(not_negative());
   c->add_option("--split-seed", a->split_seed, "of the split by patient [1]");
   c->add_option("--leave-out-machine", a->machine, "test on the plans of this machine, train on those of the others");
   c->add_option("--set", a->settings, "any option of the trainer as key=value, e.g. learning_rate=0.001");

@@ -55,6 +55,22 @@ TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][b
   CHECK(p["gpr_2_3"].get<double>() >= p["gpr_2_2"].get<double>());
   CHECK(fs::exists(p["dd_png"].get<std::string>()));
   CHECK(fs::exists(p["dd_npy"].get<std::string>()));
+  // How sure it is: of 6 validation records none promises 90 %, but they say how likely the plan fails.
+  CHECK(p["interval_90"]["gpr_2_2"].size() == 2);
+  CHECK(p["probability_below_90"]["gpr_2_2"].get<double>() > 0);
+  CHECK(p["probability_below_90"]["gpr_2_2"].get<double>() < 1);
+  CHECK(p["unlike_training"].is_array());
+
+  // A plan that cannot be read is told, fails the command, and loses nothing of the others.
+  std::ofstream(root / "broken.dcm") << "no plan";
+  const auto some = psqa("predict --json --run " + quoted(root / "bmmqa") + " --out " + quoted(root / "more") + " " +
+                             quoted(root / "broken.dcm") + " " + quoted(plan),
+                         false);
+  CHECK(some.code == 1);
+  const Json both = Json::parse(some.out);
+  CHECK(both["predictions"].size() == 1);
+  CHECK(both["predictions"][0]["gpr_2_2"] == p["gpr_2_2"]);
+  CHECK(both["errors"].contains("broken.dcm"));
 
   REQUIRE(psqa("report --run " + quoted(root / "bmmqa") + " " + quoted(root / "concat") + " --out " +
                quoted(root / "report.html"))

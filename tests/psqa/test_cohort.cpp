@@ -4,10 +4,12 @@
 #include <equipoise/psqa/cohort_writer.hpp>
 #include <equipoise/psqa/outlines.hpp>
 #include <equipoise/psqa/rtdose_reader.hpp>
+#include <equipoise/psqa/rtplan_reader.hpp>
 #include <equipoise/psqa/rtplan_writer.hpp>
 
 #include <cstdlib>
 #include <fstream>
+#include <locale>
 #include <map>
 #include <set>
 #include <sstream>
@@ -282,6 +284,24 @@ TEST_CASE("a table that a spreadsheet has saved, with other line ends, is the sa
   CHECK(fingerprint(read_cohort_table(path)) == before);
 }
 
+TEST_CASE("a cohort may be named with a slash, and written and read wherever a comma is the decimal sign",
+          "[psqa][cohort]") {
+  struct Comma : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+  };
+  const support::TemporaryFolder folder;
+  simulate_cohort(few(3), folder.path() / "plain", [](auto&&...) {});
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Comma));
+  simulate_cohort(few(3), folder.path() / "slash" / "", [](auto&&...) {});
+  const Cohort back = read_cohort(folder.path() / "slash" / "");
+  std::locale::global(before);
+  CHECK(back.records.size() == 3);
+  CHECK(read_text(folder.path() / "slash" / "records.csv") == read_text(folder.path() / "plain" / "records.csv"));
+  write_text(folder.path() / "plain" / "records.csv",
+             "\xef\xbb\xbf" + read_text(folder.path() / "slash" / "records.csv"));  // as spreadsheets write UTF-8
+  CHECK(read_cohort(folder.path() / "plain").records[2].metrics == back.records[2].metrics);
+}
+
 TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][cohort][property]") {
   CohortSettings s = few(1);
   s.pixels = 60, s.spacing_mm = 4, s.seed = 7, s.model = LinacModel::agility;
@@ -315,6 +335,28 @@ TEST_CASE("a plane written as RTDOSE comes back to a part in four billion", "[ps
   const double most = *std::max_element(r.measured.values.begin(), r.measured.values.end());
   for (std::size_t i = 0; i < back.values.size(); ++i)
     REQUIRE(back.values[i] == Approx(r.measured.values[i]).margin(most / 4e9));
+}
+
+TEST_CASE("RTDOSE has no pixel for no dose: NaN becomes 0, and other doses stay", "[psqa][dicom][behaviour]") {
+  const support::TemporaryFolder folder;
+  DoseGrid dose = DoseGrid::plane(3, 4, 2);
+  for (std::size_t i = 0; i < dose.size(); ++i) dose.values[i] = 0.3 * double(i);
+  dose.values[0] = dose.values[5] = std::nan("");
+  write_rtdose(dose, {}, "planned", folder.path() / "d.dcm");
+  const DoseGrid back = read_rtdose(folder.path() / "d.dcm");
+  for (std::size_t i = 0; i < dose.size(); ++i)
+    CHECK(back.values[i] == Approx(i == 0 || i == 5 ? 0 : dose.values[i]).epsilon(1e-9));
+  CHECK_THROWS_WITH(write_rtdose({}, {}, "planned", folder.path() / "e.dcm"),
+                    Catch::Contains("expected a grid of 1 .. 65535 points an axis"));
+  CHECK_FALSE(fs::exists(folder.path() / "e.dcm"));
+}
+
+TEST_CASE("a plan's label is cut between characters", "[psqa][dicom][behaviour]") {
+  const support::TemporaryFolder folder;
+  Plan plan = small_beams::plan_of({open_beam()});
+  plan.label = "Prostatakarzino\xc3\xbcm";
+  write_rtplan(plan, folder.path() / "p.dcm");
+  CHECK(read_rtplan(folder.path() / "p.dcm").label == "Prostatakarzino");
 }
 
 TEST_CASE("RTDOSE samples of 16 and 32 bits and either byte order", "[psqa][dicom][samples]") {
@@ -469,6 +511,16 @@ TEST_CASE("segments are 5 to 15, of 4 MU and 4 cm2 at least", "[psqa][plans][pro
         REQUIRE(area > 400);
       }
     }
+}
+
+TEST_CASE("a target that no beam sees gives plans without MU", "[psqa][plans][error]") {
+  const TargetView nothing = [](double, double, double) { return false; };
+  for (const Technique technique : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc}) {
+    const Plan plan = generate_plan(1, 0, "m", {}, technique, nothing);
+    for (const Beam& beam : plan.beams) CHECK(beam.mu == 0);
+    CHECK_THROWS_WITH(complexity(plan), Catch::Contains("value.302"));
+    CHECK_THROWS_WITH(fields_of(plan), Catch::Contains("value.302"));
+  }
 }
 
 TEST_CASE("simulated plans give their prescription, and breast is simplest", "[psqa][plans][property]") {

@@ -91,6 +91,51 @@ TEST_CASE("the rate alone judges the points that the map does, near holes and be
   }
 }
 
+TEST_CASE("neither rate nor reach depends on the cap, with holes and cells larger than the reach too",
+          "[psqa][gamma][property]") {
+  const auto check = [](const DoseGrid& r, const DoseGrid& e) {
+    const auto judged = [&](double cap) {
+      return gamma(r, e, {.dd_percent = 5, .dta_mm = 1, .cutoff_percent = 0, .norm = 1.0, .max_gamma = cap});
+    };
+    const GammaResult uncapped = judged(30);
+    CHECK(uncapped.max > 2);
+    for (const double cap : {1.0, 2.0, 4.0}) {
+      INFO("cap " << cap);
+      const GammaResult g = judged(cap);
+      for (std::size_t i = 0; i < g.map.size(); ++i)
+        if (!std::isnan(g.map[i]))
+          CHECK(double(g.map[i]) == Approx(std::min(double(uncapped.map[i]), cap)).margin(2e-6));
+      // Each point within a cell without a hole has a value, however far doses are apart.
+      std::size_t judged_inside = 0;
+      for (std::size_t y = 0; y < r.shape[1]; ++y)
+        for (std::size_t x = 0; x < r.shape[2]; ++x) {
+          const double px = (r.origin[2] + r.spacing[2] * double(x) - e.origin[2]) / e.spacing[2],
+                       py = (r.origin[1] + r.spacing[1] * double(y) - e.origin[1]) / e.spacing[1];
+          if (px < 1.01 || py < 1.01 || px > double(e.shape[2] - 1) || py > double(e.shape[1] - 1)) continue;
+          CHECK_FALSE(std::isnan(g.map[y * r.shape[2] + x]));
+          ++judged_inside;
+        }
+      CHECK(judged_inside > 20);
+    }
+  };
+  DoseGrid e = random_plane(2, 8, 12);
+  e.at(0, 0, 0) = kNaN;
+  check(random_plane(1, 25, 3.1), e);
+}
+
+TEST_CASE("single precision decides as double does, also where the criterion is a part in ten thousand",
+          "[psqa][gamma][property]") {
+  DoseGrid reference = DoseGrid::plane(60, 60, 2), evaluated = reference;
+  for (const double percent : {1.0, 0.1, 0.01}) {
+    for (std::size_t i = 0; i < reference.values.size(); ++i)
+      reference.values[i] = 70,
+      evaluated.values[i] = 70 * (1 + percent / 100 * (1 + 2e-3 * (eq::to_uniform(eq::hash_of({8, i})) - 0.5)));
+    const GammaCriteria c{.dd_percent = percent, .dta_mm = 1e-3, .norm = 70.0};
+    INFO(percent << " %");
+    CHECK(gamma_pass_rate(reference, evaluated, c) == gamma_pass_rate(reference, evaluated, c, ExactMinimum<double>{}));
+  }
+}
+
 TEST_CASE("a plane agrees with itself everywhere", "[psqa][gamma][property]") {
   const DoseGrid g = random_plane(1, 20, 2);
   const GammaResult r = gamma(g, g, {});

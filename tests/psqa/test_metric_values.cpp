@@ -143,6 +143,26 @@ TEST_CASE("a beam's description is what its file says", "[psqa][complexity][work
   CHECK(metric(metrics_of(beam), "MAXDISP_mm") == Approx(25));
 }
 
+TEST_CASE("mean jaws are weighted by MU", "[psqa][complexity][worked]") {
+  Beam beam = beam_of({0, 0.9, 0.9, 1}, [](std::size_t, std::size_t) { return std::pair{-20.0, 20.0}; });
+  for (std::size_t k = 0; k < 4; ++k) {
+    ControlPoint& cp = beam.control_points[k];
+    cp.x2 = cp.y2 = k < 2 ? 50 : 25, cp.x1 = cp.y1 = -cp.x2;
+  }
+  CHECK(value(beam, "JAWX_mm") == exactly(0.9 * 100 + 0.1 * 50));
+  CHECK(value(beam, "JAWY_mm") == exactly(95));
+  CHECK(value(beam, "JAWXMAX_mm") == 100);
+}
+
+TEST_CASE("a plan whose leaves are missing is refused", "[psqa][complexity][error]") {
+  Beam beam = beam_of({0, 1}, [](std::size_t, std::size_t) { return std::pair{-20.0, 20.0}; });
+  Beam no_leaves = beam, short_bank = beam;
+  no_leaves.control_points[1].leaves.clear();
+  short_bank.control_points[0].leaves[0].b.pop_back();
+  for (const Beam& b : {no_leaves, short_bank})
+    CHECK_THROWS_WITH(complexity(plan_of({b})), Catch::Contains("both leaves of each pair at each control point"));
+}
+
 TEST_CASE("a plan moved along its leaves has other places, and nothing else", "[psqa][complexity][property]") {
   for (const Technique technique : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc}) {
     const Plan plan = generate_plan(3, 2, "m", {}, technique);

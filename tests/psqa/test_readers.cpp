@@ -95,6 +95,37 @@ TEST_CASE("scans whose detectors are nowhere at the same places are no plane", "
                     Catch::Contains("got 200 detectors at 200 x 200 places"));
 }
 
+TEST_CASE("detectors closer than any array's are refused", "[psqa][readers][error]") {
+  const support::TemporaryFolder folder;
+  const auto scan = [](const char* offset) {
+    return std::string("SCAN_OFFAXIS_INPLANE=") + offset + "\nBEGIN_DATA\n\t0\t1\n\t0.0101\t1\n\t0.0200\t1\nEND_DATA\n";
+  };
+  CHECK_THROWS_WITH(read_dose(written(folder, "near.mcc", "BEGIN_SCAN_DATA\n" + scan("0") + scan("1"))),
+                    Catch::Contains("expected detectors 0.1 mm apart or more"));
+}
+
+TEST_CASE("a log's record that ends before its last column is refused", "[psqa][readers][error]") {
+  const support::TemporaryFolder folder;
+  std::string header = "Time (s),Step Dose/Actual Value (Mu),Actual Dose Rate/Actual Value (Mu/min)",
+              record = "0,1,600";
+  const auto add = [&](const std::string& item, const std::string& unit) {
+    header += "," + item + "/Scaled Actual (" + unit + ")," + item + "/Positional Error (" + unit + ")";
+    record += ",1,0";
+  };
+  for (const char* axis : {"Step Gantry", "Step Collimator", "Table Isocentric"}) add(axis, "deg");
+  for (const char* jaw : {"X1 Diaphragm", "X2 Diaphragm"}) add(jaw, "mm");
+  for (const char* bank : {"Y1 Leaf ", "Y2 Leaf "})
+    for (int leaf = 1; leaf <= 80; ++leaf) add(bank + std::to_string(leaf), "mm");
+  header += ",Linac State/Actual Value (None)";
+  const auto log = [&](const std::string& second) {
+    return written(folder, "log.csv", header + "\n" + record + ",Radiation On\n" + second + "\n");
+  };
+  std::string later = record;
+  later.replace(0, 3, "1,3");
+  CHECK(read_elekta_log(log(later + ",Radiation On")).delivered.beams[0].mu == Approx(2));
+  CHECK_THROWS_WITH(read_elekta_log(log(later)), Catch::Contains("line 3: expected a whole record"));
+}
+
 TEST_CASE("a plane between diodes is bilinear on their chequerboard", "[psqa][readers][worked]") {
   // A dense lattice of 5 mm within a wider one of 10 mm, and doses linear in x and y: every point inside is exact.
   DoseGrid diodes = DoseGrid::plane(25, 25, 5);
@@ -222,7 +253,6 @@ TEST_CASE("a named pipe is no file, and nobody waits for it", "[psqa][readers][e
                                           [&] { (void)read_npy_dose(pipe, 1); }, [&] { (void)read_rtdose(pipe); },
                                           [&] { (void)read_elekta_log(pipe); }, [&] { (void)read_rtplan(pipe); }})
     CHECK_THROWS_WITH(read(), Catch::Contains("file.401"));
-  CHECK_FALSE(is_elekta_log(pipe));
   const std::vector<ImportItem> found = find_imports(folder.path());
   REQUIRE(found.size() == 1);
   CHECK(found[0].reason == "no regular file");
@@ -242,16 +272,51 @@ TEST_CASE("NPY doses of any real type and memory order", "[psqa][readers][behavi
   CHECK(read_dose(npy("<i2", false, std::string("\1\0\2\0\3\0\4\0\5\0\6\0", 12))).values == expected);
   CHECK(read_dose(npy(">i2", false, std::string("\0\1\0\2\0\3\0\4\0\5\0\6", 12))).values == expected);
   CHECK(read_dose(npy("|i1", false, std::string("\xff\2\3\4\5\6", 6))).values[0] == -1);
-  const std::string halves = {"\x00\x3c\x00\xc0\x55\x35\x01\x00\xff\x7b\x00\x7c", 12};
+  const std::string halves = {"\x00\x3c\x00\xc0\x55\x35\x01\x00\xff\x7b\x00\x7e", 12};
   const std::vector<double> half = read_dose(npy("<f2", false, halves)).values;
   CHECK(half[0] == 1);
   CHECK(half[1] == -2);
   CHECK(half[2] == Approx(1.0 / 3).epsilon(1e-3));
   CHECK(half[3] == std::ldexp(1, -24));
   CHECK(half[4] == 65504);
-  CHECK(std::isinf(half[5]));
+  CHECK(std::isnan(half[5]));
   CHECK(read_dose(npy(">f2", false, std::string("\x3c\0\x40\0\x42\0\x44\0\x45\0\x46\0", 12))).values == expected);
   CHECK_THROWS_WITH(read_dose(npy("<c8", false, std::string(48, '\0'))), Catch::Contains("<c8"));
+}
+
+TEST_CASE("an infinite dose is refused", "[psqa][readers][error]") {
+  const support::TemporaryFolder folder;
+  const std::vector<double> doses = {1, 2, std::numeric_limits<double>::infinity(), 4};
+  eq::io::write_npy<double>(folder.path() / "inf.npy", std::vector<std::size_t>{2, 2}, doses);
+  CHECK_THROWS_WITH(read_npy_dose(folder.path() / "inf.npy", 1), Catch::Contains("expected finite doses"));
+}
+
+TEST_CASE("an OpenKBP patient is named after the folder, however that is written", "[psqa][readers][behaviour]") {
+  const support::TemporaryFolder folder;
+  fs::create_directories(folder.path() / "pt_7");
+  (void)written(folder, "pt_7/voxel_dimensions.csv", "3.5\n3.5\n3\n");
+  CHECK(read_openkbp(folder.path() / "pt_7" / "").id == "pt_7");
+  CHECK(read_openkbp(folder.path() / "pt_7" / ".").id == "pt_7");
+}
+
+TEST_CASE("a projected target has no holes, whatever its voxels' size", "[psqa][readers][worked]") {
+  for (const double slice : {2.0, 2.5, 3.0, 6.0}) {
+    OpenKbpPatient patient;
+    patient.voxel_mm = {3.5, 3.9, slice};
+    for (std::uint32_t i = 50; i < 70; ++i)
+      for (std::uint32_t j = 50; j < 60; ++j)
+        for (std::uint32_t k = 50; k < 65; ++k)
+          patient.structures["PTV70"].push_back(std::uint32_t((i * kOpenKbpSide + j) * kOpenKbpSide + k));
+    for (const double gantry : {0.0, 40.0, 90.0}) {
+      const ProjectedTarget target = project_targets(patient, gantry);
+      INFO("slices of " << slice << " mm, gantry " << gantry);
+      const double half_y = 0.5 * 15 * slice, half_x = gantry == 90 ? 0.5 * 10 * 3.9 : 0.5 * 20 * 3.5;
+      for (double y = 2.5 - half_y; y < half_y - 2.5; y += 0.5)
+        for (double x = 2.5 - half_x; x < half_x - 2.5; x += 0.5) CHECK(target.contains(x, y));
+      CHECK_FALSE(target.contains(0, half_y + 2.5));
+      if (gantry != 40) CHECK_FALSE(target.contains(half_x + 2.5, 0));
+    }
+  }
 }
 
 TEST_CASE("NPY doses of either precision, planes and volumes", "[psqa][readers][behaviour]") {

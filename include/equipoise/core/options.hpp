@@ -121,9 +121,12 @@ template <class T>
 /// "did you mean …? there are: …" for a name that is not among `names`.
 [[nodiscard]] inline std::string nearest_name(std::string_view wrong, const std::vector<std::string>& names) {
   if (names.empty()) return "there are none";
-  const auto nearest = std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-    return detail::edit_distance(wrong, a) < detail::edit_distance(wrong, b);
-  });
+  // A name that begins with what was given is meant before one that differs in fewer letters.
+  const auto far = [&](const std::string& name) {
+    return wrong.size() > 1 && name.starts_with(wrong) ? 0 : 1 + detail::edit_distance(wrong, name);
+  };
+  const auto nearest =
+      std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return far(a) < far(b); });
   std::string out = "did you mean \"" + *nearest + "\"? there are: ";
   for (std::size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : ", ") + names[i];
   return out;

@@ -83,7 +83,7 @@ template <class Edge>
     }
     beam.control_points.push_back(std::move(cp));
   }
-  beam.mu = open > 0 ? unit * outline / open : unit;
+  beam.mu = open > 0 ? unit * outline / open : 0;
   const double mu = beam.mu / static_cast<double>(points - 1);
   for (std::size_t k = 0; k < points; ++k) {
     ControlPoint cp = parked_point(bounds, design, static_cast<double>(k) / static_cast<double>(points - 1));

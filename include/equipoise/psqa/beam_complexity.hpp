@@ -129,10 +129,14 @@ struct BeamShape {
 /// What a beam is, apart from its apertures' shapes.
 inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
   double jaw_x = 0, jaw_y = 0, widest = 0, highest = 0, displaced = 0, few_mu = 0, small_mu = 0;
-  for (const ControlPoint& cp : beam.control_points) {  // not the bank's: there x is along the leaves
-    jaw_x += (cp.x2 - cp.x1) / static_cast<double>(beam.control_points.size());
-    jaw_y += (cp.y2 - cp.y1) / static_cast<double>(beam.control_points.size());
+  // Not the bank's jaws: there x is along the leaves.
+  for (std::size_t k = 0; k < beam.control_points.size(); ++k) {
+    const ControlPoint &cp = beam.control_points[k], &before = beam.control_points[k == 0 ? 0 : k - 1];
     widest = std::max(widest, cp.x2 - cp.x1), highest = std::max(highest, cp.y2 - cp.y1);
+    const double share = k == 0 ? 0 : beam.interval_mu(k) / beam.mu;
+    if (!(share > 0)) continue;
+    jaw_x += 0.5 * share * (cp.x2 - cp.x1 + before.x2 - before.x1);
+    jaw_y += 0.5 * share * (cp.y2 - cp.y1 + before.y2 - before.y1);
   }
   for (std::size_t j = 0; j < s.points.size(); ++j) {
     double area = 0, along = 0, across = 0;  // the leaves

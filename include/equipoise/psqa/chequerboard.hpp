@@ -7,7 +7,6 @@
 #include <equipoise/psqa/dose_grid.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>

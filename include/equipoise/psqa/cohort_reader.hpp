@@ -6,20 +6,22 @@
 
 #include <equipoise/core/errors.hpp>
 #include <equipoise/io/npy.hpp>
+#include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/text_file.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <set>
-#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,70 +29,83 @@ namespace equipoise::psqa {
 
 namespace detail {
 
-[[nodiscard]] inline std::vector<std::string> split_line(const std::string& line) {
-  std::vector<std::string> out;
-  const std::string text = line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;  // a spreadsheet's line ends
-  std::istringstream in(text);
-  for (std::string cell; std::getline(in, cell, ',');) out.push_back(cell);
-  if (text.ends_with(',')) out.emplace_back();
+/// The cells of a line; after a comma at the very end there is an empty one.
+[[nodiscard]] inline std::vector<std::string_view> comma_cells(std::string_view line) {
+  std::vector<std::string_view> out = cells_of(line, ',');
+  if (line.ends_with(',')) out.emplace_back();
+  for (std::string_view& cell : out) cell = unquoted(cell);
   return out;
 }
 
-inline void read_table(const std::filesystem::path& path, Cohort& cohort) {
-  const std::string where = path.string();
-  std::ifstream in(path);
-  if (!in) throw FileError(message("file.401", where, "expected a readable file"));
-  std::string line;
-  std::getline(in, line);
-  const std::vector<std::string> header = split_line(line);
-  std::vector<std::string> wanted = {"id", "patient", "site", "machine", "fault"};
-  for (const NamedCriteria& c : kCriteria) wanted.emplace_back(c.name);
-  for (const std::string& name : wanted)
-    if (std::find(header.begin(), header.end(), name) == header.end())
-      throw FileError(message("file.432", where, "expected a column ", name, ", got none"));
-  const auto column = [&](const std::string& name) {
-    return static_cast<std::size_t>(std::find(header.begin(), header.end(), name) - header.begin());
-  };
-  for (const std::string& name : table_metrics())
-    if (column(name) == header.size())
-      throw FileError(message("file.432", where, "expected a column ", name, ", got none"));
-  cohort.metric_names = table_metrics();
-  std::set<std::string> ids;
-  while (std::getline(in, line)) {
-    if (line.empty() || line == "\r") continue;
-    const std::vector<std::string> cells = split_line(line);
-    if (cells.size() != header.size())
-      throw FileError(message("file.433", where, "record ", cells.empty() ? "?" : cells[0], ": expected ",
-                              header.size(), " columns, got ", cells.size()));
-    CohortRecord r{cells[column("id")],
-                   cells[column("patient")],
-                   cells[column("site")],
-                   cells[column("machine")],
-                   cells[column("fault")],
-                   {},
-                   {}};
-    if (!ids.insert(r.id).second)
-      throw FileError(message("file.434", where, "record ", r.id, ": expected ids that differ, got it twice"));
-    const auto number = [&](const std::string& name, bool may_miss) {
-      const std::string& cell = cells[column(name)];
-      if (cell.empty() && may_miss) return std::numeric_limits<double>::quiet_NaN();
-      char* end = nullptr;
-      const double value = std::strtod(cell.c_str(), &end);
-      if (cell.empty() || *end != 0 || !std::isfinite(value))
-        throw FileError(message("file.433", where, "record ", r.id, ", column ", name,
-                                ": expected a finite number, got \"", cell, "\""));
-      return value;
-    };
+/// The table of a cohort: its header, and what a line says.
+class CohortTable {
+ public:
+  /// \throws FileError when a column is missing
+  explicit CohortTable(const std::filesystem::path& path) : file_(path), metric_names_(table_metrics()) {
+    if (!file_.lines().empty()) header_ = comma_cells(file_.lines()[0]);
+    id_ = column("id"), patient_ = column("patient"), site_ = column("site"), machine_ = column("machine"),
+    fault_ = column("fault");
+    for (const NamedCriteria& c : kCriteria) rates_.push_back(column(c.name));
+    for (const std::string& name : metric_names_) metrics_.push_back(column(name));
+  }
+
+  [[nodiscard]] const std::vector<std::string>& metric_names() const { return metric_names_; }
+
+  /// \throws FileError that names record and column
+  [[nodiscard]] std::vector<CohortRecord> records() const {
+    std::vector<CohortRecord> out;
+    std::set<std::string> ids;
+    for (std::size_t i = 1; i < file_.lines().size(); ++i) {
+      if (trimmed(file_.lines()[i]).empty()) continue;
+      out.push_back(record(comma_cells(file_.lines()[i])));
+      if (!ids.insert(out.back().id).second)
+        throw FileError(
+            message("file.434", file_.where(), "record ", out.back().id, ": expected ids that differ, got it twice"));
+    }
+    return out;
+  }
+
+ private:
+  [[nodiscard]] std::size_t column(std::string_view name) const {
+    const auto found = std::find(header_.begin(), header_.end(), name);
+    if (found == header_.end())
+      throw FileError(message("file.432", file_.where(), "expected a column ", name, ", got none"));
+    return static_cast<std::size_t>(found - header_.begin());
+  }
+
+  [[nodiscard]] CohortRecord record(const std::vector<std::string_view>& cells) const {
+    if (cells.size() != header_.size())
+      throw FileError(message("file.433", file_.where(), "record ", cells[0], ": expected ", header_.size(),
+                              " columns, got ", cells.size()));
+    const auto text = [&](std::size_t c) { return std::string(cells[c]); };
+    CohortRecord r{text(id_), text(patient_), text(site_), text(machine_), text(fault_), {}, {}};
     for (std::size_t c = 0; c < kCriteria.size(); ++c) {
-      r.gpr[c] = number(kCriteria[c].name, true);
+      r.gpr[c] = number(r.id, rates_[c], cells, true);
       if (r.gpr[c] < 0 || r.gpr[c] > 100)
-        throw FileError(message("file.433", where, "record ", r.id, ", column ", kCriteria[c].name,
+        throw FileError(message("file.433", file_.where(), "record ", r.id, ", column ", kCriteria[c].name,
                                 ": expected a passing rate within 0 .. 100 %, got ", r.gpr[c]));
     }
-    for (const std::string& name : cohort.metric_names) r.metrics.push_back(number(name, may_be_undefined(name)));
-    cohort.records.push_back(std::move(r));
+    for (std::size_t m = 0; m < metrics_.size(); ++m)
+      r.metrics.push_back(number(r.id, metrics_[m], cells, may_be_undefined(metric_names_[m])));
+    return r;
   }
-}
+
+  [[nodiscard]] double number(const std::string& id, std::size_t column, const std::vector<std::string_view>& cells,
+                              bool may_miss) const {
+    if (cells[column].empty() && may_miss) return std::numeric_limits<double>::quiet_NaN();
+    const std::optional<double> value = to_number(cells[column]);
+    if (!value)
+      throw FileError(message("file.433", file_.where(), "record ", id, ", column ", header_[column],
+                              ": expected a finite number, got \"", cells[column], "\""));
+    return *value;
+  }
+
+  TextFile file_;
+  std::vector<std::string_view> header_;
+  std::vector<std::string> metric_names_;
+  std::size_t id_ = 0, patient_ = 0, site_ = 0, machine_ = 0, fault_ = 0;
+  std::vector<std::size_t> rates_, metrics_;  ///< columns
+};
 
 inline void read_planes(const std::filesystem::path& path, const Cohort& cohort, std::vector<float>& planes,
                         std::vector<std::size_t>& shape) {
@@ -116,7 +131,7 @@ inline void read_planes(const std::filesystem::path& path, const Cohort& cohort,
 [[nodiscard]] inline Cohort read_cohort_table(const std::filesystem::path& folder) {
   Cohort cohort;
   const std::filesystem::path json = folder / "cohort.json";
-  std::ifstream in(json);
+  std::ifstream in = io::open_regular(json);
   if (!in)
     throw FileError(message("file.401", json.string(), "expected a readable file: is ", folder.string(), " a cohort?"));
   try {
@@ -128,7 +143,8 @@ inline void read_planes(const std::filesystem::path& path, const Cohort& cohort,
   } catch (const nlohmann::json::exception& e) {
     throw FileError(message("file.437", json.string(), "expected a cohort's description: ", e.what()));
   }
-  detail::read_table(folder / "records.csv", cohort);
+  const detail::CohortTable table(folder / "records.csv");
+  cohort.metric_names = table.metric_names(), cohort.records = table.records();
   if (cohort.records.empty())
     throw FileError(message("file.433", (folder / "records.csv").string(), "expected records, got none"));
   return cohort;

@@ -8,13 +8,16 @@
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/cohort.hpp>
+#include <equipoise/psqa/text_file.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
+#include <locale>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -29,7 +32,7 @@ namespace detail {
 
 [[nodiscard]] inline nlohmann::ordered_json cohort_about(const CohortSettings& s) {
   nlohmann::ordered_json mismatch;
-  for (const auto& [key, value] : options(s.mismatch)) mismatch[key] = std::strtod(value.c_str(), nullptr);
+  for (const auto& [key, value] : options(s.mismatch)) mismatch[key] = to_number(value).value_or(0);
   return {{"schema", kCohortSchema},
           {"provenance", "simulated"},
           {"records", 0},
@@ -70,6 +73,7 @@ namespace detail {
 
 [[nodiscard]] inline std::string csv_line(const CohortRecord& r) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   out.precision(10);
   out << r.id << ',' << r.patient << ',' << r.site << ',' << r.machine << ',' << r.fault;
   const auto cell = [&](double v) {
@@ -92,7 +96,9 @@ class CohortWriter {
   /// \param about its "records" is their number, set at the end
   CohortWriter(std::filesystem::path folder, nlohmann::ordered_json about, std::size_t height, std::size_t width,
                std::vector<std::string> metrics)
-      : folder_(std::move(folder)), temporary_(folder_.string() + ".part"), about_(std::move(about)) {
+      : folder_((std::move(folder) / "").parent_path()),  // the same with a slash at its end
+        temporary_(folder_.string() + ".part"),
+        about_(std::move(about)) {
     if (std::filesystem::exists(folder_))
       throw FileError(message("file.431", folder_.string(), "expected a new folder, got one that exists"));
     std::error_code error;
@@ -115,6 +121,7 @@ class CohortWriter {
     std::filesystem::remove_all(temporary_, error);
   }
 
+  /// \param planned, measured [H, W] Gy per fraction  \throws FileError when they cannot be written
   void append(const CohortRecord& record, const DoseGrid& planned, const DoseGrid& measured) {
     planned_->append(std::vector<float>(planned.values.begin(), planned.values.end()));
     measured_->append(std::vector<float>(measured.values.begin(), measured.values.end()));
@@ -122,6 +129,7 @@ class CohortWriter {
     ++records_;
   }
 
+  /// Gives the folder its name. \throws FileError
   void commit() {
     planned_->commit(), measured_->commit(), table_->commit();
     about_["records"] = records_;

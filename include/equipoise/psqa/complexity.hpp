@@ -136,22 +136,31 @@ inline void check_choices(const ComplexityChoices& c) {
   return gap;
 }
 
-/// \throws ValueError when a leaf is nowhere, or too far away for any collimator
-inline void check_places(const Plan& plan, const Beam& beam) {
+/// \throws ValueError when a leaf is missing, nowhere, or too far away for any collimator
+inline void check_leaves(const Plan& plan, const Beam& beam) {
+  const std::string& where = plan.file.empty() ? plan.id : plan.file;
+  for (const ControlPoint& cp : beam.control_points) {
+    bool whole = cp.leaves.size() == beam.layers.size();
+    for (std::size_t l = 0; whole && l < cp.leaves.size(); ++l)
+      whole = cp.leaves[l].a.size() == beam.layers[l].pairs() && cp.leaves[l].b.size() == beam.layers[l].pairs();
+    if (!whole)
+      throw ValueError(message("value.309", where, "beam ", beam.number,
+                               ": expected both leaves of each pair at each control point"));
+  }
   const auto within = [](double v) { return std::abs(v) <= kFarthest_mm; };
   const auto all = [&](const std::vector<double>& places) { return std::all_of(places.begin(), places.end(), within); };
   bool ok = std::all_of(beam.layers.begin(), beam.layers.end(), [&](const Layer& l) { return all(l.boundaries); });
   for (const ControlPoint& cp : beam.control_points)
     for (const LeafPositions& leaves : cp.leaves) ok = ok && all(leaves.a) && all(leaves.b);
-  if (!ok)
-    throw ValueError(message("value.309", plan.file.empty() ? plan.id : plan.file, "beam ", beam.number,
-                             ": expected leaves within ±2000 mm"));
+  if (!ok) throw ValueError(message("value.309", where, "beam ", beam.number, ": expected leaves within ±2000 mm"));
 }
 
 }  // namespace detail
 
 /// All metrics of a plan, of each of its beams that has leaves and MU, and of their apertures. MU, PMU, MF and NBEAM
-/// count every beam with MU. \throws ValueError when no beam has both, a leaf is farther than 2 m from the axis, or a choice is out of its range.
+/// count every beam with MU.
+/// \throws ValueError when no beam has both, a leaf is missing or farther than 2 m from the axis, or a choice is out of
+/// its range.
 [[nodiscard]] inline Complexity complexity(const Plan& plan, const ComplexityChoices& choices = {}) {
   detail::check_choices(choices);
   Complexity out;
@@ -164,11 +173,12 @@ inline void check_places(const Plan& plan, const Beam& beam) {
   for (const Beam& beam : plan.beams) {
     if (!(beam.mu > 0)) continue;
     mu += beam.mu, ++treated;
-    detail::check_places(plan, beam);
-    if (!beam.layers.empty() && beam.control_points.size() > 1)
-      out.beams.push_back(detail::beam_complexity(beam, used));
-    else
+    if (beam.layers.empty() || beam.control_points.size() < 2) {
       without.push_back(&beam);
+      continue;
+    }
+    detail::check_leaves(plan, beam);
+    out.beams.push_back(detail::beam_complexity(beam, used));
   }
   if (out.beams.empty())
     throw ValueError(message("value.302", plan.file.empty() ? plan.id : plan.file,

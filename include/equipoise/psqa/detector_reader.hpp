@@ -38,6 +38,8 @@ struct MccScan {
   std::sort(x.begin(), x.end());
   x.erase(std::unique(x.begin(), x.end(), [](double u, double v) { return v - u < 0.01; }), x.end());
   const double pitch = pitch_of(x, file, "x");
+  if (pitch < 0.1)
+    throw FileError(message("file.443", file.where(), "expected detectors 0.1 mm apart or more, got ", pitch));
   std::size_t detectors = 0;
   for (const auto& [offset, scan] : scans) detectors += scan.places.size();
   if (x.size() * scans.size() > 16 * detectors)  // arrays have every place, or every second or fourth
@@ -57,6 +59,7 @@ struct MccScan {
 
 /// PTW mcc: scans across the array, each with its in-plane offset; Gy. Scans may have detectors at different places: the
 /// plane has all of them, and NaN between.
+/// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_mcc(const std::filesystem::path& path) {
   const detail::TextFile file(path);
   std::map<double, detail::MccScan> scans;
@@ -108,6 +111,7 @@ namespace detail {
 }  // namespace detail
 
 /// IBA opg (OmniPro I'mRT ASCII): a table with places in mm or cm; times its data factor, cGy and mGy become Gy.
+/// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_opg(const std::filesystem::path& path) {
   const detail::TextFile file(path);
   double factor = file.value_of("Data Factor:").value_or(1);
@@ -147,6 +151,7 @@ namespace detail {
 }
 
 /// Elekta XiO plane: a header `key,values…`, then rows of doses from the upper left; Gy (cGy become Gy).
+/// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_xio_plane(const std::filesystem::path& path) {
   const detail::TextFile file(path);
   const auto& lines = file.lines();

@@ -14,7 +14,6 @@
 #include <dcmtk/dcmdata/dctk.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -47,7 +46,9 @@ inline void silence_dcmtk() {
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
   if (const std::string head = head_of(path); status.bad() && !looks_like_dicom(head))
     throw FileError(message("file.421", path.string(), "not a DICOM file: expected a DICOM header, got ",
-                            looks_like_text(head) ? "text" : "other bytes"));
+                            head.empty()            ? "an empty file"
+                            : looks_like_text(head) ? "text"
+                                                    : "other bytes"));
   if (status.bad())
     throw FileError(message("file.421", path.string(),
                             "expected a whole DICOM file, got one that cannot be read: ", status.text()));

@@ -17,6 +17,7 @@
 #include <ios>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace equipoise::psqa {
 

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <exception>
 #include <limits>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -38,7 +39,7 @@ void parallel_for(std::size_t n, unsigned threads, Work&& work) {
   }
   std::atomic<std::size_t> next{0};
   std::vector<std::exception_ptr> failures(threads);
-  std::vector<std::thread> pool;
+  std::vector<std::jthread> pool;  // joined also where a thread cannot be started
   for (unsigned t = 0; t < threads; ++t)
     pool.emplace_back([&, t] {
       try {
@@ -48,7 +49,7 @@ void parallel_for(std::size_t n, unsigned threads, Work&& work) {
         next = n;
       }
     });
-  for (std::thread& t : pool) t.join();
+  pool.clear();
   for (const std::exception_ptr& e : failures)
     if (e) std::rethrow_exception(e);
 }

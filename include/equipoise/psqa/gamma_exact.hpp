@@ -32,8 +32,10 @@ namespace equipoise::psqa {
 namespace detail {
 
 /// Rounding of lanes in single precision cannot move γ² further than this where γ is about one: such points are judged
-/// again in double precision, so that no pass hangs on it.
-inline constexpr double kDoubtful = 1e-4;
+/// again in double precision, so that no pass hangs on it. \param dose of the point in dose differences that count as one
+[[nodiscard]] inline double doubtful(double dose) {
+  return 1e-4 + 4 * static_cast<double>(std::numeric_limits<float>::epsilon()) * dose;
+}
 
 /// The searcher of `ExactMinimum`.
 template <class Real, int Dims>
@@ -54,11 +56,11 @@ class ExactSearcher {
     const double last = static_cast<double>(grid_.count(0) - 1);
     const auto most = static_cast<double>(static_cast<Real>(limit * limit));  // where nothing was found
     for (std::size_t p = 0; p < row.x.size(); ++p) {
-      if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < kDoubtful)
+      if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < doubtful(row.dose[p] / row.tol[p]))
         search_one(row, p, limit, pass_only, squared);
       const bool off_grid = across > 0 || row.x[p] < 0 || row.x[p] > last;
       if ((off_grid && across + grid_.square_outside(0, row.x[p]) > reach_ * reach_) ||
-          (grid_.holes() && squared[p] >= most && !in_reach_of_dose(row, p, limit, squared)))
+          (grid_.holes() && squared[p] >= most && !in_reach_of_dose(row, p)))
         squared[p] = std::numeric_limits<double>::quiet_NaN();
     }
   }
@@ -175,14 +177,16 @@ class ExactSearcher {
   }
 
   /// Whether a point for which nothing below the limit was found has evaluated dose in reach.
-  [[nodiscard]] bool in_reach_of_dose(const GammaRow& row, std::size_t p, double limit,
-                                      std::span<double> squared) const {
+  [[nodiscard]] bool in_reach_of_dose(const GammaRow& row, std::size_t p) const {
     if (grid_.finite_dose_near({row.x[p], row.y, row.z}, reach_)) return true;
-    // Where cells are larger than the reach it may hold no corner, but a part of a cell: whatever the limit is, the
-    // answer is that of a search to the end.
-    if (limit >= reach_in_dta_) return false;
-    search_one(row, p, reach_in_dta_, false, squared);
-    return squared[p] < reach_in_dta_ * reach_in_dta_;
+    // Where cells are larger than the reach it may hold no corner, but a part of a cell. With doses that all agree, γ is
+    // the distance to what is interpolated.
+    const double any_dose = std::numeric_limits<double>::infinity();
+    GammaRow place = row;
+    place.x = row.x.subspan(p, 1), place.dose = row.dose.subspan(p, 1), place.tol = {&any_dose, 1};
+    double squared = 0;
+    search_one(place, 0, reach_in_dta_, false, {&squared, 1});
+    return squared < reach_in_dta_ * reach_in_dta_;
   }
 
   Lattice grid_;

@@ -11,7 +11,7 @@
 #include <equipoise/psqa/import_find.hpp>
 #include <equipoise/psqa/import_plane.hpp>
 #include <equipoise/psqa/log_reader.hpp>
-#include <equipoise/psqa/openkbp_reader.hpp>
+#include <equipoise/psqa/outlines.hpp>
 #include <equipoise/psqa/plane_reader.hpp>
 #include <equipoise/psqa/rtplan_reader.hpp>
 
@@ -20,8 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -128,19 +126,13 @@ namespace detail {
 
 [[nodiscard]] inline ImportedRecord import_openkbp(const std::filesystem::path& folder, Simulator& simulator,
                                                    std::uint64_t index) {
-  const auto patient = std::make_shared<const OpenKbpPatient>(read_openkbp(folder));
-  auto views = std::make_shared<std::map<double, ProjectedTarget>>();
-  const TargetView view = [patient, views](double gantry, double x, double y) {
-    auto [at, fresh] = views->try_emplace(gantry);
-    if (fresh) at->second = project_targets(*patient, gantry);
-    return at->second.contains(x, y);
-  };
+  const auto [patient, view] = read_outlines(folder).at(0);
   const CohortSettings& s = simulator.settings();
   Plan plan =
       generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
-  plan.patient = patient->id;
+  plan.patient = patient;
   ImportedRecord out;
-  out.record = record_of(plan, patient->id, "head_and_neck");
+  out.record = record_of(plan, patient, "head_and_neck");
   Record r = simulator.delivered(std::move(plan), index);
   out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
   out.planned = std::move(r.planned), out.measured = std::move(r.measured);

@@ -9,9 +9,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
-#include <limits>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa::detail {
@@ -74,8 +73,9 @@ struct FieldBounds {
   }
 };
 
-/// A control point with all pairs parked left of the field, jaws about it.
-[[nodiscard]] inline ControlPoint parked_point(const FieldBounds& f, const LinacDesign& design, double weight) {
+/// A control point with all pairs parked left of the field, jaws about it; closed on the axis where there is no field.
+[[nodiscard]] inline ControlPoint parked_point(FieldBounds f, const LinacDesign& design, double weight) {
+  if (f.left > f.right) f = {5, -5, 0, 0};
   ControlPoint cp;
   cp.weight = weight, cp.dose_rate = design.limits.dose_rate_MU_per_min;
   if (design.jaws) cp.x1 = f.left - 5, cp.x2 = f.right + 5, cp.y1 = f.bottom, cp.y2 = f.top;

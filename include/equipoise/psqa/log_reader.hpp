@@ -7,7 +7,7 @@
 /// turned. "Positional Error" is the prescribed position less the actual one: their sum is what stays constant while a
 /// segment is delivered.
 
-#include <equipoise/psqa/file_kind.hpp>
+#include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/text_file.hpp>
 
@@ -15,7 +15,6 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -70,13 +69,6 @@ struct LogItem {
   return {columns.actual(name, unit), columns.error(name, unit)};
 }
 
-/// The Agility's 80 leaf pairs of 5 mm.
-[[nodiscard]] inline Layer agility_layer() {
-  Layer layer{LeafAxis::x, {}, "MLCX"};
-  for (int i = 0; i <= 80; ++i) layer.boundaries.push_back(-200 + 5.0 * i);
-  return layer;
-}
-
 class LogReader {
  public:
   LogReader(const TextFile& file, std::size_t header_line)
@@ -100,13 +92,14 @@ class LogReader {
 
  private:
   void read_record(std::size_t line) {
+    if (trimmed(file_.lines()[line]).empty()) return;
     const std::vector<std::string_view> cells = cells_of(file_.lines()[line], ',');
-    if (cells.size() <= leaves_[0].back().error || cells.size() <= leaves_[1].back().error) {
-      if (!trimmed(file_.lines()[line]).empty()) file_.fail(line, "expected a whole record");
-      return;
-    }
-    if (trimmed(cells[state_]) != "Radiation On") return;
-    const auto value = [&](std::size_t column) { return file_.number(line, cells[column]); };
+    const auto cell = [&](std::size_t column) {
+      if (column >= cells.size()) file_.fail(line, "expected a whole record");
+      return cells[column];
+    };
+    if (trimmed(cell(state_)) != "Radiation On") return;
+    const auto value = [&](std::size_t column) { return file_.number(line, cell(column)); };
     ControlPoint actual, planned;
     actual.weight = planned.weight = value(dose_);
     actual.dose_rate = planned.dose_rate = value(rate_);
@@ -142,7 +135,7 @@ class LogReader {
     if (plan.beams.empty()) {
       Beam beam;
       beam.number = 1, beam.name = "log", beam.dynamic = true, beam.has_y_jaw = true;
-      beam.layers = {agility_layer()};
+      beam.layers = {Layer{LeafAxis::x, leaf_boundaries({{80, 5}}), "MLCX"}};  // an Agility
       plan.beams.push_back(std::move(beam));
     }
     plan.beams[0].control_points.push_back(std::move(cp));
@@ -170,11 +163,6 @@ inline void weigh_log(Plan& plan, const TextFile& file) {
 }
 
 }  // namespace detail
-
-/// Whether a text file looks like a decoded log.
-[[nodiscard]] inline bool is_elekta_log(const std::filesystem::path& path) {
-  return detail::kind_of_head(detail::head_of(path)) == FileKind::elekta_log;
-}
 
 /// Reads a decoded Elekta log. Records without radiation are left out.
 /// \throws FileError when a column is missing, a record is damaged, or nothing was delivered.

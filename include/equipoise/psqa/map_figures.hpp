@@ -13,6 +13,7 @@
 
 #include <torch/nn/functional/upsampling.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>

@@ -63,6 +63,7 @@ namespace detail {
 /// Sun Nuclear MapCHECK text. `measured`: the diodes' doses, NaN between them; `interpolated`: the program's own plane
 /// where it agrees with every diode to 0.5 % of the largest dose, else one made of the diodes (some exports clip or
 /// normalise theirs). cGy become Gy.
+/// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_mapcheck(const std::filesystem::path& path,
                                             MapcheckPlane plane = MapcheckPlane::measured) {
   const detail::TextFile file(path);

@@ -61,7 +61,9 @@ namespace detail {
 /// \throws FileError for a folder without voxel_dimensions.csv or with a damaged file.
 [[nodiscard]] inline OpenKbpPatient read_openkbp(const std::filesystem::path& folder) {
   OpenKbpPatient out;
-  out.id = as_utf8(folder.filename().string());
+  // The name of the folder, also of one that is given as "." or with a slash at its end.
+  const std::filesystem::path whole = (std::filesystem::absolute(folder) / "").lexically_normal();
+  out.id = as_utf8(whole.parent_path().filename().string());
   const detail::TextFile voxels(folder / "voxel_dimensions.csv");
   for (std::size_t k = 0; k < 3; ++k) {
     if (voxels.lines().size() <= k) voxels.fail(k, "expected three voxel sizes");
@@ -93,12 +95,12 @@ namespace detail {
 struct ProjectedTarget {
   double step = 2.5;
   std::size_t columns = 0, rows = 0;
-  std::vector<std::uint8_t> inside;  ///< [rows * columns], centred on the target's middle
+  std::vector<bool> inside;  ///< [rows * columns], centred on the target's middle
 
   [[nodiscard]] bool contains(double x, double y) const {
     const double i = x / step + 0.5 * static_cast<double>(columns), j = y / step + 0.5 * static_cast<double>(rows);
     if (!(i >= 0) || !(j >= 0) || i >= static_cast<double>(columns) || j >= static_cast<double>(rows)) return false;
-    return inside[static_cast<std::size_t>(j) * columns + static_cast<std::size_t>(i)] != 0;
+    return inside[static_cast<std::size_t>(j) * columns + static_cast<std::size_t>(i)];
   }
 };
 
@@ -120,16 +122,19 @@ struct ProjectedTarget {
   const double angle = gantry_degree * 3.14159265358979323846 / 180;
   ProjectedTarget out;
   out.columns = out.rows = 2 * static_cast<std::size_t>(std::ceil(200 / out.step));
-  out.inside.assign(out.columns * out.rows, 0);
-  // A voxel covers the pixels within half its size of its middle.
-  const auto reach = static_cast<std::ptrdiff_t>(std::ceil(0.5 * patient.voxel_mm[0] / out.step));
+  out.inside.assign(out.columns * out.rows, false);
+  // A voxel covers the pixels whose middles lie within its shadow.
+  const double across = 0.5 * (patient.voxel_mm[0] * std::abs(std::cos(angle)) +
+                               patient.voxel_mm[1] * std::abs(std::sin(angle))),
+               along = 0.5 * patient.voxel_mm[2];
+  const auto first = [&out](double at) {  // the first pixel whose middle is not before a place, of those that there are
+    const double pixels = static_cast<double>(out.columns);
+    return static_cast<std::size_t>(std::clamp(std::ceil(at / out.step + 0.5 * pixels - 0.5), 0.0, pixels));
+  };
   for (const auto& p : points) {
     const double x = (p[0] - middle[0]) * std::cos(angle) + (p[1] - middle[1]) * std::sin(angle), y = p[2] - middle[2];
-    const auto i = static_cast<std::ptrdiff_t>(std::floor(x / out.step + 0.5 * static_cast<double>(out.columns))),
-               j = static_cast<std::ptrdiff_t>(std::floor(y / out.step + 0.5 * static_cast<double>(out.rows)));
-    for (std::ptrdiff_t u = i - reach; u <= i + reach; ++u)
-      if (u >= 0 && j >= 0 && u < static_cast<std::ptrdiff_t>(out.columns) && j < static_cast<std::ptrdiff_t>(out.rows))
-        out.inside[static_cast<std::size_t>(j) * out.columns + static_cast<std::size_t>(u)] = 1;
+    for (std::size_t j = first(y - along); j < first(y + along); ++j)
+      for (std::size_t i = first(x - across); i < first(x + across); ++i) out.inside[j * out.columns + i] = true;
   }
   return out;
 }

@@ -31,30 +31,15 @@ namespace equipoise::psqa {
   if (patients.empty())
     throw FileError(message("file.445", folder.string(), "expected folders with voxel_dimensions.csv, got none"));
   std::sort(patients.begin(), patients.end());
-  struct Projection {
-    ProjectedTarget frame;     ///< without its pixels
-    std::vector<bool> inside;  ///< those, a bit each
-  };
-  using Projections = std::array<Projection, 36>;
+  using Projections = std::array<ProjectedTarget, 36>;
   std::vector<Outline> out;
   for (const std::filesystem::path& path : patients) {
     const OpenKbpPatient patient = read_openkbp(path);
     const auto all = std::make_shared<Projections>();
-    for (std::size_t n = 0; n < all->size(); ++n) {
-      Projection& p = (*all)[n];
-      p.frame = project_targets(patient, 10 * static_cast<double>(n));
-      p.inside.assign(p.frame.inside.begin(), p.frame.inside.end());
-      p.frame.inside = {};
-    }
+    for (std::size_t n = 0; n < all->size(); ++n) (*all)[n] = project_targets(patient, 10 * static_cast<double>(n));
     out.push_back({patient.id, [all](double gantry, double x, double y) {
                      const auto n = static_cast<std::size_t>(std::lround(std::fmod(gantry + 720, 360) / 10)) % 36;
-                     const Projection& p = (*all)[n];
-                     const double i = x / p.frame.step + 0.5 * static_cast<double>(p.frame.columns),
-                                  j = y / p.frame.step + 0.5 * static_cast<double>(p.frame.rows);
-                     if (!(i >= 0) || !(j >= 0) || i >= static_cast<double>(p.frame.columns) ||
-                         j >= static_cast<double>(p.frame.rows))
-                       return false;
-                     return bool{p.inside[static_cast<std::size_t>(j) * p.frame.columns + static_cast<std::size_t>(i)]};
+                     return (*all)[n].contains(x, y);
                    }});
   }
   return out;

@@ -100,7 +100,7 @@ template <class LeafError>
   DoseGrid out;
   out.shape = phantom.shape;
   out.spacing = {phantom.spacing_mm, phantom.spacing_mm, phantom.spacing_mm};
-  for (std::size_t k = 0; k < 3; ++k) out.origin[k] = -0.5 * phantom.spacing_mm * static_cast<double>(out.shape[k] - 1);
+  out.centre();
   out.values.assign(out.size(), 0.0);
   MachineModel general;
   set_kernel(general, made_for);

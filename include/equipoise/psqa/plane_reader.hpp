@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -66,6 +67,7 @@ struct TableRow {
 /// A table of doses, one line a row (film scans, planning systems): semicolon, tab, comma or blanks between them, a
 /// decimal comma where these are no commas. The plane's centre is the origin. Empty cells and `nan` are NaN.
 /// \param spacing_mm of a pixel, which the file does not say
+/// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, double spacing_mm,
                                              RowsFrom rows_from = RowsFrom::bottom) {
   const detail::TextFile file(path);
@@ -87,7 +89,8 @@ struct TableRow {
   return g;
 }
 
-/// NPY [H, W] or [D, H, W] of real numbers; the centre is the origin.
+/// NPY [H, W] or [D, H, W] of real numbers, NaN where there is no dose; the centre is the origin.
+/// \throws FileError for another shape or type, or an infinite dose.
 [[nodiscard]] inline DoseGrid read_npy_dose(const std::filesystem::path& path, double spacing_mm,
                                             RowsFrom rows_from = RowsFrom::bottom) {
   DoseGrid g;
@@ -101,6 +104,8 @@ struct TableRow {
   g.centre();
   g.values = std::move(array.values);
   if (g.size() == 0) throw FileError(message("file.435", path.string(), "expected doses, got an empty array"));
+  if (std::any_of(g.values.begin(), g.values.end(), [](double v) { return std::isinf(v); }))
+    throw FileError(message("file.436", path.string(), "expected finite doses, and NaN where there is none, got inf"));
   if (rows_from == RowsFrom::top) g.mirror(1);
   return g;
 }

@@ -12,7 +12,6 @@
 #include <dcmtk/dcmdata/dcrledrg.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

@@ -136,8 +136,9 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
 }  // namespace detail
 
 /// Reads an RTPLAN file. Beams that do not treat, are not of photons, or are not measured in MU are dropped with a
-/// warning; beams without meterset, and those that no fraction group names, stay, with MU 0; beams without multileaf collimator stay, without layers. \throws FileError when the file is missing, damaged, not an
-/// RTPLAN, or a treatment beam contradicts itself.
+/// warning; beams without meterset, and those that no fraction group names, stay, with MU 0; beams without multileaf
+/// collimator stay, without layers.
+/// \throws FileError when the file is missing, damaged, not an RTPLAN, or a treatment beam contradicts itself.
 [[nodiscard]] inline Plan read_rtplan(const std::filesystem::path& path, const RtplanOptions& options = {}) {
   const std::string where = path.string();
   const auto file = detail::open_dicom(path);

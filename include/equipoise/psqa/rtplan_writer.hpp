@@ -13,9 +13,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -103,6 +105,52 @@ inline void put_beam(DcmItem& data, const Beam& beam) {
   }
 }
 
+/// The first characters of a UTF-8 text, at most so many bytes.
+[[nodiscard]] inline std::string cut(const std::string& text, std::size_t bytes) {
+  std::size_t n = std::min(bytes, text.size());
+  while (n > 0 && n < text.size() && (static_cast<unsigned char>(text[n]) & 0xc0) == 0x80) --n;
+  return text.substr(0, n);
+}
+
+/// Where a dose's pixels lie. Axes are the patient's z, y and x where the grid does not say.
+inline void put_places(DcmItem& d, const DoseGrid& dose) {
+  const PatientAxes axes = dose.axes.value_or(kAxial);
+  std::vector<double> position(3), cosines, offsets;
+  for (std::size_t k = 0; k < 3; ++k)
+    for (std::size_t axis = 0; axis < 3; ++axis) position[k] += axes[axis][k] * dose.origin[axis];
+  for (const std::size_t axis : {2, 1}) cosines.insert(cosines.end(), axes[axis].begin(), axes[axis].end());
+  for (std::size_t z = 0; z < dose.shape[0]; ++z) offsets.push_back(dose.spacing[0] * static_cast<double>(z));
+  put(d, DCM_ImagePositionPatient, decimals(position));
+  put(d, DCM_ImageOrientationPatient, decimals(cosines));
+  put(d, DCM_PixelSpacing, decimals(std::vector{dose.spacing[1], dose.spacing[2]}));
+  put(d, DCM_GridFrameOffsetVector, decimals(offsets));
+}
+
+/// Doses as 32-bit pixels; what is negative or NaN becomes 0.
+inline void put_pixels(DcmItem& d, const DoseGrid& dose) {
+  double most = 0;
+  for (const double v : dose.values)
+    if (v > most) most = v;
+  const double scaling = most > 0 ? rounded_decimal(most / 4294967295.0 * (1 + 1e-9)) : 1;
+  std::vector<Uint16> words;  // little-endian halves
+  words.reserve(2 * dose.size());
+  for (const double v : dose.values) {
+    const auto pixel = static_cast<std::uint32_t>(v > 0 ? std::llround(v / scaling) : 0);
+    words.push_back(static_cast<Uint16>(pixel & 0xffff)), words.push_back(static_cast<Uint16>(pixel >> 16));
+  }
+  put(d, DCM_DoseGridScaling, decimal(scaling));
+  bool ok = d.putAndInsertUint16Array(DCM_PixelData, words.data(), words.size()).good();
+  for (const auto& [tag, value] : {std::pair{DCM_SamplesPerPixel, std::size_t{1}},
+                                   {DCM_Rows, dose.shape[1]},
+                                   {DCM_Columns, dose.shape[2]},
+                                   {DCM_BitsAllocated, 32},
+                                   {DCM_BitsStored, 32},
+                                   {DCM_HighBit, 31},
+                                   {DCM_PixelRepresentation, 0}})
+    ok = ok && d.putAndInsertUint16(tag, static_cast<Uint16>(value)).good();
+  if (!ok) throw FileError(message("file.422", "dicom", "cannot write pixels"));
+}
+
 }  // namespace detail
 
 /// Writes a plan as RTPLAN.
@@ -112,7 +160,7 @@ inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
   DcmFileFormat file;
   DcmItem& d = *file.getDataset();
   detail::put_common(d, plan, detail::key_of(plan), UID_RTPlanStorage, "plan", "RTPLAN");
-  detail::put(d, DCM_RTPlanLabel, plan.label.substr(0, 16));
+  detail::put(d, DCM_RTPlanLabel, detail::cut(plan.label, 16));
   detail::put(d, DCM_RTPlanDate, "20250101");
   detail::put(d, DCM_RTPlanTime, "120000");
   detail::put(d, DCM_RTPlanGeometry, "TREATMENT_DEVICE");
@@ -139,57 +187,36 @@ inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
 }
 
 /// Writes a plane or volume of one fraction as RTDOSE with 32-bit pixels; its axes are the patient's z, y and x where the
-/// grid does not say. \param plan whose dose it is
+/// grid does not say. DICOM has no pixel for "no dose": NaN becomes 0. \param plan whose dose it is
+/// \throws ShapeError for a grid without points, or longer than 65535 along an axis.
 /// \throws FileError when the file cannot be written.
 inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::string& kind,
                          const std::filesystem::path& path) {
+  using detail::put;
+  const auto fits = [](std::size_t n) { return n > 0 && n <= 65535; };
+  if (!std::all_of(dose.shape.begin(), dose.shape.end(), fits) || dose.values.size() != dose.size())
+    throw ShapeError(message("shape.108", path.string(), "expected a grid of 1 .. 65535 points an axis, got ",
+                             dose.shape[0], " x ", dose.shape[1], " x ", dose.shape[2], " with ", dose.values.size(),
+                             " doses"));
   detail::silence_dcmtk();
   DcmFileFormat file;
   DcmItem& d = *file.getDataset();
   const std::string key = detail::key_of(plan);
   detail::put_common(d, plan, key, UID_RTDoseStorage, kind, "RTDOSE");
-  const double most = *std::max_element(dose.values.begin(), dose.values.end());
-  const double scaling = most > 0 ? detail::rounded_decimal(most / 4294967295.0 * (1 + 1e-9)) : 1;
-  const auto us = [&](const DcmTagKey& tag, Uint16 v) { (void)d.putAndInsertUint16(tag, v); };
-  us(DCM_SamplesPerPixel, 1);
-  us(DCM_Rows, static_cast<Uint16>(dose.shape[1]));
-  us(DCM_Columns, static_cast<Uint16>(dose.shape[2]));
-  us(DCM_BitsAllocated, 32);
-  us(DCM_BitsStored, 32);
-  us(DCM_HighBit, 31);
-  us(DCM_PixelRepresentation, 0);
-  using detail::decimals, detail::put;
   put(d, DCM_PhotometricInterpretation, "MONOCHROME2");
   put(d, DCM_InstanceNumber, "1");
   put(d, DCM_NumberOfFrames, std::to_string(dose.shape[0]));
   (void)d.putAndInsertTagKey(DCM_FrameIncrementPointer, DCM_GridFrameOffsetVector);
-  const PatientAxes axes = dose.axes.value_or(kAxial);
-  std::vector<double> position(3), cosines;
-  for (std::size_t k = 0; k < 3; ++k)
-    for (std::size_t axis = 0; axis < 3; ++axis) position[k] += axes[axis][k] * dose.origin[axis];
-  for (const std::size_t axis : {2, 1}) cosines.insert(cosines.end(), axes[axis].begin(), axes[axis].end());
-  put(d, DCM_ImagePositionPatient, decimals(position));
-  put(d, DCM_ImageOrientationPatient, decimals(cosines));
-  put(d, DCM_PixelSpacing, decimals(std::vector{dose.spacing[1], dose.spacing[2]}));
   put(d, DCM_SliceThickness, "");
   put(d, DCM_DoseUnits, dose.units == DoseUnits::relative ? "RELATIVE" : "GY");
   put(d, DCM_DoseType, "PHYSICAL");
   put(d, DCM_DoseSummationType, "FRACTION");
-  std::vector<double> offsets;
-  for (std::size_t z = 0; z < dose.shape[0]; ++z) offsets.push_back(dose.spacing[0] * static_cast<double>(z));
-  put(d, DCM_GridFrameOffsetVector, decimals(offsets));
-  put(d, DCM_DoseGridScaling, detail::decimal(scaling));
+  detail::put_places(d, dose);
   DcmItem& reference = detail::add_item(d, DCM_ReferencedRTPlanSequence);
   put(reference, DCM_ReferencedSOPClassUID, UID_RTPlanStorage);
   put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(key + "plan"));
   put(detail::add_item(reference, DCM_ReferencedFractionGroupSequence), DCM_ReferencedFractionGroupNumber, "1");
-  std::vector<Uint16> words;  // little-endian halves of 32-bit pixels
-  for (const double v : dose.values) {
-    const auto pixel = static_cast<std::uint32_t>(std::llround(std::max(v, 0.0) / scaling));
-    words.push_back(static_cast<Uint16>(pixel & 0xffff));
-    words.push_back(static_cast<Uint16>(pixel >> 16));
-  }
-  (void)d.putAndInsertUint16Array(DCM_PixelData, words.data(), words.size());
+  detail::put_pixels(d, dose);
   detail::save_dicom(file, path);
 }
 

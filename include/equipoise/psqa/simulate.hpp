@@ -114,16 +114,20 @@ struct Field {
   Plan plan;
 };
 
-/// The fields of a plan: its beams that deliver anything.
+/// The fields of a plan: its beams that deliver anything. \throws ValueError when none does
 [[nodiscard]] inline std::vector<Field> fields_of(Plan plan) {
   std::vector<Beam> beams = std::exchange(plan.beams, {});
-  plan.prescription_Gy /= static_cast<double>(std::count_if(beams.begin(), beams.end(), std::mem_fn(&Beam::delivers)));
+  const auto n = std::count_if(beams.begin(), beams.end(), std::mem_fn(&Beam::delivers));
+  if (n == 0)
+    throw ValueError(message("value.302", plan.file.empty() ? plan.id : plan.file,
+                             "expected a treatment beam with a multileaf collimator and MU > 0, got none"));
+  plan.prescription_Gy /= static_cast<double>(n);
   std::vector<Field> out;
-  for (std::size_t n = 0; n < beams.size(); ++n) {
-    if (!beams[n].delivers()) continue;
-    out.push_back({n, plan});
-    out.back().plan.id += "_field" + std::to_string(n + 1);
-    out.back().plan.beams.push_back(std::move(beams[n]));
+  for (std::size_t b = 0; b < beams.size(); ++b) {
+    if (!beams[b].delivers()) continue;
+    out.push_back({b, plan});
+    out.back().plan.id += "_field" + std::to_string(b + 1);
+    out.back().plan.beams.push_back(std::move(beams[b]));
   }
   return out;
 }
@@ -182,7 +186,6 @@ class Simulator {
   }
 
   [[nodiscard]] const CohortSettings& settings() const { return settings_; }
-  [[nodiscard]] const std::vector<Linac>& linacs() const { return linacs_; }
 
   /// The plan of record i.
   [[nodiscard]] Plan plan(std::int64_t i) const {

@@ -56,6 +56,7 @@ struct Segments {
   const LeafRows leaves(design);
   double most = 0;
   for (const auto& row : fluence) most = std::max(most, *std::max_element(row.begin(), row.end()));
+  if (!(most > 0)) return {};
   const double step = most / static_cast<double>(levels);
   std::vector<UnitRow> rows;
   FieldBounds bounds;
@@ -94,7 +95,7 @@ struct Segments {
       best = segments_of(fluence, unit, order[n], design);
   }
   Beam beam = empty_beam(false, design);
-  if (best.shots.empty()) best.shots.push_back(parked_point({}, design, 0));
+  if (best.shots.empty()) best = {{parked_point({}, design, 0)}, 0};  // nothing to open, and no MU
   const double each = 1 / static_cast<double>(best.shots.size());
   for (std::size_t i = 0; i < best.shots.size(); ++i)
     for (const double w : {static_cast<double>(i) * each, static_cast<double>(i + 1) * each}) {

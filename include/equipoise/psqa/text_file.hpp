@@ -121,10 +121,6 @@ class TextFile {
 
   [[nodiscard]] const std::string& where() const { return where_; }
   [[nodiscard]] const std::vector<std::string_view>& lines() const { return lines_; }
-  /// Whether the first lines hold a text.
-  [[nodiscard]] bool begins_with(std::string_view text) const {
-    return std::string_view(text_).substr(0, 4096).find(text) != std::string_view::npos;
-  }
 
   /// \throws FileError
   [[noreturn]] void fail(std::size_t line, const std::string& what) const {

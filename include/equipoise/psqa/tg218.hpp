@@ -28,6 +28,10 @@ struct ControlChart {
   double centre_low = 0, centre_high = 0;     ///< individuals chart: mean ± 2.660 moving ranges, at most 100
   std::vector<std::size_t> out_of_control;    ///< results below the lower control limit
   std::size_t below_universal_tolerance = 0, below_universal_action = 0;
+
+  /// Whether the limits are any: results that scatter much or are few can have an action limit above the tolerance
+  /// limit, or limits below 0.
+  [[nodiscard]] bool usable() const { return 0 < action && action <= tolerance; }
 };
 
 /// \param rates at least 2, in the order of measurement, %; TG-218 wants at least 20

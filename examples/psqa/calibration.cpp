@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "calibration.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <equipoise/io/atomic_file.hpp>
+#include <equipoise/psqa/tg218.hpp>
+#include <equipoise/report/svg.hpp>
+#include <fstream>
+#include <limits>
+
+namespace psqa_program {
+
+namespace {
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double number_of(const Json& j) {
+  return j.is_null() ? kNone : j.get<double>();
+}
+}  // namespace
+
+void write_calibration(Run& run, const psqa::Cohort& cohort) {
+  const psqa::Rates predicted =
+      psqa::to_rates(run.learner->predict(data_of(run, cohort).select(run.split.validation)).gpr, run.scales);
+  Json rates = Json::object(), metrics = Json::object();
+  for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
+    Json& of = rates[psqa::kCriteria[c].name] = {{"truth", Json::array()}, {"predicted", Json::array()}};
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+      of["truth"].push_back(number_or_null(cohort.records[static_cast<std::size_t>(run.split.validation[i])].gpr[c]));
+      of["predicted"].push_back(predicted[i][c]);
+    }
+  }
+  for (std::size_t m = 0; m < cohort.metric_names.size(); ++m) {
+    double least = kNone, largest = kNone;
+    for (const std::int64_t i : run.split.train) {
+      const double v = cohort.records[static_cast<std::size_t>(i)].metrics[m];
+      least = std::fmin(least, v), largest = std::fmax(largest, v);
+    }
+    metrics[cohort.metric_names[m]] = {number_or_null(least), number_or_null(largest)};
+  }
+  eq::io::AtomicFile file(run.folder / "calibration.json");
+  file.write(Json{{"validation", rates}, {"trained_metrics", metrics}}.dump(2) + "\n");
+  file.commit();
+}
+
+std::optional<Calibration> read_calibration(const Run& run) {
+  const fs::path path = run.folder / "calibration.json";
+  std::ifstream in(path);
+  if (!in) return std::nullopt;
+  Calibration out;
+  try {
+    const Json j = Json::parse(in);
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
+      const Json& of = j.at("validation").at(psqa::kCriteria[c].name);
+      out.truth.resize(of.at("truth").size()), out.predicted.resize(of.at("truth").size());
+      for (std::size_t i = 0; i < out.truth.size(); ++i)
+        out.truth[i][c] = number_of(of.at("truth")[i]), out.predicted[i][c] = of.at("predicted").at(i).get<double>();
+    }
+    for (const auto& [name, range] : j.at("trained_metrics").items())
+      out.metrics.push_back(name), out.trained.emplace_back(number_of(range.at(0)), number_of(range.at(1)));
+  } catch (const nlohmann::json::exception& e) {
+    throw eq::FileError(eq::message("file.438", path.string(), "expected a run's calibration: ", e.what()));
+  }
+  return out;
+}
+
+Sureness sureness_of(const Calibration& c, std::size_t criterion, double predicted) {
+  std::vector<double> truth, guess;
+  for (std::size_t i = 0; i < c.truth.size(); ++i)
+    truth.push_back(c.truth[i][criterion]), guess.push_back(c.predicted[i][criterion]);
+  const eq::ConformalResiduals residuals(truth, guess);
+  const double half = residuals.half_width(0.9);
+  return {std::max(0.0, predicted - half), std::min(100.0, predicted + half),
+          residuals.probability_below(psqa::kUniversalAction, predicted)};
+}
+
+std::vector<std::string> foreign_metrics(const Calibration& c, const std::vector<double>& row) {
+  std::vector<std::string> out;
+  for (std::size_t m = 0; m < row.size() && m < c.trained.size(); ++m) {
+    const auto [least, largest] = c.trained[m];
+    const double margin = std::max(0.25 * (largest - least), 1e-6 * std::abs(largest));
+    const bool same = std::isnan(least) ? std::isnan(row[m]) : row[m] >= least - margin && row[m] <= largest + margin;
+    if (!same)
+      out.push_back(c.metrics[m] + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(least, 4) + " to " +
+                    eq::report::number(largest, 4) + ")");
+  }
+  return out;
+}
+
+}  // namespace psqa_program

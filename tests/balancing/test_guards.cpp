@@ -144,3 +144,37 @@ TEST_CASE("a batch of which the prior is exactly right weighs no more than any o
   follows(eq::ShapleyLossFactors{});
   follows(eq::ContributionWeighting{});
 }
+
+TEST_CASE("a modality contributes over the records that have it, and stays what it was where nobody has",
+          "[balancing][missing]") {
+  const auto follows = [](const auto& policy) {
+    KnownStep step = regression();
+    typename std::decay_t<decltype(policy)>::State state;
+    const auto batch = [&](std::vector<std::uint64_t> masks) {
+      std::vector<double> b, both;
+      for (const std::uint64_t mask : masks) b.push_back(mask == 3 ? .7 : 1), both.push_back(mask == 3 ? .3 : .5);
+      step.known.presence = eq::Presence(std::move(masks), 1, 2);
+      say(step, {1, .5, .7, .3});
+      step.known.losses[0][Coalition(2)] = torch::tensor(b, torch::kDouble);
+      step.known.losses[0][Coalition(3)] = torch::tensor(both, torch::kDouble);
+      (void)gradients_of(policy, state, step);
+      return state.contributions;
+    };
+    const std::vector<double> first = batch({1, 1, 1, 1});
+    CHECK(first[0] == printed(.5));
+    CHECK(std::isnan(first[1]));  // nothing is known of b
+    same(batch({3, 3, 1, 1}), {.95 * .5 + .05 * .475, .25});
+    same(batch({1, 1, 1, 1}), {.95 * (.95 * .5 + .05 * .475) + .05 * .5, .25});
+  };
+  follows(eq::ShapleyLossFactors{});
+  follows(eq::ContributionWeighting{});
+}
+
+TEST_CASE("a modality of which nothing is known has an equal share", "[balancing][missing]") {
+  KnownStep step = regression();
+  say(step, {1, .5, .7, .3});
+  eq::ShapleyLossFactors::State state{{.5, kNaN}};
+  support::GivenObjectives objectives(step.known);
+  eq::ShapleyLossFactors{}.on_objectives(state, step, objectives.with_tasks());
+  same({step.logged.at("share/y/a"), step.logged.at("share/y/b")}, {.5, .5});
+}

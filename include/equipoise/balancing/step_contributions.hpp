@@ -11,15 +11,19 @@
 #include <equipoise/core/host.hpp>
 #include <equipoise/core/step.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
 namespace equipoise::detail {
 
 /// φ [M] of v(S) = l(∅) - l(S) for one task, from the batch's mean losses. In the loss's unit: only shares within a task
-/// are taken of them, and a batch whose l(∅) is next to nothing then weighs next to nothing.
+/// are taken of them, and a batch whose l(∅) is next to nothing then weighs next to nothing. A modality's is the mean
+/// over the records that have it, so that being absent is not taken for contributing nothing; NaN where nobody has it.
 [[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
   const double share = decoded_share(step.schema().tasks[task].kind, dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
@@ -27,31 +31,44 @@ namespace equipoise::detail {
   Eigen::MatrixXd mean(losses.size(0), 1);
   for (Eigen::Index s = 0; s < mean.rows(); ++s)
     mean(s, 0) = host_value(step.mean(task, losses.select(0, s), step.full(), share));
-  const Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::loss_reduction));
+  Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::loss_reduction));
+  const auto records = static_cast<double>(step.count(task, step.full(), share));
+  for (std::size_t m = 0; m < step.modalities(); ++m) {  // a record adds nothing to what it does not have
+    const std::int64_t n = step.count(task, Coalition::single(m), share);
+    phi(static_cast<Eigen::Index>(m), 0) *=
+        n > 0 ? records / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
+  }
   return {phi.data(), phi.data() + phi.size()};
 }
 
-/// Moves the running contributions `phi` [K * M] towards this step's: φ ← β φ + (1 - β) φ_step, at first φ_step. Steps
-/// that are not finite count for nothing.
+/// Moves the running contributions `phi` [K * M] towards this step's: φ ← β φ + (1 - β) φ_step, at first φ_step; NaN
+/// before there is one. Steps that are not finite count for nothing.
 inline void follow_contributions(Step& step, std::vector<double>& phi, double momentum, double dense_share) {
   const std::size_t modalities = step.modalities();
-  const bool first = phi.empty();
-  if (first) phi.assign(step.tasks() * modalities, 0.0);
+  if (phi.empty()) phi.assign(step.tasks() * modalities, std::numeric_limits<double>::quiet_NaN());
   for (std::size_t k = 0; k < step.tasks(); ++k) {
     if (step.count(k, step.full(), decoded_share(step.schema().tasks[k].kind, dense_share)) == 0) continue;
     const std::vector<double> now = step_contributions(step, k, dense_share);
     for (std::size_t m = 0; m < modalities; ++m) {
       double& running = phi[k * modalities + m];
-      if (std::isfinite(now[m])) running = first ? now[m] : momentum * running + (1 - momentum) * now[m];
+      if (std::isfinite(now[m])) running = std::isnan(running) ? now[m] : momentum * running + (1 - momentum) * now[m];
     }
   }
 }
 
-/// One task's shares [M] of the running contributions [K * M]; equal before there are any.
+/// One task's shares [M] of the running contributions [K * M]; equal before there are any. A modality of which there is
+/// none yet counts as the mean of the others: its share is 1 / M.
 [[nodiscard]] inline std::vector<double> task_shares(std::span<const double> phi, std::size_t task,
                                                      std::size_t modalities) {
   if (phi.empty()) return std::vector<double>(modalities, 1 / static_cast<double>(modalities));
-  return shares(phi.subspan(task * modalities, modalities));
+  const std::span<const double> known = phi.subspan(task * modalities, modalities);
+  double sum = 0, n = 0;
+  for (const double x : known)
+    if (!std::isnan(x)) sum += std::max(x, 0.0), n += 1;
+  std::vector<double> all(known.begin(), known.end());
+  for (double& x : all)
+    if (std::isnan(x)) x = n > 0 ? sum / n : 0;
+  return shares(all);
 }
 
 }  // namespace equipoise::detail

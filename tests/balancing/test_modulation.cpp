@@ -84,8 +84,11 @@ TEST_CASE("AGM scales the toy batch's three groups, and no shared parameter", "[
   }
   KnownStep step(std::move(known));
   eq::Agm::State state;
-  same(scaled({.alpha = 1}, state, step), {0.270921, 1.374039, 1.439587, 1});
-  same(state.running, {0.239545, 1.051445, 1.098612});
+  for (const double smoothing : {0.2, 0.0}) {  // of the loss, which is no part of how well a modality does
+    step.known.smoothing = smoothing, state = {};
+    same(scaled({.alpha = 1}, state, step), {0.270921, 1.374039, 1.439587, 1});
+    same(state.running, {0.239545, 1.051445, 1.098612});
+  }
   // A certain error counts as a probability of 1e-8 of the true class.
   for (auto& [coalition, output] : step.known.outputs[0])
     if (coalition.contains(2)) output = output + table({-100, 0, 0, 0, 0, -100}, 3);

@@ -10,14 +10,17 @@ using support::Known, support::KnownStep, support::GivenObjectives, support::One
 
 namespace {
 
-KnownStep toy_step(std::size_t modalities) {
+KnownStep toy_step(std::size_t modalities, double smoothing = 0) {
   const std::vector<at::Tensor> z = {torch::tensor({{2.0, 0.0, 0.0}, {0.0, 0.0, 2.0}}, torch::kDouble),
                                      torch::tensor({{1.0, 0.0, 0.0}, {0.0, 1.0, 0.0}}, torch::kDouble),
                                      torch::zeros({2, 3}, torch::kDouble)};
   Known known(modalities, 2, {eq::TaskKind::classification});
-  for (std::size_t m = 0; m < modalities; ++m)
-    known.losses[0][eq::Coalition::single(m)] =
-        torch::cross_entropy_loss(z[m], torch::tensor({0, 2}, torch::kLong), {}, at::Reduction::None);
+  known.targets[0] = torch::tensor({0, 2}, torch::kLong);
+  known.smoothing = smoothing;
+  for (std::size_t m = 0; m < modalities; ++m) {
+    known.outputs[0][eq::Coalition::single(m)] = z[m];
+    known.losses[0][eq::Coalition::single(m)] = known.loss(0, z[m].unsqueeze(0))[0];
+  }
   return KnownStep(std::move(known));
 }
 
@@ -33,12 +36,15 @@ KnownStep regression_step(double a, double b, double prior) {
 
 }  // namespace
 
-TEST_CASE("scores of the toy batch are the true classes' probabilities", "[balancing][worked]") {
-  KnownStep step = toy_step(3);
-  std::vector<double> tau;
-  // Means of (0.786986, 0.786986), (0.576117, 0.211942) and a third each: cross-entropy with τ = 1 is that score.
-  same(eq::modality_scores(step, eq::Score::exp_loss, tau), {0.786986, 0.394029, 1.0 / 3});
-  CHECK(tau == std::vector<double>{1.0});
+TEST_CASE("scores of the toy batch are the true classes' probabilities, however the loss is smoothed",
+          "[balancing][worked]") {
+  for (const double smoothing : {0.0, 0.2}) {
+    KnownStep step = toy_step(3, smoothing);
+    std::vector<double> tau;
+    // Means of (0.786986, 0.786986), (0.576117, 0.211942) and a third each: cross-entropy with τ = 1 is that score.
+    same(eq::modality_scores(step, eq::Score::exp_loss, tau), {0.786986, 0.394029, 1.0 / 3});
+    CHECK(tau == std::vector<double>{1.0});
+  }
 }
 
 TEST_CASE("scores of two regression losses", "[balancing][worked]") {

@@ -29,6 +29,7 @@ struct Known {
   Table joint;                       ///< [B, W]
   at::Tensor head_weight;            ///< [O, W]
   std::vector<std::uint64_t> label;  ///< [B], bit k: the record has a label of task k
+  double smoothing = 0;              ///< of the classifications' losses
 
   /// Modalities "a", "b", … with four features each, and tasks "y", "z", … of three outputs, all there.
   Known(std::size_t modalities, std::int64_t records, const std::vector<eq::TaskKind>& kinds)
@@ -61,9 +62,10 @@ struct Known {
   [[nodiscard]] at::Tensor loss(std::size_t k, const at::Tensor& predictions) const {
     std::vector<at::Tensor> rows;
     for (std::int64_t c = 0; c < predictions.size(0); ++c)
-      rows.push_back(schema.tasks[k].kind == eq::TaskKind::classification
-                         ? torch::cross_entropy_loss(predictions[c], targets[k], {}, at::Reduction::None)
-                         : (predictions[c] - targets[k]).square().flatten(1).mean(1));
+      rows.push_back(
+          schema.tasks[k].kind == eq::TaskKind::classification
+              ? torch::cross_entropy_loss(predictions[c], targets[k], {}, at::Reduction::None, -100, smoothing)
+              : (predictions[c] - targets[k]).square().flatten(1).mean(1));
     return torch::stack(rows);
   }
   [[nodiscard]] static at::Tensor rows_of(const Table& table, std::span<const eq::Coalition> coalitions) {
@@ -89,6 +91,7 @@ class KnownStep final : public eq::Step {
     return Known::rows_of(known.outputs[k], coalitions).detach();
   }
   at::Tensor loss_of(std::size_t k, const at::Tensor& predictions) override { return known.loss(k, predictions); }
+  const at::Tensor& target(std::size_t k) override { return known.targets[k]; }
   at::Tensor joint(std::size_t, eq::Coalition s) override {
     const at::Tensor& input = known.joint.at(s);
     return input.defined() ? input.detach() : input;

@@ -131,7 +131,7 @@ eq::History trains(const Fusion& fusion, eq::PolicyStack policies) {
   return history;
 }
 
-/// A step whose losses are given, on the host: the first modality does better than the others.
+/// A step whose losses, logits and labels are given, on the host: the first modality does better than the others.
 class Decided final : public eq::Step {
  public:
   explicit Decided(eq::Step& step) : step_(step) {}
@@ -148,7 +148,13 @@ class Decided final : public eq::Step {
   std::size_t pass_index() const override { return step_.pass_index(); }
   const eq::Pass& pass() const override { return step_.pass(); }
   at::Tensor outputs(std::size_t k, std::span<const eq::Coalition> coalitions) override {
-    return step_.outputs(k, coalitions);
+    const at::Tensor out = torch::zeros(step_.outputs(k, coalitions).sizes(), torch::kDouble);
+    for (std::size_t c = 0; c < coalitions.size(); ++c)
+      if (coalitions[c] == eq::Coalition::single(0)) out[static_cast<std::int64_t>(c)].select(1, 0).fill_(2);
+    return out;
+  }
+  const at::Tensor& target(std::size_t k) override {
+    return target_ = torch::zeros(step_.target(k).sizes(), torch::kLong);
   }
   at::Tensor loss_of(std::size_t k, const at::Tensor& z) override { return step_.loss_of(k, z); }
   at::Tensor joint(std::size_t k, eq::Coalition s) override { return step_.joint(k, s); }
@@ -165,6 +171,7 @@ class Decided final : public eq::Step {
 
  private:
   eq::Step& step_;
+  at::Tensor target_;
 };
 
 /// OPM where it has something to drop: losses without values are all the same, and nobody is dominant.

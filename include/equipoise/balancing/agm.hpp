@@ -118,8 +118,9 @@ struct Agm {
     for (std::size_t k = 0; k < step.tasks(); ++k) {
       if (!step.labelled(k)) continue;
       const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
-      at::Tensor losses = step.loss_of(k, responses(step.outputs(k, all), step.modalities()));  // [M, B]
-      if (classes) losses = losses.clamp_max(-std::log(1e-8));
+      const at::Tensor r = responses(step.outputs(k, all), step.modalities());  // [M, B, …]
+      const at::Tensor losses =
+          classes ? detail::cross_entropy(r, step.target(k)).clamp_max(-std::log(1e-8)) : step.loss_of(k, r);  // [M, B]
       std::vector<double> mean(s.size());
       for (std::size_t m = 0; m < s.size(); ++m)
         mean[m] = step.count(k, Coalition::single(m)) > 0

@@ -3,8 +3,8 @@
 
 /// \file
 /// How well each modality does now, and one modality against the others: what OGM, OPM and their kin compare.
-/// Classification: mean true-class probability. Regression: exp(-l / τ) with τ a running mean of the unimodal losses;
-/// with cross-entropy and τ = 1 the two are the same number.
+/// Classification: mean true-class probability, however the task's own loss is smoothed. Regression: exp(-l / τ) with τ
+/// a running mean of the unimodal losses; with cross-entropy and τ = 1 the two are the same number.
 
 #include <equipoise/core/host.hpp>
 #include <equipoise/core/step.hpp>
@@ -73,6 +73,13 @@ inline constexpr double kScoreShare = 0.25;
 
 namespace detail {
 
+/// Cross-entropy [C, B] of logits [C, B, classes] against labels [B], without what a task may add to its loss; of no
+/// meaning where the label is missing.
+[[nodiscard]] inline at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& label) {
+  const at::Tensor wanted = label.clamp_min(0).view({1, -1, 1}).expand({logits.size(0), -1, 1});
+  return logits.log_softmax(2).gather(2, wanted).squeeze(2).neg();
+}
+
 /// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
 inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
                             std::vector<double>& tasks) {
@@ -86,7 +93,8 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
   if (seen.empty()) return;
   std::vector<Coalition> asked = seen;
   if (kind == Score::skill) asked.push_back(Coalition::none());
-  const at::Tensor losses = step.losses(k, asked, share);  // [A, B]
+  const at::Tensor losses = task == TaskKind::classification ? cross_entropy(step.outputs(k, asked), step.target(k))
+                                                             : step.losses(k, asked, share);  // [A, B]
   const auto mean = [&](std::size_t a, const at::Tensor& values) {
     return host_value(step.mean(k, values, asked[a], share));
   };

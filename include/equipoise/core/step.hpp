@@ -50,6 +50,8 @@ class Step {
   [[nodiscard]] virtual at::Tensor outputs(std::size_t task, std::span<const Coalition> coalitions) = 0;
   /// Per-record losses [C, B] of other predictions [C, B, …] for the whole batch.
   [[nodiscard]] virtual at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) = 0;
+  /// The target [B, …] of the whole batch.
+  [[nodiscard]] virtual const at::Tensor& target(std::size_t task) = 0;
   /// The input of the task's head, [B, W], without gradient; zeros for records that have no modality of the coalition.
   /// Undefined for dense heads, and where no record has one.
   [[nodiscard]] virtual at::Tensor joint(std::size_t task, Coalition coalition) = 0;

@@ -62,6 +62,7 @@ class TrainingStep final : public Step {
     const at::NoGradGuard no_grad;
     return model_.loss(task, predictions, whole_.records().targets[task], (whole_.records().gaps >> task) & 1U);
   }
+  [[nodiscard]] const at::Tensor& target(std::size_t task) override { return whole_.records().targets[task]; }
   [[nodiscard]] at::Tensor joint(std::size_t task, Coalition coalition) override {
     const at::Tensor seen = joined(0, [&](MicroBatch& part) { return part.detached_joint(task, coalition); });
     if (!seen.defined() || seen.size(0) == whole_.size()) return seen;

@@ -65,7 +65,7 @@ TEST_CASE("a loss that is not finite has no score and leaves tau where it was", 
     same(tau, {0});
     same(scores(eq::Score::exp_loss, 0.04, 0.16), {0.670320, 0.201897});
     for (const auto& [kind, known] : {std::pair(eq::Score::exp_loss, 0.670320), std::pair(eq::Score::skill, 0.8),
-                                      std::pair(eq::Score::inverse_loss, 25.0)}) {
+                                      std::pair(eq::Score::inverse_loss, 1.0)}) {
       const std::vector<double> s = scores(kind, 0.04, wrong);
       CHECK(s[0] == printed(known));
       CHECK(std::isnan(s[1]));

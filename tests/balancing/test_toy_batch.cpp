@@ -57,6 +57,19 @@ TEST_CASE("scores of two regression losses", "[balancing][worked]") {
   same(eq::modality_scores(step, eq::Score::skill, tau), {0.8, 0.2});
 }
 
+TEST_CASE("inverse losses of several tasks do not depend on a task's unit", "[balancing][law]") {
+  for (const double unit : {1.0, 1000.0}) {
+    Known known(2, 1, {eq::TaskKind::regression, eq::TaskKind::regression});
+    const auto value = [](double x) { return torch::full({1}, x, torch::kDouble); };
+    known.losses[0] = {{eq::Coalition::single(0), value(0.04)}, {eq::Coalition::single(1), value(0.16)}};
+    known.losses[1] = {{eq::Coalition::single(0), value(0.3 * unit)}, {eq::Coalition::single(1), value(0.1 * unit)}};
+    KnownStep step(std::move(known));
+    std::vector<double> tau;
+    // (25, 6.25) and (10/3, 10), each over its mean: (1.6, 0.4) and (0.5, 1.5).
+    same(eq::modality_scores(step, eq::Score::inverse_loss, tau), {1.05, 0.95});
+  }
+}
+
 TEST_CASE("OGM scales the toy batch's gradients, with every ratio", "[balancing][worked]") {
   const auto scaled = [](eq::Ratio ratio, std::size_t modalities) {
     KnownStep step = toy_step(modalities);

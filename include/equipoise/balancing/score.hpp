@@ -29,7 +29,7 @@ enum class Ratio : std::uint8_t { mean_of_others, min, sum_of_others };
 
 enum class Score : std::uint8_t {
   exp_loss,      ///< mean of exp(-l / τ); τ = 1 for classifications
-  inverse_loss,  ///< 1 / mean l
+  inverse_loss,  ///< 1 / mean l, over the mean of the modalities' in the same task: of no unit
   skill,         ///< 1 - mean l / mean l(∅): what is better than the prior; explained variance with squared error
 };
 [[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Score) {
@@ -80,6 +80,14 @@ namespace detail {
   return logits.log_softmax(2).gather(2, wanted).squeeze(2).neg();
 }
 
+/// Divides scores by the mean of the finite ones, so that several tasks' can be averaged whatever their units.
+inline void over_their_mean(std::vector<double>& scores) {
+  double sum = 0, n = 0;
+  for (const double s : scores)
+    if (std::isfinite(s)) sum += s, n += 1;
+  for (double& s : scores) s *= n / sum;
+}
+
 /// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
 inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
                             std::vector<double>& tasks) {
@@ -109,11 +117,15 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
                              static_cast<double>(seen.size()));
   const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
   if (!measured) return;  // there is nothing that a loss could be held against
+  std::vector<double> scores(seen.size(), std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t a = 0; a < seen.size(); ++a)
+    if (std::isfinite(means[a]))
+      scores[a] = score_of(kind, means[a], kind == Score::exp_loss ? mean(a, row(a).div(-tau).exp()) : 0, means.back());
+  if (kind == Score::inverse_loss) over_their_mean(scores);
   for (std::size_t a = 0; a < seen.size(); ++a) {
-    if (!std::isfinite(means[a])) continue;
+    if (!std::isfinite(scores[a])) continue;
     const auto m = static_cast<std::size_t>(std::countr_zero(seen[a].bits()));
-    const double exponential = kind == Score::exp_loss ? mean(a, row(a).div(-tau).exp()) : 0;
-    sums[m] += score_of(kind, means[a], exponential, means.back()), tasks[m] += 1;
+    sums[m] += scores[a], tasks[m] += 1;
   }
 }
 

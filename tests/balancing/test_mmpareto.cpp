@@ -105,3 +105,15 @@ TEST_CASE("MMPareto keeps the sum of a tensor's gradients that cancel in h", "[b
   const double x = std::sqrt(3.0) / 2;
   same(combined(g, u, true), {2, x, x, x, 3 * x});
 }
+
+TEST_CASE("MMPareto keeps the sum of gradients that cancel in h but for rounding", "[balancing][numeric]") {
+  at::Generator generator = at::detail::createCPUGenerator(1);
+  for (const auto dtype : {torch::kFloat, torch::kDouble})
+    for (const bool per_tensor : {false, true})
+      for (int draw = 0; draw < 20; ++draw) {
+        const at::Tensor x = torch::randn({50}, generator, torch::kDouble).to(dtype);
+        const std::vector<double> got = combined({x * 3.3}, {x * -1.1}, per_tensor);
+        const double error = dtype == torch::kFloat ? 1e-5 : 1e-12;
+        CHECK((torch::tensor(got, torch::kDouble) - x * 2.2).abs().max().item<double>() < error);
+      }
+}

@@ -49,18 +49,21 @@ struct MMPareto {
     return d > 0 ? std::clamp((uu - gu) / d, 0.0, 1.0) : 0.5;
   }
 
-  /// Coefficients 2 λ and 2 (1 - λ) of h times its magnitude's factor, from |h| and |g + u|; where h is zero, of the sum.
-  [[nodiscard]] static std::array<double, 2> magnified(double lambda, double h, double sum, double gamma) {
-    if (h == 0) return {1, 1};
+  /// Coefficients 2 λ and 2 (1 - λ) of h times its magnitude's factor, from |h| and |g + u|; of the sum where h is no
+  /// more than `zero`, what rounding leaves of gradients that cancel: magnified, it would be noise.
+  [[nodiscard]] static std::array<double, 2> magnified(double lambda, double h, double sum, double gamma, double zero) {
+    if (h <= zero) return {1, 1};
     const double factor = gamma * std::max(1.0, sum / h);
     return {factor * 2 * lambda, factor * 2 * (1 - lambda)};
   }
 
-  /// Coefficients of g and u in the final gradient.
-  [[nodiscard]] static std::array<double, 2> coefficients(double gg, double uu, double gu, double gamma) {
+  /// Coefficients of g and u in the final gradient; `rounding` is the part of |g| + |u| up to which |h| is zero.
+  [[nodiscard]] static std::array<double, 2> coefficients(double gg, double uu, double gu, double gamma,
+                                                          double rounding = 1e-6) {
     const double lambda = share_of_joint(gg, uu, gu), a = 2 * lambda, b = 2 * (1 - lambda);
     const double h = std::sqrt(std::max(a * a * gg + b * b * uu + 2 * a * b * gu, 0.0));
-    return magnified(lambda, h, std::sqrt(std::max(gg + uu + 2 * gu, 0.0)), gamma);
+    return magnified(lambda, h, std::sqrt(std::max(gg + uu + 2 * gu, 0.0)), gamma,
+                     rounding * (std::sqrt(gg) + std::sqrt(uu)));
   }
 
   void on_objectives(State&, Step& step, Objectives& objectives) const {
@@ -93,13 +96,17 @@ struct MMPareto {
       if (!g[p].defined() || !u[p].defined()) g[p] = u[p] = at::Tensor();
     const double gg = dot(g, g), uu = dot(u, u), gu = dot(g, u);
     const double lambda = share_of_joint(gg, uu, gu);
-    const std::array<double, 2> whole = coefficients(gg, uu, gu, gamma);
+    const auto known = std::find_if(g.begin(), g.end(), [](const at::Tensor& t) { return t.defined(); });
+    if (known == g.end()) return;
+    const double rounding = known->scalar_type() == at::kDouble ? 1e-6 : 1e-4;
+    const std::array<double, 2> whole = coefficients(gg, uu, gu, gamma, rounding);
     for (std::size_t p = 0; p < g.size(); ++p) {
       if (!g[p].defined()) continue;
       std::array<double, 2> c = whole;
       if (per_tensor) {
         const at::Tensor h = g[p].mul(2 * lambda).add(u[p], 2 * (1 - lambda));
-        c = magnified(lambda, host_value(h.norm()), host_value(g[p].add(u[p]).norm()), gamma);
+        c = magnified(lambda, host_value(h.norm()), host_value(g[p].add(u[p]).norm()), gamma,
+                      rounding * host_value(g[p].norm().add(u[p].norm())));
       }
       gradients.parameters(m)[p].mutable_grad() = g[p].mul(c[0]).add(u[p], c[1]);
     }

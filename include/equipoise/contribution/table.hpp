@@ -6,13 +6,13 @@
 /// From this table come Shapley values, resampling plans and validation losses.
 
 #include <equipoise/core/host.hpp>
+#include <equipoise/core/mode.hpp>
 #include <equipoise/core/model_base.hpp>
 #include <equipoise/core/step.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -24,23 +24,6 @@
 namespace equipoise {
 
 namespace detail {
-
-/// Puts a module into evaluation mode and back.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
-    if (was_training_) module_.eval();
-  }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-  ~EvaluationMode() {
-    if (was_training_) module_.train();
-  }
-
- private:
-  torch::nn::Module& module_;
-  bool was_training_;
-};
 
 /// Calls `f(batch)` on consecutive batches of the data, on the device.
 template <class F>

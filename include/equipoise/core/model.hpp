@@ -8,6 +8,7 @@
 #include <equipoise/core/arrange.hpp>
 #include <equipoise/core/concepts.hpp>
 #include <equipoise/core/decode.hpp>
+#include <equipoise/core/mode.hpp>
 #include <equipoise/core/model_base.hpp>
 #include <equipoise/core/parts.hpp>
 #include <equipoise/core/record.hpp>
@@ -205,6 +206,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) const {
     if (!out.presence.anywhere(m)) return;
     const auto run = [&](const at::Tensor& x) {
+      const auto mode = detail::mode_for_rows(encoder, x.size(0));
       try {
         return Feature(encoder.forward(x));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality

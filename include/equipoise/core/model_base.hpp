@@ -77,7 +77,8 @@ class ModelBase {
   [[nodiscard]] virtual ParameterGroups parameter_groups() = 0;
 
   /// Runs the encoders of `active` once each, only on the records that have the modality; the other records' rows are
-  /// zero.
+  /// zero. An encoder that learns statistics sees a single record in evaluation mode, since batch norm has nothing to
+  /// normalise it by.
   [[nodiscard]] virtual Features encode(const ModelBatch& batch, Coalition active) = 0;
   /// All decodings of `presence` in one pass, without any output stage: [C, B, O] or [C, B, O, H, W].
   [[nodiscard]] virtual at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) = 0;

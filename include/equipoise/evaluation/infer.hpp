@@ -6,6 +6,7 @@
 
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/core/host.hpp>
+#include <equipoise/core/mode.hpp>
 #include <equipoise/core/model.hpp>
 
 #include <ATen/core/grad_mode.h>

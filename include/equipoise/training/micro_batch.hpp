@@ -6,6 +6,7 @@
 /// that a policy sees.
 
 #include <equipoise/contribution/table.hpp>
+#include <equipoise/core/mode.hpp>
 #include <equipoise/core/step.hpp>
 #include <equipoise/training/effective_batch.hpp>
 

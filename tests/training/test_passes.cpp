@@ -1,0 +1,61 @@
+// What a pass, or a look ahead of it, leaves alone: gradients, modes and statistics of what it does not train.
+
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+using support::Kind;
+
+namespace {
+
+eq::TrainerOptions options(std::int64_t epochs = 2) {
+  return {.epochs = epochs, .batch_size = 8, .seed = 5, .learning_rate = 0.01, .holdout = 0.25};
+}
+
+/// An encoder whose output depends on its mode, and that learns statistics.
+struct Normed : torch::nn::Module {
+  Normed()
+      : linear(register_module("linear", torch::nn::Linear(4, 6))),
+        norm(register_module("norm", torch::nn::BatchNorm1d(6))),
+        dropout(register_module("dropout", torch::nn::Dropout(0.5))) {}
+  std::int64_t width() const { return 6; }
+  at::Tensor forward(const at::Tensor& x) { return dropout->forward(norm->forward(linear->forward(x))); }
+  torch::nn::Linear linear;
+  torch::nn::BatchNorm1d norm;
+  torch::nn::Dropout dropout;
+};
+
+auto normed_model() {
+  torch::manual_seed(4);
+  auto model = eq::compose(eq::modality<"a">(std::make_shared<Normed>()), eq::modality<"b">(std::make_shared<Normed>()),
+                           eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 2}));
+  model->to(torch::kDouble);
+  return model;
+}
+
+at::Tensor statistics(const Normed& encoder) {
+  return torch::cat({encoder.norm->running_mean, encoder.norm->running_var}).clone();
+}
+
+}  // namespace
+
+TEST_CASE("a record that alone has a modality is encoded by the statistics that there are", "[core][missing]") {
+  const auto model = normed_model();
+  const at::Tensor before = statistics(model->encoder("b"_n));
+  const auto data = support::toy_data<2, Kind::regression>(8);
+  at::Tensor presence = torch::ones({8, 2}, torch::kBool);
+  presence.select(1, 1).narrow(0, 1, 7).fill_(false);
+  const auto holed = data.with_presence(presence);
+  eq::Trainer(model, options(1)).fit(holed);
+  CHECK(torch::equal(before, statistics(model->encoder("b"_n))));
+  model->train();
+  const at::Tensor alone = model->encode(model->arrange(holed), model->full()).items[1].vector()[0];
+  CHECK(model->encoder("b"_n).is_training());
+  model->eval();
+  CHECK(torch::allclose(alone, model->encoder("b"_n).forward(data.inputs["b"_n])[0]));
+}

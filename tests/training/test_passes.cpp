@@ -42,7 +42,56 @@ at::Tensor statistics(const Normed& encoder) {
   return torch::cat({encoder.norm->running_mean, encoder.norm->running_var}).clone();
 }
 
+/// Two passes over each batch, of which only the second makes a step; counts the steps' ends.
+struct OneStepInTwo {
+  static constexpr std::string_view id = "one_step_in_two";
+  static constexpr eq::Hooks hooks = eq::Hook::epoch | eq::Hook::step;
+  static constexpr eq::Needs needs{};
+  static constexpr bool sets_passes = true;
+  struct State {
+    std::int64_t ends = 0;
+  };
+  void begin_epoch(State&, eq::Epoch& epoch) const {
+    const eq::Pass all = epoch.plan().passes.front();
+    epoch.plan().passes = {all, all};
+    epoch.plan().passes.front().step = false;
+  }
+  void end_step(State& state, eq::Step&) const { ++state.ends; }
+};
+
+/// Halves the learning rate of modality 0 in the pass of that number.
+struct Halved {
+  static constexpr std::string_view id = "halved";
+  static constexpr eq::Hooks hooks = eq::Hook::gradients;
+  static constexpr eq::Needs needs{};
+  std::size_t pass = 0;
+  struct State {};
+  void on_gradients(State&, eq::Step& step, eq::Gradients& gradients) const {
+    if (step.pass_index() == pass) gradients.scale_rate(0, 0.5);
+  }
+};
+
 }  // namespace
+
+BOOST_HANA_ADAPT_STRUCT(OneStepInTwo::State, ends);
+BOOST_HANA_ADAPT_STRUCT(Halved, pass);
+
+TEST_CASE("a step's end comes after passes that make one", "[training][plan]") {
+  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+  eq::Trainer trainer(model, OneStepInTwo{}, options(2));
+  trainer.fit(support::toy_data<2, Kind::regression>(32));
+  CHECK(trainer.policies()[0].save()[0].second.item<std::int64_t>() == 2 * 4);
+}
+
+TEST_CASE("a factor on a learning rate is refused in a pass that makes no step", "[training][plan][error]") {
+  const auto fit = [](std::size_t pass) {
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    eq::Trainer(model, eq::stack(OneStepInTwo{}, Halved{pass}), options(1))
+        .fit(support::toy_data<2, Kind::regression>(32));
+  };
+  CHECK_NOTHROW(fit(1));
+  CHECK_THROWS_WITH(fit(0), Catch::Contains("value.216") && Catch::Contains("pass 1"));
+}
 
 TEST_CASE("a record that alone has a modality is encoded by the statistics that there are", "[core][missing]") {
   const auto model = normed_model();

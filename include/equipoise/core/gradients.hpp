@@ -58,6 +58,7 @@ class Gradients {
     for_each(group, [&](const at::Tensor&, at::Tensor& g) { g.mul_(factor); });
   }
   /// Multiplies the group's learning rate in this step: the same as `scale` for plain SGD, and effective for Adam too.
+  /// \pre the pass makes a step; the training loop refuses it in another one, which has no learning rate.
   void scale_rate(std::size_t group, double factor) { rates_[group] *= factor; }
   /// Either of the two.
   void scale(std::size_t group, double factor, Application where) {

@@ -46,7 +46,7 @@ struct Hook {
       4};  ///< `on_outputs(const State&, const OutputContext&, at::Tensor) -> at::Tensor`; also at inference
   static constexpr Hooks objectives{8};  ///< `on_objectives(State&, Step&, Objectives&)`: add and weigh objectives
   static constexpr Hooks gradients{16};  ///< `on_gradients(State&, Step&, Gradients&)`: observe, scale, project, route
-  static constexpr Hooks step{32};       ///< `end_step(State&, Step&)`: after the optimiser
+  static constexpr Hooks step{32};       ///< `end_step(State&, Step&)`: after the optimiser's step
 };
 
 /// Which coalitions a policy wants in every step.

@@ -89,14 +89,23 @@ class Loop {
     run_gradient_hooks(policies, step, gradients);
     optimizer_.keep_only(pass.groups);
     optimizer_.release();
-    if (pass.step) {
-      optimizer_.clip();
-      optimizer_.step(schedule_factor(options_, position.index, total), gradients);
-      optimizer_.zero_grad();
-    }
+    if (!pass.step) return check_rates(gradients, position.pass);
+    optimizer_.clip();
+    optimizer_.step(schedule_factor(options_, position.index, total), gradients);
+    optimizer_.zero_grad();
     step.forget();
     for (AnyPolicy* p : policies)
       if (p->hooks().has(Hook::step)) p->end_step(step);
+  }
+
+  /// A rate belongs to a step: what the pass leaves to a later one could not be told from that one's own.
+  void check_rates(const Gradients& gradients, std::size_t pass) const {
+    const std::vector<std::string>& names = model_.schema().modalities;
+    for (std::size_t g = 0; g < gradients.groups(); ++g)
+      if (gradients.rate(g) != 1)
+        throw ValueError(message("value.216", "pass " + std::to_string(pass + 1),
+                                 "makes no step: expected factors on its gradients, got ", gradients.rate(g),
+                                 " on the learning rate of ", g < names.size() ? names[g] : "what is shared"));
   }
 
   /// A policy that replaces gradients goes first, the others see what it made.

@@ -1,3 +1,7 @@
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
@@ -239,4 +243,49 @@ TEST_CASE("attention weighs the present modalities alone", "[fusion][worked]") {
   CHECK(w[1][0].item<double>() == 1);
   CHECK(w[2][1].item<double>() == 1);
   CHECK(w[3].abs().sum().item<double>() == 0);
+}
+
+namespace {
+
+/// A user's fusion that says something else to each batch in training mode.
+struct OwnFusion : torch::nn::Module {
+  OwnFusion()
+      : linear(register_module("linear", torch::nn::Linear(18, 6))),
+        norm(register_module("norm", torch::nn::BatchNorm1d(6))),
+        dropout(register_module("dropout", torch::nn::Dropout(0.5))) {}
+  std::int64_t width() const { return 6; }
+  at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor&) {
+    return dropout->forward(norm->forward(linear->forward(torch::cat(features, 1))));
+  }
+  torch::nn::Linear linear;
+  torch::nn::BatchNorm1d norm;
+  torch::nn::Dropout dropout;
+};
+
+}  // namespace
+
+TEST_CASE("the fast forward of a user's batch norm and dropout is one forward per coalition, statistics included",
+          "[fusion][law]") {
+  const auto data = support::toy_data<3, Kind::regression>(6);
+  const auto all = eq::all_coalitions(3);
+  at::Tensor lone = torch::ones({6, 3}, torch::kBool);
+  lone.select(1, 2).narrow(0, 1, 5).fill_(false);  // one record alone has c
+  for (const auto& batch : {data, data.with_presence(holes(6, 3)), data.with_presence(lone)}) {
+    const auto model = [] {
+      torch::manual_seed(1);
+      return support::toy_model<3, Kind::regression>(std::make_shared<OwnFusion>());
+    };
+    const auto fast = model(), slow = model();
+    for (const bool training : {true, false}) {
+      fast->train(training), slow->train(training);
+      torch::manual_seed(1);
+      const at::Tensor wide = fast->predict(batch, all)["y"_n];
+      torch::manual_seed(1);
+      for (std::size_t c = 0; c < all.size(); ++c)
+        CHECK(difference(wide[static_cast<std::int64_t>(c)], slow->predict(batch, {&all[c], 1})["y"_n][0]) < 1e-12);
+      const auto &norm = fast->fusion("y"_n).norm, &other = slow->fusion("y"_n).norm;
+      CHECK(difference(norm->running_mean, other->running_mean) < 1e-12);
+      CHECK(difference(norm->running_var, other->running_var) < 1e-12);
+    }
+  }
 }

@@ -6,10 +6,14 @@
 /// are zero.
 
 #include <equipoise/core/concepts.hpp>
+#include <equipoise/core/mode.hpp>
 
+#include <ATen/ops/cat.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -33,8 +37,37 @@ class RowFusion : public torch::nn::Module {
 
   [[nodiscard]] at::Tensor project(std::size_t, const Feature& feature) { return feature.vector(); }  // [B, D_m]
 
+  /// In training mode the fusion sees one coalition after the other, and of each only the records that have something of
+  /// it: what it normalises or drops over a batch must not be over several coalitions at once.
   /// \return joint feature [C, B, W]
   [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& vectors, const Presence& presence) {
+    if (!fusion_->is_training()) return combine_rows(vectors, presence);
+    std::vector<at::Tensor> joint;
+    const auto b = static_cast<std::size_t>(presence.records());
+    for (std::size_t c = 0; c < static_cast<std::size_t>(presence.coalitions()); ++c) {
+      const auto masks = presence.masks().subspan(c * b, b);
+      joint.push_back(combine_one(vectors, Presence({masks.begin(), masks.end()}, 1, presence.modalities())));
+    }
+    return at::cat(joint);
+  }
+
+ private:
+  /// The same of one coalition, by its records that are not empty; the others' rows are zero.
+  [[nodiscard]] at::Tensor combine_one(const std::vector<at::Tensor>& vectors, const Presence& presence) {
+    std::vector<std::int64_t> rows;
+    for (std::size_t i = 0; i < presence.masks().size(); ++i)
+      if (!presence.of_row(i).empty()) rows.push_back(static_cast<std::int64_t>(i));
+    const auto mode = mode_for_rows(*fusion_, static_cast<std::int64_t>(rows.size()));
+    if (static_cast<std::int64_t>(rows.size()) == presence.records()) return combine_rows(vectors, presence);
+    const at::Tensor like = *std::find_if(vectors.begin(), vectors.end(), [](const auto& v) { return v.defined(); });
+    const at::Tensor none = like.new_zeros({1, presence.records(), width()});
+    if (rows.empty()) return none;
+    std::vector<at::Tensor> seen;
+    for (const at::Tensor& v : vectors) seen.push_back(v.defined() ? select_records(v, rows) : v);
+    return none.index_copy(1, index_tensor(rows, like), combine_rows(seen, presence.select(rows)));
+  }
+
+  [[nodiscard]] at::Tensor combine_rows(const std::vector<at::Tensor>& vectors, const Presence& presence) {
     const std::int64_t c = presence.coalitions(), b = presence.records();
     at::Tensor like;
     for (const at::Tensor& v : vectors)
@@ -54,7 +87,6 @@ class RowFusion : public torch::nn::Module {
     return fusion_->forward(rows, mask.flatten(0, 1)).view({c, b, -1});
   }
 
- private:
   std::shared_ptr<F> fusion_;
   std::vector<FeatureSpec> specs_;
 };

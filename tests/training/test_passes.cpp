@@ -76,6 +76,22 @@ struct Halved {
 BOOST_HANA_ADAPT_STRUCT(OneStepInTwo::State, ends);
 BOOST_HANA_ADAPT_STRUCT(Halved, pass);
 
+TEST_CASE("what a pass does not train neither learns statistics nor drops features", "[training][plan]") {
+  for (const std::int64_t parts : {1, 2}) {
+    const auto model = normed_model();
+    const at::Tensor a = statistics(model->encoder("a"_n)), b = statistics(model->encoder("b"_n));
+    eq::TrainerOptions o = options(1);
+    o.micro_batches = parts;
+    eq::Trainer trainer(model, eq::stack(eq::Opm{}, eq::ReconBoost{}), o);  // OPM asks for statistics between the parts
+    trainer.on_batch([&](std::int64_t, std::int64_t) {
+      for (const auto& module : model->modules()) CHECK(module->is_training());
+    });
+    trainer.fit(support::toy_data<2, Kind::regression>(32));
+    CHECK_FALSE(torch::equal(a, statistics(model->encoder("a"_n))));  // the learner's
+    CHECK(torch::equal(b, statistics(model->encoder("b"_n))));
+  }
+}
+
 TEST_CASE("a step's end comes after passes that make one", "[training][plan]") {
   const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
   eq::Trainer trainer(model, OneStepInTwo{}, options(2));

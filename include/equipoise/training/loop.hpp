@@ -9,6 +9,7 @@
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/gradients.hpp>
 #include <equipoise/core/host.hpp>
+#include <equipoise/core/mode.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/training_step.hpp>
 
@@ -18,8 +19,10 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -66,6 +69,8 @@ class Loop {
  private:
   void pass(const ModelBatch& records, const Pass& pass, std::span<AnyPolicy* const> policies, const Prefetch& prefetch,
             TrainingStep::Position position, std::int64_t total, Averages& log) {
+    std::optional<KeepMode> modes;
+    freeze_beside(pass.groups, modes);
     const EffectiveBatch whole(restricted(records, pass.active), position.seed);
     optimizer_.hold();
     TrainingStep step(model_, whole, prefetch, pass, position, options_.micro_batches, log);
@@ -96,6 +101,25 @@ class Loop {
     step.forget();
     for (AnyPolicy* p : policies)
       if (p->hooks().has(Hook::step)) p->end_step(step);
+  }
+
+  /// Puts what has parameters, but none of `groups`, into evaluation mode: what a pass does not train must not learn
+  /// statistics from it either, nor drop features.
+  /// \param modes keeps those of before, where there is anything to freeze
+  void freeze_beside(std::uint64_t groups, std::optional<KeepMode>& modes) const {
+    const std::uint64_t all = Coalition::full(groups_.size()).bits();
+    if ((groups & all) == all) return;
+    modes.emplace(model_.module());
+    std::unordered_set<const void*> trained;
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (const at::Tensor& p : groups_[g])
+        if ((groups >> g) & 1U) trained.insert(p.unsafeGetTensorImpl());
+    for (const auto& part : model_.module().modules(/*include_self=*/false)) {
+      const std::vector<at::Tensor> own = part->parameters();
+      if (!own.empty() && std::none_of(own.begin(), own.end(),
+                                       [&](const at::Tensor& p) { return trained.contains(p.unsafeGetTensorImpl()); }))
+        part->eval();
+    }
   }
 
   /// A rate belongs to a step: what the pass leaves to a later one could not be told from that one's own.

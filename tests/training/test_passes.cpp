@@ -76,6 +76,18 @@ struct Halved {
 BOOST_HANA_ADAPT_STRUCT(OneStepInTwo::State, ends);
 BOOST_HANA_ADAPT_STRUCT(Halved, pass);
 
+TEST_CASE("a probe run leaves no gradient to what another policy learns", "[training][balancing]") {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  eq::Trainer trainer(
+      model,
+      eq::stack(eq::GradientBlending{.super_epoch = 1}, eq::ReconBoost{.alternate_epochs = 2, .rectify_epochs = 0}),
+      options(2));
+  trainer.fit(support::toy_data<2, Kind::classification>(32));
+  const eq::StateList state = trainer.policies()[1].save();
+  REQUIRE(state[0].first == "nu");
+  CHECK(state[0].second.item<double>() == 1);  // its first phase trains the learner alone
+}
+
 TEST_CASE("what a pass does not train neither learns statistics nor drops features", "[training][plan]") {
   for (const std::int64_t parts : {1, 2}) {
     const auto model = normed_model();

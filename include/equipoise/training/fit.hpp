@@ -100,9 +100,12 @@ class Fit {
     std::vector<AnyPolicy*> acting;
     for (AnyPolicy& p : *policies_)
       if (p.acts(epoch, model_.modality_count())) acting.push_back(&p);
+    optimizer_->hold();                      // a probe run must leave no gradient to what another policy learns
     for (const bool passes : {false, true})  // who sets the passes sees the records that the others have planned
       for (AnyPolicy* p : acting)
         if (p->hooks().has(Hook::epoch) && p->sets_passes() == passes) p->begin_epoch(start);
+    optimizer_->zero_grad();
+    optimizer_->release();
     Loop loop(model_, *optimizer_, options_);
     loop.should_stop = should_stop;
     loop.on_batch = on_batch;

@@ -3,6 +3,8 @@
 #include <equipoise/balancing/agm.hpp>
 #include <equipoise/balancing/mla.hpp>
 
+#include <limits>
+
 #include "support/known.hpp"
 #include "support/worked.hpp"
 
@@ -12,6 +14,8 @@ using support::Known, support::KnownEpoch, support::KnownStep, support::leaf, su
     support::printed, support::same;
 
 namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 at::Tensor table(std::initializer_list<double> values, std::int64_t columns) {
   return torch::tensor(std::vector<double>(values), torch::kDouble).view({-1, columns});
@@ -119,7 +123,7 @@ TEST_CASE("MLA projects the head's gradient before each pass, on what the passes
   KnownEpoch epoch(known.schema, known.presence);
   KnownStep step(std::move(known));
   const eq::Mla mla{};
-  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {0, 0}};
+  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {kNaN, kNaN}};
   mla.begin_epoch(state, epoch);
   REQUIRE(epoch.plan().passes.size() == 2);
   const auto projected = [&](std::size_t m) {
@@ -156,7 +160,7 @@ TEST_CASE("MLA as released projects each pass by what it has just used itself", 
   step.known.head_weight.mutable_grad() = table({1, 2, 3, -1}, 2);
   eq::Mla mla;
   mla.form = eq::MlaForm::released;
-  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {0, 0}};
+  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {kNaN, kNaN}};
   Ones ones(3);
   eq::Gradients gradients(ones.parameters);
   mla.on_gradients(state, step, gradients);
@@ -174,7 +178,7 @@ TEST_CASE("MLA's mean head input is of the records that have the modality and a 
   known.presence = eq::Presence(std::vector<std::uint64_t>{3, 1, 3, 2}, 1, 2);
   KnownStep step(std::move(known));
   step.now.active = Coalition::single(0);
-  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {0, 0}};
+  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {kNaN, kNaN}};
   Ones ones(3);
   eq::Gradients gradients(ones.parameters);
   eq::Mla{}.on_gradients(state, step, gradients);
@@ -189,7 +193,7 @@ TEST_CASE("MLA leaves the projection alone in a pass that no record takes part i
   KnownStep step(std::move(known));
   step.now.active = Coalition::single(0);
   step.known.head_weight.mutable_grad() = table({1, 2, 3, -1}, 2);
-  eq::Mla::State state{{table({0.5, 0, 0, 0.5}, 2)}, {0, 0}};
+  eq::Mla::State state{{table({0.5, 0, 0, 0.5}, 2)}, {kNaN, kNaN}};
   Ones ones(3);
   eq::Gradients gradients(ones.parameters);
   eq::Mla{}.on_gradients(state, step, gradients);
@@ -204,4 +208,36 @@ TEST_CASE("MLA weighs a regression's modalities by their running losses", "[bala
   // exp(-u / τ) with u = (0.1, 0.3), τ = 0.2: softmax of (-0.5, -1.5).
   const at::Tensor fused = eq::Mla{}.on_outputs({{}, {0.1, 0.3}}, context, a);
   same(numbers(fused), {0.731059, 0.731059});
+}
+
+TEST_CASE("MLA tells a regression's perfect modality from one of which no loss is known", "[balancing][missing]") {
+  const eq::Presence presence(std::vector<std::uint64_t>{3, 1}, 1, 2);  // the second record has a alone
+  const at::Tensor a = torch::ones({1, 2, 1}, torch::kDouble), b = torch::zeros({1, 2, 1}, torch::kDouble);
+  const eq::OutputContext context{0, eq::TaskKind::regression, presence,
+                                  [&](const eq::Presence& p) { return p.anywhere(0) ? a : b; }};
+  const auto fused = [&](double u_a, double u_b) {
+    return numbers(eq::Mla{}.on_outputs({{}, {u_a, u_b}}, context, a));
+  };
+  same(fused(0, 0.3), {0.880797, 1});  // τ = 0.15: softmax of (0, -2)
+  same(fused(kNaN, 0.3), {0, 1});      // b alone, and a where there is nothing else
+  same(fused(0.3, kNaN), {1, 1});
+  same(fused(kNaN, kNaN), {0.5, 1});
+}
+
+TEST_CASE("MLA's running loss is that of the first batch, and goes on from a perfect one", "[balancing][worked]") {
+  Known known(2, 1, {eq::TaskKind::regression});
+  known.joint = {{Coalition::single(0), table({1, 1}, 2)}};
+  KnownStep step(std::move(known));
+  step.now.active = Coalition::single(0);
+  eq::Mla::State state{{torch::eye(2, torch::kDouble)}, {kNaN, kNaN}};
+  Ones ones(3);
+  eq::Gradients gradients(ones.parameters);
+  const auto after = [&](double loss) {
+    step.known.losses[0] = {{Coalition::single(0), torch::full({1}, loss, torch::kDouble)}};
+    eq::Mla{}.on_gradients(state, step, gradients);
+    CHECK(std::isnan(state.losses[1]));
+    return state.losses[0];
+  };
+  CHECK(after(0) == 0);
+  CHECK(after(0.4) == printed(0.04));
 }

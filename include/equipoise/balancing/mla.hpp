@@ -21,13 +21,13 @@
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
+#include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,7 +55,7 @@ struct Mla {
 
   struct State {
     std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity
-    std::vector<double> losses;          ///< [K * M] u_m
+    std::vector<double> losses;          ///< [K * M] u_m; NaN before there is one
     std::int64_t batches = 1;            ///< T, of this epoch
     std::int64_t batch = 0;              ///< t in this epoch
   };
@@ -75,7 +75,7 @@ struct Mla {
       const at::Tensor w = model.head_weight(k);
       state.projection.push_back(at::eye(w.size(1), w.options().requires_grad(false)));
     }
-    state.losses.assign(model.task_count() * model.modality_count(), 0.0);
+    state.losses.assign(model.task_count() * model.modality_count(), std::numeric_limits<double>::quiet_NaN());
     return state;
   }
 
@@ -144,7 +144,8 @@ struct Mla {
   }
 
  private:
-  /// -H for classes, -u / τ for regressions, or the logarithm of a fixed weight: [C, B, 1].
+  /// -H for classes, -u / τ for regressions (τ the mean of the known u; a modality without one has a say only where there
+  /// is no other), or the logarithm of a fixed weight: [C, B, 1].
   [[nodiscard]] at::Tensor certainty(const State& state, const OutputContext& context, const at::Tensor& z,
                                      std::size_t m) const {
     if (!weights.empty()) return at::full_like(z.select(2, 0), std::log(weights[m])).unsqueeze(2);
@@ -153,18 +154,19 @@ struct Mla {
       return log_p.exp().mul(log_p).sum(2, true);
     }
     const std::size_t modalities = context.presence.modalities();
-    const auto begin = state.losses.begin() + static_cast<std::ptrdiff_t>(context.task * modalities);
-    const double tau = std::max(
-        std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(modalities), 0.0) / static_cast<double>(modalities),
-        1e-12);
-    return at::zeros_like(z.select(2, 0)).sub(state.losses[context.task * modalities + m] / tau).unsqueeze(2);
+    const auto u = std::span(state.losses).subspan(context.task * modalities, modalities);
+    double sum = 0, known = 0;
+    for (const double x : u)
+      if (!std::isnan(x)) sum += x, known += 1;
+    const double score = std::isnan(u[m]) ? -1e20 : -u[m] / std::max(sum / known, 1e-12);
+    return at::full_like(z.select(2, 0), score).unsqueeze(2);
   }
 
   void follow_loss(State& state, Step& step, std::size_t k, std::size_t m) const {
     if (step.count(k, Coalition::single(m)) == 0) return;
     const double mean = host_value(step.mean_loss(k, Coalition::single(m)));
     double& u = state.losses[k * step.modalities() + m];
-    u = u == 0 ? mean : momentum * u + (1 - momentum) * mean;
+    u = std::isnan(u) ? mean : momentum * u + (1 - momentum) * mean;
   }
 };
 

@@ -165,6 +165,22 @@ TEST_CASE("GE's noise is the same for a seed, and another for another", "[balanc
   }
 }
 
+TEST_CASE("OGM-GE applied to the update is OGM-GE applied to the gradient, for plain SGD", "[balancing][law]") {
+  const auto moved = [](eq::Application application) {  // gradient times rate
+    KnownStep step = toy_step(2);
+    const eq::ParameterGroups groups = noisy_groups();
+    eq::Gradients gradients(groups);
+    eq::Ogm::State state;
+    eq::Ogm{.alpha = 0.3, .application = application}.on_gradients(state, step, gradients);
+    std::vector<at::Tensor> out;
+    for (std::size_t g = 0; g < groups.size(); ++g)
+      for (const at::Tensor& p : groups[g]) out.push_back(p.grad() * gradients.rate(g));
+    return out;
+  };
+  const std::vector<at::Tensor> gradient = moved(eq::Application::gradient), update = moved(eq::Application::update);
+  for (std::size_t i = 0; i < gradient.size(); ++i) CHECK(torch::allclose(gradient[i], update[i], 0, 1e-12));
+}
+
 TEST_CASE("OPM keeps the dominant modality with probability 1 - q", "[balancing][worked]") {
   KnownStep step = toy_step(2);
   constexpr std::int64_t n = 4000;

@@ -7,7 +7,7 @@
 ///   k_m = 1 - tanh(α ρ_m) if ρ_m > 1 else 1;  grad θ_m ← k_m grad θ_m (+ n, n ~ N(0, std(grad)²))
 /// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours: any number of modalities and regression
 /// (score.hpp); `update`, which scales the group's learning rate instead, since Adam undoes a constant factor on a
-/// gradient; means instead of batch sums.
+/// gradient, and adds n / k, so that plain SGD makes the same step; means instead of batch sums.
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/policy.hpp>
@@ -16,6 +16,7 @@
 #include <ATen/ops/normal.h>
 #include <ATen/ops/randn.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -60,12 +61,15 @@ struct Ogm {
       const double k = factor(rho[m], alpha);
       step.log("ogm/k/" + step.schema().modalities[m], k);
       if (application == Application::update) gradients.scale_rate(m, k);
-      modulate(m, application == Application::gradient ? k : 1, step, gradients);
+      // What the rate is to scale comes as large as k makes it small; k itself comes to 0 against a great ratio.
+      const double noisy = application == Application::update ? 1 / std::max(k, 1e-3) : 1;
+      modulate(m, application == Application::gradient ? k : 1, noisy, step, gradients);
     }
   }
 
  private:
-  void modulate(std::size_t m, double k, Step& step, Gradients& gradients) const {
+  /// Damps the gradient by k and adds `noisy` times the noise.
+  void modulate(std::size_t m, double k, double noisy, Step& step, Gradients& gradients) const {
     at::Generator generator = at::detail::createCPUGenerator(step.seed("ogm" + std::to_string(m)));
     gradients.for_each(m, [&](const at::Tensor& p, at::Tensor& g) {
       if (skip_1d && p.dim() < 2) return;
@@ -73,7 +77,7 @@ struct Ogm {
       if (k != 1) g.mul_(k);
       if (!spread.defined()) return;
       const at::Tensor n = at::randn(g.sizes(), generator, at::kFloat).to(g.options());
-      g.add_(n.mul(spread.add(1e-8)));
+      g.add_(n.mul(spread.add(1e-8)), noisy);
     });
   }
 };

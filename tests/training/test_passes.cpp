@@ -71,6 +71,40 @@ struct Halved {
   }
 };
 
+/// Logs the losses before a probe run of everything.
+struct Probing {
+  static constexpr std::string_view id = "probing";
+  static constexpr eq::Hooks hooks = eq::Hook::epoch;
+  static constexpr eq::Needs needs{.holdout = true};
+  struct State {};
+  void begin_epoch(State&, eq::Epoch& epoch) const {
+    const eq::ProbeLosses losses = epoch.probe(eq::Coalition::full(2), 1);
+    epoch.log("train", losses.train_before);
+    epoch.log("holdout", losses.holdout_before);
+  }
+};
+
+/// What `Probing` logs of two regressions, whose second has targets and head in some unit.
+std::vector<double> probed(double unit, std::int64_t labelled) {
+  torch::manual_seed(4);
+  const auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                                 eq::modality<"b">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                                 eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 1}),
+                                 eq::task<"z">(eq::Sum{.width = 6}, eq::Regression{.outputs = 1}));
+  model->to(torch::kDouble);
+  {
+    const torch::NoGradGuard no_grad;
+    for (const at::Tensor& p : model->head("z"_n).parameters()) p.mul_(unit);
+  }
+  const auto data = support::toy_data<2, Kind::regression>(32);
+  const at::Tensor y = data.targets["y"_n].tensor.narrow(1, 0, 1), z = y.square().mul(unit);
+  if (labelled < 32) z.narrow(0, labelled, 32 - labelled).fill_(std::nan(""));
+  const eq::History h = eq::Trainer(model, Probing{}, options(1))
+                            .fit(eq::batch(eq::input<"a">(data.inputs["a"_n]), eq::input<"b">(data.inputs["b"_n]),
+                                           eq::target<"y">(eq::Values{y}), eq::target<"z">(eq::Values{z})));
+  return {*h.epochs[0].find("train"), *h.epochs[0].find("holdout")};
+}
+
 }  // namespace
 
 BOOST_HANA_ADAPT_STRUCT(OneStepInTwo::State, ends);
@@ -86,6 +120,15 @@ TEST_CASE("a probe run leaves no gradient to what another policy learns", "[trai
   const eq::StateList state = trainer.policies()[1].save();
   REQUIRE(state[0].first == "nu");
   CHECK(state[0].second.item<double>() == 1);  // its first phase trains the learner alone
+}
+
+TEST_CASE("a probe's losses are in each task's own unit", "[training][balancing][law]") {
+  const std::vector<double> one = probed(1, 32), thousand = probed(1000, 32);
+  for (std::size_t i = 0; i < one.size(); ++i) CHECK(thousand[i] == Approx(one[i]).epsilon(1e-9));
+}
+
+TEST_CASE("a probe leaves out a task that one of its two splits has no label of", "[training][balancing][missing]") {
+  CHECK(probed(1, 1) == probed(1, 0));
 }
 
 TEST_CASE("what a pass does not train neither learns statistics nor drops features", "[training][plan]") {

@@ -9,7 +9,8 @@
 /// From Wang, Tran, Feiszli, CVPR 2020, arXiv:1905.12681 (online variant). The floors are ours: a branch that got worse
 /// weighs nothing. So is the default of one epoch a probe: the paper's are as long as a super-epoch, which trains M + 1
 /// models more for as long as the run. L_V is measured on a hold-out of the training data, never on validation data; the
-/// hold-out is kept out of the whole run, of the epochs outside the policy's window too.
+/// hold-out is kept out of the whole run, of the epochs outside the policy's window too. Losses of several tasks are
+/// summed in units of what each task's prior loses (ours), so that no task's unit decides.
 
 #include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/policy.hpp>

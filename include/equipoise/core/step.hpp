@@ -194,7 +194,7 @@ class Epoch {
   /// Losses of coalitions over a split. `Split::holdout` needs `Needs::holdout`.
   [[nodiscard]] virtual CoalitionTable evaluate(Split split, std::span<const Coalition> coalitions) = 0;
   /// Trains a copy of the model with the losses of one coalition alone for some epochs and throws it away. Losses are
-  /// sums over tasks.
+  /// sums over the tasks of which both splits have labels, each in units of what its prior loses on the training records.
   [[nodiscard]] virtual ProbeLosses probe(Coalition branch, std::int64_t epochs) = 0;
   /// A random number in [0, 1) that depends on seed, epoch, purpose, row and column.
   [[nodiscard]] virtual double uniform(std::string_view purpose, std::int64_t row, std::uint64_t column) const = 0;

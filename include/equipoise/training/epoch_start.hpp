@@ -11,22 +11,40 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace equipoise::detail {
 
-/// Mean loss of a coalition over the records that have something of it, summed over tasks, in evaluation mode.
-[[nodiscard]] inline double mean_loss(ModelBase& model, const ModelBatch& data, Coalition coalition) {
+/// The losses of a branch, and of no modality, of the records that have something of it.
+[[nodiscard]] inline CoalitionTable branch_table(ModelBase& model, const ModelBatch& data, Coalition branch) {
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < data.size(); ++i)
-    if (!(data.presence.of_row(static_cast<std::size_t>(i)) & coalition).empty()) rows.push_back(i);
-  const CoalitionTable table = coalition_table(model, data.select(rows), {&coalition, 1});
+    if (!(data.presence.of_row(static_cast<std::size_t>(i)) & branch).empty()) rows.push_back(i);
+  return coalition_table(model, data.select(rows), std::array{branch, Coalition::none()});
+}
+
+/// What each task's mean losses are multiplied by before they are summed [K]: one over l(∅) of the training records,
+/// or no task's unit would leave the others a say; 0 for a task that a split has no label of, as its losses could not be
+/// compared.
+[[nodiscard]] inline std::vector<double> probe_units(const CoalitionTable& train, const CoalitionTable& holdout) {
+  std::vector<double> units(train.losses.size(), 0.0);
+  for (std::size_t k = 0; k < units.size(); ++k)
+    if (train.mean_loss(k) && holdout.mean_loss(k)) units[k] = 1 / std::max(*train.mean_loss(k, 1), 1e-12);
+  return units;
+}
+
+/// The branch's mean losses in these units, summed over tasks.
+[[nodiscard]] inline double sum_of_losses(const CoalitionTable& table, std::span<const double> units) {
   double sum = 0;
-  for (std::size_t k = 0; k < table.losses.size(); ++k) sum += table.mean_loss(k).value_or(0);
+  for (std::size_t k = 0; k < units.size(); ++k)
+    if (units[k] > 0) sum += units[k] * *table.mean_loss(k);
   return sum;
 }
 
@@ -72,9 +90,10 @@ class EpochStart final : public Epoch {
   [[nodiscard]] ProbeLosses probe(Coalition branch, std::int64_t epochs) override {
     const GeneratorGuard generator;
     const Restore restore(model_.module());
-    ProbeLosses out;
-    out.train_before = mean_loss(model_, train_, branch);
-    out.holdout_before = mean_loss(model_, data(Split::holdout), branch);
+    const CoalitionTable train = branch_table(model_, train_, branch),
+                         holdout = branch_table(model_, data(Split::holdout), branch);
+    const std::vector<double> units = probe_units(train, holdout);
+    ProbeLosses out{.train_before = sum_of_losses(train, units), .holdout_before = sum_of_losses(holdout, units)};
     TrainerOptions probing = options_;  // a few epochs from here, whatever the run's schedule says of its own
     probing.schedule = Schedule::constant, probing.warmup_steps = 0;
     GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing);
@@ -85,8 +104,8 @@ class EpochStart final : public Epoch {
     Averages unlogged;
     std::int64_t step = 0;
     for (std::int64_t e = 0; e < epochs; ++e) loop.epoch(train_, plan, {}, index_ + e, step, 0, unlogged);
-    out.train_after = mean_loss(model_, train_, branch);
-    out.holdout_after = mean_loss(model_, data(Split::holdout), branch);
+    out.train_after = sum_of_losses(branch_table(model_, train_, branch), units);
+    out.holdout_after = sum_of_losses(branch_table(model_, data(Split::holdout), branch), units);
     return out;
   }
 

@@ -11,14 +11,23 @@
 
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace equipoise {
 
+/// Says what a modality or task cannot be called: policies name what they derive from a task `<task>/…`.
+template <FixedString Text>
+struct CheckName {
+  static constexpr bool ok = Text.view().find('/') == std::string_view::npos;
+  static_assert(ok, "equipoise: a name of a modality or task may not contain '/', which parts the names of objectives");
+};
+
 /// A modality of a model: a name and how to encode it.
 template <FixedString Text, class Part>
 struct ModalityPart {
+  static_assert(CheckName<Text>::ok);
   static constexpr FixedString text = Text;
   Part encoder;
 };
@@ -26,6 +35,7 @@ struct ModalityPart {
 /// A task of a model: a name, how the modalities are fused for it, and what is predicted.
 template <FixedString Text, class FusionPart, class HeadPart>
 struct TaskPart {
+  static_assert(CheckName<Text>::ok);
   static constexpr FixedString text = Text;
   FusionPart fusion;
   HeadPart head;

@@ -18,6 +18,7 @@
 #include <ATen/ops/isnan.h>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <numeric>
 #include <span>
@@ -46,9 +47,16 @@ template <FixedString Text>
   return {std::move(tensor)};
 }
 
+namespace detail {
+template <class T>
+concept is_a_target = std::same_as<T, Values> || std::same_as<T, Labels> || std::same_as<T, Maps>;
+}  // namespace detail
+
 /// One task's target under its name; `Target` is `Values`, `Labels` or `Maps`.
 template <FixedString Text, class Target>
 [[nodiscard]] slot<Text, Target> target(Target values) {
+  static_assert(detail::is_a_target<Target>,
+                "equipoise: a target needs Values, Labels or Maps around its tensor, e.g. eq::Values{tensor}");
   return {std::move(values)};
 }
 

@@ -79,8 +79,7 @@ concept says_its_width = requires(const T& part) {
 };
 
 template <class T>
-concept names_its_target = std::same_as<typename T::Target, Values> || std::same_as<typename T::Target, Labels> ||
-    std::same_as<typename T::Target, Maps>;
+concept names_its_target = is_a_target<typename T::Target>;
 
 template <class T>
 concept says_its_outputs = requires(const T& task) {

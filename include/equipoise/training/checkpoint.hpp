@@ -138,9 +138,13 @@ inline void read_history(const std::string& text, History& history) {
   return out;
 }
 
+/// What a checkpoint is read for: to train on, or to take the best epoch's model.
+enum class Purpose : std::uint8_t { training, inference };
+
 /// A checkpoint goes on with the model and policies that it was made with; a trainer's options may change, but for the
-/// optimiser, whose memory is saved, and what decides which records are held out.
-inline void check_run_options(const std::string& saved, const OptionList& now, const std::string& where) {
+/// optimiser, whose memory is saved, and in training what decides which records are held out.
+inline void check_run_options(const std::string& saved, const OptionList& now, const std::string& where,
+                              Purpose purpose) {
   std::vector<std::pair<std::string, std::string>> before;
   std::istringstream lines(saved);
   for (std::string line; std::getline(lines, line);)
@@ -154,13 +158,32 @@ inline void check_run_options(const std::string& saved, const OptionList& now, c
   for (const OptionList* list : {static_cast<const OptionList*>(&before), &now})
     for (const auto& entry : *list) {
       const std::string& key = entry.first;
-      if (key.starts_with("trainer.") && key != "trainer.optimizer" && key != "trainer.seed" &&
-          key != "trainer.holdout")
-        continue;
+      const bool splits = purpose == Purpose::training && (key == "trainer.seed" || key == "trainer.holdout");
+      if (key.starts_with("trainer.") && key != "trainer.optimizer" && !splits) continue;
       if (value_in(before, key) != value_in(now, key))
         throw FileError(message("file.402", where, "expected a checkpoint with ", key, " = ", value_in(now, key),
                                 ", got ", value_in(before, key)));
     }
+}
+
+/// LibTorch would give a parameter the saved one's shape. What a module keeps in another way is its own concern.
+/// \throws FileError that names the first parameter or buffer of another shape.
+inline void check_shapes(torch::serialize::InputArchive& saved, const torch::nn::Module& module,
+                         const std::string& prefix, const std::string& where) {
+  const auto check = [&](const auto& tensors, bool are_buffers) {
+    for (const auto& own : tensors) {
+      at::Tensor tensor;
+      if (saved.try_read(own.key(), tensor, are_buffers) && tensor.sizes() != own.value().sizes())
+        throw FileError(message("file.402", where, "expected a checkpoint with ", prefix, own.key(), " of shape ",
+                                own.value().sizes(), ", got ", tensor.sizes()));
+    }
+  };
+  check(module.named_parameters(/*recurse=*/false), false);
+  check(module.named_buffers(/*recurse=*/false), true);
+  for (const auto& child : module.named_children()) {
+    torch::serialize::InputArchive part;
+    if (saved.try_read(child.key(), part)) check_shapes(part, *child.value(), prefix + child.key() + ".", where);
+  }
 }
 
 inline void write_policies(torch::serialize::OutputArchive& archive, const std::string& prefix,
@@ -215,9 +238,10 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
 }
 
 /// \throws FileError when the file cannot be read, or is of another model, optimiser or stack of policies; the message
-/// names the first option that differs.
+/// names the first option, or parameter's shape, that differs; the model is then untouched.
 inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model, detail::GroupedOptimizer& optimizer,
-                            std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run) {
+                            std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run,
+                            detail::Purpose purpose = detail::Purpose::training) {
   const std::string where = path.string();
   if (!std::filesystem::exists(path))
     throw FileError(message("file.401", where, "expected a checkpoint, got no such file"));
@@ -225,8 +249,9 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
     torch::serialize::InputArchive archive, parameters, optim;
     archive.load_from(where, trainer.device);  // a run may go on on another device
     detail::check_run_options(detail::read_value(archive, "options").toStringRef(),
-                              detail::run_options(model, policies, trainer), where);
+                              detail::run_options(model, policies, trainer), where, purpose);
     archive.read("model", parameters);
+    detail::check_shapes(parameters, model.module(), "", where);
     model.module().load(parameters);
     archive.read("optimizer", optim);
     optimizer.load(optim);

@@ -59,12 +59,12 @@ class Fit {
 
   [[nodiscard]] const PolicyStack& policies() const { return *policies_; }
 
-  void resume(const std::filesystem::path& path) {
-    load_checkpoint(path, model_, *optimizer_, *policies_, options_, state_);
+  void resume(const std::filesystem::path& path, Purpose purpose = Purpose::training) {
+    load_checkpoint(path, model_, *optimizer_, *policies_, options_, state_, purpose);
   }
 
   void resume_best(const std::filesystem::path& path) {
-    resume(path);
+    resume(path, Purpose::inference);
     if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
     model_.module().eval();
   }

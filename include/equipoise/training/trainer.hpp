@@ -89,7 +89,8 @@ class Trainer {
   /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.
   void resume(const std::filesystem::path& checkpoint) { fit_.resume(checkpoint); }
 
-  /// Takes the parameters of the best epoch (or the last one) from a checkpoint, ready for inference.
+  /// Takes the parameters of the best epoch (or the last one) from a checkpoint, ready for inference, whatever seed and
+  /// hold-out it was trained with.
   void resume_best(const std::filesystem::path& checkpoint) { fit_.resume_best(checkpoint); }
 
   /// Called after every epoch.

@@ -26,6 +26,32 @@ auto table(std::int64_t n, std::int64_t outputs = 2) {
   return eq::batch(eq::input<"a">(torch::randn({n, 4})), eq::target<"y">(eq::Values{torch::randn({n, outputs})}));
 }
 
+/// Calls what a test wants of one step's hook.
+struct Asking {
+  static constexpr std::string_view id = "asking";
+  static constexpr eq::Hooks hooks = eq::Hook::gradients;
+  static constexpr eq::Needs needs{};
+  std::function<void(eq::Step&, eq::Gradients&)> ask;
+  struct State {};
+  void on_gradients(State&, eq::Step& step, eq::Gradients& gradients) const { ask(step, gradients); }
+};
+
+/// The message with which a run of the policy is refused.
+std::string refusal(std::function<void(eq::Step&, eq::Gradients&)> ask) {
+  auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                           eq::modality<"b">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                           eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 2}),
+                           eq::task<"k">(eq::Sum{.width = 6}, eq::Classification{.classes = 3}));
+  const auto data = eq::batch(eq::input<"a">(torch::randn({8, 4})), eq::input<"b">(torch::randn({8, 4})),
+                              eq::target<"y">(eq::Values{torch::randn({8, 2})}));
+  try {
+    eq::Trainer(model, Asking{std::move(ask)}, {.epochs = 1}).fit(data);
+  } catch (const eq::ValueError& e) {
+    return e.what();
+  }
+  return "nothing";
+}
+
 }  // namespace
 
 TEST_CASE("a checkpoint with parameters of other shapes is refused before one is overwritten", "[training][error]") {
@@ -52,4 +78,37 @@ TEST_CASE("the best epoch is deployed whatever seed and hold-out it was trained 
   trainer.resume_best(file);
   CHECK(torch::equal(support::flat_parameters(*trained), support::flat_parameters(*deployed)));
   CHECK_THROWS_WITH(trainer.resume(file), Contains("trainer.seed"));
+}
+
+TEST_CASE("a policy that asks for a group, a task or an objective that is not there is told so", "[training][error]") {
+  CHECK(refusal([](auto&, auto& g) { g.scale_rate(3, 0.5); }) ==
+        "[equipoise.value.217] gradients of a group: expected an index below 3, got 3");
+  CHECK_THAT(refusal([](auto&, auto& g) { (void)g.parameters(9); }), Contains("index below 3, got 9"));
+  CHECK_THAT(refusal([](auto&, auto& g) { g.scale(9, 0.5); }), Contains("index below 3, got 9"));
+  CHECK_THAT(refusal([](auto&, auto& g) { (void)g.of(0, 0); }),
+             Contains("value.218") && Contains("Needs::objective_gradients"));
+  CHECK_THAT(refusal([](auto&, auto& g) { (void)g.objective_name(2); }), Contains("value.218"));
+  const std::vector<double> one = {1};
+  CHECK_THAT(refusal([&](auto&, auto& g) { g.template route<double>(0, one); }), Contains("value.218"));
+  const eq::Coalition all = eq::Coalition::full(2);
+  CHECK_THAT(refusal([&](auto& s, auto&) { (void)s.mean_loss(5, all); }), EndsWith("expected an index below 2, got 5"));
+  CHECK_THAT(refusal([&](auto& s, auto&) { (void)s.count(5, all, 1); }), EndsWith("expected an index below 2, got 5"));
+  CHECK_THAT(refusal([&](auto& s, auto&) { (void)s.head_weight(5); }), EndsWith("expected an index below 2, got 5"));
+  CHECK_THAT(refusal([&](auto& s, auto&) { (void)s.mean_loss(1, all); }), Contains("targets of task k, got none"));
+  CHECK_THAT(refusal([&](auto& s, auto&) { (void)s.losses(0, {}); }), Contains("a coalition at least, got none"));
+  CHECK(refusal([&](auto& s, auto&) { (void)s.mean_loss(0, all); }) == "nothing");
+}
+
+TEST_CASE("a factor that is not finite is refused, and its group named", "[training][error]") {
+  CHECK(refusal([](auto&, auto& g) { g.scale_rate(1, std::nan("")); }) ==
+        "[equipoise.value.219] gradients of group 1: expected a finite factor, got nan");
+  CHECK_THAT(refusal([](auto&, auto& g) { g.scale(2, HUGE_VAL); }), Contains("group 2") && EndsWith("got inf"));
+}
+
+TEST_CASE("a table of coalitions has only the rows that were asked for", "[core][error]") {
+  const auto model = wrapped(5);
+  const eq::Coalition full = model->full();
+  const eq::CoalitionTable losses = eq::coalition_table(*model, model->arrange(table(4)), {&full, 1});
+  CHECK_THROWS_WITH(losses.mean_loss(1), EndsWith("expected an index below 1, got 1"));
+  CHECK_THROWS_WITH(losses.mean_loss(0, 2), EndsWith("expected an index below 1, got 2"));
 }

@@ -69,4 +69,9 @@ void check_option(bool fits, std::string_view where, std::string_view range, con
   if (!fits) throw ValueError(message("value.201", where, "expected ", range, ", got ", got));
 }
 
+/// Checks an index where it enters. \throws ValueError `<where>: expected an index below <size>, got <index>`.
+inline void check_index(std::size_t index, std::size_t size, std::string_view where) {
+  if (index >= size) throw ValueError(message("value.217", where, "expected an index below ", size, ", got ", index));
+}
+
 }  // namespace equipoise

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,13 +41,16 @@ class Gradients {
 
   /// M + 1.
   [[nodiscard]] std::size_t groups() const { return groups_.size(); }
-  [[nodiscard]] const std::vector<at::Tensor>& parameters(std::size_t group) const { return groups_[group]; }
+  [[nodiscard]] const std::vector<at::Tensor>& parameters(std::size_t group) const {
+    check_group(group);
+    return groups_[group];
+  }
 
   /// Calls `f(parameter, gradient)` for each parameter of a group that has a gradient; `gradient` may be changed in
   /// place.
   template <class F>
   void for_each(std::size_t group, F&& f) {
-    for (const at::Tensor& p : groups_[group])
+    for (const at::Tensor& p : parameters(group))
       if (p.grad().defined()) f(p, p.mutable_grad());
   }
 
@@ -54,17 +58,25 @@ class Gradients {
     for_each(group, [&](const at::Tensor&, at::Tensor& g) { g.mul_(factor); });
   }
   void scale(std::size_t group, double factor) {
+    check_factor(group, factor);
     if (factor == 1) return;
     for_each(group, [&](const at::Tensor&, at::Tensor& g) { g.mul_(factor); });
   }
   /// Multiplies the group's learning rate in this step: the same as `scale` for plain SGD, and effective for Adam too.
   /// \pre the pass makes a step; the training loop refuses it in another one, which has no learning rate.
-  void scale_rate(std::size_t group, double factor) { rates_[group] *= factor; }
+  /// \throws ValueError for a factor that is not finite, which would leave no parameter a number.
+  void scale_rate(std::size_t group, double factor) {
+    check_factor(group, factor);
+    rates_[group] *= factor;
+  }
   /// Either of the two.
   void scale(std::size_t group, double factor, Application where) {
     where == Application::gradient ? scale(group, factor) : scale_rate(group, factor);
   }
-  [[nodiscard]] double rate(std::size_t group) const { return rates_[group]; }
+  [[nodiscard]] double rate(std::size_t group) const {
+    check_group(group);
+    return rates_[group];
+  }
 
   /// \name Objective gradients; only for a policy that declares `Needs::objective_gradients`.
   /// @{
@@ -75,9 +87,16 @@ class Gradients {
       if (names_[k] == name) return k;
     throw NameError(message("name.303", "gradients", "no objective \"", name, "\""));
   }
-  [[nodiscard]] std::string_view objective_name(std::size_t k) const { return names_[k]; }
+  [[nodiscard]] std::string_view objective_name(std::size_t k) const {
+    check_objective(k);
+    return names_[k];
+  }
   /// J[k][g], weighted as the objective is.
-  [[nodiscard]] const List& of(std::size_t objective, std::size_t group) const { return of_[objective][group]; }
+  [[nodiscard]] const List& of(std::size_t objective, std::size_t group) const {
+    check_objective(objective);
+    check_group(group);
+    return of_[objective][group];
+  }
 
   /// Inner product of two lists of one group, 0-dim double; undefined gradients are zero.
   [[nodiscard]] static at::Tensor dot(const List& a, const List& b) {
@@ -93,6 +112,8 @@ class Gradients {
   /// grad[g] = Σ_k coefficients[k] J[k][g]; a coefficient is 0-dim or a number.
   template <class Coefficient>
   void route(std::size_t group, std::span<const Coefficient> coefficients) {
+    check_group(group);
+    if (!coefficients.empty()) check_objective(coefficients.size() - 1);
     for (std::size_t p = 0; p < groups_[group].size(); ++p) {
       at::Tensor sum;
       for (std::size_t k = 0; k < coefficients.size(); ++k) {
@@ -131,6 +152,20 @@ class Gradients {
   }
 
  private:
+  void check_group(std::size_t group) const { check_index(group, groups_.size(), "gradients of a group"); }
+  void check_objective(std::size_t k) const {
+    if (names_.empty())
+      throw ValueError(message("value.218", "gradients of an objective",
+                               "expected a policy that declares Needs::objective_gradients, got none"));
+    check_index(k, names_.size(), "gradients of an objective");
+  }
+  void check_factor(std::size_t group, double factor) const {
+    check_group(group);
+    if (!std::isfinite(factor))
+      throw ValueError(message("value.219", "gradients of group " + std::to_string(group),
+                               "expected a finite factor, got ", factor));
+  }
+
   static at::Tensor weighted(const at::Tensor& j, double c) { return c == 1 ? j : j.mul(c); }
   static at::Tensor weighted(const at::Tensor& j, const at::Tensor& c) { return j.mul(c.to(j.scalar_type())); }
 

@@ -232,8 +232,14 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   Result with_task(std::size_t task, F&& f) {
     std::optional<Result> result;
     std::size_t k = 0;
-    tasks_.for_each([&](auto, auto& entry) {
-      if (k++ == task) result = f(entry);
+    check_index(task, K, "model, task");
+    tasks_.for_each([&](auto key, auto& entry) {
+      if (k++ != task) return;
+      try {
+        result = f(entry);
+      } catch (const ShapeError& e) {  // which knows the part, not the task
+        throw ShapeError(detail::with_place(e.what(), "task " + text_of(key)));
+      }
     });
     return std::move(*result);
   }

@@ -77,6 +77,7 @@ class Step {
   virtual void log(std::string_view name, double value) = 0;
 
   /// Mean loss of one coalition over the whole batch, 0-dim.
+  /// \throws ValueError for a task that there is not, or of which the batch has no target.
   [[nodiscard]] at::Tensor mean_loss(std::size_t task, Coalition coalition) {
     return mean(task, losses(task, {&coalition, 1}).squeeze(0), coalition);
   }
@@ -151,10 +152,12 @@ struct CoalitionTable {
 
   /// The mean loss of one coalition over the records that have a label of the task; nothing where none has.
   [[nodiscard]] std::optional<double> mean_loss(std::size_t task, std::int64_t coalition = 0) const {
+    check_index(task, losses.size(), "losses of a task");
     return mean<double>(losses[task], task, coalition);
   }
   /// The share of right answers, likewise; nothing of what is no classification.
   [[nodiscard]] std::optional<double> accuracy(std::size_t task, std::int64_t coalition = 0) const {
+    check_index(task, correct.size(), "accuracy of a task");
     return mean<bool>(correct[task], task, coalition);
   }
 
@@ -162,6 +165,7 @@ struct CoalitionTable {
   template <class T>
   [[nodiscard]] std::optional<double> mean(const at::Tensor& table, std::size_t task, std::int64_t coalition) const {
     if (!table.defined()) return {};
+    check_index(static_cast<std::size_t>(coalition), static_cast<std::size_t>(table.size(0)), "row of a coalition");
     const T* row = table.const_data_ptr<T>() + coalition * table.size(1);
     double sum = 0, n = 0;
     for (std::size_t i = 0; i < labelled[task].size(); ++i)

@@ -6,6 +6,8 @@
 /// that a policy sees.
 
 #include <equipoise/contribution/table.hpp>
+#include <equipoise/core/arrange.hpp>
+#include <equipoise/core/errors.hpp>
 #include <equipoise/core/mode.hpp>
 #include <equipoise/core/step.hpp>
 #include <equipoise/training/effective_batch.hpp>
@@ -30,6 +32,19 @@ struct Prefetch {
   std::vector<Coalition> outputs;     ///< without gradient
   std::vector<Coalition> objectives;  ///< with gradient, for tasks whose decoding is cheap
 };
+
+/// What a policy asks of a step or its objectives. \throws ValueError
+inline void check_asked(const Schema& schema, const ModelBatch& batch, std::size_t task) {
+  check_index(task, schema.tasks.size(), "step, task");
+  if (!batch.targets[task].defined())
+    throw ValueError(message("value.220", "step", "expected a batch with targets of task ", schema.tasks[task].name,
+                             ", got none; ask Step::labelled first"));
+}
+inline void check_asked(const Schema& schema, const ModelBatch& batch, std::size_t task,
+                        std::span<const Coalition> coalitions) {
+  check_asked(schema, batch, task);
+  if (coalitions.empty()) throw ValueError(message("value.220", "step", "expected a coalition at least, got none"));
+}
 
 class MicroBatch final : public Objectives {
  public:
@@ -79,6 +94,7 @@ class MicroBatch final : public Objectives {
   }
 
   [[nodiscard]] at::Tensor mean_losses(std::size_t task, std::span<const Coalition> coalitions, double share) override {
+    check_asked(model_.schema(), batch_, task, coalitions);
     std::vector<at::Tensor> means;
     const std::vector<std::int64_t> rows = local_rows(share);
     for (const Coalition s : coalitions) {
@@ -93,10 +109,14 @@ class MicroBatch final : public Objectives {
   }
 
   [[nodiscard]] at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) override {
+    check_asked(model_.schema(), batch_, task);
     return model_.loss(task, predictions, batch_.targets[task], (batch_.gaps >> task) & 1U);
   }
 
-  [[nodiscard]] const at::Tensor& target(std::size_t task) const override { return batch_.targets[task]; }
+  [[nodiscard]] const at::Tensor& target(std::size_t task) const override {
+    check_index(task, batch_.targets.size(), "step, task");
+    return batch_.targets[task];
+  }
 
   [[nodiscard]] at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition) override {
     return mean_over(task, values, coalition, 1, local_rows(1));
@@ -241,6 +261,7 @@ class MicroBatch final : public Objectives {
   template <class Get>
   [[nodiscard]] at::Tensor collect(std::size_t task, std::span<const Coalition> coalitions, double share, bool graph,
                                    Get&& get) {
+    check_asked(model_.schema(), batch_, task, coalitions);
     const Slice first = find_or_decode(task, coalitions[0], coalitions, share, graph);
     if (std::equal(coalitions.begin(), coalitions.end(), first.block->coalitions.begin(),
                    first.block->coalitions.end()))
@@ -257,6 +278,7 @@ class MicroBatch final : public Objectives {
   /// has emptied adds nothing.
   [[nodiscard]] at::Tensor mean_over(std::size_t task, const at::Tensor& values, Coalition coalition, double share,
                                      const std::vector<std::int64_t>& rows) {
+    check_index(task, batch_.targets.size(), "step, task");
     const std::int64_t n = whole_.count(task, coalition, share);
     std::vector<std::int64_t> out;
     for (std::size_t j = 0; j < rows.size(); ++j) {

@@ -59,6 +59,7 @@ class TrainingStep final : public Step {
     return joined(1, [&](MicroBatch& part) { return part.detached_outputs(task, coalitions); });
   }
   [[nodiscard]] at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) override {
+    check_asked(schema(), whole_.records(), task);
     const at::NoGradGuard no_grad;
     return model_.loss(task, predictions, whole_.records().targets[task], (whole_.records().gaps >> task) & 1U);
   }
@@ -76,6 +77,7 @@ class TrainingStep final : public Step {
 
   [[nodiscard]] at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                 double share) override {
+    check_index(task, tasks(), "step, task");
     std::vector<std::int64_t> rows, out;
     if (share < 1) rows = whole_.drawn(share);
     for (std::int64_t j = 0; j < values.size(0); ++j) {
@@ -88,6 +90,7 @@ class TrainingStep final : public Step {
   }
 
   [[nodiscard]] std::int64_t count(std::size_t task, Coalition coalition, double share) const override {
+    check_index(task, tasks(), "step, task");
     return whole_.count(task, coalition, share);
   }
 

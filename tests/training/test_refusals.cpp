@@ -52,6 +52,11 @@ std::string refusal(std::function<void(eq::Step&, eq::Gradients&)> ask) {
   return "nothing";
 }
 
+auto images(std::int64_t n, std::int64_t height, std::int64_t width) {
+  return eq::batch(eq::input<"a">(torch::randn({n, 1, 8, 8})),
+                   eq::target<"y">(eq::Maps{torch::randn({n, 1, height, width})}));
+}
+
 }  // namespace
 
 TEST_CASE("a checkpoint with parameters of other shapes is refused before one is overwritten", "[training][error]") {
@@ -111,4 +116,14 @@ TEST_CASE("a table of coalitions has only the rows that were asked for", "[core]
   const eq::CoalitionTable losses = eq::coalition_table(*model, model->arrange(table(4)), {&full, 1});
   CHECK_THROWS_WITH(losses.mean_loss(1), EndsWith("expected an index below 1, got 1"));
   CHECK_THROWS_WITH(losses.mean_loss(0, 2), EndsWith("expected an index below 1, got 2"));
+}
+
+TEST_CASE("maps of another size than predicted are refused, and the task is named", "[training][error]") {
+  const auto model = eq::compose(eq::modality<"a">(eq::Cnn{.widths = {4, 8}}),
+                                 eq::task<"y">(eq::SpatialCascade{.widths = {8, 4}}, eq::DenseRegression{}));
+  const std::string says = "[equipoise.shape.113] target, task y: expected maps of 8x8, as they are predicted, got 4x8";
+  CHECK_THROWS_WITH(eq::Trainer(model, eq::TrainerOptions{.epochs = 1}).fit(images(4, 4, 8)), says);
+  CHECK_THROWS_WITH(eq::evaluate(*model, images(4, 4, 8)), says);
+  CHECK_THROWS_WITH(eq::evaluate(*model, images(4, 1, 1)), Contains("shape.113"));  // would be broadcast
+  CHECK_NOTHROW(eq::evaluate(*model, images(4, 8, 8)));
 }

@@ -78,6 +78,19 @@ inline void check_target(const Labels& target, const Schema::Task& task) {
                              " (negative where missing), got ", most));
 }
 
+/// A map [C, B, O, H, W] that is the same everywhere may have come as one pixel.
+[[nodiscard]] inline bool is_one_pixel(const at::Tensor& prediction) {
+  return prediction.dim() == 5 && prediction.size(3) == 1 && prediction.size(4) == 1;
+}
+
+/// \param prediction [C, B, …]  \param target [B, …]  \throws ShapeError for maps of different sizes
+inline void check_map_size(const at::Tensor& prediction, const at::Tensor& target) {
+  if (prediction.dim() != 5 || is_one_pixel(prediction)) return;
+  if (prediction.size(3) != target.size(2) || prediction.size(4) != target.size(3))
+    throw ShapeError(message("shape.113", "target", "expected maps of ", prediction.size(3), "x", prediction.size(4),
+                             ", as they are predicted, got ", target.size(2), "x", target.size(3)));
+}
+
 /// Puts task `k`'s target where the model wants it; undefined where the batch has none.
 template <class Key, class Target, class... Out>
 void arrange_target(const record<Out...>& targets, std::size_t k, const Schema::Task& task, ModelBatch& out) {

@@ -70,7 +70,8 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   }
 
   /// Predictions [B, …] for the modalities that each record has, on the model's device and, unless `NoGradGuard` says
-  /// otherwise, with their graph; `infer` does it for a whole data set.
+  /// otherwise, with their graph; `infer` does it for a whole data set. A map comes as one pixel, [B, O, 1, 1], where no
+  /// record has a modality that varies in space: it is the same everywhere.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch) {
     const ModelBatch records = arrange(batch).to(device());
@@ -166,7 +167,10 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
 
   [[nodiscard]] at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
                                 bool gaps) override {
-    return with_task<at::Tensor>(task, [&](auto& entry) { return entry.head->loss(prediction, target, gaps); });
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      detail::check_map_size(prediction, target);
+      return entry.head->loss(prediction, target, gaps);
+    });
   }
 
   void fit_prior(std::size_t task, const at::Tensor& targets) override {

@@ -62,7 +62,8 @@ template <class In, class Out, class Predict>
 
 }  // namespace detail
 
-/// Predictions [N, …] of a data set by task name, on the host.
+/// Predictions [N, …] of a data set by task name, on the host; maps as one pixel, [N, O, 1, 1], where no record has a
+/// modality that varies in space.
 /// \code
 /// const at::Tensor rates = eq::infer(*model, test)["gpr"_n];
 /// \endcode

@@ -127,3 +127,20 @@ TEST_CASE("maps of another size than predicted are refused, and the task is name
   CHECK_THROWS_WITH(eq::evaluate(*model, images(4, 1, 1)), Contains("shape.113"));  // would be broadcast
   CHECK_NOTHROW(eq::evaluate(*model, images(4, 8, 8)));
 }
+
+TEST_CASE("data without records says so", "[training][error]") {
+  const auto model = wrapped(5);
+  CHECK_THROWS_WITH(eq::Trainer(model, eq::TrainerOptions{.epochs = 1}).fit(table(0)),
+                    "[equipoise.value.205] fit: expected training records, got none");
+  CHECK_THROWS_WITH(eq::evaluate(*model, table(0)), "[equipoise.value.205] evaluate: expected records, got none");
+  CHECK_THROWS_WITH(eq::shapley(*model, table(0)), "[equipoise.value.205] shapley: expected records, got none");
+  const auto none = eq::batch(eq::input<"a">(torch::randn({0, 4})), eq::target<"k">(eq::Labels{torch::arange(0)}));
+  CHECK(none.size() == 0);
+}
+
+TEST_CASE("a task whose training targets are all missing is refused by name", "[training][error]") {
+  auto data = table(8);
+  data.targets["y"_n].tensor.fill_(std::nan(""));
+  CHECK_THROWS_WITH(eq::Trainer(wrapped(5), eq::TrainerOptions{.epochs = 1}).fit(data),
+                    Contains("value.221") && Contains("labels of task y"));
+}

@@ -62,8 +62,10 @@ struct NamedContributions<record<slot<ModalityTexts, E>...>, record<slot<TaskTex
 };
 
 /// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
+/// \throws ValueError where the data has no record
 [[nodiscard]] inline Contributions contributions(ModelBase& model, const ModelBatch& data,
                                                  Value value = Value::relative_reduction) {
+  detail::check_any_record(data, "shapley", "records");
   const CoalitionTable table = coalition_table(model, data, all_coalitions(model.modality_count()));
   Contributions out{model.schema(), {}};
   for (std::size_t k = 0; k < model.task_count(); ++k) {

@@ -80,7 +80,7 @@ struct TargetGaps {
 
 [[nodiscard]] inline TargetGaps gaps_of(const at::Tensor& missing) {  // [N, …] bool
   TargetGaps gaps;
-  const at::Tensor flat = missing.reshape({missing.size(0), -1});
+  const at::Tensor flat = missing.unsqueeze(1).flatten(1);  // of no record, too
   gaps.any = flat.any().item<bool>();
   const at::Tensor whole = host_copy(flat.all(1));
   gaps.labelled.resize(static_cast<std::size_t>(whole.size(0)));
@@ -135,6 +135,13 @@ struct ModelBatch {
     return out;
   }
 };
+
+namespace detail {
+/// \throws ValueError where there is nothing to train on or to judge by.
+inline void check_any_record(const ModelBatch& data, std::string_view where, std::string_view what) {
+  if (data.size() == 0) throw ValueError(message("value.205", where, "expected ", what, ", got none"));
+}
+}  // namespace detail
 
 /// Named inputs and targets of N records; made by `eq::batch`.
 template <class Inputs, class Targets>

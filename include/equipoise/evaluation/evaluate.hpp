@@ -120,11 +120,12 @@ template <class T>
 }  // namespace detail
 
 /// Scores of the given coalitions, from one pass of the encoders; a record's own modalities are cut down to each.
-/// Intervals of 95 % by bootstrap over the data's groups.
+/// Intervals of 95 % by bootstrap over the data's groups. \throws ValueError where the data has no record
 template <class Encoders, class Tasks, class In, class Out>
 [[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
                                          std::span<const Coalition> coalitions) {
   const ModelBatch arranged = model.arrange(data);
+  detail::check_any_record(arranged, "evaluate", "records");
   const CoalitionTable table = coalition_table(model, arranged, coalitions);
   Evaluation<Tasks> out{model.schema(), {}};
   std::size_t k = 0;

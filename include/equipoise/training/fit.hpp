@@ -70,7 +70,8 @@ class Fit {
   }
 
   History run(ModelBatch train, const ModelBatch& validation) {
-    if (train.size() == 0) throw ValueError(message("value.205", "fit", "expected training records, got none"));
+    check_any_record(train, "fit", "training records");
+    check_labels(train);
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
         if (train.targets[k].defined() && !train.targets[k].is_meta())  // without values nothing fits
@@ -93,6 +94,15 @@ class Fit {
   }
 
  private:
+  /// A task is trained on labels, or not at all: targets that are all missing are a mistake, and their prior is NaN.
+  void check_labels(const ModelBatch& train) const {
+    for (std::size_t k = 0; k < model_.task_count(); ++k)
+      if (train.targets[k].defined() &&
+          std::none_of(train.labelled.begin(), train.labelled.end(), [&](std::uint64_t l) { return (l >> k) & 1U; }))
+        throw ValueError(message("value.221", "fit", "expected labels of task ", model_.schema().tasks[k].name,
+                                 ", got only missing ones; leave the target out to train without the task"));
+  }
+
   void one_epoch(const ModelBatch& train, const ModelBatch& holdout, const ModelBatch& validation) {
     const std::int64_t epoch = state_.next_epoch;
     Averages log;

@@ -52,6 +52,25 @@ std::string refusal(std::function<void(eq::Step&, eq::Gradients&)> ask) {
   return "nothing";
 }
 
+/// A dense fusion of the user's own, which takes presence to where the first feature is.
+struct FirstMap : torch::nn::Module {
+  std::int64_t width() const { return 4; }
+  at::Tensor project(std::size_t, const eq::Feature& feature) { return feature.value; }
+  eq::JointMap combine(const std::vector<at::Tensor>& maps, const eq::Presence& presence) {
+    const at::Tensor mask = presence.tensor(maps[0]).flatten(0, 1).unsqueeze(2).unsqueeze(3);  // [C * B, 1, 1, 1]
+    eq::JointMap joint;
+    joint.varying = maps[0].repeat({presence.coalitions(), 1, 1, 1}) * mask;
+    joint.varying_rows.resize(static_cast<std::size_t>(joint.varying.size(0)));
+    std::iota(joint.varying_rows.begin(), joint.varying_rows.end(), 0);
+    return joint;
+  }
+};
+
+auto first_map() {
+  return eq::compose(eq::modality<"a">(eq::Cnn{.widths = {4}}),
+                     eq::task<"y">(std::make_shared<FirstMap>(), eq::DenseRegression{}));
+}
+
 auto images(std::int64_t n, std::int64_t height, std::int64_t width) {
   return eq::batch(eq::input<"a">(torch::randn({n, 1, 8, 8})),
                    eq::target<"y">(eq::Maps{torch::randn({n, 1, height, width})}));
@@ -143,4 +162,13 @@ TEST_CASE("a task whose training targets are all missing is refused by name", "[
   data.targets["y"_n].tensor.fill_(std::nan(""));
   CHECK_THROWS_WITH(eq::Trainer(wrapped(5), eq::TrainerOptions{.epochs = 1}).fit(data),
                     Contains("value.221") && Contains("labels of task y"));
+}
+
+TEST_CASE("without any modality a dense fusion of one's own is not asked", "[core][error]") {
+  const auto model = first_map();
+  const eq::Coalition none = eq::Coalition::none();
+  const at::Tensor maps = eq::infer(*model, images(3, 4, 4), {&none, 1})["y"_n];
+  CHECK(maps.sizes().vec() == std::vector<std::int64_t>{1, 3, 1, 1, 1});
+  CHECK(torch::equal(maps, torch::zeros_like(maps)));  // the prior of an untrained task
+  CHECK_NOTHROW(eq::evaluate(*model, images(3, 4, 4)));
 }

@@ -50,7 +50,6 @@ template <class F>
 template <class Head>
 [[nodiscard]] at::Tensor decode_map(Head& head, const JointMap& joint, const Presence& presence) {
   const std::int64_t rows = presence.coalitions() * presence.records();
-  if (rows == 0) return head.prior().view({1, 1, -1, 1, 1}).expand({presence.coalitions(), 0, -1, 1, 1});
   const auto shaped = [&](const at::Tensor& t) { return t.unflatten(0, {presence.coalitions(), presence.records()}); };
   if (static_cast<std::int64_t>(joint.varying_rows.size()) == rows) return shaped(head.forward(joint.varying));
   std::vector<std::int64_t> place(static_cast<std::size_t>(rows), -1);
@@ -79,14 +78,15 @@ template <class Head>
 /// Predictions [C, B, …] of one task. Where every modality is absent, the task's prior answers.
 template <class F, class Head>
 [[nodiscard]] at::Tensor decode(F& fusion, Head& head, const Features& features, const Presence& presence) {
+  const std::int64_t c = presence.coalitions(), b = presence.records();
+  const at::Tensor prior = head.prior();  // [O]
+  bool any = false;
+  for (std::size_t m = 0; m < features.items.size(); ++m)
+    any = any || (features.items[m].defined() && presence.anywhere(m));
   if constexpr (yields_a_map<F>) {
+    if (!any) return prior.view({1, 1, -1, 1, 1}).expand({c, b, -1, 1, 1});
     return decode_map(head, fuse(fusion, features, presence), presence);
   } else {
-    const std::int64_t c = presence.coalitions(), b = presence.records();
-    const at::Tensor prior = head.prior();  // [O]
-    bool any = false;
-    for (std::size_t m = 0; m < features.items.size(); ++m)
-      any = any || (features.items[m].defined() && presence.anywhere(m));
     if (!any) return prior.expand({c, b, prior.numel()});
     const at::Tensor joint = fuse(fusion, features, presence);  // [C, B, W]
     const at::Tensor out = head.forward(joint.flatten(0, 1)).view({c, b, -1});

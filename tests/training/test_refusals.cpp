@@ -52,6 +52,24 @@ std::string refusal(std::function<void(eq::Step&, eq::Gradients&)> ask) {
   return "nothing";
 }
 
+/// Says that its features are wider than they are.
+struct Boaster : torch::nn::Module {
+  at::Tensor forward(const at::Tensor& x) { return x; }
+  std::int64_t width() const { return 6; }
+};
+
+/// A fusion that does the same.
+struct BoastingFusion : torch::nn::Module {
+  at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor&) { return features[0]; }
+  std::int64_t width() const { return 7; }
+};
+
+/// A map encoder with another skip map than it says.
+struct BoastingMap : torch::nn::Module {
+  eq::MapFeature forward(const at::Tensor& x) { return {x, {}}; }
+  eq::FeatureSpec feature() const { return {eq::FeatureKind::map, 1, {1}}; }
+};
+
 /// A dense fusion of the user's own, which takes presence to where the first feature is.
 struct FirstMap : torch::nn::Module {
   std::int64_t width() const { return 4; }
@@ -171,4 +189,36 @@ TEST_CASE("without any modality a dense fusion of one's own is not asked", "[cor
   CHECK(maps.sizes().vec() == std::vector<std::int64_t>{1, 3, 1, 1, 1});
   CHECK(torch::equal(maps, torch::zeros_like(maps)));  // the prior of an untrained task
   CHECK_NOTHROW(eq::evaluate(*model, images(3, 4, 4)));
+}
+
+TEST_CASE("parts that are not as wide as they say are named", "[core][error]") {
+  const auto encoder = eq::compose(eq::modality<"a">(std::make_shared<Boaster>()),
+                                   eq::task<"y">(eq::Concat{.width = 4}, eq::Regression{.outputs = 2}));
+  CHECK_THROWS_WITH(
+      encoder->predict(table(8)),
+      "[equipoise.shape.111] encoder, modality a: expected a vector feature [8, 6], as it says, got [8, 4]");
+  const auto fusion = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                                  eq::task<"y">(std::make_shared<BoastingFusion>(), eq::Regression{.outputs = 2}));
+  CHECK_THROWS_WITH(fusion->predict(table(8)), Contains("shape.112") && Contains("fusion, task y: expected a joint") &&
+                                                   EndsWith("[1, 8, 7], got [1, 8, 6]"));
+  const auto skips = eq::compose(eq::modality<"a">(std::make_shared<BoastingMap>()),
+                                 eq::task<"y">(eq::SpatialCascade{.widths = {4}}, eq::DenseRegression{}));
+  CHECK_THROWS_WITH(skips->predict(images(2, 8, 8)),
+                    Contains("modality a: expected skip maps of [1] channels") && EndsWith("got []"));
+}
+
+TEST_CASE("integers are refused where numbers are meant", "[core][error]") {
+  const auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                                 eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 2}));
+  const at::Tensor x = torch::ones({3, 4}, torch::kLong), y = torch::ones({3, 2}, torch::kLong);
+  CHECK_THROWS_WITH(model->predict(eq::batch(eq::input<"a">(x))),
+                    Contains("Mlp, modality a") && EndsWith("of a floating type, got [3, 4] of Long"));
+  CHECK_THROWS_WITH(model->arrange(eq::batch(eq::input<"a">(torch::randn({3, 4})), eq::target<"y">(eq::Values{y}))),
+                    Contains("target of task y") && EndsWith("of a floating type, got [3, 2] of Long"));
+}
+
+TEST_CASE("a layer without width is refused, and its option named", "[core][error]") {
+  CHECK_THROWS_WITH((eq::Mlp{.in_features = 3, .widths = {4, 0}}.build()),
+                    EndsWith("Mlp.widths: expected each > 0, got 0"));
+  CHECK_THROWS_WITH((eq::Cnn{.widths = {0}}.build()), EndsWith("Cnn.widths: expected each > 0, got 0"));
 }

@@ -59,14 +59,15 @@ struct CheckTargets<record<Tasks...>, record<Targets...>> {
 /// A tensor that would be broadcast against the predictions, or a class that does not exist, must not be learned from.
 /// \throws ShapeError, ValueError that name the task.
 inline void check_target(const Values& target, const Schema::Task& task) {
-  if (target.tensor.dim() != 2 || target.tensor.size(1) != task.outputs)
-    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, "], got ",
-                             target.tensor.sizes()));
+  if (target.tensor.dim() != 2 || target.tensor.size(1) != task.outputs || !target.tensor.is_floating_point())
+    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs,
+                             "] of a floating type, got ", target.tensor.sizes(), " of ", target.tensor.scalar_type()));
 }
 inline void check_target(const Maps& target, const Schema::Task& task) {
-  if (target.tensor.dim() != 4 || target.tensor.size(1) != task.outputs)
-    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, ", H, W], got ",
-                             target.tensor.sizes()));
+  if (target.tensor.dim() != 4 || target.tensor.size(1) != task.outputs || !target.tensor.is_floating_point())
+    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs,
+                             ", H, W] of a floating type, got ", target.tensor.sizes(), " of ",
+                             target.tensor.scalar_type()));
 }
 inline void check_target(const Labels& target, const Schema::Task& task) {
   if (target.tensor.dim() != 1 || target.tensor.scalar_type() != at::kLong)

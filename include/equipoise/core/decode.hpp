@@ -34,6 +34,21 @@ namespace equipoise::detail {
   return feature.map_tensors([&](const at::Tensor& t) { return t.index_fill(0, index_tensor(unseen, t), 0); });
 }
 
+/// A fusion says how wide its joint feature is before there is one: a head was made for that width.
+/// \throws ShapeError where it is another.
+inline void check_joint(const at::Tensor& joint, const Presence& presence, std::int64_t width) {
+  const std::int64_t needed[] = {presence.coalitions(), presence.records(), width};
+  if (joint.sizes() != at::IntArrayRef(needed))
+    throw ShapeError(message("shape.112", "fusion", "expected a joint feature [C, B, width()] = ",
+                             at::IntArrayRef(needed), ", got ", joint.sizes()));
+}
+inline void check_joint(const JointMap& joint, const Presence&, std::int64_t width) {
+  for (const at::Tensor* rows : {&joint.varying, &joint.uniform})
+    if (rows->defined() && (rows->dim() != 4 || rows->size(1) != width))
+      throw ShapeError(
+          message("shape.112", "fusion", "expected a joint map [R, width() = ", width, ", H, W], got ", rows->sizes()));
+}
+
 /// The joint feature for every decoding: [C, B, W] or a `JointMap`.
 template <class F>
 [[nodiscard]] auto fuse(F& fusion, const Features& features, const Presence& presence) {
@@ -42,7 +57,9 @@ template <class F>
     const Feature seen = insulate(features.items[m], m, presence);
     projected.push_back(seen.defined() ? fusion.project(m, seen) : projected_t<F>{});
   }
-  return fusion.combine(projected, presence);
+  auto joint = fusion.combine(projected, presence);
+  check_joint(joint, presence, fusion.width());
+  return joint;
 }
 
 /// Predictions of a dense task [C, B, O, H, W]: rows that vary in space at full size, uniform rows from one pixel,

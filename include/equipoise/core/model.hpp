@@ -212,7 +212,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     const auto run = [&](const at::Tensor& x) {
       const auto mode = detail::mode_for_rows(encoder, x.size(0));
       try {
-        return Feature(encoder.forward(x));
+        return detail::checked_feature(Feature(encoder.forward(x)), detail::feature_spec(encoder), x.size(0));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality
         throw ShapeError(detail::with_place(e.what(), "modality " + schema_.modalities[m]));
       }

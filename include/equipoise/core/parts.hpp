@@ -5,6 +5,7 @@
 /// A model's parts: each encoder, and each task's fusion and head, with the options they were built from.
 
 #include <equipoise/core/concepts.hpp>
+#include <equipoise/core/errors.hpp>
 #include <equipoise/core/model_base.hpp>
 #include <equipoise/core/options.hpp>
 #include <equipoise/core/record.hpp>
@@ -50,6 +51,30 @@ template <class E>
     return encoder.feature();
   else
     return {feature_kind<E>, encoder.width()};
+  else
+    return {};  // `CheckEncoder` has failed: its sentence is to be the only one
+}
+
+/// An encoder says what its feature is like before there is one: fusions were made for that.
+/// \throws ShapeError where it is not, of a batch of `records`.
+[[nodiscard]] inline Feature checked_feature(Feature feature, const FeatureSpec& spec, std::int64_t records) {
+  const at::Tensor& value = feature.value;
+  const std::int64_t dim = spec.kind == FeatureKind::tokens ? 2 : 1;
+  const bool fits = spec.kind == FeatureKind::map ? value.dim() >= 4 : value.dim() == dim + 1;
+  if (!fits || value.size(0) != records || value.size(dim) != spec.width)
+    throw ShapeError(message("shape.111", "encoder", "expected a ", to_string(spec.kind), " feature [", records, ", ",
+                             spec.kind == FeatureKind::tokens ? "T, " : "", spec.width,
+                             spec.kind == FeatureKind::map ? ", H, W" : "", "], as it says, got ", value.sizes()));
+  bool skips = feature.skips.size() >= spec.skip_widths.size();
+  for (std::size_t i = 0; skips && i < spec.skip_widths.size(); ++i)
+    skips = feature.skips[i].dim() >= 4 && feature.skips[i].size(1) == spec.skip_widths[i];
+  if (!skips) {
+    std::vector<std::int64_t> got;
+    for (const at::Tensor& skip : feature.skips) got.push_back(skip.dim() > 1 ? skip.size(1) : 0);
+    throw ShapeError(message("shape.111", "encoder", "expected skip maps of ", at::IntArrayRef(spec.skip_widths),
+                             " channels, as it says, got ", at::IntArrayRef(got)));
+  }
+  return feature;
 }
 
 template <class Encoders>

@@ -48,12 +48,12 @@ class CnnModule : public torch::nn::Module {
   }
 
   /// \param x [B, in_channels, H, W]
-  /// \throws ShapeError for another number of channels or an image smaller than 2^stages.
+  /// \throws ShapeError for another number of channels or an image smaller than 2^stages, or integers.
   [[nodiscard]] MapFeature forward(const at::Tensor& x) {
     const std::int64_t least = std::int64_t{1} << widths_.size();
-    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < least || x.size(3) < least)
+    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < least || x.size(3) < least || !x.is_floating_point())
       throw ShapeError(message("shape.101", "Cnn", "expected [B, ", in_channels_, ", H >= ", least, ", W >= ", least,
-                               "], got ", x.sizes()));
+                               "] of a floating type, got ", x.sizes(), " of ", x.scalar_type()));
     MapFeature out{x, {}};
     for (const auto& stage : *stages_) {
       out.skips.push_back(out.map);
@@ -95,6 +95,7 @@ struct Cnn {
   [[nodiscard]] std::shared_ptr<CnnModule> build() const {
     check_option(in_channels > 0, "Cnn.in_channels", "> 0", in_channels);
     check_option(!widths.empty(), "Cnn.widths", "at least one stage", "none");
+    for (const std::int64_t width : widths) check_option(width > 0, "Cnn.widths", "each > 0", width);
     return std::make_shared<CnnModule>(in_channels, widths);
   }
 };

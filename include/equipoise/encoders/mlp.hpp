@@ -35,10 +35,11 @@ class MlpModule : public torch::nn::Module {
   }
 
   /// \param x [B, in_features]  \return [B, width]
-  /// \throws ShapeError for another number of columns.
+  /// \throws ShapeError for another number of columns, or integers.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) {
-    if (x.dim() != 2 || x.size(1) != in_features_)
-      throw ShapeError(message("shape.101", "Mlp", "expected [B, ", in_features_, "], got ", x.sizes()));
+    if (x.dim() != 2 || x.size(1) != in_features_ || !x.is_floating_point())
+      throw ShapeError(message("shape.101", "Mlp", "expected [B, ", in_features_, "] of a floating type, got ",
+                               x.sizes(), " of ", x.scalar_type()));
     at::Tensor out = x;
     for (std::size_t l = 0; l < layers_->size(); l += 2) {
       out = layers_[l]->as<torch::nn::Linear>()->forward(out);
@@ -67,6 +68,7 @@ struct Mlp {
   [[nodiscard]] std::shared_ptr<MlpModule> build() const {
     check_option(in_features > 0, "Mlp.in_features", "> 0", in_features);
     check_option(!widths.empty(), "Mlp.widths", "at least one width", "none");
+    for (const std::int64_t width : widths) check_option(width > 0, "Mlp.widths", "each > 0", width);
     check_option(dropout >= 0 && dropout < 1, "Mlp.dropout", "in [0, 1)", dropout);
     return std::make_shared<MlpModule>(in_features, widths, dropout);
   }

@@ -198,6 +198,7 @@ struct SpatialCascade {
 
   [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {
     check_option(!widths.empty(), "SpatialCascade.widths", "at least one width", "none");
+    for (const std::int64_t width : widths) check_option(width > 0, "SpatialCascade.widths", "each > 0", width);
     return std::make_shared<SpatialCascadeModule>(features, widths);
   }
 };

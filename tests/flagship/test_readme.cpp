@@ -47,8 +47,8 @@ TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "
   eq::Trainer trainer(model, eq::ShapleyLossFactors{}, eq::ContributionWeighting{}, {.epochs = 2, .seed = 7});
   auto history = trainer.fit(train, validation);
   auto all = model->predict(test, eq::all_coalitions(2));  // every combination of modalities, each encoder run once
-  auto report = eq::evaluate(*model, test);  // per task and coalition, with intervals; evaluation/evaluate.hpp
-  auto phi = eq::shapley(*model, test);      // phi["metrics"_n]["gpr"_n]
+  auto report = eq::evaluate(*model, test);                // per task and coalition, with intervals
+  auto phi = eq::shapley(*model, test);                    // phi["metrics"_n]["gpr"_n]
 
   CHECK(history.epochs.size() == 2);
   CHECK(report["gpr"_n].of(eq::Coalition::full(2)).loss.value == Approx(phi.tasks[0].losses[3]));

@@ -99,7 +99,7 @@ auto images(std::int64_t n, std::int64_t height, std::int64_t width) {
 TEST_CASE("a checkpoint with parameters of other shapes is refused before one is overwritten", "[training][error]") {
   const support::TemporaryFolder folder;
   const std::string file = (folder.path() / "c.pt").string();
-  eq::Trainer(wrapped(5), eq::TrainerOptions{.epochs = 1, .checkpoint = file}).fit(table(8));
+  eq::Trainer(wrapped(5), {.epochs = 1, .checkpoint = file}).fit(table(8));
   const auto model = wrapped(7);
   const at::Tensor before = support::flat_parameters(*model);
   eq::Trainer trainer(model, eq::TrainerOptions{.epochs = 2});
@@ -115,7 +115,7 @@ TEST_CASE("the best epoch is deployed whatever seed and hold-out it was trained 
   const std::string file = (folder.path() / "c.pt").string();
   const auto data = table(16);
   const auto trained = wrapped(5), deployed = wrapped(5);
-  eq::Trainer(trained, eq::TrainerOptions{.epochs = 2, .seed = 7, .holdout = 0.3, .checkpoint = file}).fit(data, data);
+  eq::Trainer(trained, {.epochs = 2, .seed = 7, .holdout = 0.3, .checkpoint = file}).fit(data, data);
   eq::Trainer trainer(deployed, eq::TrainerOptions{});
   trainer.resume_best(file);
   CHECK(torch::equal(support::flat_parameters(*trained), support::flat_parameters(*deployed)));
@@ -221,4 +221,9 @@ TEST_CASE("a layer without width is refused, and its option named", "[core][erro
   CHECK_THROWS_WITH((eq::Mlp{.in_features = 3, .widths = {4, 0}}.build()),
                     EndsWith("Mlp.widths: expected each > 0, got 0"));
   CHECK_THROWS_WITH((eq::Cnn{.widths = {0}}.build()), EndsWith("Cnn.widths: expected each > 0, got 0"));
+}
+
+TEST_CASE("braces alone after the model are the trainer's options", "[training]") {
+  const eq::History history = eq::Trainer(wrapped(5), {.epochs = 2}).fit(table(8));
+  CHECK(history.epochs.size() == 2);
 }

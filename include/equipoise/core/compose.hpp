@@ -65,6 +65,8 @@ template <class Part, class... Args>
 [[nodiscard]] auto module_of(const Part& part, const Args&... args) {
   if constexpr (is_module_pointer<Part>)
     return part;
+  else if constexpr (requires { typename Part::ContainedType; })
+    return part.ptr();  // LibTorch's holder
   else
     return part.build(args...);
 }

@@ -126,7 +126,8 @@ struct CheckEncoder {
       detail::encodes_a_batch<E>,
       "equipoise: an encoder needs `forward(const at::Tensor&)` that returns at::Tensor, MapFeature or TokenFeature");
   static_assert(detail::says_its_feature<E>,
-                "equipoise: an encoder needs a member `width()`, the size of its feature, or `feature()`");
+                "equipoise: an encoder needs a member `width()`, the size of its feature, or `feature()`; "
+                "eq::encoder(module, {.width = ...}) gives it to one that has none");
   static constexpr bool ok = Encoder<E>;
 };
 

@@ -49,7 +49,7 @@ template <class E>
 [[nodiscard]] FeatureSpec feature_spec(const E& encoder) {
   if constexpr (requires { encoder.feature(); })
     return encoder.feature();
-  else
+  else if constexpr (requires { encoder.width(); })
     return {feature_kind<E>, encoder.width()};
   else
     return {};  // `CheckEncoder` has failed: its sentence is to be the only one

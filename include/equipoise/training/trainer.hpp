@@ -13,6 +13,7 @@
 #include <equipoise/training/fit.hpp>
 #include <equipoise/training/options.hpp>
 
+#include <concepts>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -67,8 +68,10 @@ class Trainer {
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second), std::move(third)),
                 std::move(options)) {}
 
-  /// Policies chosen at run time; `eq::stack(…)` or a list of `AnyPolicy`.
-  Trainer(std::shared_ptr<M> model, PolicyStack policies, TrainerOptions options = {})
+  /// Policies chosen at run time; `eq::stack(…)` or a list of `AnyPolicy`. Its type is deduced, since braces alone are
+  /// options.
+  template <std::same_as<PolicyStack> Stack>
+  Trainer(std::shared_ptr<M> model, Stack policies, TrainerOptions options = {})
       : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
 
   /// Trains for the epochs that are left and returns the whole history. With validation data the parameters of the best

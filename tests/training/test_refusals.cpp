@@ -227,3 +227,9 @@ TEST_CASE("braces alone after the model are the trainer's options", "[training]"
   const eq::History history = eq::Trainer(wrapped(5), {.epochs = 2}).fit(table(8));
   CHECK(history.epochs.size() == 2);
 }
+
+TEST_CASE("a holder of LibTorch's is a part like the module that it holds", "[core]") {
+  const torch::nn::ModuleHolder<Boaster> held(std::make_shared<Boaster>());
+  const auto model = eq::compose(eq::modality<"a">(held), eq::task<"y">(eq::Sum{.width = 4}, eq::Regression{}));
+  CHECK(&model->encoder("a"_n) == held.ptr().get());
+}

@@ -52,12 +52,13 @@ std::optional<Calibration> read_calibration(const Run& run) {
     const Json j = Json::parse(in);
     for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
       const Json& of = j.at("validation").at(psqa::kCriteria[c].name);
-      out.truth.resize(of.at("truth").size()), out.predicted.resize(of.at("truth").size());
-      for (std::size_t i = 0; i < out.truth.size(); ++i)
-        out.truth[i][c] = number_of(of.at("truth")[i]), out.predicted[i][c] = of.at("predicted").at(i).get<double>();
+      std::vector<double> truth, predicted;
+      for (std::size_t i = 0; i < of.at("truth").size(); ++i)
+        truth.push_back(number_of(of["truth"][i])), predicted.push_back(of.at("predicted").at(i).get<double>());
+      out.rates.emplace_back(truth, predicted);
     }
     for (const auto& [name, range] : j.at("trained_metrics").items())
-      out.metrics.push_back(name), out.trained.emplace_back(number_of(range.at(0)), number_of(range.at(1)));
+      out.metrics.push_back({name, number_of(range.at(0)), number_of(range.at(1))});
   } catch (const nlohmann::json::exception& e) {
     throw eq::FileError(eq::message("file.438", path.string(), "expected a run's calibration: ", e.what()));
   }
@@ -65,10 +66,7 @@ std::optional<Calibration> read_calibration(const Run& run) {
 }
 
 Sureness sureness_of(const Calibration& c, std::size_t criterion, double predicted) {
-  std::vector<double> truth, guess;
-  for (std::size_t i = 0; i < c.truth.size(); ++i)
-    truth.push_back(c.truth[i][criterion]), guess.push_back(c.predicted[i][criterion]);
-  const eq::ConformalResiduals residuals(truth, guess);
+  const eq::ConformalResiduals& residuals = c.rates[criterion];
   const double half = residuals.half_width(0.9);
   return {std::max(0.0, predicted - half), std::min(100.0, predicted + half),
           residuals.probability_below(psqa::kUniversalAction, predicted)};
@@ -76,12 +74,12 @@ Sureness sureness_of(const Calibration& c, std::size_t criterion, double predict
 
 std::vector<std::string> foreign_metrics(const Calibration& c, const std::vector<double>& row) {
   std::vector<std::string> out;
-  for (std::size_t m = 0; m < row.size() && m < c.trained.size(); ++m) {
-    const auto [least, largest] = c.trained[m];
+  for (std::size_t m = 0; m < row.size() && m < c.metrics.size(); ++m) {
+    const auto& [name, least, largest] = c.metrics[m];
     const double margin = std::max(0.25 * (largest - least), 1e-6 * std::abs(largest));
     const bool same = std::isnan(least) ? std::isnan(row[m]) : row[m] >= least - margin && row[m] <= largest + margin;
     if (!same)
-      out.push_back(c.metrics[m] + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(least, 4) + " to " +
+      out.push_back(name + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(least, 4) + " to " +
                     eq::report::number(largest, 4) + ")");
   }
   return out;

@@ -5,22 +5,24 @@
 /// How sure a run's predictions are, and for which plans: `calibration.json` in the run's folder.
 
 #include <equipoise/evaluation/conformal.hpp>
-#include <equipoise/psqa/judged.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "run.hpp"
 
 namespace psqa_program {
 
+/// A column of the table: its least and largest of the training records, NaN where none has it.
+struct TrainedMetric {
+  std::string name;
+  double least, largest;
+};
+
 struct Calibration {
-  psqa::Rates truth, predicted;      ///< of the validation records
-  std::vector<std::string> metrics;  ///< the table's columns
-  std::vector<std::pair<double, double>>
-      trained;  ///< least and largest of each, of the training records; NaN: none has it
+  std::vector<eq::ConformalResiduals> rates;  ///< of the validation records, in the order of `kCriteria`
+  std::vector<TrainedMetric> metrics;
 };
 
 /// Saves what a run's validation and training records say.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <equipoise/core/options.hpp>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -67,6 +68,9 @@ void set_options(Spec& spec, const std::vector<std::string>& words, const char* 
 
 /// The name, or where it is taken the first of name_2, name_3, … that is not; now it is.
 [[nodiscard]] std::string take_name(const std::string& name, std::set<std::string>& taken);
+
+/// Does a part of a command that goes on after a failure: what is thrown is told, and kept in `errors` under `key`.
+void attempt(Json& errors, const std::string& key, const std::function<void()>& part);
 
 /// A step of a longer command.
 void step(const std::string& what);

@@ -124,12 +124,7 @@ void complexity(const ComplexityArguments& a) {
   for (const std::string& file : a.files) ++names[name_of(file)];
   for (const std::string& file : a.files) {
     const std::string key = names[name_of(file)] == 1 ? name_of(file) : eq::as_utf8(file);
-    try {
-      plans[key] = complexity_of(file, a, choices);
-    } catch (const std::exception& e) {
-      std::cerr << "psqa: " << e.what() << "\n";
-      errors[key] = eq::as_utf8(e.what());
-    }
+    attempt(errors, key, [&] { plans[key] = complexity_of(file, a, choices); });
   }
   if (a.json) {
     Json chosen;

@@ -179,12 +179,9 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
   const std::optional<Calibration> calibration = read_calibration(run);
   psqa::Simulator simulator{psqa::plane_settings(run.cohort_about)};
   Json predictions = Json::array();
-  for (const std::string& file : files) try {
-      predict_file(run, calibration, simulator, file, out, options, predictions);
-    } catch (const std::exception& e) {
-      std::cerr << "psqa: " << e.what() << "\n";
-      errors[eq::as_utf8(fs::path(file).filename().string())] = eq::as_utf8(e.what());
-    }
+  for (const std::string& file : files)
+    attempt(errors, eq::as_utf8(fs::path(file).filename().string()),
+            [&] { predict_file(run, calibration, simulator, file, out, options, predictions); });
   return predictions;
 }
 

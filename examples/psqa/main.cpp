@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <equipoise/core/heap.hpp>
 #include <equipoise/core/options.hpp>
+#include <equipoise/core/utf8.hpp>
 #include <iostream>
 
 #include "common.hpp"
@@ -129,6 +130,15 @@ std::string take_name(const std::string& name, std::set<std::string>& taken) {
   std::string out = name;
   for (int n = 2; !taken.insert(out).second; ++n) out = name + "_" + std::to_string(n);
   return out;
+}
+
+void attempt(Json& errors, const std::string& key, const std::function<void()>& part) {
+  try {
+    part();
+  } catch (const std::exception& e) {
+    std::cerr << "psqa: " << e.what() << "\n";
+    errors[key] = eq::as_utf8(e.what());
+  }
 }
 
 void step(const std::string& what) {

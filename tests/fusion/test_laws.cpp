@@ -1,8 +1,5 @@
-#include <torch/nn/modules/batchnorm.h>
-#include <torch/nn/modules/dropout.h>
-#include <torch/nn/modules/linear.h>
-
 #include "support/catch.hpp"
+#include "support/normed.hpp"
 #include "support/toy.hpp"
 
 namespace eq = equipoise;
@@ -248,18 +245,11 @@ TEST_CASE("attention weighs the present modalities alone", "[fusion][worked]") {
 namespace {
 
 /// A user's fusion that says something else to each batch in training mode.
-struct OwnFusion : torch::nn::Module {
-  OwnFusion()
-      : linear(register_module("linear", torch::nn::Linear(18, 6))),
-        norm(register_module("norm", torch::nn::BatchNorm1d(6))),
-        dropout(register_module("dropout", torch::nn::Dropout(0.5))) {}
-  std::int64_t width() const { return 6; }
+struct OwnFusion : support::NormedLayer {
+  OwnFusion() : NormedLayer(18) {}
   at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor&) {
-    return dropout->forward(norm->forward(linear->forward(torch::cat(features, 1))));
+    return rows(torch::cat(features, 1));
   }
-  torch::nn::Linear linear;
-  torch::nn::BatchNorm1d norm;
-  torch::nn::Dropout dropout;
 };
 
 }  // namespace

@@ -1,10 +1,7 @@
 // What a pass, or a look ahead of it, leaves alone: gradients, modes and statistics of what it does not train.
 
-#include <torch/nn/modules/batchnorm.h>
-#include <torch/nn/modules/dropout.h>
-#include <torch/nn/modules/linear.h>
-
 #include "support/catch.hpp"
+#include "support/normed.hpp"
 #include "support/toy.hpp"
 
 namespace eq = equipoise;
@@ -18,16 +15,9 @@ eq::TrainerOptions options(std::int64_t epochs = 2) {
 }
 
 /// An encoder whose output depends on its mode, and that learns statistics.
-struct Normed : torch::nn::Module {
-  Normed()
-      : linear(register_module("linear", torch::nn::Linear(4, 6))),
-        norm(register_module("norm", torch::nn::BatchNorm1d(6))),
-        dropout(register_module("dropout", torch::nn::Dropout(0.5))) {}
-  std::int64_t width() const { return 6; }
-  at::Tensor forward(const at::Tensor& x) { return dropout->forward(norm->forward(linear->forward(x))); }
-  torch::nn::Linear linear;
-  torch::nn::BatchNorm1d norm;
-  torch::nn::Dropout dropout;
+struct Normed : support::NormedLayer {
+  Normed() : NormedLayer(4) {}
+  at::Tensor forward(const at::Tensor& x) { return rows(x); }
 };
 
 auto normed_model() {

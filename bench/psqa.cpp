@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <equipoise/psqa/cohort.hpp>
-#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 

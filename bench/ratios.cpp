@@ -2,9 +2,9 @@
 /// \file
 /// Ratios of one run: both sides alternate, each repeat gives one ratio. Prints JSON, a list of ratios a key.
 
-#include <equipoise/core/heap.hpp>
+#include <equipoise/core/base/heap.hpp>
 #include <equipoise/equipoise.hpp>
-#include <equipoise/psqa/bmmqa.hpp>
+#include <equipoise/psqa/learning/bmmqa.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 

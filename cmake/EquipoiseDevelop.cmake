@@ -47,7 +47,7 @@ target_precompile_headers(equipoise_pch_tests PRIVATE <equipoise/equipoise.hpp>)
 
 # equipoise_gamma_once(<target>): the exact gamma is compiled in one file of the target, not in each that uses it.
 file(CONFIGURE OUTPUT gamma_instance.cpp CONTENT [[
-#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
 namespace equipoise::psqa {
 template GammaResult gamma<ExactMinimum<>>(const DoseGrid&, const DoseGrid&, const GammaCriteria&, const ExactMinimum<>&, const GammaExecution&);
 }

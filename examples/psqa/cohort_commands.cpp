@@ -3,12 +3,12 @@
 /// The command that makes virtual cohorts: simulate.
 
 #include <cmath>
-#include <equipoise/psqa/acceptance.hpp>
-#include <equipoise/psqa/cohort_reader.hpp>
-#include <equipoise/psqa/cohort_writer.hpp>
-#include <equipoise/psqa/outlines.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/cohort/acceptance.hpp>
+#include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
 #include <iomanip>

@@ -6,7 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/options.hpp>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>

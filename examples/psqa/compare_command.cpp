@@ -5,8 +5,8 @@
 /// for each machine that is left out. A record's error is the mean over the runs that test it.
 
 #include <equipoise/evaluation/paired_tests.hpp>
-#include <equipoise/psqa/baselines.hpp>
-#include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/learning/baselines.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iomanip>
 #include <iostream>

@@ -3,11 +3,11 @@
 /// The command complexity: metrics of RTPLAN files.
 
 #include <cmath>
-#include <equipoise/core/utf8.hpp>
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/file_kind.hpp>
-#include <equipoise/psqa/log_reader.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/core/base/utf8.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/files/file_kind.hpp>
+#include <equipoise/psqa/readers/log_reader.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
 #include <iomanip>

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/plane_reader.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/tg218.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>

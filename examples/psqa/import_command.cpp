@@ -2,9 +2,9 @@
 /// \file
 /// The command import: a cohort of plans, planes, logs and patients that there are.
 
-#include <equipoise/core/utf8.hpp>
-#include <equipoise/psqa/cohort_writer.hpp>
-#include <equipoise/psqa/import.hpp>
+#include <equipoise/core/base/utf8.hpp>
+#include <equipoise/psqa/cohort/import.hpp>
+#include <equipoise/psqa/cohort/writer.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>

@@ -3,7 +3,7 @@
 /// What runs say of their test records, and how far off that is.
 
 #include <algorithm>
-#include <equipoise/psqa/baselines.hpp>
+#include <equipoise/psqa/learning/baselines.hpp>
 #include <limits>
 
 #include "run.hpp"

@@ -5,10 +5,10 @@
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
-#include <equipoise/psqa/cohort_reader.hpp>
-#include <equipoise/psqa/cohort_writer.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>
 #include <optional>

@@ -11,9 +11,9 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <equipoise/core/heap.hpp>
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/utf8.hpp>
+#include <equipoise/core/base/heap.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/utf8.hpp>
 #include <iostream>
 
 #include "common.hpp"

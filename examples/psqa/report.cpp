@@ -3,7 +3,7 @@
 /// The report and the table of methods.
 
 #include <equipoise/io/png.hpp>
-#include <equipoise/psqa/cohort_reader.hpp>
+#include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/report/html.hpp>
 #include <iomanip>
 #include <iostream>

@@ -5,8 +5,8 @@
 #include "run.hpp"
 
 #include <equipoise/io/atomic_file.hpp>
-#include <equipoise/psqa/cohort_reader.hpp>
-#include <equipoise/psqa/methods.hpp>
+#include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/learning/methods.hpp>
 #include <equipoise/training/policies.hpp>
 #include <fstream>
 #include <optional>

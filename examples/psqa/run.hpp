@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <equipoise/data/split.hpp>
-#include <equipoise/psqa/evaluate.hpp>
-#include <equipoise/psqa/learner.hpp>
-#include <equipoise/psqa/sizes.hpp>
+#include <equipoise/psqa/learning/evaluate.hpp>
+#include <equipoise/psqa/learning/learner.hpp>
+#include <equipoise/psqa/learning/sizes.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>

@@ -2,7 +2,7 @@
 /// \file
 /// The command tg218: limits of a list of passing rates.
 
-#include <equipoise/psqa/rate_list.hpp>
+#include <equipoise/psqa/readers/rate_list.hpp>
 #include <equipoise/psqa/tg218.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>

@@ -7,8 +7,8 @@
 
 #include <equipoise/balancing/all.hpp>
 #include <equipoise/contribution/data_set.hpp>
-#include <equipoise/core/compose.hpp>
-#include <equipoise/core/summary.hpp>
+#include <equipoise/core/model/compose.hpp>
+#include <equipoise/core/model/summary.hpp>
 #include <equipoise/encoders/all.hpp>
 #include <equipoise/fusion/all.hpp>
 #include <equipoise/tasks/all.hpp>

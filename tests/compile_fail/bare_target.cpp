@@ -1,5 +1,5 @@
 // error: equipoise: a target needs Values, Labels or Maps around its tensor, e.g. eq::Values{tensor}
-#include <equipoise/core/batch.hpp>
+#include <equipoise/core/batch/batch.hpp>
 
 namespace eq = equipoise;
 

@@ -1,5 +1,5 @@
 // error: equipoise: the batch has no input for this modality of the model
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/tasks/regression.hpp>

@@ -1,6 +1,6 @@
 // error: equipoise: this record has no entry of that name
 #include <equipoise/contribution/data_set.hpp>
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/tasks/regression.hpp>

@@ -1,5 +1,5 @@
 // error: equipoise: a dense task needs a fusion that yields a map, and every other task one that yields a vector
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/all.hpp>
 #include <equipoise/fusion/all.hpp>
 #include <equipoise/tasks/all.hpp>

@@ -1,6 +1,6 @@
 // error: equipoise: an encoder needs `forward(const at::Tensor&)` that returns at::Tensor, MapFeature or TokenFeature
 #include <torch/nn/module.h>
-#include <equipoise/core/concepts.hpp>
+#include <equipoise/core/model/concepts.hpp>
 
 struct Good : torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) { return x; }

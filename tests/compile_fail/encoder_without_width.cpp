@@ -1,6 +1,6 @@
 // error: equipoise: an encoder needs a member `width()`, the size of its feature, or `feature()`; eq::encoder(module, {.width = ...}) gives it to one that has none
 #include <torch/nn/modules/linear.h>
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/sized.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/tasks/regression.hpp>

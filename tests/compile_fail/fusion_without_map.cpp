@@ -1,5 +1,5 @@
 // error: equipoise: this fusion needs a modality whose encoder yields a map, and there is none
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/all.hpp>
 #include <equipoise/fusion/spatial_cascade.hpp>
 #include <equipoise/tasks/dense_regression.hpp>

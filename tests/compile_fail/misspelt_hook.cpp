@@ -1,5 +1,5 @@
 // error: equipoise: a policy's declared hooks are not the ones it has: is one misspelt or of another signature?
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 struct Policy {
   static constexpr std::string_view id = "mine";

@@ -1,5 +1,5 @@
 // error: equipoise: a task of the model has no target in the batch, which has one of another name
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/tasks/regression.hpp>

@@ -1,6 +1,6 @@
 // error: equipoise: a task needs a member `outputs()`, the size of its prediction
 #include <torch/nn/module.h>
-#include <equipoise/core/concepts.hpp>
+#include <equipoise/core/model/concepts.hpp>
 
 namespace eq = equipoise;
 

@@ -1,5 +1,5 @@
 // error: equipoise: this record has no entry of that name
-#include <equipoise/core/record.hpp>
+#include <equipoise/core/base/named_tuple.hpp>
 
 using namespace equipoise::literals;
 

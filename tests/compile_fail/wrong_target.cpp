@@ -1,5 +1,5 @@
 // error: equipoise: the batch's target is of another kind than the task's (Values, Labels or Maps)
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/tasks/regression.hpp>

@@ -1,5 +1,5 @@
 #include <torch/types.h>
-#include <equipoise/core/compose.hpp>
+#include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/tasks/regression.hpp>

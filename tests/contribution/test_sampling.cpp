@@ -2,7 +2,7 @@
 #include <cmath>
 #include <equipoise/contribution/sampling.hpp>
 #include <equipoise/contribution/shapley.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 #include <numeric>
 
 #include "support/games.hpp"

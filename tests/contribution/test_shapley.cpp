@@ -2,7 +2,7 @@
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 
 #include "support/games.hpp"
 #include "support/worked.hpp"

@@ -1,6 +1,6 @@
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/random.hpp>
-#include <equipoise/core/record.hpp>
+#include <equipoise/core/base/named_tuple.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/random.hpp>
 
 #include <boost/hana/at_key.hpp>
 #include <boost/hana/keys.hpp>

@@ -1,4 +1,4 @@
-#include <equipoise/core/utf8.hpp>
+#include <equipoise/core/base/utf8.hpp>
 
 #include "support/catch.hpp"
 

@@ -1,4 +1,4 @@
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 #include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/detection.hpp>
 #include <equipoise/evaluation/forest.hpp>

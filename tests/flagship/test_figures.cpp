@@ -1,5 +1,5 @@
-#include <equipoise/psqa/baselines.hpp>
-#include <equipoise/psqa/evaluate.hpp>
+#include <equipoise/psqa/learning/baselines.hpp>
+#include <equipoise/psqa/learning/evaluate.hpp>
 
 #include <cmath>
 #include <numeric>

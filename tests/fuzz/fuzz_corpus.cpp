@@ -2,7 +2,7 @@
 /// \file
 /// Small DICOM files of the project's own writers for the fuzzer: `fuzz_corpus FOLDER`.
 
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <filesystem>
 

@@ -5,15 +5,15 @@
 /// proportion to the file, and neither may the metrics and gamma of what it accepts. Every input depends on the seed and
 /// its number alone: `--only N` repeats one. A COUNT of 0 reads the files as they are and prints what each one took.
 
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 #include <equipoise/io/npy.hpp>
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/log_reader.hpp>
-#include <equipoise/psqa/openkbp_reader.hpp>
-#include <equipoise/psqa/plane_reader.hpp>
-#include <equipoise/psqa/rtdose_reader.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtdose_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/readers/log_reader.hpp>
+#include <equipoise/psqa/readers/openkbp_reader.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
 
 #include <algorithm>
 #include <array>

@@ -8,15 +8,18 @@ import argparse, concurrent.futures, functools, pathlib, re, subprocess, sys
 
 # Smallest first: a header takes the last one of which it includes every part.
 PRECOMPILED = [
-    ["equipoise/core/options.hpp"],
-    ["equipoise/core/batch.hpp"],
-    ["torch/types.h", "equipoise/core/batch.hpp"],
+    ["equipoise/core/base/options.hpp"],
+    ["equipoise/core/batch/batch.hpp"],
+    ["torch/types.h", "equipoise/core/batch/batch.hpp"],
     ["torch/nn/module.h"],
 ]
-# folder: the folders of include/equipoise that it may reach, besides itself
+# folder: the folders of include/equipoise that it may reach, besides itself; a folder stands for its rooms too. A header at the root of psqa/ reaches none of its
+# wings, but psqa/psqa.hpp, which includes all of them.
+CORE = ["core/base", "core/batch", "core/model", "core/policy"]
+WINGS = ["psqa", "psqa/files", "psqa/gamma", "psqa/complexity", "psqa/dicom", "psqa/readers", "psqa/simulator", "psqa/cohort", "psqa/learning"]
 ARROWS = {
-    "core": set(),
-    "io": {"core"},
+    **{room: set(CORE[:i]) for i, room in enumerate(CORE)},
+    "io": {"core/base"},
     "data": {"core"},
     "encoders": {"core"},
     "fusion": {"core"},
@@ -27,24 +30,45 @@ ARROWS = {
     "training": {"core", "contribution", "balancing", "weighting", "io", "data"},
     "evaluation": {"core", "contribution", "data", "io"},
     "report": {"core", "io", "evaluation"},
+    "psqa": {"core/base", "io"},
+    "psqa/files": {"core/base", "io", "psqa"},
+    "psqa/gamma": {"core/base", "psqa"},
+    "psqa/complexity": {"core/base", "psqa"},
+    "psqa/dicom": {"core/base", "io", "psqa", "psqa/files"},
+    "psqa/readers": {"core/base", "io", "psqa", "psqa/files", "psqa/dicom"},
+    "psqa/simulator": {"core/base", "io", "psqa", "psqa/files", "psqa/gamma", "psqa/complexity", "psqa/dicom", "psqa/readers"},
+    "psqa/cohort": {"core/base", "io", "evaluation", *WINGS[:-2]},
+    "psqa/learning": {"core", "encoders", "fusion", "tasks", "contribution", "balancing", "weighting", "training", "data", "evaluation", "io", *WINGS[:-1]},
 }
 # Headers of tier 0 reach no LibTorch at all; those of tier 1 its tensor, but not what costs a user seconds.
-TIER_0 = ["core/(name|record|coalition|enumeration|errors|heap|options|random|schema|plan|utf8)", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|paired_tests|detection|conformal|ridge)",
-          "data/split", "io/", "report/", "psqa/(?!bmmqa|learn|methods|evaluate|judged|rate_figures|map_figures|baselines|psqa)", "training/history"]
-TIER_1 = ["core/(feature|presence|batch|arrange|host|concepts|decode|model_base|step|gradients|policy)", "balancing/(state|any_policy)", "fusion/masked"]
+TIER_0 = ["core/base/", "core/batch/(coalition|schema)", "core/policy/epoch_plan", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|paired_tests|detection|conformal|ridge)",
+          "data/split", "io/", "report/", "psqa/(?!learning/|psqa)", "training/history"]
+TIER_1 = ["core/batch/", "core/model/(concepts|decode|model_base)", "core/policy/", "balancing/(state|any_policy)", "fusion/masked"]
 THE_END = "the end of the header"
 HEAVY = re.compile(r"/(ATen/ATen\.h|torch/csrc/api/include/torch/(types|nn|optim|data)\b.*)$")
 TORCH = re.compile(r"/(ATen|c10|torch)/")
 
 
+def room_of(name):
+    """The folder of a header below include/equipoise; none for the headers that include everything."""
+    return None if name in ("equipoise.hpp", "psqa/psqa.hpp") else name.rpartition("/")[0]
+
+
+def may_reach(room, other):
+    return other == room or other in ARROWS[room] or (other.startswith("core/") and "core" in ARROWS[room])
+
+
 def broken_rules(name, dependencies, root):
     """What is wrong with the files that a header reaches."""
-    folder = name.split("/")[0] if "/" in name else None
+    room = room_of(name)
+    if room is not None and room not in ARROWS:
+        yield f"{room}/ is not in the table of folders and arrows"
+        return
     for path in dependencies:
         if path.is_relative_to(root):
-            other = path.relative_to(root).parts[0]
-            if folder in ARROWS and other != folder and other not in ARROWS[folder]:
-                yield f"{folder}/ may not reach {other}/ ({path.name})"
+            other = path.relative_to(root).parent.as_posix()
+            if room is not None and not may_reach(room, other):
+                yield f"{room}/ may not reach {other}/ ({path.name})"
         elif any(re.match(t, name) for t in TIER_0) and TORCH.search(str(path)):
             yield f"is of tier 0 and reaches LibTorch ({path})"
             return

@@ -4,8 +4,8 @@
 /// \file
 /// Grids that the tests of gamma are made of. Axes z, y, x throughout.
 
-#include <equipoise/core/random.hpp>
-#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 /// \file
 /// Beams small enough to follow by hand, and what complexity says of them.
 
-#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/machine.hpp>
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 /// What the choices of the complexity metrics do that decide which pairs, edges and leaves are in the field, as numbers
 /// that can be followed by hand.
 
-#include <equipoise/psqa/complexity.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
 
 #include <cmath>
 #include <utility>

@@ -1,6 +1,6 @@
 #include <equipoise/io/npy.hpp>
-#include <equipoise/psqa/cohort.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <png.h>
 

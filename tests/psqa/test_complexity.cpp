@@ -1,7 +1,7 @@
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/plan_generator.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/simulator/plan_generator.hpp>
 
 #include <nlohmann/json.hpp>
 

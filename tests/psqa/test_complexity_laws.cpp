@@ -1,10 +1,10 @@
 /// \file
 /// What complexity metrics must not depend on, and the values of another program that some choices lead to.
 
-#include <equipoise/core/random.hpp>
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/plan_generator.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/simulator/plan_generator.hpp>
 
 #include <nlohmann/json.hpp>
 

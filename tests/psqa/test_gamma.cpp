@@ -1,5 +1,5 @@
-#include <equipoise/core/random.hpp>
-#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
 #include <equipoise/psqa/tg218.hpp>
 
 #include <array>

@@ -1,4 +1,4 @@
-#include <equipoise/psqa/gamma.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
 
 #include <algorithm>
 #include <array>

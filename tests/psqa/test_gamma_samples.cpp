@@ -1,6 +1,6 @@
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/plane_reader.hpp>
-#include <equipoise/psqa/rtdose_reader.hpp>
+#include <equipoise/psqa/dicom/rtdose_reader.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,5 @@
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/plane_reader.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
 
 #include <cstring>
 

@@ -1,5 +1,5 @@
-#include <equipoise/psqa/import.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/cohort/import.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-#include <equipoise/psqa/acceptance.hpp>
-#include <equipoise/psqa/simulate.hpp>
+#include <equipoise/psqa/cohort/acceptance.hpp>
+#include <equipoise/psqa/simulator/simulate.hpp>
 
 #include <cmath>
 #include <map>

@@ -1,8 +1,8 @@
 /// \file
 /// Metrics against formulas written out here a second time, on plans small enough to follow by hand.
 
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/plan_generator.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/simulator/plan_generator.hpp>
 
 #include <algorithm>
 #include <cmath>

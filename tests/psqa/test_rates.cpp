@@ -1,4 +1,4 @@
-#include <equipoise/psqa/rate_list.hpp>
+#include <equipoise/psqa/readers/rate_list.hpp>
 #include <equipoise/psqa/tg218.hpp>
 
 #include <fstream>

@@ -1,10 +1,10 @@
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/import_find.hpp>
-#include <equipoise/psqa/log_reader.hpp>
-#include <equipoise/psqa/openkbp_reader.hpp>
-#include <equipoise/psqa/plane_reader.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
+#include <equipoise/psqa/cohort/import_find.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/readers/log_reader.hpp>
+#include <equipoise/psqa/readers/openkbp_reader.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
 
 #include <sys/stat.h>
 

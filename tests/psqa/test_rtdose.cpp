@@ -1,7 +1,7 @@
-#include <equipoise/core/random.hpp>
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/rtdose_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/psqa/dicom/rtdose_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
 
 #include <dcmtk/dcmdata/dcrleerg.h>
 

@@ -1,6 +1,6 @@
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <clocale>
 #include <fstream>

@@ -1,6 +1,6 @@
 #include <equipoise/io/npy.hpp>
-#include <equipoise/psqa/plane_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
 
 #include <array>
 #include <fstream>

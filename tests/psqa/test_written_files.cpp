@@ -2,9 +2,9 @@
 /// The DICOM files that are written: another reader (pydicom) understands them, and a plan that comes back gives the
 /// same dose.
 
-#include <equipoise/psqa/rtplan_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
-#include <equipoise/psqa/simulate.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/simulator/simulate.hpp>
 
 #include <cstdlib>
 #include <fstream>

@@ -4,7 +4,7 @@
 /// \file
 /// Games for tests of Shapley values.
 
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -5,8 +5,8 @@
 /// A step, its objectives and an epoch whose numbers are given, so that a policy's hooks can be held against worked
 /// numbers without a model.
 
-#include <equipoise/core/policy.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/core/policy/policy.hpp>
 #include <map>
 #include <optional>
 #include <stdexcept>

@@ -11,8 +11,8 @@
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <ATen/ops/stack.h>
 

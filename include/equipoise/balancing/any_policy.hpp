@@ -6,7 +6,7 @@
 /// that is there, none for the others.
 
 #include <equipoise/balancing/state.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <memory>

@@ -13,7 +13,7 @@
 /// summed in units of what each task's prior loses (ours), so that no task's unit decides.
 
 #include <equipoise/balancing/unimodal.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -13,8 +13,8 @@
 /// hook sees them). Wants a fusion whose joint feature of a single modality is that modality's projection: Sum, Late or
 /// AttentionFusion.
 
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/eye.h>

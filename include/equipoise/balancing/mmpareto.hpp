@@ -11,8 +11,8 @@
 /// takes the magnitude per tensor: `per_tensor`.
 
 #include <equipoise/balancing/unimodal.hpp>
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <array>

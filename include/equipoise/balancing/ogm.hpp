@@ -10,7 +10,7 @@
 /// gradient, and adds n / k, so that plain SGD makes the same step; means instead of batch sums.
 
 #include <equipoise/balancing/score.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/normal.h>

@@ -11,8 +11,8 @@
 /// the way it was made to; a record that loses everything adds nothing.
 
 #include <equipoise/balancing/score.hpp>
-#include <equipoise/core/policy.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <cmath>

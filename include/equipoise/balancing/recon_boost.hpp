@@ -10,7 +10,7 @@
 /// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
 /// term, so that it has no gradient; here only the previous modality is detached (ours).
 
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <ATen/ops/ones.h>
 

@@ -6,8 +6,8 @@
 /// Classification: mean true-class probability, however the task's own loss is smoothed. Regression: exp(-l / τ) with τ
 /// a running mean of the unimodal losses; with cross-entropy and τ = 1 the two are the same number.
 
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/step.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/policy/step.hpp>
 
 #include <algorithm>
 #include <array>

@@ -12,7 +12,7 @@
 
 #include <equipoise/balancing/step_contributions.hpp>
 #include <equipoise/balancing/unimodal.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <array>

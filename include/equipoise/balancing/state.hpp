@@ -5,9 +5,9 @@
 /// A policy's memory as named tensors: one form for checkpoints. A `State` is an aggregate reflected with Hana, of
 /// numbers, lists of numbers, tensors and lists of tensors.
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/host.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>

@@ -8,8 +8,8 @@
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/value.hpp>
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/step.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/policy/step.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 /// \file
 /// Objectives of the modalities alone, beside each task's joint one.
 
-#include <equipoise/core/step.hpp>
+#include <equipoise/core/policy/step.hpp>
 
 #include <ATen/core/Tensor.h>
 

@@ -9,7 +9,7 @@
 #include <equipoise/contribution/shapley.hpp>
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/contribution/value.hpp>
-#include <equipoise/core/model.hpp>
+#include <equipoise/core/model/model.hpp>
 
 #include <cstdint>
 #include <limits>

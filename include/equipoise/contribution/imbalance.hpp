@@ -5,7 +5,7 @@
 /// From contributions to shares, and how unbalanced shares are. A balanced share is not a goal in itself: modalities
 /// differ in what they know.
 
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
 
 #include <algorithm>
 #include <cmath>

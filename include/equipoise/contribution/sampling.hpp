@@ -7,8 +7,8 @@
 /// it sees every coalition.
 
 #include <equipoise/contribution/shapley.hpp>
-#include <equipoise/core/coalition.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/core/batch/coalition.hpp>
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>

@@ -6,8 +6,8 @@
 /// of `all_coalitions`.
 ///   φ_m = Σ_{S ∌ m} |S|! (M - |S| - 1)! / M! · [v(S ∪ m) - v(S)]
 
-#include <equipoise/core/coalition.hpp>
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/coalition.hpp>
 
 #include <Eigen/Core>
 

@@ -5,10 +5,10 @@
 /// The losses of coalitions for every record of a data set: one pass of the encoders, all coalitions decoded at once.
 /// From this table come Shapley values, resampling plans and validation losses.
 
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/mode.hpp>
-#include <equipoise/core/model_base.hpp>
-#include <equipoise/core/step.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/model/mode.hpp>
+#include <equipoise/core/model/model_base.hpp>
+#include <equipoise/core/policy/step.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>

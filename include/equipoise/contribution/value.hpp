@@ -4,7 +4,7 @@
 /// \file
 /// Value functions: from the losses (or correctness) of coalitions to the game that Shapley values divide.
 
-#include <equipoise/core/coalition.hpp>
+#include <equipoise/core/batch/coalition.hpp>
 
 #include <Eigen/Core>
 

@@ -4,8 +4,8 @@
 /// \file
 /// Splits that keep groups together: all records of a patient are in one part. One at random, folds, or one class left out.
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/random.hpp>
 
 #include <cmath>
 #include <cstdint>

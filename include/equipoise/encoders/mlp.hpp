@@ -5,9 +5,9 @@
 /// Multilayer perceptron for tables: linear, layer norm, GELU, dropout, repeated.
 /// In   [B, in_features].   Out   vector feature [B, widths.back()].
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/norm.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/model/norm.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>

@@ -5,7 +5,7 @@
 /// Any module of LibTorch's or of one's own as an encoder, with the width that it does not say itself:
 /// `eq::encoder(torch::nn::Sequential(…), {.width = 128})`.
 
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>

@@ -5,7 +5,7 @@
 /// Confidence intervals by bootstrap over groups: whole patients are drawn, since the records of one are not
 /// independent.
 
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 
 #include <equipoise/evaluation/metrics.hpp>
 

@@ -10,7 +10,7 @@
 /// \endcode
 
 #include <equipoise/contribution/table.hpp>
-#include <equipoise/core/model.hpp>
+#include <equipoise/core/model/model.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 
 #include <cmath>

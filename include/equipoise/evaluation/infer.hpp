@@ -5,9 +5,9 @@
 /// What a model says of a whole data set: in evaluation mode, without graph, a part of the records at a time.
 
 #include <equipoise/contribution/table.hpp>
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/mode.hpp>
-#include <equipoise/core/model.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/model/mode.hpp>
+#include <equipoise/core/model/model.hpp>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>

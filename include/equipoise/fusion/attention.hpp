@@ -8,11 +8,11 @@
 /// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
 /// our reading.
 
-#include <equipoise/core/batch.hpp>
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/feature.hpp>
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/presence.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/module.h>

@@ -8,10 +8,10 @@
 /// columns a modality, so that each block is applied once for all coalitions: W [h_1 … h_M] = Σ_m W_m h_m. An absent
 /// modality adds nothing, as if its feature were zero.
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/feature.hpp>
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/presence.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/init.h>

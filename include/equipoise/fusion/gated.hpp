@@ -10,10 +10,10 @@
 /// the softmax carries it to any M and to absent modalities (ours; for M = 2 it is the same function with z = sigmoid
 /// of the difference).
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/feature.hpp>
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/presence.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/module.h>

@@ -7,10 +7,10 @@
 /// The task's head is linear, so averaging joint features and averaging the modalities' predictions are the same
 /// function; for classifications the mean of logits is the (normalised) product of experts.
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/feature.hpp>
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/presence.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/module.h>

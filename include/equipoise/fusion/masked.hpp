@@ -5,7 +5,7 @@
 /// Values of the present modalities and their sums, for all coalitions at once. What is absent is filled, not multiplied
 /// by zero: even a value that is not a number in a modality leaves the coalitions without it alone.
 
-#include <equipoise/core/presence.hpp>
+#include <equipoise/core/batch/presence.hpp>
 
 #include <ATen/core/Tensor.h>
 

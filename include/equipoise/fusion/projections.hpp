@@ -4,7 +4,7 @@
 /// \file
 /// The part that several fusions share: one linear layer with GELU a modality, to a common width.
 
-#include <equipoise/core/feature.hpp>
+#include <equipoise/core/batch/feature.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>

@@ -14,10 +14,10 @@
 /// present are the same everywhere in space, so they are decoded at one pixel, where a convolution is the sum of its
 /// taps. One group in the norm, or uniform rows would be normalised away.
 
-#include <equipoise/core/concepts.hpp>
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/norm.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/model/concepts.hpp>
+#include <equipoise/core/model/norm.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>

@@ -7,10 +7,10 @@
 /// With a linear head the prediction is the sum of the modalities' predictions (up to the head's bias); its
 /// single-modality joint feature is that modality's projection, which is what MLA's shared head wants.
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/feature.hpp>
-#include <equipoise/core/options.hpp>
-#include <equipoise/core/presence.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
 #include <equipoise/fusion/projections.hpp>
 

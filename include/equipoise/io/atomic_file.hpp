@@ -4,7 +4,7 @@
 /// \file
 /// A file that appears whole or not at all: written under a temporary name beside it, synced, then renamed.
 
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
 /// NPY files, versions 1 and 2: little-endian numbers in C order. Written aside and renamed; rows can be appended one
 /// by one, so that memory does not grow with the array.
 
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy_number.hpp>
 #include <equipoise/io/regular_file.hpp>

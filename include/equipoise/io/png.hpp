@@ -4,7 +4,7 @@
 /// \file
 /// PNG images of maps: a sequential and a diverging colour map. Encoded by libpng.
 
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/io/atomic_file.hpp>
 
 #include <png.h>

@@ -77,6 +77,18 @@ struct Beam {
   }
 };
 
+/// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than 1e-6 mm: every metric
+/// takes them as closed.
+[[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam) {
+  std::size_t crossed = 0, pairs = 0;
+  for (const ControlPoint& cp : beam.control_points)
+    for (const LeafPositions& leaves : cp.leaves) {
+      pairs += leaves.a.size();
+      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - 1e-6;
+    }
+  return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
+}
+
 struct Plan {
   std::string id;    ///< file name or simulated id
   std::string file;  ///< path of the file that it was read from; empty for a simulated plan

@@ -4,18 +4,18 @@
 /// \file
 /// Everything of the radiotherapy part.
 
-#include <equipoise/psqa/acceptance.hpp>
-#include <equipoise/psqa/bmmqa.hpp>
-#include <equipoise/psqa/cohort.hpp>
-#include <equipoise/psqa/cohort_reader.hpp>
-#include <equipoise/psqa/cohort_writer.hpp>
-#include <equipoise/psqa/complexity.hpp>
-#include <equipoise/psqa/evaluate.hpp>
-#include <equipoise/psqa/gamma.hpp>
-#include <equipoise/psqa/import.hpp>
-#include <equipoise/psqa/learner.hpp>
-#include <equipoise/psqa/methods.hpp>
-#include <equipoise/psqa/rtdose_reader.hpp>
-#include <equipoise/psqa/rtplan_reader.hpp>
-#include <equipoise/psqa/rtplan_writer.hpp>
+#include <equipoise/psqa/cohort/acceptance.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/cohort/import.hpp>
+#include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/rtdose_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/learning/bmmqa.hpp>
+#include <equipoise/psqa/learning/evaluate.hpp>
+#include <equipoise/psqa/learning/learner.hpp>
+#include <equipoise/psqa/learning/methods.hpp>
 #include <equipoise/psqa/tg218.hpp>

@@ -7,7 +7,7 @@
 ///   tolerance = mean - 2.660 · mean moving range
 ///   action = 100 - DA / 2,   DA = β · sqrt(variance + (mean - 100)²),   β = 6
 
-#include <equipoise/core/errors.hpp>
+#include <equipoise/core/base/errors.hpp>
 
 #include <algorithm>
 #include <cmath>

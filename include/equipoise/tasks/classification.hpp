@@ -6,9 +6,9 @@
 /// In   joint [R, W], targets `Labels` int64 [B], negative where missing.   Out   logits [R, C].
 /// Without any modality the task predicts the classes' frequencies in the training data (as log-probabilities).
 
-#include <equipoise/core/batch.hpp>
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/batch.hpp>
 
 #include <ATen/core/Reduction.h>
 #include <torch/nn/module.h>

@@ -8,9 +8,9 @@
 /// resolution. Without any modality the task predicts one constant a channel, the one that fits the training targets
 /// best: their mean (L2) or median (L1); with Huber's loss their mean, too.
 
-#include <equipoise/core/batch.hpp>
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/batch.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
 #include <torch/nn/module.h>

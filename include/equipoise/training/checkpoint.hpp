@@ -6,8 +6,8 @@
 /// renamed, so that a full disk or a crash leaves the previous one.
 
 #include <equipoise/balancing/any_policy.hpp>
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/host.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/host.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
 #include <equipoise/training/optimizer.hpp>

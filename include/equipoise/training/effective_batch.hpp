@@ -5,8 +5,8 @@
 /// The whole batch of one optimiser step, however it is cut: which records count for which mean, and which are drawn
 /// for a share.
 
-#include <equipoise/core/model_base.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/core/model/model_base.hpp>
 
 #include <algorithm>
 #include <cmath>

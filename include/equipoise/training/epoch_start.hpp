@@ -5,7 +5,7 @@
 /// The `Epoch` of the training loop: what policies may look at and change before the first batch.
 
 #include <equipoise/contribution/table.hpp>
-#include <equipoise/core/random.hpp>
+#include <equipoise/core/base/random.hpp>
 #include <equipoise/training/loop.hpp>
 #include <equipoise/training/snapshot.hpp>
 

@@ -7,9 +7,9 @@
 /// plan.
 
 #include <equipoise/balancing/any_policy.hpp>
-#include <equipoise/core/gradients.hpp>
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/mode.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/model/mode.hpp>
+#include <equipoise/core/policy/gradients.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/training_step.hpp>
 

@@ -6,10 +6,10 @@
 /// that a policy sees.
 
 #include <equipoise/contribution/table.hpp>
-#include <equipoise/core/arrange.hpp>
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/mode.hpp>
-#include <equipoise/core/step.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/model_batch.hpp>
+#include <equipoise/core/model/mode.hpp>
+#include <equipoise/core/policy/step.hpp>
 #include <equipoise/training/effective_batch.hpp>
 
 #include <ATen/core/Tensor.h>

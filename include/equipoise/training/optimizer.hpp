@@ -5,8 +5,8 @@
 /// The optimiser over the model's own parameter groups, so that a modality's learning rate can differ and a pass can
 /// leave groups untouched.
 
-#include <equipoise/core/gradients.hpp>
-#include <equipoise/core/model_base.hpp>
+#include <equipoise/core/model/model_base.hpp>
+#include <equipoise/core/policy/gradients.hpp>
 #include <equipoise/training/options.hpp>
 
 #include <torch/nn/utils/clip_grad.h>

@@ -4,8 +4,8 @@
 /// \file
 /// How to train: the options of `Trainer`, with the defaults of the field.
 
-#include <equipoise/core/errors.hpp>
-#include <equipoise/core/options.hpp>
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
 
 #include <c10/core/Device.h>
 

@@ -9,7 +9,7 @@
 /// \endcode
 
 #include <equipoise/balancing/any_policy.hpp>
-#include <equipoise/core/model.hpp>
+#include <equipoise/core/model/model.hpp>
 #include <equipoise/training/fit.hpp>
 #include <equipoise/training/options.hpp>
 

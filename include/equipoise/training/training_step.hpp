@@ -4,8 +4,8 @@
 /// \file
 /// The `Step` of the training loop: the whole batch seen through its micro-batches.
 
-#include <equipoise/core/random.hpp>
-#include <equipoise/core/step.hpp>
+#include <equipoise/core/base/random.hpp>
+#include <equipoise/core/policy/step.hpp>
 #include <equipoise/training/history.hpp>
 #include <equipoise/training/micro_batch.hpp>
 

@@ -8,7 +8,7 @@
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
 
 #include <equipoise/balancing/step_contributions.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <array>

@@ -7,8 +7,8 @@
 /// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Objectives that a policy derived from the task (`<task>/…`)
 /// share its factor (ours): in a stack it comes after the policies that derive them.
 
-#include <equipoise/core/host.hpp>
-#include <equipoise/core/policy.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/policy/policy.hpp>
 
 #include <ATen/ops/full.h>
 

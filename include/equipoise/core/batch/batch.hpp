@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Records with named inputs and targets. A `Batch` is also a data set in memory: `select` takes records out of it.
+/// \code
+/// auto data = eq::batch(eq::input<"dose">(planes), eq::input<"metrics">(table), eq::target<"gpr">(eq::Values{rates}));
+/// \endcode
+/// What a model works on is a `ModelBatch`: the same tensors in the model's own order, without names.
+
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/named_tuple.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/batch/presence.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/isnan.h>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+/// Targets of a regression, [N, O]; NaN where a value is missing.
+struct Values {
+  at::Tensor tensor;
+};
+/// Targets of a classification, int64 [N] in 0..C-1; negative where the label is missing.
+struct Labels {
+  at::Tensor tensor;
+};
+/// Targets of a dense regression, [N, C, H, W]; NaN where a pixel is not valid.
+struct Maps {
+  at::Tensor tensor;
+};
+
+/// One modality's input [N, …] under its name.
+template <FixedString Text>
+[[nodiscard]] slot<Text, at::Tensor> input(at::Tensor tensor) {
+  return {std::move(tensor)};
+}
+
+namespace detail {
+template <class T>
+concept is_a_target = std::same_as<T, Values> || std::same_as<T, Labels> || std::same_as<T, Maps>;
+}  // namespace detail
+
+/// One task's target under its name; `Target` is `Values`, `Labels` or `Maps`.
+template <FixedString Text, class Target>
+[[nodiscard]] slot<Text, Target> target(Target values) {
+  static_assert(detail::is_a_target<Target>,
+                "equipoise: a target needs Values, Labels or Maps around its tensor, e.g. eq::Values{tensor}");
+  return {std::move(values)};
+}
+
+namespace detail {
+
+[[nodiscard]] inline at::Tensor index_tensor(std::span<const std::int64_t> indices, const at::Tensor& like) {
+  // from_blob needs a mutable pointer but clone() only reads it.
+  auto* data = const_cast<std::int64_t*>(indices.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  return at::from_blob(data, {static_cast<std::int64_t>(indices.size())}, at::kLong).clone().to(like.device());
+}
+
+[[nodiscard]] inline at::Tensor select_records(const at::Tensor& from, std::span<const std::int64_t> indices) {
+  return from.defined() ? from.index_select(0, index_tensor(indices, from)) : from;
+}
+
+/// What is missing of one target: `labelled[i]` and whether any entry at all is missing.
+struct TargetGaps {
+  std::vector<bool> labelled;
+  bool any = false;
+};
+
+[[nodiscard]] inline TargetGaps gaps_of(const at::Tensor& missing) {  // [N, …] bool
+  TargetGaps gaps;
+  const at::Tensor flat = missing.unsqueeze(1).flatten(1);  // of no record, too
+  gaps.any = flat.any().item<bool>();
+  const at::Tensor whole = host_copy(flat.all(1));
+  gaps.labelled.resize(static_cast<std::size_t>(whole.size(0)));
+  for (std::size_t i = 0; i < gaps.labelled.size(); ++i) gaps.labelled[i] = !whole.const_data_ptr<bool>()[i];
+  return gaps;
+}
+
+/// Nothing is known to be missing of a target without values (the meta device).
+[[nodiscard]] inline TargetGaps gaps_of(const Labels& t) {
+  if (t.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(t.tensor.size(0)), true), false};
+  return gaps_of(t.tensor.lt(0));
+}
+template <class Real>
+[[nodiscard]] TargetGaps gaps_of(const Real& t) {
+  if (t.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(t.tensor.size(0)), true), false};
+  return gaps_of(at::isnan(t.tensor));
+}
+
+}  // namespace detail
+
+/// A batch in the model's order. Tensors may be on any device; presence and labels are known on the host.
+struct ModelBatch {
+  std::vector<at::Tensor> inputs;       ///< [M], each [B, …]
+  std::vector<at::Tensor> targets;      ///< [K], each [B, …]; undefined where the batch has none
+  Presence presence;                    ///< [1, B, M]
+  std::vector<std::uint64_t> labelled;  ///< [B] bit k: the record has a target of task k
+  std::uint64_t gaps = 0;               ///< bit k: some entry of task k's targets is missing
+  std::vector<std::int64_t> ids;        ///< [B] stable record ids
+  std::vector<std::int64_t> groups;     ///< [B] records of one group (a patient) stay together in every split
+
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
+
+  [[nodiscard]] ModelBatch select(std::span<const std::int64_t> records) const {
+    ModelBatch out;
+    for (const at::Tensor& x : inputs) out.inputs.push_back(detail::select_records(x, records));
+    for (const at::Tensor& y : targets) out.targets.push_back(detail::select_records(y, records));
+    out.presence = presence.select(records);
+    out.gaps = gaps;
+    for (const std::int64_t i : records) {
+      out.labelled.push_back(labelled[static_cast<std::size_t>(i)]);
+      out.ids.push_back(ids[static_cast<std::size_t>(i)]);
+      out.groups.push_back(groups[static_cast<std::size_t>(i)]);
+    }
+    return out;
+  }
+
+  [[nodiscard]] ModelBatch to(c10::Device device) const {
+    ModelBatch out = *this;
+    for (at::Tensor& x : out.inputs) x = x.to(device);
+    for (at::Tensor& y : out.targets)
+      if (y.defined()) y = y.to(device);
+    return out;
+  }
+};
+
+namespace detail {
+/// \throws ValueError where there is nothing to train on or to judge by.
+inline void check_any_record(const ModelBatch& data, std::string_view where, std::string_view what) {
+  if (data.size() == 0) throw ValueError(message("value.205", where, "expected ", what, ", got none"));
+}
+}  // namespace detail
+
+/// Named inputs and targets of N records; made by `eq::batch`.
+template <class Inputs, class Targets>
+struct Batch {
+  Inputs inputs;
+  Targets targets;
+  Presence presence;                 ///< [1, N, M], columns in the order of `inputs`
+  std::vector<std::int64_t> ids;     ///< [N]
+  std::vector<std::int64_t> groups;  ///< [N] records of one group (a patient) stay together in every split
+
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
+
+  /// The same records, of which only the modalities with a true entry count. `entries` is bool [N, M],
+  /// columns in the order of the inputs.
+  /// \throws ShapeError when the tensor is of another size.
+  [[nodiscard]] Batch with_presence(const at::Tensor& entries) const {
+    Batch out = *this;
+    out.presence = Presence(entries);
+    if (out.presence.records() != size() || out.presence.modalities() != Inputs::size())
+      throw ShapeError(message("shape.103", "presence", "expected [", size(), ", ", Inputs::size(), "], got [",
+                               out.presence.records(), ", ", out.presence.modalities(), "]"));
+    return out;
+  }
+
+  /// The same records under the caller's own stable ids.
+  [[nodiscard]] Batch with_ids(std::vector<std::int64_t> stable) const {
+    if (stable.size() != ids.size())
+      throw ShapeError(message("shape.104", "ids", "expected ", ids.size(), " record ids, got ", stable.size()));
+    Batch out = *this;
+    out.ids = std::move(stable);
+    return out;
+  }
+
+  /// The same records in groups that no split may cut, e.g. patients; by default each record is its own.
+  [[nodiscard]] Batch with_groups(std::vector<std::int64_t> of_records) const {
+    if (of_records.size() != ids.size())
+      throw ShapeError(message("shape.104", "groups", "expected ", ids.size(), " group ids, got ", of_records.size()));
+    Batch out = *this;
+    out.groups = std::move(of_records);
+    return out;
+  }
+
+  /// The given records, in that order.
+  [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
+    Batch out = *this;
+    out.inputs.for_each([&](auto, at::Tensor& x) { x = detail::select_records(x, records); });
+    out.targets.for_each([&](auto, auto& y) { y.tensor = detail::select_records(y.tensor, records); });
+    out.presence = presence.select(records);
+    out.ids.clear();
+    out.groups.clear();
+    for (const std::int64_t i : records) {
+      out.ids.push_back(ids[static_cast<std::size_t>(i)]);
+      out.groups.push_back(groups[static_cast<std::size_t>(i)]);
+    }
+    return out;
+  }
+};
+
+namespace detail {
+
+template <class Slot>
+inline constexpr bool is_input = std::is_same_v<typename Slot::value_type, at::Tensor>;
+
+/// Splits the arguments of `batch` into the inputs' and the targets' slots, by type.
+template <class In, class Out, class... Slots>
+struct split_slots {
+  using inputs = In;
+  using targets = Out;
+};
+template <class... In, class... Out, class First, class... Rest>
+struct split_slots<record<In...>, record<Out...>, First, Rest...>
+    : std::conditional_t<is_input<First>, split_slots<record<In..., First>, record<Out...>, Rest...>,
+                         split_slots<record<In...>, record<Out..., First>, Rest...>> {};
+
+template <class Record, class... Slots>
+struct gather;
+template <class... Wanted, class... Slots>
+struct gather<record<Wanted...>, Slots...> {
+  static record<Wanted...> from(const Slots&... slots) {
+    const record<Slots...> all{slots...};
+    return {Wanted{all[boost::hana::type_c<typename Wanted::key>]}...};
+  }
+};
+
+}  // namespace detail
+
+/// Records from named inputs and targets, in any order; every record has every modality until `with_presence` says
+/// otherwise. \throws ShapeError when the first dimensions differ.
+template <class... Slots>
+[[nodiscard]] auto batch(Slots... slots) {
+  using Split = detail::split_slots<record<>, record<>, Slots...>;
+  using Inputs = typename Split::inputs;
+  using Targets = typename Split::targets;
+  Inputs inputs = detail::gather<Inputs, Slots...>::from(slots...);
+  Targets targets = detail::gather<Targets, Slots...>::from(slots...);
+  std::int64_t records = -1;
+  const auto check = [&](std::string_view what, const at::Tensor& t) {
+    if (records < 0) records = t.size(0);
+    if (t.size(0) != records)
+      throw ShapeError(message("shape.105", what, "expected ", records, " records, got ", t.size(0)));
+  };
+  inputs.for_each([&](auto key, const at::Tensor& x) { check(decltype(key)::type::text, x); });
+  targets.for_each([&](auto key, const auto& y) { check(decltype(key)::type::text, y.tensor); });
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(std::max<std::int64_t>(records, 0)));
+  std::iota(ids.begin(), ids.end(), 0);
+  const std::int64_t n = std::max<std::int64_t>(records, 0);
+  return Batch<Inputs, Targets>{std::move(inputs), std::move(targets), Presence(n, Inputs::size()), ids, ids};
+}
+
+}  // namespace equipoise

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// `compose`: parts in, model out. Encoders are built first, their feature specs go to the fusions and the fusions'
+/// widths to the heads, so that no dimension is written twice.
+
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/model/model.hpp>
+#include <equipoise/core/model/row_fusion.hpp>
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+/// Says what a modality or task cannot be called: policies name what they derive from a task `<task>/…`.
+template <FixedString Text>
+struct CheckName {
+  static constexpr bool ok = Text.view().find('/') == std::string_view::npos;
+  static_assert(ok, "equipoise: a name of a modality or task may not contain '/', which parts the names of objectives");
+};
+
+/// A modality of a model: a name and how to encode it.
+template <FixedString Text, class Part>
+struct ModalityPart {
+  static_assert(CheckName<Text>::ok);
+  static constexpr FixedString text = Text;
+  Part encoder;
+};
+
+/// A task of a model: a name, how the modalities are fused for it, and what is predicted.
+template <FixedString Text, class FusionPart, class HeadPart>
+struct TaskPart {
+  static_assert(CheckName<Text>::ok);
+  static constexpr FixedString text = Text;
+  FusionPart fusion;
+  HeadPart head;
+};
+
+/// `eq::modality<"dose">(eq::Cnn{…})`; the part is a spec with `build()` or a module of one's own.
+template <FixedString Text, class Part>
+[[nodiscard]] ModalityPart<Text, Part> modality(Part encoder) {
+  return {std::move(encoder)};
+}
+
+/// `eq::task<"gpr">(eq::AttentionFusion{…}, eq::Regression{…})`.
+template <FixedString Text, class FusionPart, class HeadPart>
+[[nodiscard]] TaskPart<Text, FusionPart, HeadPart> task(FusionPart fusion, HeadPart head) {
+  return {std::move(fusion), std::move(head)};
+}
+
+namespace detail {
+
+template <class Part>
+inline constexpr bool is_module_pointer = false;
+template <class M>
+inline constexpr bool is_module_pointer<std::shared_ptr<M>> = true;
+
+/// The module of a part: built from its spec, or the user's own as it is.
+template <class Part, class... Args>
+[[nodiscard]] auto module_of(const Part& part, const Args&... args) {
+  if constexpr (is_module_pointer<Part>)
+    return part;
+  else if constexpr (requires { typename Part::ContainedType; })
+    return part.ptr();  // LibTorch's holder
+  else
+    return part.build(args...);
+}
+
+/// What a part is called and what was chosen for it; a module of the user's own has no options.
+template <class Part>
+[[nodiscard]] PartOptions options_of(const Part& part) {
+  PartOptions out{"module", {}};
+  if constexpr (requires { Part::id; }) out.id = Part::id;
+  if constexpr (hana::Struct<Part>::value) out.list = options(part);
+  return out;
+}
+
+/// A fusion as the model uses it: a plain `forward(features, presence)` is wrapped.
+template <class F>
+[[nodiscard]] auto in_two_stages(std::shared_ptr<F> fusion, const std::vector<FeatureSpec>& specs) {
+  static_assert(CheckFusion<F>::ok);
+  if constexpr (fuses_in_two_stages<F>)
+    return fusion;
+  else
+    return std::make_shared<RowFusion<F>>(std::move(fusion), specs);
+}
+
+/// Joins records; `<<` because its operands are evaluated from left to right, and the order of building is the order of
+/// random numbers.
+template <class... A, class... B>
+[[nodiscard]] record<A..., B...> operator<<([[maybe_unused]] record<A...> a, [[maybe_unused]] record<B...> b) {
+  return {static_cast<A&>(a)..., static_cast<B&>(b)...};
+}
+
+template <FixedString Text, class Part>
+[[nodiscard]] auto built_encoder(const ModalityPart<Text, Part>& part) {
+  auto module = module_of(part.encoder);
+  using Module = typename decltype(module)::element_type;
+  static_assert(CheckEncoder<Module>::ok);
+  return record<slot<Text, EncoderEntry<Module>>>{{{std::move(module), options_of(part.encoder)}}};
+}
+template <FixedString Text, class F, class H>
+[[nodiscard]] record<> built_encoder(const TaskPart<Text, F, H>&) {
+  return {};
+}
+
+template <class Encoders, FixedString Text, class F, class H>
+[[nodiscard]] auto built_task(const Encoders& encoders, const TaskPart<Text, F, H>& part) {
+  const std::vector<FeatureSpec> specs = feature_specs(encoders);
+  auto fusion = in_two_stages(module_of(part.fusion, std::span<const FeatureSpec>(specs)), specs);
+  using FusionModule = typename decltype(fusion)::element_type;
+  static_assert(!needs_a_map<FusionModule> || any_map<Encoders>,
+                "equipoise: this fusion needs a modality whose encoder yields a map, and there is none");
+  auto head = module_of(part.head, std::int64_t{fusion->width()});
+  using Head = typename decltype(head)::element_type;
+  static_assert(CheckTask<Head>::ok);
+  static_assert(
+      is_dense<Head> == yields_a_map<FusionModule>,
+      "equipoise: a dense task needs a fusion that yields a map, and every other task one that yields a vector");
+  return record<slot<Text, TaskEntry<FusionModule, Head>>>{
+      {{std::move(fusion), std::move(head), options_of(part.fusion), options_of(part.head)}}};
+}
+template <class Encoders, FixedString Text, class Part>
+[[nodiscard]] record<> built_task(const Encoders&, const ModalityPart<Text, Part>&) {
+  return {};
+}
+
+}  // namespace detail
+
+/// Builds a model of named modalities and tasks, in the order given. Parameters are drawn from LibTorch's global
+/// generator: seed it before with `torch::manual_seed`.
+/// \code
+/// auto model = eq::compose(eq::modality<"dose">(eq::Cnn{}),
+///                          eq::modality<"metrics">(eq::Mlp{.in_features = 33}),
+///                          eq::task<"gpr">(eq::AttentionFusion{}, eq::Regression{.outputs = 3}));
+/// \endcode
+template <class... Parts>
+[[nodiscard]] auto compose(const Parts&... parts) {
+  using detail::operator<<;
+  auto encoders = (record<>{} << ... << detail::built_encoder(parts));
+  auto tasks = (record<>{} << ... << detail::built_task(encoders, parts));
+  return std::make_shared<Model<decltype(encoders), decltype(tasks)>>(std::move(encoders), std::move(tasks));
+}
+
+}  // namespace equipoise

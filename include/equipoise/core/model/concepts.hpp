@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What an encoder, a fusion and a task are. Each concept is a sentence of smaller ones, and `CheckX` says in one line
+/// what a type lacks.
+
+#include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
+#include <equipoise/core/batch/schema.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace torch::nn {
+class Module;
+}
+
+namespace equipoise {
+
+/// The input of dense heads: rows (c, b) whose map varies in space, and rows that are the same everywhere because no
+/// map modality is present. The latter are decoded at one pixel. Rows in neither list have no modality at all.
+struct JointMap {
+  at::Tensor varying;                      ///< [R1, W, H', W']; undefined if none
+  at::Tensor uniform;                      ///< [R2, W, 1, 1]; undefined if none
+  std::vector<std::int64_t> varying_rows;  ///< [R1] of C * B, ascending
+  std::vector<std::int64_t> uniform_rows;  ///< [R2]
+};
+
+namespace detail {
+
+template <class T>
+concept is_a_torch_module = std::derived_from<T, torch::nn::Module>;
+
+template <class T>
+concept is_a_feature = std::same_as<T, at::Tensor> || std::same_as<T, MapFeature> || std::same_as<T, TokenFeature>;
+
+template <class E>
+concept encodes_a_batch = requires(E& encoder, const at::Tensor& input) {
+  { encoder.forward(input) } -> is_a_feature;
+};
+
+template <class E>
+concept says_its_feature = requires(const E& encoder) {
+  { encoder.feature() } -> std::convertible_to<FeatureSpec>;
+}
+|| requires(const E& encoder) {
+  { encoder.width() } -> std::convertible_to<std::int64_t>;
+};
+
+/// What `project` yields for one modality: a tensor, or whatever the fusion's own `combine` takes.
+template <class F>
+using projected_t = decltype(std::declval<F&>().project(std::size_t{}, std::declval<const Feature&>()));
+
+/// Per modality once, then all coalitions at once: how the fusions of the library share work.
+template <class F>
+concept fuses_in_two_stages = requires(F& fusion, std::vector<projected_t<F>> projected, const Presence& presence) {
+  fusion.combine(projected, presence);
+};
+
+/// A plain module: `forward(features, presence)` with features [R, D_m] a modality and presence bool [R, M].
+template <class F>
+concept fuses_vectors = requires(F& fusion, const std::vector<at::Tensor>& features, const at::Tensor& presence) {
+  { fusion.forward(features, presence) } -> std::same_as<at::Tensor>;
+};
+
+template <class T>
+concept says_its_width = requires(const T& part) {
+  { part.width() } -> std::convertible_to<std::int64_t>;
+};
+
+template <class T>
+concept names_its_target = is_a_target<typename T::Target>;
+
+template <class T>
+concept says_its_outputs = requires(const T& task) {
+  { task.outputs() } -> std::convertible_to<std::int64_t>;
+};
+
+template <class T>
+concept predicts_from_a_joint_feature = requires(T& task, const at::Tensor& joint) {
+  { task.forward(joint) } -> std::same_as<at::Tensor>;
+};
+
+template <class T>
+concept has_a_loss_per_record = requires(T& task, const at::Tensor& prediction, const at::Tensor& target) {
+  { task.loss(prediction, target, true) } -> std::same_as<at::Tensor>;
+};
+
+template <class T>
+concept has_a_prior = requires(T& task, const at::Tensor& targets) {
+  { task.prior() } -> std::convertible_to<at::Tensor>;
+  task.fit_prior(targets);
+};
+
+}  // namespace detail
+
+/// A module that turns one modality's input [B, …] into a vector, token or map feature, and says how wide it is.
+template <class E>
+concept Encoder = detail::is_a_torch_module<E> && detail::encodes_a_batch<E> && detail::says_its_feature<E>;
+
+/// A module that turns the present modalities' features into a joint feature.
+template <class F>
+concept Fusion = detail::is_a_torch_module<F> &&
+    (detail::fuses_in_two_stages<F> || detail::fuses_vectors<F>)&&detail::says_its_width<F>;
+
+/// A module that turns a joint feature into a prediction and judges it against its target.
+template <class T>
+concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> && detail::says_its_outputs<T> &&
+    detail::predicts_from_a_joint_feature<T> && detail::has_a_loss_per_record<T> && detail::has_a_prior<T>;
+
+/// Says in one line each what `E` lacks to be an encoder.
+template <class E>
+struct CheckEncoder {
+  static_assert(detail::is_a_torch_module<E>, "equipoise: an encoder must derive from torch::nn::Module");
+  static_assert(
+      detail::encodes_a_batch<E>,
+      "equipoise: an encoder needs `forward(const at::Tensor&)` that returns at::Tensor, MapFeature or TokenFeature");
+  static_assert(detail::says_its_feature<E>,
+                "equipoise: an encoder needs a member `width()`, the size of its feature, or `feature()`; "
+                "eq::encoder(module, {.width = ...}) gives it to one that has none");
+  static constexpr bool ok = Encoder<E>;
+};
+
+/// Says in one line each what `F` lacks to be a fusion.
+template <class F>
+struct CheckFusion {
+  static_assert(detail::is_a_torch_module<F>, "equipoise: a fusion must derive from torch::nn::Module");
+  static_assert(detail::fuses_in_two_stages<F> || detail::fuses_vectors<F>,
+                "equipoise: a fusion needs `project` and `combine`, or `at::Tensor forward(features, presence)`");
+  static_assert(detail::says_its_width<F>,
+                "equipoise: a fusion needs a member `width()`, the size of its joint feature");
+  static constexpr bool ok = Fusion<F>;
+};
+
+/// Says in one line each what `T` lacks to be a task.
+template <class T>
+struct CheckTask {
+  static_assert(detail::is_a_torch_module<T>, "equipoise: a task must derive from torch::nn::Module");
+  static_assert(detail::names_its_target<T>, "equipoise: a task needs `using Target = Values`, `Labels` or `Maps`");
+  static_assert(detail::says_its_outputs<T>,
+                "equipoise: a task needs a member `outputs()`, the size of its prediction");
+  static_assert(detail::predicts_from_a_joint_feature<T>,
+                "equipoise: a task needs `at::Tensor forward(const at::Tensor& joint)`");
+  static_assert(
+      detail::has_a_loss_per_record<T>,
+      "equipoise: a task needs `at::Tensor loss(prediction, target, bool gaps)` that returns one loss a record");
+  static_assert(detail::has_a_prior<T>,
+                "equipoise: a task needs `prior()` and `fit_prior(targets)`, what it says without any modality");
+  static constexpr bool ok = Task<T>;
+};
+
+/// The kind of feature that encoder `E` yields, known from its `forward`.
+template <detail::encodes_a_batch E>
+inline constexpr FeatureKind feature_kind = [] {
+  using Result = decltype(std::declval<E&>().forward(std::declval<const at::Tensor&>()));
+  if constexpr (std::same_as<Result, MapFeature>)
+    return FeatureKind::map;
+  else if constexpr (std::same_as<Result, TokenFeature>)
+    return FeatureKind::tokens;
+  else
+    return FeatureKind::vector;
+}();
+
+/// Whether fusion `F` yields a map (for dense tasks) rather than a vector.
+template <class F>
+inline constexpr bool yields_a_map = [] {
+  if constexpr (detail::fuses_in_two_stages<F>) {
+    using Joint = decltype(std::declval<F&>().combine(std::declval<const std::vector<detail::projected_t<F>>&>(),
+                                                      std::declval<const Presence&>()));
+    return std::same_as<Joint, JointMap>;
+  } else {
+    return false;
+  }
+}();
+
+/// Whether fusion `F` cannot work without at least one modality whose encoder yields a map.
+template <class F>
+inline constexpr bool needs_a_map = [] {
+  if constexpr (requires { F::needs_a_map; })
+    return static_cast<bool>(F::needs_a_map);
+  else
+    return false;
+}();
+
+/// Whether task `T` reads a joint map rather than a joint vector.
+template <class T>
+inline constexpr bool is_dense = std::same_as<typename T::Target, Maps>;
+
+template <class T>
+inline constexpr TaskKind task_kind = std::same_as<typename T::Target, Values>   ? TaskKind::regression
+                                      : std::same_as<typename T::Target, Labels> ? TaskKind::classification
+                                                                                 : TaskKind::dense_regression;
+
+}  // namespace equipoise

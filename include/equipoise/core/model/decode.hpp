@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Features and presence in, predictions out: fusion, head and prior for all coalitions in one pass.
+
+#include <equipoise/core/model/concepts.hpp>
+#include <equipoise/core/model/model_base.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/where.h>
+
+#include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// Replaces by zero the rows that no decoding may see, so that not even a NaN in them reaches a projection, forward or
+/// backward.
+[[nodiscard]] inline Feature insulate(const Feature& feature, std::size_t m, const Presence& presence) {
+  if (!feature.defined() || !presence.anywhere(m)) return {};
+  const std::int64_t records = presence.records();
+  std::vector<bool> seen(static_cast<std::size_t>(records), false);
+  const auto masks = presence.masks();
+  for (std::size_t row = 0; row < masks.size(); ++row)
+    if ((masks[row] >> m) & 1U) seen[row % static_cast<std::size_t>(records)] = true;
+  std::vector<std::int64_t> unseen;
+  for (std::int64_t i = 0; i < records; ++i)
+    if (!seen[static_cast<std::size_t>(i)]) unseen.push_back(i);
+  if (unseen.empty()) return feature;
+  return feature.map_tensors([&](const at::Tensor& t) { return t.index_fill(0, index_tensor(unseen, t), 0); });
+}
+
+/// A fusion says how wide its joint feature is before there is one: a head was made for that width.
+/// \throws ShapeError where it is another.
+inline void check_joint(const at::Tensor& joint, const Presence& presence, std::int64_t width) {
+  const std::int64_t needed[] = {presence.coalitions(), presence.records(), width};
+  if (joint.sizes() != at::IntArrayRef(needed))
+    throw ShapeError(message("shape.112", "fusion", "expected a joint feature [C, B, width()] = ",
+                             at::IntArrayRef(needed), ", got ", joint.sizes()));
+}
+inline void check_joint(const JointMap& joint, const Presence&, std::int64_t width) {
+  for (const at::Tensor* rows : {&joint.varying, &joint.uniform})
+    if (rows->defined() && (rows->dim() != 4 || rows->size(1) != width))
+      throw ShapeError(
+          message("shape.112", "fusion", "expected a joint map [R, width() = ", width, ", H, W], got ", rows->sizes()));
+}
+
+/// The joint feature for every decoding: [C, B, W] or a `JointMap`.
+template <class F>
+[[nodiscard]] auto fuse(F& fusion, const Features& features, const Presence& presence) {
+  std::vector<projected_t<F>> projected;
+  for (std::size_t m = 0; m < features.items.size(); ++m) {
+    const Feature seen = insulate(features.items[m], m, presence);
+    projected.push_back(seen.defined() ? fusion.project(m, seen) : projected_t<F>{});
+  }
+  auto joint = fusion.combine(projected, presence);
+  check_joint(joint, presence, fusion.width());
+  return joint;
+}
+
+/// Predictions of a dense task [C, B, O, H, W]: rows that vary in space at full size, uniform rows from one pixel,
+/// empty rows from the prior.
+template <class Head>
+[[nodiscard]] at::Tensor decode_map(Head& head, const JointMap& joint, const Presence& presence) {
+  const std::int64_t rows = presence.coalitions() * presence.records();
+  const auto shaped = [&](const at::Tensor& t) { return t.unflatten(0, {presence.coalitions(), presence.records()}); };
+  if (static_cast<std::int64_t>(joint.varying_rows.size()) == rows) return shaped(head.forward(joint.varying));
+  std::vector<std::int64_t> place(static_cast<std::size_t>(rows), -1);
+  std::vector<at::Tensor> blocks;
+  std::int64_t next = 0;
+  std::vector<std::int64_t> size = {1, 1};
+  if (joint.varying.defined()) {
+    blocks.push_back(head.forward(joint.varying));
+    size = {blocks[0].size(2), blocks[0].size(3)};
+    for (const std::int64_t row : joint.varying_rows) place[static_cast<std::size_t>(row)] = next++;
+  }
+  if (joint.uniform.defined()) {
+    blocks.push_back(head.forward(joint.uniform).expand({-1, -1, size[0], size[1]}));
+    for (const std::int64_t row : joint.uniform_rows) place[static_cast<std::size_t>(row)] = next++;
+  }
+  if (next < rows) {
+    const at::Tensor prior = head.prior();  // [O]
+    blocks.push_back(prior.view({1, -1, 1, 1}).expand({1, prior.numel(), size[0], size[1]}));
+    for (std::int64_t& p : place)
+      if (p < 0) p = next;
+  }
+  const at::Tensor all = at::cat(blocks);
+  return shaped(all.index_select(0, index_tensor(place, all)));
+}
+
+/// Predictions [C, B, …] of one task. Where every modality is absent, the task's prior answers.
+template <class F, class Head>
+[[nodiscard]] at::Tensor decode(F& fusion, Head& head, const Features& features, const Presence& presence) {
+  const std::int64_t c = presence.coalitions(), b = presence.records();
+  const at::Tensor prior = head.prior();  // [O]
+  bool any = false;
+  for (std::size_t m = 0; m < features.items.size(); ++m)
+    any = any || (features.items[m].defined() && presence.anywhere(m));
+  if constexpr (yields_a_map<F>) {
+    if (!any) return prior.view({1, 1, -1, 1, 1}).expand({c, b, -1, 1, 1});
+    return decode_map(head, fuse(fusion, features, presence), presence);
+  } else {
+    if (!any) return prior.expand({c, b, prior.numel()});
+    const at::Tensor joint = fuse(fusion, features, presence);  // [C, B, W]
+    const at::Tensor out = head.forward(joint.flatten(0, 1)).view({c, b, -1});
+    if (presence.no_row_empty()) return out;
+    return at::where(presence.tensor(out).any(2, true), out, prior);
+  }
+}
+
+}  // namespace equipoise::detail

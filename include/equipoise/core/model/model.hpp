@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The model: named encoders, and for each task a fusion and a head. Encoders run once a batch; every coalition asked
+/// for is decoded in one wider pass (the fast forward of BMMQA).
+
+#include <equipoise/core/base/named_tuple.hpp>
+#include <equipoise/core/batch/model_batch.hpp>
+#include <equipoise/core/model/concepts.hpp>
+#include <equipoise/core/model/decode.hpp>
+#include <equipoise/core/model/mode.hpp>
+#include <equipoise/core/model/model_base.hpp>
+#include <equipoise/core/model/parts.hpp>
+
+#include <torch/nn/module.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+/// One prediction tensor a task under the task's name, [B, …] or [C, B, …].
+template <class... Slots>
+using Predictions = record<Slots...>;
+
+template <class Encoders, class Tasks>
+class Model;
+
+/// A composed model; made by `compose`. A `torch::nn::Module`, so saving, moving and listing parameters work as for any
+/// other; parameters are called `encoders.<modality>.…`, `fusions.<task>.…` and `heads.<task>.…`.
+template <FixedString... ModalityTexts, class... EncoderModules, FixedString... TaskTexts, class... Fusions,
+          class... Heads>
+class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
+            record<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>> : public torch::nn::Module,
+                                                                     public ModelBase {
+ public:
+  using Encoders = record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>;
+  using Tasks = record<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>;
+  static constexpr std::size_t M = sizeof...(EncoderModules);
+  static constexpr std::size_t K = sizeof...(Heads);
+  static_assert(M > 0, "equipoise: a model needs at least one modality");
+  static_assert(K > 0, "equipoise: a model needs at least one task");
+
+  Model(Encoders encoders, Tasks tasks)
+      : torch::nn::Module("Model"), encoders_(std::move(encoders)), tasks_(std::move(tasks)) {
+    auto encoder_list = register_module("encoders", std::make_shared<Part>());
+    auto fusion_list = register_module("fusions", std::make_shared<Part>());
+    auto head_list = register_module("heads", std::make_shared<Part>());
+    encoders_.for_each([&](auto key, const auto& entry) {
+      const std::string text = text_of(key);
+      encoder_list->register_module(text, entry.module);
+      schema_.modalities.push_back(text);
+      schema_.widths.push_back(detail::feature_spec(*entry.module).width);
+    });
+    tasks_.for_each([&](auto key, const auto& entry) {
+      const std::string text = text_of(key);
+      fusion_list->register_module(text, entry.fusion);
+      head_list->register_module(text, entry.head);
+      using Head = std::decay_t<decltype(*entry.head)>;
+      schema_.tasks.push_back({text, task_kind<Head>, entry.head->outputs()});
+    });
+  }
+
+  /// Predictions [B, …] for the modalities that each record has, on the model's device and, unless `NoGradGuard` says
+  /// otherwise, with their graph; `infer` does it for a whole data set. A map comes as one pixel, [B, O, 1, 1], where no
+  /// record has a modality that varies in space: it is the same everywhere.
+  template <class Inputs, class Targets>
+  [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch) {
+    const ModelBatch records = arrange(batch).to(device());
+    const Features features = encode(records, full());
+    return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
+  }
+
+  /// The fast forward: predictions [C, B, …] for each coalition, each record's own modalities cut down to it. Encoders
+  /// run once.
+  template <class Inputs, class Targets>
+  [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch, std::span<const Coalition> coalitions) {
+    const ModelBatch records = arrange(batch).to(device());
+    const Features features = encode(records, full());
+    const Presence presence = features.presence.restricted_to(coalitions);
+    return predictions([&](std::size_t k) { return outputs(k, features, presence); });
+  }
+
+  /// A batch in the model's order. A modality that the batch lacks, or a target of the wrong kind, does not compile.
+  template <class... In, class... Out>
+  [[nodiscard]] ModelBatch arrange(const Batch<record<In...>, record<Out...>>& batch) const {
+    using detail::CheckBatchInput;
+    static_assert((CheckBatchInput<equipoise::name<ModalityTexts>, typename In::key...>::ok && ...));
+    ModelBatch out;
+    if constexpr ((is_one_of<equipoise::name<ModalityTexts>, typename In::key...> && ...)) {
+      out.inputs = {batch.inputs[name_value<ModalityTexts>{}]...};
+      const std::size_t columns[] = {record<In...>::template index<equipoise::name<ModalityTexts>>()...};
+      out.presence = detail::arrange_presence(batch.presence, columns);
+      out.ids = batch.ids;
+      out.groups = batch.groups;
+      out.labelled.assign(batch.ids.size(), 0);
+      std::size_t k = 0;
+      ((detail::arrange_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
+                                                                                   out),
+        ++k),
+       ...);
+    }
+    return out;
+  }
+
+  [[nodiscard]] const Schema& schema() const override { return schema_; }
+  [[nodiscard]] torch::nn::Module& module() override { return *this; }
+  [[nodiscard]] OptionList options() const override {
+    OptionList out;
+    const auto add = [&](const std::string& place, const PartOptions& part) {
+      out.emplace_back(place, part.id);
+      for (const auto& [key, value] : part.list) out.emplace_back(place + "." + key, value);
+    };
+    encoders_.for_each([&](auto key, const auto& e) { add("encoders." + text_of(key), e.options); });
+    tasks_.for_each([&](auto key, const auto& e) { add("fusions." + text_of(key), e.fusion_options); });
+    tasks_.for_each([&](auto key, const auto& e) { add("heads." + text_of(key), e.head_options); });
+    return out;
+  }
+
+  [[nodiscard]] ParameterGroups parameter_groups() override {
+    ParameterGroups groups(M + 1);
+    std::size_t m = 0;
+    (detail::append(groups[m++], encoders_[name_value<ModalityTexts>{}].module->parameters()), ...);
+    (detail::group_fusion(*tasks_[name_value<TaskTexts>{}].fusion, groups), ...);
+    (detail::append(groups[M], tasks_[name_value<TaskTexts>{}].head->parameters()), ...);
+    return groups;
+  }
+
+  [[nodiscard]] Features encode(const ModelBatch& batch, Coalition active) override {
+    Features out{std::vector<Feature>(M),
+                 active == full() ? batch.presence : batch.presence.restricted_to({&active, 1})};
+    std::size_t m = 0;
+    ((encode_one(*encoders_[name_value<ModalityTexts>{}].module, m, batch, out), ++m), ...);
+    return out;
+  }
+
+  [[nodiscard]] at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) override {
+    return with_task<at::Tensor>(
+        task, [&](auto& entry) { return detail::decode(*entry.fusion, *entry.head, features, presence); });
+  }
+
+  [[nodiscard]] at::Tensor joint(std::size_t task, const Features& features, const Presence& presence) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (yields_a_map<std::decay_t<decltype(*entry.fusion)>>)
+        return at::Tensor();
+      else
+        return detail::fuse(*entry.fusion, features, presence);
+    });
+  }
+
+  [[nodiscard]] at::Tensor head_weight(std::size_t task) override {
+    return with_task<at::Tensor>(task, [](auto& entry) {
+      if constexpr (requires { entry.head->weight(); })
+        return entry.head->weight();
+      else
+        return at::Tensor();
+    });
+  }
+
+  [[nodiscard]] at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
+                                bool gaps) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      detail::check_map_size(prediction, target);
+      return entry.head->loss(prediction, target, gaps);
+    });
+  }
+
+  void fit_prior(std::size_t task, const at::Tensor& targets) override {
+    with_task<int>(task, [&](auto& entry) { return entry.head->fit_prior(targets), 0; });
+  }
+
+  /// The encoder of a modality, e.g. `model->encoder("dose"_n)`.
+  template <class Name>
+  [[nodiscard]] auto& encoder(hana::basic_type<Name> key) {
+    return *encoders_[key].module;
+  }
+  /// A task's fusion; a plain module of the user's own is the one given, not its wrapper.
+  template <class Name>
+  [[nodiscard]] auto& fusion(hana::basic_type<Name> key) {
+    auto& fusion = *tasks_[key].fusion;
+    if constexpr (requires { fusion.inner(); })
+      return fusion.inner();
+    else
+      return fusion;
+  }
+  template <class Name>
+  [[nodiscard]] auto& head(hana::basic_type<Name> key) {
+    return *tasks_[key].head;
+  }
+
+ private:
+  struct Part : torch::nn::Module {
+    Part() : torch::nn::Module("Part") {}
+  };
+
+  template <class Key>
+  [[nodiscard]] static std::string text_of(Key) {
+    return std::string(Key::type::text);
+  }
+
+  template <class E>
+  void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) const {
+    if (!out.presence.anywhere(m)) return;
+    const auto run = [&](const at::Tensor& x) {
+      const auto mode = detail::mode_for_rows(encoder, x.size(0));
+      try {
+        return detail::checked_feature(Feature(encoder.forward(x)), detail::feature_spec(encoder), x.size(0));
+      } catch (const ShapeError& e) {  // which knows the encoder, not the modality
+        throw ShapeError(detail::with_place(e.what(), "modality " + schema_.modalities[m]));
+      }
+    };
+    if (out.presence.everywhere(m)) {
+      out.items[m] = run(batch.inputs[m]);
+      return;
+    }
+    std::vector<std::int64_t> rows;  // an encoder must not learn, or its statistics drift, from fillers
+    for (std::int64_t i = 0; i < batch.size(); ++i)
+      if (out.presence.of_row(static_cast<std::size_t>(i)).contains(m)) rows.push_back(i);
+    const at::Tensor index = detail::index_tensor(rows, batch.inputs[m]);
+    out.items[m] = run(batch.inputs[m].index_select(0, index)).map_tensors([&](const at::Tensor& t) {
+      std::vector<std::int64_t> shape = t.sizes().vec();
+      shape[0] = batch.size();
+      return t.new_zeros(shape).index_copy(0, index, t);
+    });
+  }
+
+  template <class Result, class F>
+  Result with_task(std::size_t task, F&& f) {
+    std::optional<Result> result;
+    std::size_t k = 0;
+    check_index(task, K, "model, task");
+    tasks_.for_each([&](auto key, auto& entry) {
+      if (k++ != task) return;
+      try {
+        result = f(entry);
+      } catch (const ShapeError& e) {  // which knows the part, not the task
+        throw ShapeError(detail::with_place(e.what(), "task " + text_of(key)));
+      }
+    });
+    return std::move(*result);
+  }
+
+  template <class F>
+  static auto predictions(F&& of_task) {
+    std::size_t k = 0;
+    return Predictions<slot<TaskTexts, at::Tensor>...>{slot<TaskTexts, at::Tensor>{of_task(k++)}...};
+  }
+
+  Encoders encoders_;
+  Tasks tasks_;
+  Schema schema_;
+};
+
+}  // namespace equipoise

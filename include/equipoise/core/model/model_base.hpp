@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the training loop, the policies and the evaluation see of any composed model: one interface of indices instead
+/// of names. It is why N models and P policies compile to N + P instantiations. Names are checked by the compiler
+/// before, in `Model`.
+
+#include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/presence.hpp>
+#include <equipoise/core/batch/schema.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace torch::nn {
+class Module;
+}
+
+namespace equipoise {
+
+/// The features of a batch and which of them may be seen.
+struct Features {
+  std::vector<Feature> items;  ///< [M]
+  Presence presence;           ///< [1, B, M]
+
+  /// The given records.
+  [[nodiscard]] Features select(std::span<const std::int64_t> records) const {
+    Features out{items, presence.select(records)};
+    for (Feature& item : out.items)
+      item = item.map_tensors([&](const at::Tensor& t) { return detail::select_records(t, records); });
+    return out;
+  }
+  /// The same values outside the graph.
+  [[nodiscard]] Features detach() const {
+    Features out{items, presence};
+    for (Feature& item : out.items) item = item.map_tensors([](const at::Tensor& t) { return t.detach(); });
+    return out;
+  }
+};
+
+/// What an `OutputStage` may ask for: the model's own prediction for any presence of the same batch.
+struct OutputContext {
+  std::size_t task = 0;
+  TaskKind kind = TaskKind::regression;
+  const Presence& presence;                           ///< [C, B, M] of the prediction at hand
+  std::function<at::Tensor(const Presence&)> decode;  ///< -> [C', B, …], without any stage
+};
+
+/// Replaces predictions after fusion and head, in training and at inference: the hook `on_outputs` of a policy.
+class OutputStage {
+ public:
+  virtual ~OutputStage() = default;
+  /// \param prediction [C, B, …]  \return the same shape
+  [[nodiscard]] virtual at::Tensor apply(const OutputContext& context, at::Tensor prediction) = 0;
+};
+
+/// The parameters of modality m (its encoder and its part of each fusion), or with m = M those that are shared.
+using ParameterGroups = std::vector<std::vector<at::Tensor>>;
+
+class ModelBase {
+ public:
+  virtual ~ModelBase() = default;
+
+  [[nodiscard]] virtual const Schema& schema() const = 0;
+  /// Every part with its options: `encoders.dose = cnn`, `encoders.dose.widths = 16,32`, `fusions.gpr …`, `heads.gpr …`.
+  [[nodiscard]] virtual OptionList options() const = 0;
+  [[nodiscard]] virtual torch::nn::Module& module() = 0;
+  /// [M + 1] groups that together are all parameters.
+  [[nodiscard]] virtual ParameterGroups parameter_groups() = 0;
+
+  /// Runs the encoders of `active` once each, only on the records that have the modality; the other records' rows are
+  /// zero. An encoder that learns statistics sees a single record in evaluation mode, since batch norm has nothing to
+  /// normalise it by.
+  [[nodiscard]] virtual Features encode(const ModelBatch& batch, Coalition active) = 0;
+  /// All decodings of `presence` in one pass, without any output stage: [C, B, O] or [C, B, O, H, W].
+  [[nodiscard]] virtual at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) = 0;
+  /// The input of the task's head, [C, B, W]; undefined for heads on maps.
+  [[nodiscard]] virtual at::Tensor joint(std::size_t task, const Features& features, const Presence& presence) = 0;
+  /// The weight [O, W] of a linear head, the same storage; undefined where the head is not linear.
+  [[nodiscard]] virtual at::Tensor head_weight(std::size_t task) = 0;
+  /// Per-record loss [C, B] of a prediction [C, B, …] against a target [B, …]; `gaps` when some target entries are
+  /// missing.
+  [[nodiscard]] virtual at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
+                                        bool gaps) = 0;
+  /// Sets what task `task` predicts when every modality is absent: the constant that fits the training targets best.
+  virtual void fit_prior(std::size_t task, const at::Tensor& targets) = 0;
+
+  /// `decode`, then the output stage if there is one: what the deployed model says.
+  [[nodiscard]] at::Tensor outputs(std::size_t task, const Features& features, const Presence& presence) {
+    at::Tensor prediction = decode(task, features, presence);
+    if (!stage_) return prediction;
+    const OutputContext context{task, schema().tasks[task].kind, presence,
+                                [&](const Presence& p) { return decode(task, features, p); }};
+    return stage_->apply(context, std::move(prediction));
+  }
+
+  void set_output_stage(std::shared_ptr<OutputStage> stage) { stage_ = std::move(stage); }
+
+  [[nodiscard]] std::size_t modality_count() const { return schema().modalities.size(); }
+  [[nodiscard]] std::size_t task_count() const { return schema().tasks.size(); }
+  [[nodiscard]] Coalition full() const { return Coalition::full(modality_count()); }
+  /// Where the parameters are.
+  [[nodiscard]] c10::Device device() {
+    for (const std::vector<at::Tensor>& group : parameter_groups())
+      if (!group.empty()) return group.front().device();
+    return c10::DeviceType::CPU;
+  }
+
+ private:
+  std::shared_ptr<OutputStage> stage_;
+};
+
+}  // namespace equipoise

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Whether a virtual cohort behaves like a clinic's: its passing rates, their relation to complexity, and its
+/// dose-difference maps against bands from the literature (docs/simulator.md). The noise ceiling says how far repeated
+/// deliveries of one plan differ: no model can predict better.
+
+#include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// One property of a cohort and where it should lie.
+struct AcceptanceRow {
+  std::string name, unit;
+  double value = 0, low = 0, high = 0;
+
+  [[nodiscard]] bool accepted() const { return value >= low && value <= high; }
+};
+
+/// Dose differences in % of the maximum where the plan gives at least 10 % of it, over a whole cohort.
+struct DoseDifferences {
+  double sd = 0, p99 = 0, with_gradient = 0;  ///< the last: mean over records of the correlation of |DD| with |grad D|
+};
+
+namespace detail {
+
+struct Moments {
+  double mean = 0, sd = 0, skew = 0;
+};
+[[nodiscard]] inline Moments moments(const std::vector<double>& x) {
+  Moments m;
+  const double n = static_cast<double>(x.size());
+  for (const double v : x) m.mean += v / n;
+  double second = 0, third = 0;
+  for (const double v : x) second += std::pow(v - m.mean, 2) / n, third += std::pow(v - m.mean, 3) / n;
+  m.sd = std::sqrt(second);
+  m.skew = second > 0 ? third / std::pow(second, 1.5) : 0;
+  return m;
+}
+
+[[nodiscard]] inline double correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  const Moments ma = moments(a), mb = moments(b);
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - ma.mean) * (b[i] - mb.mean) / static_cast<double>(a.size());
+  return ma.sd > 0 && mb.sd > 0 ? sum / (ma.sd * mb.sd) : 0;
+}
+
+}  // namespace detail
+
+/// Gathers a cohort's dose differences record by record: memory does not grow with the cohort.
+class DoseDifferenceStatistics {
+ public:
+  /// Planes [height * width] of one record, Gy.
+  template <class T>
+  void add(std::span<const T> planned, std::span<const T> measured, std::size_t width) {
+    const auto dose = [](std::span<const T> plane, std::size_t i) { return static_cast<double>(plane[i]); };
+    const double most = static_cast<double>(*std::max_element(planned.begin(), planned.end()));
+    size_.clear(), slope_.clear();
+    for (std::size_t y = 1; (y + 1) * width < planned.size(); ++y)
+      for (std::size_t x = 1; x + 1 < width; ++x) {
+        const std::size_t i = y * width + x;
+        if (dose(planned, i) < 0.1 * most) continue;
+        const double d = 100 * (dose(measured, i) - dose(planned, i)) / most;
+        n_ += 1, sum_ += d, squares_ += d * d;
+        bins_[std::min<std::size_t>(bins_.size() - 1, static_cast<std::size_t>(100 * std::abs(d)))] += 1;
+        size_.push_back(std::abs(d));
+        slope_.push_back(std::hypot(dose(planned, i + 1) - dose(planned, i - 1),
+                                    dose(planned, i + width) - dose(planned, i - width)));
+      }
+    gradients_ += detail::correlation(size_, slope_), records_ += 1;
+  }
+
+  [[nodiscard]] DoseDifferences result() const {
+    DoseDifferences out;
+    out.sd = std::sqrt(std::max(0.0, squares_ / n_ - sum_ / n_ * sum_ / n_));
+    out.with_gradient = gradients_ / records_;
+    double below = 0;
+    for (std::size_t b = 0; b < bins_.size() && below < 0.99 * n_; ++b)
+      below += bins_[b], out.p99 = static_cast<double>(b + 1) / 100;
+    return out;
+  }
+
+ private:
+  std::vector<double> bins_ = std::vector<double>(4001, 0.0);  ///< |DD| in steps of 0.01 %
+  double n_ = 0, sum_ = 0, squares_ = 0, gradients_ = 0, records_ = 0;
+  std::vector<double> size_, slope_;
+};
+
+namespace detail {
+
+[[nodiscard]] inline double share_within(const std::vector<double>& x, double low, double high) {
+  return 100 * static_cast<double>(std::count_if(x.begin(), x.end(), [&](double v) { return v >= low && v <= high; })) /
+         static_cast<double>(x.size());
+}
+
+/// Whether all plans are sliding windows, for which the bands of the plans are meant.
+[[nodiscard]] inline bool only_sliding_windows(const Cohort& cohort) {
+  const auto techniques = cohort.about.find("techniques");
+  return techniques != cohort.about.end() && techniques->value("step_and_shoot", 1.0) == 0 &&
+         techniques->value("arc", 1.0) == 0;
+}
+
+/// Correlations of the rates at 2%/2 mm with complexity, and MU and gaps of the plans.
+inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates, std::vector<AcceptanceRow>& out) {
+  std::vector<double> per_field = metric_column(cohort, "MU");
+  const std::vector<double> factor = metric_column(cohort, "MF_MU_per_cGy"), fields = metric_column(cohort, "NBEAM"),
+                            gap = metric_column(cohort, "ALG_mm");
+  for (std::size_t i = 0; i < fields.size(); ++i) per_field[i] /= fields[i];
+  const auto add = [&](const char* name, const std::vector<double>& values, double low, double high) {
+    out.push_back({std::string("Spearman of 2%/2 mm with ") + name, "", spearman(rates, values), low, high});
+  };
+  for (const char* name : {"PM", "PI", "EM_mm-1"}) add(name, metric_column(cohort, name), -0.7, -0.3);
+  add("MF", factor, -0.7, -0.3);
+  add("MCS", metric_column(cohort, "MCS"), 0.3, 0.7);
+  add("ALG", gap, 1e-9, 0.7);
+  if (!only_sliding_windows(cohort)) return;
+  out.push_back({"records with 60-250 MU a field", "%", share_within(per_field, 60, 250), 90, 100});
+  out.push_back({"records with 3-9 MU a cGy", "%", share_within(factor, 3, 9), 90, 100});
+  out.push_back({"mean leaf gap", "mm", moments(gap).mean, 16, 27});
+  out.push_back({"records with a mean leaf gap of 16-27 mm", "%", share_within(gap, 16, 27), 50, 100});
+}
+
+}  // namespace detail
+
+/// The acceptance table of a simulated cohort, which needs no planes here; its bands hold for at least 300 plans with
+/// default settings. \param dd of the same cohort
+[[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort, const DoseDifferences& dd) {
+  std::vector<AcceptanceRow> out;
+  constexpr double none = std::numeric_limits<double>::infinity();
+  static constexpr std::array<std::array<double, 4>, 3> bands = {{{97, 99.5, 1, 3}, {95, 98.5, 2, 5}, {90, 96, 4, 7}}};
+  std::array<std::vector<double>, 3> rates;
+  double ordered = 0, failing = 0;
+  std::map<std::string, std::pair<double, double>> by_site;
+  for (const CohortRecord& r : cohort.records) {
+    for (std::size_t c = 0; c < 3; ++c) rates[c].push_back(r.gpr[c]);
+    ordered += r.gpr[0] >= r.gpr[1] && r.gpr[1] >= r.gpr[2];
+    failing += r.gpr[2] < 90;
+    by_site[r.site].first += r.gpr[2], by_site[r.site].second += 1;
+  }
+  const double n = static_cast<double>(cohort.records.size());
+  static constexpr std::array<const char*, 3> names = {"3%/3 mm", "2%/3 mm", "2%/2 mm"};
+  for (std::size_t c = 0; c < 3; ++c) {
+    const detail::Moments m = detail::moments(rates[c]);
+    out.push_back({std::string("mean ") + names[c], "%", m.mean, bands[c][0], bands[c][1]});
+    out.push_back({std::string("SD ") + names[c], "%", m.sd, bands[c][2], bands[c][3]});
+    out.push_back({std::string("skewness ") + names[c], "", m.skew, -none, -1e-9});
+  }
+  out.push_back({"records below 90 % at 2%/2 mm", "%", 100 * failing / n, 5, 25});
+  out.push_back({"records with 3/3 >= 2/3 >= 2/2", "%", 100 * ordered / n, 100, 100});
+  detail::add_plan_rows(cohort, rates[2], out);
+  double lowest = none, head_and_neck = none;
+  for (const auto& [site, sums] : by_site) {
+    const double mean = sums.first / sums.second;
+    if (site == "head_and_neck")
+      head_and_neck = mean;
+    else
+      lowest = std::min(lowest, mean);
+  }
+  if (lowest < none && head_and_neck < none)
+    out.push_back({"mean 2%/2 mm of other sites above head and neck", "%", lowest - head_and_neck, 1e-9, none});
+  out.push_back({"SD of dose differences", "% of max", dd.sd, 2, 3});
+  out.push_back({"99th percentile of |dose difference|", "% of max", dd.p99, 8, 10});
+  out.push_back({"correlation of |dose difference| with |gradient|", "", dd.with_gradient, 0.3, 1});
+  return out;
+}
+
+/// How well the rates of one delivery predict those of another: mean absolute difference from the record's mean over
+/// repeated deliveries, in points. \param plans how many of the cohort's, \param deliveries of each
+[[nodiscard]] inline std::array<double, 3> noise_ceiling(const CohortSettings& settings, std::int64_t plans,
+                                                         std::uint64_t deliveries, unsigned threads = 1) {
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<Simulator> simulators(threads, Simulator(settings));
+  struct Sums {
+    std::array<double, 3> differences{};
+    double records = 0;
+  };
+  std::vector<Sums> of_plan(static_cast<std::size_t>(plans));
+  detail::parallel_for(threads, threads, [&](std::size_t t) {
+    for (std::size_t i = t; i < of_plan.size(); i += threads) {
+      std::vector<std::vector<std::array<double, 3>>> rates;  // [record][delivery]
+      for (std::uint64_t d = 0; d < deliveries; ++d) {
+        const std::vector<Record> records = simulators[t].records(static_cast<std::int64_t>(i), d);
+        rates.resize(records.size());
+        for (std::size_t r = 0; r < records.size(); ++r) rates[r].push_back(records[r].gpr);
+      }
+      of_plan[i].records = static_cast<double>(rates.size());
+      for (const auto& of_record : rates)
+        for (std::size_t c = 0; c < 3; ++c) {
+          double mean = 0;
+          for (const auto& r : of_record) mean += r[c] / static_cast<double>(deliveries);
+          for (const auto& r : of_record)
+            of_plan[i].differences[c] += std::abs(r[c] - mean) / static_cast<double>(deliveries);
+        }
+    }
+  });
+  std::array<double, 3> out{};
+  double records = 0;
+  for (const Sums& p : of_plan) records += p.records;
+  for (const Sums& p : of_plan)
+    for (std::size_t c = 0; c < 3; ++c) out[c] += p.differences[c] / records;
+  return out;
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Records of a cohort from what a user has: RTPLAN files with measured planes beside them or without, decoded delivery
+/// logs, OpenKBP patients. What a record is made of is said with it: only measured planes are measurements.
+
+#include <equipoise/core/base/enumeration.hpp>
+#include <equipoise/core/base/utf8.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/cohort/import_find.hpp>
+#include <equipoise/psqa/cohort/import_plane.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/readers/log_reader.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
+#include <equipoise/psqa/simulator/outlines.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// A record and where it comes from. `source`: "measured" (both planes read from files), "logged" (both from a delivery
+/// log's plans), "simulated delivery" (of a real plan), "simulated" (plan and delivery, a real patient's targets).
+struct ImportedRecord {
+  CohortRecord record;
+  DoseGrid planned, measured;
+  std::string source;
+};
+
+/// What the files do not say.
+struct ImportOptions {
+  std::optional<double> spacing_mm{};     ///< between the points of NPY and CSV planes
+  RowsFrom rows_from = RowsFrom::bottom;  ///< where their first row lies
+  RtplanOptions plan{};
+};
+
+namespace detail {
+
+[[nodiscard]] inline CohortRecord record_of(const Plan& plan, std::string id, std::string site) {
+  CohortRecord r;
+  r.id = std::move(id);
+  r.patient = plan.patient.empty() ? r.id : plan.patient;
+  r.site = std::move(site);
+  r.machine = plan.beams[0].machine.empty() ? "unknown" : plan.beams[0].machine;
+  r.fault = "unknown";
+  r.metrics = table_row(plan);
+  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine}) *text = table_text(*text);
+  return r;
+}
+
+/// A plane of a plan. \throws FileError when the file leaves its spacing to its reader and nobody gave it
+[[nodiscard]] inline DoseGrid import_plane(const std::filesystem::path& path, const ImportOptions& options,
+                                           bool interpolated) {
+  if (const FileKind kind = file_kind(path); needs_spacing(kind) && !options.spacing_mm)
+    throw FileError(message("file.446", path.string(),
+                            "expected the spacing of its points (--spacing MM), which a file of this kind (",
+                            name_of(kind), ") does not say"));
+  return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
+}
+
+[[nodiscard]] inline ImportedRecord import_rtplan(const ImportItem& item, Simulator& simulator, std::uint64_t index,
+                                                  const ImportOptions& options) {
+  const CohortSettings& s = simulator.settings();
+  const std::string where = item.path.string();
+  Plan plan = read_rtplan(item.path, options.plan);
+  if (item.planned.empty() != item.measured.empty())
+    throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
+                            item.planned.empty() ? item.measured.string() : item.planned.string()));
+  ImportedRecord out;
+  out.record = record_of(plan, item.path.stem().string(), "unknown");
+  if (item.planned.empty()) {
+    Record r = simulator.delivered(std::move(plan), index);
+    out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
+    out.planned = std::move(r.planned), out.measured = std::move(r.measured);
+    out.source = "simulated delivery";
+    return out;
+  }
+  const DoseGrid p = import_plane(item.planned, options, true);
+  DoseGrid m = import_plane(item.measured, options, false);
+  if (p.shape[0] != 1 || m.shape[0] != 1)
+    throw FileError(
+        message("file.446", where, "expected planes, got volumes of ", p.shape[0], " and ", m.shape[0], " frames"));
+  for (const auto& [g, path] : {std::pair{&p, &item.planned}, {&m, &item.measured}})
+    if (g->shape[1] < 2 || g->shape[2] < 2)
+      throw FileError(
+          message("file.446", path->string(), "expected at least 2 x 2 points, got ", g->shape[1], " x ", g->shape[2]));
+  // Files of one kind are compared where they put their planes; a detector's plane meets a patient's on the beam axis.
+  const PlaneFrame of_p = frame_of(item.planned), of_m = frame_of(item.measured);
+  const bool together = of_p.dicom == of_m.dicom && same_frame(of_p.uid, of_m.uid);
+  const PlanePoint axis_p = beam_axis(p, of_p, plan), axis_m = together ? axis_p : beam_axis(m, of_m, plan);
+  check_on_grid(p, axis_p, s.pixels, s.spacing_mm, item.planned.string());
+  check_on_grid(m, axis_m, s.pixels, s.spacing_mm, item.measured.string());
+  const bool holes = std::any_of(m.values.begin(), m.values.end(), [](double v) { return std::isnan(v); });
+  out.planned = on_cohort_grid(p, axis_p, s.pixels, s.spacing_mm);
+  out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, axis_m, s.pixels, s.spacing_mm);
+  fill_planes(out.planned, out.measured, item.measured.string());
+  // The rates are those of the files' own grids; a detector's holes are no points there.
+  if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
+  out.record.gpr = rates_of(m, p);
+  if (std::isnan(out.record.gpr[0]))
+    throw FileError(message("file.446", where,
+                            "expected planes that overlap, got no measured point with a planned "
+                            "dose in reach"));
+  out.source = "measured";
+  return out;
+}
+
+[[nodiscard]] inline ImportedRecord import_log(const std::filesystem::path& path, Simulator& simulator) {
+  const DeliveryLog log = read_elekta_log(path);
+  ImportedRecord out;
+  out.record = record_of(log.prescribed, path.stem().string(), "unknown");
+  std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
+  out.record.gpr = rates_of(out.measured, out.planned);
+  out.source = "logged";
+  return out;
+}
+
+[[nodiscard]] inline ImportedRecord import_openkbp(const std::filesystem::path& folder, Simulator& simulator,
+                                                   std::uint64_t index) {
+  const auto [patient, view] = read_outlines(folder).at(0);
+  const CohortSettings& s = simulator.settings();
+  Plan plan =
+      generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
+  plan.patient = patient;
+  ImportedRecord out;
+  out.record = record_of(plan, patient, "head_and_neck");
+  Record r = simulator.delivered(std::move(plan), index);
+  out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
+  out.planned = std::move(r.planned), out.measured = std::move(r.measured);
+  out.source = "simulated";
+  return out;
+}
+
+}  // namespace detail
+
+/// One record; `index` keys its random numbers. \throws FileError, ValueError: why it cannot be one.
+[[nodiscard]] inline ImportedRecord import_record(const ImportItem& item, Simulator& simulator, std::uint64_t index,
+                                                  const ImportOptions& options = {}) {
+  switch (item.kind) {
+    case ImportKind::log:
+      return detail::import_log(item.path, simulator);
+    case ImportKind::openkbp:
+      return detail::import_openkbp(item.path, simulator, index);
+    case ImportKind::none:
+      throw ValueError(message("file.446", item.path.string(), item.reason));
+    case ImportKind::rtplan:
+      break;
+  }
+  return detail::import_rtplan(item, simulator, index, options);
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The shape of a beam's opening: leaf pairs of one bank, cut down by the jaws. Stacked collimators become one virtual
+/// bank of finer strips, and leaves that move along y become leaves along x, so that every metric sees one kind of
+/// aperture.
+
+#include <equipoise/psqa/complexity/choices.hpp>
+#include <equipoise/psqa/plan.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// A beam with one virtual bank: boundaries [n + 1] mm and per control point leaf tips [n].
+struct Bank {
+  std::vector<double> boundaries;
+  struct Point {
+    std::vector<double> a, b;
+    double x1, x2, y1, y2;
+  };
+  std::vector<Point> points;
+};
+
+namespace detail {
+
+/// The layer's pair that covers a strip, or `pairs()` where none does.
+[[nodiscard]] inline std::size_t pair_at(const Layer& layer, double y) {
+  const auto above = std::upper_bound(layer.boundaries.begin(), layer.boundaries.end(), y);
+  if (above == layer.boundaries.begin() || above == layer.boundaries.end()) return layer.pairs();
+  return static_cast<std::size_t>(above - layer.boundaries.begin()) - 1;
+}
+
+}  // namespace detail
+
+/// The boundaries in mm of the strips of a beam's virtual bank.
+[[nodiscard]] inline std::vector<double> strip_boundaries(const Beam& beam) {
+  std::vector<double> out;
+  for (const Layer& layer : beam.layers) out.insert(out.end(), layer.boundaries.begin(), layer.boundaries.end());
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end(), [](double u, double v) { return v - u < 1e-6; }), out.end());
+  return out;
+}
+
+/// Those of the strips between the first and the last that the jaws expose at any control point; all where none is.
+[[nodiscard]] inline std::vector<double> exposed_boundaries(const Beam& beam, const std::vector<double>& boundaries) {
+  const bool along_y = beam.layers[0].axis == LeafAxis::y;
+  double low = kInfinity, high = -kInfinity;
+  for (const ControlPoint& cp : beam.control_points)
+    low = std::min(low, along_y ? cp.x1 : cp.y1), high = std::max(high, along_y ? cp.x2 : cp.y2);
+  const auto above = std::upper_bound(boundaries.begin(), boundaries.end(), low),
+             first = above == boundaries.begin() ? above : above - 1,
+             last = std::lower_bound(boundaries.begin(), boundaries.end(), high),
+             end = last == boundaries.end() ? last : last + 1;
+  return end - first < 2 ? boundaries : std::vector<double>(first, end);
+}
+
+/// One virtual bank for a beam, of the strips between the boundaries. \pre the beam has at least one layer
+[[nodiscard]] inline Bank merged_bank(const Beam& beam, std::vector<double> boundaries) {
+  Bank bank{std::move(boundaries), {}};
+  bank.points.reserve(beam.control_points.size());
+  const std::size_t strips = bank.boundaries.size() - 1;
+  std::vector<std::vector<std::size_t>> pair(beam.layers.size());
+  for (std::size_t l = 0; l < beam.layers.size(); ++l)
+    for (std::size_t s = 0; s < strips; ++s)
+      pair[l].push_back(detail::pair_at(beam.layers[l], 0.5 * (bank.boundaries[s] + bank.boundaries[s + 1])));
+  const bool along_y = beam.layers[0].axis == LeafAxis::y;
+  for (const ControlPoint& cp : beam.control_points) {
+    Bank::Point point{
+        std::vector<double>(strips, -kInfinity), std::vector<double>(strips, kInfinity), cp.x1, cp.x2, cp.y1, cp.y2};
+    if (along_y) std::swap(point.x1, point.y1), std::swap(point.x2, point.y2);
+    for (std::size_t s = 0; s < strips; ++s) {
+      for (std::size_t l = 0; l < beam.layers.size(); ++l) {
+        if (pair[l][s] == beam.layers[l].pairs()) continue;
+        point.a[s] = std::max(point.a[s], cp.leaves[l].a[pair[l][s]]);
+        point.b[s] = std::min(point.b[s], cp.leaves[l].b[pair[l][s]]);
+      }
+      if (point.b[s] < point.a[s]) point.a[s] = point.b[s] = 0.5 * (point.a[s] + point.b[s]);
+    }
+    bank.points.push_back(std::move(point));
+  }
+  return bank;
+}
+
+/// One virtual bank of all strips. \pre the beam has at least one layer
+[[nodiscard]] inline Bank merged_bank(const Beam& beam) {
+  return merged_bank(beam, strip_boundaries(beam));
+}
+
+/// Half way between two control points: where the beam is, on average, in the interval.
+[[nodiscard]] inline Bank::Point midway(const Bank::Point& p, const Bank::Point& q) {
+  const auto mean = [](double u, double v) { return u == v ? u : 0.5 * (u + v); };  // infinite jaws stay infinite
+  Bank::Point out{p.a, p.b, mean(p.x1, q.x1), mean(p.x2, q.x2), mean(p.y1, q.y1), mean(p.y2, q.y2)};
+  for (std::size_t l = 0; l < p.a.size(); ++l) out.a[l] = mean(p.a[l], q.a[l]), out.b[l] = mean(p.b[l], q.b[l]);
+  return out;
+}
+
+/// One leaf pair's opening within the jaws.
+struct Opening {
+  double left = 0, right = 0;  ///< mm; right >= left
+  double height = 0;           ///< mm, 0 where the jaws cover the pair
+  double bottom = 0;           ///< mm
+  bool wide = false;           ///< the gap exceeds what counts as closed
+  bool exposed = false;        ///< the jaws leave some height, or leaves under them count as well
+
+  [[nodiscard]] double gap() const { return right - left; }
+  /// Counts among the open pairs.
+  [[nodiscard]] bool open() const { return wide && exposed; }
+  /// Is part of the aperture's shape.
+  [[nodiscard]] bool has_area() const { return wide && height > 0; }
+};
+
+/// The openings of all pairs at some points of a beam, one point after another.
+class Openings {
+ public:
+  Openings() = default;
+  Openings(std::size_t pairs, std::size_t points) : pairs_(pairs) { all_.reserve(pairs * points); }
+
+  /// Those of one more point. `choices.closed_gap_mm` decides which pairs are open, and `leaves_under_jaw` which are
+  /// exposed. \pre the bank has as many pairs as these openings
+  void add(const Bank& bank, const Bank::Point& p, const ComplexityChoices& choices) {
+    const bool all_exposed = choices.leaves_under_jaw == LeavesUnderJaw::exposed;
+    all_.resize(all_.size() + pairs_);
+    const std::span<Opening> added = std::span(all_).last(pairs_);
+    for (std::size_t l = 0; l < pairs_; ++l) {
+      const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
+      const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
+      const double height = std::max(0.0, top - bottom);
+      added[l] = {
+          left, std::max(left, right), height, bottom, right - left > choices.closed_gap_mm, all_exposed || height > 0};
+    }
+  }
+
+  [[nodiscard]] std::size_t pairs() const { return pairs_; }
+  /// Points.
+  [[nodiscard]] std::size_t size() const { return pairs_ == 0 ? 0 : all_.size() / pairs_; }
+  [[nodiscard]] std::span<const Opening> operator[](std::size_t point) const { return {&all_[point * pairs_], pairs_}; }
+
+ private:
+  std::size_t pairs_ = 0;
+  std::vector<Opening> all_;
+};
+
+}  // namespace equipoise::psqa

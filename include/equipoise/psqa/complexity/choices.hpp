@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Where published formulas leave room: each choice has a name, a default (this project's reading of the source), and
+/// is written beside the values that it made. docs/complexity.md says which metrics each one touches.
+
+#include <equipoise/core/base/options.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace equipoise::psqa {
+
+/// Which apertures a beam has, and what each weighs: the one halfway through an interval with the interval's MU; the
+/// one at a control point with half the MU of both its intervals, or with those of the interval that ends there.
+enum class ApertureRule : std::uint8_t { interval, control_point, control_point_ending };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(ApertureRule) {
+  return {"interval", "control_point", "control_point_ending"};
+}
+
+/// Divisor of LSV: N - 1 neighbours, or N leaves.
+enum class LsvDivisor : std::uint8_t { neighbours, leaves };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(LsvDivisor) {
+  return {"neighbours", "leaves"};
+}
+
+/// LSV's differences between neighbours: their size, or with their sign.
+enum class LsvDifference : std::uint8_t { absolute, with_sign };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(LsvDifference) {
+  return {"absolute", "with_sign"};
+}
+
+/// What AAV compares an aperture with: per pair the way between the outermost positions of both leaves (McNiven), per
+/// pair the largest gap times exposed height (UCoMX), or the area of the union of all openings. The first compares
+/// lengths, the others areas; the first two take the leaves' tips, even under the jaws at the leaves' ends.
+enum class AavMaximum : std::uint8_t { envelope, largest_gap, union_of_openings };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(AavMaximum) {
+  return {"envelope", "largest_gap", "union_of_openings"};
+}
+
+/// Which pairs SAS counts in its divisor: open ones, all exposed ones, or all of the bank. The last takes small gaps
+/// wherever they are, as if there were no jaws.
+enum class SasPairs : std::uint8_t { open, exposed, bank };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(SasPairs) {
+  return {"open", "exposed", "bank"};
+}
+
+/// Whether a pair of which the jaws leave no height is hidden, or counts as exposed: open where its gap is. It has no
+/// area either way.
+enum class LeavesUnderJaw : std::uint8_t { hidden, exposed };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(LeavesUnderJaw) {
+  return {"hidden", "exposed"};
+}
+
+/// The gap that a pair must exceed to be open: `closed_gap_mm`, or that above the smallest gap anywhere in the plan
+/// (UCoMX).
+enum class ClosedGap : std::uint8_t { fixed, plan_minimum };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(ClosedGap) {
+  return {"fixed", "plan_minimum"};
+}
+
+/// Whether the edges along the leaves that a jaw makes count in EM; those that closed leaves make always do.
+enum class JawEdges : std::uint8_t { included, excluded };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(JawEdges) {
+  return {"included", "excluded"};
+}
+
+/// LT of a beam: the mean over moving in-field leaves (Masi), or their sum over the number of pairs of the bank.
+enum class TravelMean : std::uint8_t { moving_leaves, pairs };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(TravelMean) {
+  return {"moving_leaves", "pairs"};
+}
+
+/// The leaves of LT where collimators are stacked: strips of the virtual bank, or each layer's own leaves, whose pairs
+/// open where they do so in their layer.
+enum class TravelLeaves : std::uint8_t { strips, physical };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(TravelLeaves) {
+  return {"strips", "physical"};
+}
+
+struct ComplexityChoices {
+  ApertureRule apertures = ApertureRule::interval;
+  LsvDivisor lsv_divisor = LsvDivisor::neighbours;
+  LsvDifference lsv_difference = LsvDifference::absolute;
+  AavMaximum aav_maximum = AavMaximum::envelope;
+  SasPairs sas_pairs = SasPairs::open;
+  LeavesUnderJaw leaves_under_jaw = LeavesUnderJaw::hidden;
+  JawEdges jaw_edges = JawEdges::included;
+  TravelMean travel_mean = TravelMean::moving_leaves;
+  TravelLeaves travel_leaves = TravelLeaves::strips;
+  ClosedGap closed_gap = ClosedGap::fixed;
+  double closed_gap_mm = 1e-6;        ///< a pair is open when its gap exceeds this (see `closed_gap`)
+  double edge_distance_mm = 5;        ///< EAM: how far from an edge still belongs to it
+  double park_k = 0.5;                ///< upper limit of the integral of MIs, MIa, MIt: 0.2, 0.5, 1 or 2
+  double default_dose_rate = 600;     ///< MU/min, where the plan gives none
+  double gantry_speed_deg_per_s = 6;  ///< the fastest
+  double fluence_pixel_mm = 2.5;      ///< of the maps for WMI, FD and the fluence features
+};
+
+}  // namespace equipoise::psqa
+
+BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum,
+                        sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, closed_gap_mm,
+                        edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s, fluence_pixel_mm);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// How a beam's leaves and gantry move: travel (Masi 2013), and the modulation indices of speed, acceleration and the
+/// whole delivery (Park 2014, PMB 59:7315).
+
+#include <equipoise/psqa/complexity/aperture.hpp>
+#include <equipoise/psqa/complexity/choices.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa::detail {
+
+/// Which pairs open at any control point.
+[[nodiscard]] inline std::vector<bool> pairs_in_field(const Openings& at_points) {
+  std::vector<bool> out(at_points.pairs(), false);
+  for (std::size_t k = 0; k < at_points.size(); ++k)
+    for (std::size_t l = 0; l < out.size(); ++l) out[l] = out[l] || at_points[k][l].open();
+  return out;
+}
+
+/// Leaf travel: leaves whose pair opens at least once and which move.
+struct Travel {
+  double total = 0;        ///< mm
+  std::size_t leaves = 0;  ///< that move
+  std::size_t pairs = 0;   ///< all of the collimator
+};
+
+/// The ways of the in-field leaves: their places in mm [leaves, points].
+[[nodiscard]] inline Eigen::ArrayXXd leaf_paths(const Bank& bank, const std::vector<bool>& in_field) {
+  Eigen::ArrayXXd out(2 * std::count(in_field.begin(), in_field.end(), true),
+                      static_cast<Eigen::Index>(bank.points.size()));
+  Eigen::Index leaf = 0;
+  for (std::size_t l = 0; l < in_field.size(); ++l) {
+    if (!in_field[l]) continue;
+    for (std::size_t k = 0; k < bank.points.size(); ++k)
+      out.col(static_cast<Eigen::Index>(k)).segment<2>(leaf) << bank.points[k].a[l], bank.points[k].b[l];
+    leaf += 2;
+  }
+  return out;
+}
+
+/// \param pairs of the bank
+[[nodiscard]] inline Travel leaf_travel(const Eigen::ArrayXXd& paths, std::size_t pairs) {
+  Eigen::ArrayXd ways = Eigen::ArrayXd::Zero(paths.rows());
+  for (Eigen::Index k = 1; k < paths.cols(); ++k) ways += (paths.col(k) - paths.col(k - 1)).abs();
+  Travel out{.pairs = pairs};
+  for (const double way : ways)
+    if (way > 1e-9) out.total += way, ++out.leaves;
+  return out;
+}
+
+/// Travel of a beam's own leaves: each layer is a bank by itself, whatever the other one covers.
+[[nodiscard]] inline Travel physical_travel(const Beam& beam, const ComplexityChoices& choices) {
+  Travel out;
+  for (std::size_t i = 0; i < beam.layers.size(); ++i) {
+    Beam layer = beam;
+    layer.layers = {beam.layers[i]};
+    for (std::size_t k = 0; k < beam.control_points.size(); ++k)
+      layer.control_points[k].leaves = {beam.control_points[k].leaves[i]};
+    const Bank bank = merged_bank(layer);
+    Openings open(layer.layers[0].pairs(), bank.points.size());
+    for (const Bank::Point& p : bank.points) open.add(bank, p, choices);
+    const Travel travel = leaf_travel(leaf_paths(bank, pairs_in_field(open)), layer.layers[0].pairs());
+    out.total += travel.total, out.leaves += travel.leaves, out.pairs += travel.pairs;
+  }
+  return out;
+}
+
+/// Degrees from control point k - 1 to k in the sense of rotation that the plan gives; the shorter way where it gives
+/// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
+[[nodiscard]] inline double gantry_step(const Beam& beam, std::size_t k) {
+  const ControlPoint &from = beam.control_points[k - 1], &to = beam.control_points[k];
+  const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
+  const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
+  const bool turned = from.rotation != Rotation::none && wanted <= -1;
+  return turned ? 360 + wanted : std::abs(shortest);
+}
+
+[[nodiscard]] inline double gantry_travel(const Beam& beam) {
+  double sum = 0;
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k) sum += gantry_step(beam, k);
+  return sum;
+}
+
+/// Seconds from control point k - 1 to k: the MU at the dose rate, or the gantry's way at full speed, whichever takes
+/// longer.
+[[nodiscard]] inline double interval_time(const Beam& beam, std::size_t k, const ComplexityChoices& choices) {
+  const double planned = beam.control_points[k - 1].dose_rate, rate = planned > 0 ? planned : choices.default_dose_rate;
+  return std::max(60 * beam.interval_mu(k) / rate, gantry_step(beam, k) / choices.gantry_speed_deg_per_s);
+}
+
+/// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
+struct ModulationIndices {
+  double speed = std::numeric_limits<double>::quiet_NaN(), acceleration = speed, total = speed;
+  double fastest_leaf = 0;  ///< mm/s
+};
+
+/// Of each row the standard deviation of the sample.
+[[nodiscard]] inline Eigen::ArrayXd deviations(const Eigen::ArrayXXd& x) {
+  Eigen::ArrayXd mean = Eigen::ArrayXd::Zero(x.rows()), squares = mean;
+  for (Eigen::Index i = 0; i < x.cols(); ++i) mean += x.col(i);
+  mean /= static_cast<double>(x.cols());
+  for (Eigen::Index i = 0; i < x.cols(); ++i) squares += (x.col(i) - mean).square();
+  return (squares / static_cast<double>(x.cols() - 1)).sqrt();
+}
+
+/// The intervals of a beam that take time: moves between segments have no speed.
+struct TimedIntervals {
+  std::vector<std::size_t> ends;  ///< control points
+  std::vector<double> seconds;
+  std::vector<double> weights;  ///< of the gantry's acceleration and the dose rate's changes: from 1 for none to 4
+
+  TimedIntervals(const Beam& beam, const ComplexityChoices& choices) {
+    const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
+    double gantry = 0, rate = 0;
+    for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
+      const double time = interval_time(beam, k, choices);
+      if (time <= 1e-9) continue;
+      const double gantry_before = std::exchange(gantry, gantry_step(beam, k) / time),
+                   rate_before = std::exchange(rate, beam.interval_mu(k) / time);
+      weights.push_back(
+          ends.empty() ? 1 : weight(std::abs(gantry - gantry_before) / time) * weight(std::abs(rate - rate_before)));
+      ends.push_back(k), seconds.push_back(time);
+    }
+  }
+};
+
+/// How often a number exceeds f standard deviations, integrated over f from 0 to k, is the sum of min(number / sd, k).
+/// \param paths `leaf_paths`
+[[nodiscard]] inline ModulationIndices modulation_indices(const Beam& beam, const Eigen::ArrayXXd& paths,
+                                                          const ComplexityChoices& choices) {
+  const TimedIntervals timed(beam, choices);
+  const auto n = static_cast<Eigen::Index>(timed.ends.size());
+  ModulationIndices out;
+  if (n < 3) return out;
+  Eigen::ArrayXXd speed(paths.rows(), n), change = Eigen::ArrayXXd::Zero(paths.rows(), n);
+  Eigen::ArrayXd travel = Eigen::ArrayXd::Zero(paths.rows());
+  double duration = 0;
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const auto j = static_cast<std::size_t>(i);
+    const auto k = static_cast<Eigen::Index>(timed.ends[j]);
+    speed.col(i) = (paths.col(k) - paths.col(k - 1)).abs();
+    travel += speed.col(i);
+    speed.col(i) /= timed.seconds[j], duration += timed.seconds[j];
+    if (i > 0) change.col(i) = (speed.col(i) - speed.col(i - 1)).abs() / timed.seconds[j];
+  }
+  const auto moving = (travel > 1e-9).eval();
+  if (!moving.any()) return out;
+  // A leaf that stands still, or moves evenly, has no share.
+  const auto inverse = [&](const Eigen::ArrayXd& sd) { return (moving && sd > 0).select(1 / sd, 0.0).eval(); };
+  const Eigen::ArrayXd per_speed = inverse(deviations(speed)),
+                       per_change = inverse(deviations(change) * static_cast<double>(n) / duration);
+  double sums[3] = {};
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Eigen::ArrayXd share = (speed.col(i) * per_speed).min(choices.park_k);
+    const double either = share.max((change.col(i) * per_change).min(choices.park_k)).sum();
+    sums[0] += share.sum(), sums[1] += either, sums[2] += either * timed.weights[static_cast<std::size_t>(i)];
+  }
+  const double per = 1 / (static_cast<double>(n - 1) * static_cast<double>(moving.count()));
+  out.speed = per * sums[0], out.acceleration = per * sums[1], out.total = per * sums[2];
+  out.fastest_leaf = speed.maxCoeff();
+  return out;
+}
+
+}  // namespace equipoise::psqa::detail

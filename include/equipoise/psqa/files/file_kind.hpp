@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What a file holds, told from its first bytes and not from its name.
+
+#include <equipoise/core/base/enumeration.hpp>
+#include <equipoise/io/regular_file.hpp>
+#include <equipoise/psqa/files/text_file.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <ios>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise::psqa {
+
+enum class FileKind : std::uint8_t { dicom, npy, mapcheck, mcc, opg, xio, elekta_log, openkbp_table, table, other };
+/// What a sentence calls each kind.
+[[nodiscard]] constexpr std::array<std::string_view, 10> names_of(FileKind) {
+  return {"DICOM",     "NPY array",  "MapCHECK plane", "PTW mcc plane",    "IBA opg plane",
+          "XiO plane", "Elekta log", "OpenKBP table",  "table of numbers", "file of another kind"};
+}
+
+namespace detail {
+
+/// The first bytes of a file; empty where it cannot be read, or is no file.
+[[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t most = 8192) {
+  std::ifstream in = io::open_regular(path);
+  std::string head(most, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(most));
+  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  return head;
+}
+
+/// A preamble, or a first element of the groups that a data set begins with, in either byte order.
+[[nodiscard]] inline bool looks_like_dicom(std::string_view head) {
+  if (head.size() >= 132 && head.substr(128, 4) == "DICM") return true;
+  if (head.size() < 8) return false;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(head[i]); };
+  const unsigned little = byte(0) | byte(1) << 8, big = byte(1) | byte(0) << 8;
+  const bool begins = little == 2 || little == 8 || big == 2 || big == 8;
+  const unsigned element = little == 2 || little == 8 ? byte(3) : byte(2);
+  return begins && element < 0x20;
+}
+
+[[nodiscard]] inline bool looks_like_text(std::string_view head) {
+  return !head.empty() && std::none_of(head.begin(), head.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\r' && c != '\t';
+  });
+}
+
+/// Whether a text's first line that is no remark holds two numbers or more.
+[[nodiscard]] inline bool begins_with_numbers(std::string_view head) {
+  if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
+  while (!head.empty()) {
+    const std::string_view line = head.substr(0, head.find('\n'));
+    const std::string_view text = trimmed(line);
+    if (!text.empty() && text.front() != '#') {
+      std::vector<std::string_view> cells = table_cells(text);
+      if (line.size() == head.size() && cells.size() > 2) cells.pop_back();  // the head may end within a number
+      return cells.size() > 1 &&
+             std::all_of(cells.begin(), cells.end(), [](std::string_view c) { return table_number(c).has_value(); });
+    }
+    head.remove_prefix(std::min(line.size() + 1, head.size()));
+  }
+  return false;
+}
+
+[[nodiscard]] inline FileKind kind_of_head(std::string_view head) {
+  const auto has = [&](std::string_view text) { return head.find(text) != std::string_view::npos; };
+  if (head.starts_with("\x93NUMPY")) return FileKind::npy;
+  if (looks_like_dicom(head)) return FileKind::dicom;
+  if (has("Ycm") && (has("MapCHECK") || has("SNC Patient"))) return FileKind::mapcheck;
+  if (has("BEGIN_SCAN_DATA")) return FileKind::mcc;
+  if (has("<opimrtascii>")) return FileKind::opg;
+  if (has("DosePtsxy")) return FileKind::xio;
+  if (has("Linac State/Actual Value")) return FileKind::elekta_log;
+  if (head.starts_with(",data\n") || head.starts_with(",data\r\n")) return FileKind::openkbp_table;
+  return looks_like_text(head) && begins_with_numbers(head) ? FileKind::table : FileKind::other;
+}
+
+}  // namespace detail
+
+/// \throws FileError when there is no file that can be read.
+[[nodiscard]] inline FileKind file_kind(const std::filesystem::path& path) {
+  const std::string head = detail::head_of(path);
+  if (head.empty() && !io::open_regular(path))
+    throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
+  return detail::kind_of_head(head);
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What every method is measured against: the training records' median rates with a map of zeros, which know nothing of
+/// the plan; and a linear model and a random forest of the table, with the training records' mean map.
+
+#include <equipoise/data/split.hpp>
+#include <equipoise/evaluation/forest.hpp>
+#include <equipoise/evaluation/ridge.hpp>
+#include <equipoise/psqa/learning/data.hpp>
+#include <equipoise/psqa/learning/map_metrics.hpp>
+#include <equipoise/psqa/learning/method_predictions.hpp>
+
+#include <Eigen/Dense>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace equipoise::psqa {
+
+namespace detail {
+
+[[nodiscard]] inline Rates rates_of_records(const Cohort& cohort, std::span<const std::int64_t> records) {
+  Rates out;
+  for (const std::int64_t i : records) out.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
+  return out;
+}
+
+/// The standardised table of some records. [N, F]
+[[nodiscard]] inline Eigen::MatrixXd table_of(const Cohort& cohort, std::span<const std::int64_t> records,
+                                              const Scales& s) {
+  std::vector<std::vector<double>> rows;
+  for (const std::int64_t i : records) rows.push_back(cohort.records[static_cast<std::size_t>(i)].metrics);
+  const at::Tensor t = metric_tensor(rows, cohort.metric_names, s);
+  using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const Rows>(t.const_data_ptr<float>(), t.size(0), t.size(1)).cast<double>();
+}
+
+/// Rates as a model's targets. [N, 3]
+[[nodiscard]] inline Eigen::MatrixXd scaled_rates(const Rates& rates, const Scales& s) {
+  Eigen::MatrixXd y(static_cast<Eigen::Index>(rates.size()), 3);
+  for (std::size_t i = 0; i < rates.size(); ++i)
+    for (std::size_t c = 0; c < 3; ++c)
+      y(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(c)) = scaled_rate(rates[i][c], c, s);
+  return y;
+}
+
+[[nodiscard]] inline Rates unscaled_rates(const Eigen::MatrixXd& y, const Scales& s) {
+  at::Tensor t = torch::empty({y.rows(), 3}, torch::kDouble);
+  Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::RowMajor>>(t.mutable_data_ptr<double>(), y.rows(), 3) = y;
+  return to_rates(t, s);
+}
+
+/// One criterion's scaled rates from the model whose setting the validation records choose: at validation and test
+/// records, in two columns of what they are put into. Nothing is put where no training record's rate is known.
+/// \param fit called as `fit(x, y, setting)`, x [N, F] and y [N, 1]; what it gives predicts
+template <class Fit, class Settings>
+void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s, Eigen::Index criterion, Fit&& fit,
+                   const Settings& settings, Eigen::MatrixXd& at_validation, Eigen::MatrixXd& at_test) {
+  const auto c = static_cast<std::size_t>(criterion);
+  std::vector<std::int64_t> train;
+  for (const std::int64_t i : split.train)
+    if (std::isfinite(cohort.records[static_cast<std::size_t>(i)].gpr[c])) train.push_back(i);
+  if (train.empty()) return;
+  const Eigen::MatrixXd x = table_of(cohort, train, s), x_validation = table_of(cohort, split.validation, s),
+                        x_test = table_of(cohort, split.test, s),
+                        y = scaled_rates(rates_of_records(cohort, train), s).col(criterion),
+                        known = scaled_rates(rates_of_records(cohort, split.validation), s).col(criterion);
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& setting : settings) {  // the first where no validation rate is known
+    const auto model = fit(x, y, setting);
+    const Eigen::MatrixXd guess = model.predict(x_validation);
+    double error = 0;
+    for (Eigen::Index i = 0; i < known.rows(); ++i)
+      if (std::isfinite(known(i, 0))) error += std::abs(guess(i, 0) - known(i, 0));
+    if (!(error < least)) continue;
+    least = error;
+    at_validation.col(criterion) = guess, at_test.col(criterion) = model.predict(x_test);
+  }
+}
+
+/// The mean of the training records' maps, where they are valid; 0 where none is. % of the norm, [1, 1, h, w]
+[[nodiscard]] inline at::Tensor mean_map(const Cohort& cohort, std::span<const std::int64_t> records, const Scales& s) {
+  at::Tensor sum, n;
+  for (const std::int64_t i : records) {
+    const at::Tensor dd = dd_of_record(cohort, i, s.pool);
+    const at::Tensor valid = dd.isfinite();
+    sum = sum.defined() ? sum + dd.nan_to_num(0) : dd.nan_to_num(0);
+    n = n.defined() ? n + valid : valid.to(torch::kFloat);
+  }
+  return sum / n.clamp_min(1);
+}
+
+}  // namespace detail
+
+/// The training records' median rates, and the zero map. \param like whose records are judged
+[[nodiscard]] inline Judged constant_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split) {
+  Judged out = like;
+  out.method = "constant";
+  std::array<double, 3> median{};
+  for (std::size_t c = 0; c < 3; ++c) {
+    std::vector<double> x;
+    for (const std::array<double, 3>& g : detail::rates_of_records(cohort, split.train))
+      if (std::isfinite(g[c])) x.push_back(g[c]);
+    median[c] = quantile(x, 0.5);
+  }
+  out.predicted.assign(like.size(), median);
+  out.calibration_predicted.assign(like.calibration_truth.size(), median);
+  out.dd_predicted = at::zeros_like(like.dd_truth);
+  out.map_rates.assign(like.map_rates.size(), {100, 100, 100});  // of a measurement that is the plan
+  return out;
+}
+
+namespace detail {
+
+/// A model of the table for each rate, and the training records' mean map. \param like whose records are judged
+template <class Fit, class Settings>
+[[nodiscard]] Judged table_baseline(const char* name, Fit&& fit, const Settings& settings, const Judged& like,
+                                    const Cohort& cohort, const DataSplit& split, const Scales& s) {
+  Judged out = like;
+  out.method = name;
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto rows = [](const std::vector<std::int64_t>& part) { return static_cast<Eigen::Index>(part.size()); };
+  Eigen::MatrixXd at_validation = Eigen::MatrixXd::Constant(rows(split.validation), 3, nan),
+                  at_test = Eigen::MatrixXd::Constant(rows(split.test), 3, nan);
+  for (Eigen::Index c = 0; c < 3; ++c) fit_criterion(cohort, split, s, c, fit, settings, at_validation, at_test);
+  out.calibration_predicted = unscaled_rates(at_validation, s);
+  out.predicted = unscaled_rates(at_test, s);
+  out.dd_predicted = mean_map(cohort, split.train, s).expand_as(like.dd_truth);
+  if (!like.map_rates.empty()) out.map_rates = rates_of_maps(cohort, split.test, out.dd_predicted);
+  return out;
+}
+
+}  // namespace detail
+
+/// Ridge regression of each rate on the table, its penalty chosen by the validation records' error, and the training
+/// records' mean map. \param like whose records are judged
+[[nodiscard]] inline Judged ridge_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
+                                           const Scales& s) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, double penalty) {
+    return Ridge(x, y, penalty);
+  };
+  return detail::table_baseline("ridge", fit, std::array{1e-1, 1e-4, 1e-3, 1e-2, 1.0, 10.0}, like, cohort, split, s);
+}
+
+/// A random forest of each rate on the table, the share of the features that a split sees (a third, a tenth, all) chosen
+/// by the validation records' error, and the training records' mean map. \param like whose records are judged
+[[nodiscard]] inline Judged forest_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
+                                            const Scales& s) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, Eigen::Index part) {
+    return RegressionForest(x, y, {.features = static_cast<std::size_t>(std::max<Eigen::Index>(1, x.cols() / part))});
+  };
+  return detail::table_baseline("forest", fit, std::array<Eigen::Index, 3>{3, 10, 1}, like, cohort, split, s);
+}
+
+}  // namespace equipoise::psqa

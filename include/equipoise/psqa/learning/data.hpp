@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A cohort as a model sees it, and a model's output as a physicist reads it. Scales are fitted on the training records
+/// alone and saved with the run.
+///   dose     planned plane, pooled, divided by its own maximum                         [N, 1, h, w]
+///   metrics  standardised, the skewed ones as logarithms; what is not known is the mean [N, F]
+///   gpr      log(1 + 100 - GPR), standardised: the rates crowd below 100               [N, 3]
+///   dd       (measured - planned) / max planned in %, over its standard deviation;
+///            pixels below 10 % of the maximum are not valid                            [N, 1, h, w]
+
+#include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/host.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// Means and deviations of the training records.
+struct Scales {
+  std::vector<double> metric_mean, metric_sd;           ///< [F] after the logarithms, of the values that are known
+  std::array<double, 3> gpr_mean{}, gpr_sd{{1, 1, 1}};  ///< of log(1 + 100 - GPR)
+  double dd_sd = 1;                                     ///< %
+  std::int64_t pool = 2;  ///< pixels of the cohort's planes that make one of the model's, per side
+
+  [[nodiscard]] nlohmann::ordered_json to_json() const {
+    return {{"metric_mean", metric_mean}, {"metric_sd", metric_sd}, {"gpr_mean", gpr_mean},
+            {"gpr_sd", gpr_sd},           {"dd_sd", dd_sd},         {"pool", pool}};
+  }
+  [[nodiscard]] static Scales from_json(const nlohmann::ordered_json& j) {
+    Scales s;
+    j.at("metric_mean").get_to(s.metric_mean), j.at("metric_sd").get_to(s.metric_sd);
+    j.at("gpr_mean").get_to(s.gpr_mean), j.at("gpr_sd").get_to(s.gpr_sd);
+    s.dd_sd = j.at("dd_sd"), s.pool = j.at("pool");
+    return s;
+  }
+};
+
+namespace detail {
+
+/// Metrics whose logarithm is nearer to normal.
+[[nodiscard]] inline bool is_skewed(std::string_view name) {
+  for (const std::string_view skewed :
+       {"MU", "PMU", "MF_MU_per_cGy", "MUCA", "PA_mm2", "LTSUM_mm", "PI", "LT_mm", "PERIM_mm"})
+    if (name == skewed) return true;
+  return false;
+}
+
+[[nodiscard]] inline double transformed(std::string_view name, double value) {
+  return is_skewed(name) ? std::log1p(std::max(value, 0.0)) : value;
+}
+
+struct MeanAndSd {
+  double mean, sd;
+};
+[[nodiscard]] inline MeanAndSd mean_and_sd(const std::vector<double>& x) {
+  double sum = 0, squares = 0;
+  for (const double v : x) sum += v, squares += v * v;
+  const double n = static_cast<double>(x.size()), mean = n > 0 ? sum / n : 0;
+  const double variance = n > 0 ? squares / n - mean * mean : 1;
+  return {mean, variance > 1e-12 ? std::sqrt(variance) : 1};
+}
+
+/// [N, 1, H, W] pooled by means.
+[[nodiscard]] inline at::Tensor pooled(std::span<const float> planes, std::int64_t n, std::int64_t h, std::int64_t w,
+                                       std::int64_t pool) {
+  const at::Tensor t = torch::from_blob(const_cast<float*>(planes.data()), {n, 1, h, w},
+                                        torch::kFloat);  // NOLINT(cppcoreguidelines-pro-type-const-cast): read only
+  return pool == 1 ? t.clone() : torch::avg_pool2d(t, {pool, pool});
+}
+
+[[nodiscard]] inline at::Tensor metric_tensor(const std::vector<std::vector<double>>& rows,
+                                              const std::vector<std::string>& names, const Scales& s) {
+  at::Tensor out = torch::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(names.size())});
+  float* at = out.mutable_data_ptr<float>();
+  for (const auto& row : rows)
+    for (std::size_t f = 0; f < names.size(); ++f) {
+      const double value = (transformed(names[f], row[f]) - s.metric_mean[f]) / s.metric_sd[f];
+      *at++ = static_cast<float>(std::isnan(value) ? 0 : value);
+    }
+  return out;
+}
+
+/// A passing rate as the model's target; NaN stays NaN.
+[[nodiscard]] inline double scaled_rate(double rate, std::size_t criterion, const Scales& s) {
+  return (std::log1p(100 - rate) - s.gpr_mean[criterion]) / s.gpr_sd[criterion];
+}
+
+[[nodiscard]] inline at::Tensor normalised_dose(const at::Tensor& planned) {
+  return planned / planned.amax({2, 3}, true).clamp_min(1e-6);
+}
+
+/// DD in % of the planned maximum, NaN below 10 % of it.
+[[nodiscard]] inline at::Tensor dd_map(const at::Tensor& planned, const at::Tensor& measured) {
+  const at::Tensor most = planned.amax({2, 3}, true).clamp_min(1e-6);
+  return ((measured - planned) / most * 100).masked_fill(planned < 0.1 * most, std::numeric_limits<float>::quiet_NaN());
+}
+
+/// One record's map, [1, 1, h, w].
+[[nodiscard]] inline at::Tensor dd_of_record(const Cohort& cohort, std::int64_t record, std::int64_t pool) {
+  const auto plane = [&](const std::vector<float>& planes) {
+    return pooled(cohort.plane(planes, static_cast<std::size_t>(record)), 1, static_cast<std::int64_t>(cohort.height),
+                  static_cast<std::int64_t>(cohort.width), pool);
+  };
+  return dd_map(plane(cohort.planned), plane(cohort.measured));
+}
+
+}  // namespace detail
+
+/// Fits the scales on some records. \param pool as `PsqaSizes.pool`
+/// \throws ValueError for a pool that is no part of the planes
+[[nodiscard]] inline Scales fit_scales(const Cohort& cohort, std::span<const std::int64_t> records, std::int64_t pool) {
+  const auto side = static_cast<std::int64_t>(std::min(cohort.height, cohort.width));
+  check_option(pool >= 1 && pool <= side, "PsqaSizes.pool",
+               "within 1.." + std::to_string(side) + ", the planes' pixels", pool);
+  Scales s;
+  s.pool = pool;
+  for (std::size_t f = 0; f < cohort.metric_names.size(); ++f) {
+    std::vector<double> x;
+    for (const std::int64_t i : records)
+      if (const double v = cohort.records[static_cast<std::size_t>(i)].metrics[f]; !std::isnan(v))
+        x.push_back(detail::transformed(cohort.metric_names[f], v));
+    const auto [mean, sd] = detail::mean_and_sd(x);
+    // A metric that no training record has must say nothing of others either.
+    s.metric_mean.push_back(mean), s.metric_sd.push_back(x.empty() ? std::numeric_limits<double>::max() : sd);
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    std::vector<double> x;
+    for (const std::int64_t i : records)
+      if (const double g = cohort.records[static_cast<std::size_t>(i)].gpr[c]; !std::isnan(g))
+        x.push_back(std::log1p(100 - g));
+    const auto [mean, sd] = detail::mean_and_sd(x);
+    s.gpr_mean[c] = mean, s.gpr_sd[c] = sd;
+  }
+  double squares = 0, n = 0;
+  for (const std::int64_t i : records) {
+    const at::Tensor dd = detail::dd_of_record(cohort, i, pool);
+    squares += dd.square().nansum().item<double>(), n += static_cast<double>(dd.isfinite().sum().item<std::int64_t>());
+  }
+  s.dd_sd = n > 0 ? std::max(std::sqrt(squares / n), 1e-6) : 1;
+  return s;
+}
+
+/// The whole cohort as a named batch; records keep their order, patients are groups.
+[[nodiscard]] inline auto learning_batch(const Cohort& cohort, const Scales& s) {
+  const auto n = static_cast<std::int64_t>(cohort.records.size()), h = static_cast<std::int64_t>(cohort.height),
+             w = static_cast<std::int64_t>(cohort.width);
+  const at::Tensor planned = detail::pooled(cohort.planned, n, h, w, s.pool),
+                   measured = detail::pooled(cohort.measured, n, h, w, s.pool);
+  std::vector<std::vector<double>> rows;
+  at::Tensor gpr = torch::empty({n, 3});
+  std::map<std::string, std::int64_t> patients;
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
+    rows.push_back(r.metrics);
+    for (std::size_t c = 0; c < 3; ++c)
+      gpr.mutable_data_ptr<float>()[i * 3 + static_cast<std::int64_t>(c)] =
+          static_cast<float>(detail::scaled_rate(r.gpr[c], c, s));
+    groups.push_back(patients.emplace(r.patient, static_cast<std::int64_t>(patients.size())).first->second);
+  }
+  return batch(input<"dose">(detail::normalised_dose(planned)),
+               input<"metrics">(detail::metric_tensor(rows, cohort.metric_names, s)), target<"gpr">(Values{gpr}),
+               target<"dd">(Maps{detail::dd_map(planned, measured) / s.dd_sd}))
+      .with_groups(groups);
+}
+
+/// A plan's inputs alone: its planned plane (Gy) and its metrics.
+[[nodiscard]] inline auto plan_batch(const DoseGrid& planned, const std::vector<double>& metrics, const Scales& s) {
+  const std::vector<float> plane(planned.values.begin(), planned.values.end());
+  const at::Tensor dose = detail::pooled(plane, 1, static_cast<std::int64_t>(planned.shape[1]),
+                                         static_cast<std::int64_t>(planned.shape[2]), s.pool);
+  return batch(input<"dose">(detail::normalised_dose(dose)),
+               input<"metrics">(detail::metric_tensor({metrics}, table_metrics(), s)));
+}
+
+/// Passing rates in % from the model's output [N, 3]: within [0, 100], and a looser criterion never passes less.
+[[nodiscard]] inline std::vector<std::array<double, 3>> to_rates(const at::Tensor& output, const Scales& s) {
+  const at::Tensor host = host_copy(output).to(torch::kDouble);
+  std::vector<std::array<double, 3>> out;
+  for (std::int64_t i = 0; i < host.size(0); ++i) {
+    std::array<double, 3> g{};
+    for (std::size_t c = 0; c < 3; ++c)
+      g[c] =
+          std::clamp(101 - std::exp(host.const_data_ptr<double>()[i * 3 + static_cast<std::int64_t>(c)] * s.gpr_sd[c] +
+                                    s.gpr_mean[c]),
+                     0.0, 100.0);
+    for (std::size_t c = 1; c < 3; ++c) g[c] = std::min(g[c], g[c - 1]);
+    out.push_back(g);
+  }
+  return out;
+}
+
+}  // namespace equipoise::psqa

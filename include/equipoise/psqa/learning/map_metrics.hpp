@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// How well a method predicts dose-difference maps: errors and structural similarity within the valid pixels, where large
+/// differences are, and the passing rates that the planned dose and the predicted map give.
+
+#include <equipoise/evaluation/bootstrap.hpp>
+#include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/evaluation/ssim.hpp>
+#include <equipoise/psqa/learning/data.hpp>
+#include <equipoise/psqa/learning/rate_metrics.hpp>
+
+#include <torch/nn/functional/upsampling.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace equipoise::psqa {
+
+inline constexpr double kDdRange = 20;  ///< % of the norm: the fixed data range of SSIM and PSNR
+inline constexpr double kDdLarge = 3;   ///< % of the norm: a difference that matters
+
+struct MapFigures {
+  Interval mae, rmse, psnr, ssim;  ///< within the valid pixels; errors in % of the norm, PSNR in dB; range 20 %
+  Interval dice;  ///< overlap of the pixels beyond ±`kDdLarge`, pooled over records; NaN where there are none
+  std::array<Interval, 3> rate_mae{};       ///< points: rates recomputed from the map against the true ones
+  std::array<Interval, 3> rate_spearman{};  ///< and their rank correlation; NaN without recomputed rates
+};
+
+namespace detail {
+
+/// Each record's errors of the map, within its valid pixels.
+struct MapErrors {
+  std::vector<double> absolute, squared, ssim;  ///< [N] means: % of the norm, its square, and no unit
+  std::vector<double> both, either;             ///< [N] pixels beyond the limit in both maps, and their number in each
+};
+
+[[nodiscard]] inline std::vector<double> host_doubles(const at::Tensor& t) {
+  const at::Tensor host = host_copy(t).to(torch::kDouble).contiguous();
+  return {host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel()};
+}
+
+[[nodiscard]] inline MapErrors map_errors(const Judged& j) {
+  const at::Tensor valid = j.dd_truth.isfinite(), truth = j.dd_truth.nan_to_num(0),
+                   predicted = j.dd_predicted.masked_fill(valid.eq(false), 0);
+  const at::Tensor n = valid.flatten(1).sum(1).clamp_min(1), error = predicted - truth,
+                   large_truth = truth.abs() > kDdLarge, large_predicted = predicted.abs() > kDdLarge;
+  const auto h = static_cast<std::size_t>(truth.size(2)), w = static_cast<std::size_t>(truth.size(3));
+  const at::Tensor t = host_copy(truth).to(torch::kFloat).contiguous(),
+                   p = host_copy(predicted).to(torch::kFloat).contiguous(), counts = host_copy(valid).contiguous();
+  MapErrors out{host_doubles(error.abs().flatten(1).sum(1) / n),
+                host_doubles(error.square().flatten(1).sum(1) / n),
+                {},
+                host_doubles((large_truth & large_predicted).flatten(1).sum(1)),
+                host_doubles(large_truth.flatten(1).sum(1) + large_predicted.flatten(1).sum(1))};
+  for (std::size_t i = 0; i < j.size(); ++i)
+    out.ssim.push_back(equipoise::ssim({t.const_data_ptr<float>() + i * h * w, h * w},
+                                       {p.const_data_ptr<float>() + i * h * w, h * w}, h, w, kDdRange,
+                                       {counts.const_data_ptr<bool>() + i * h * w, h * w}));
+  return out;
+}
+
+/// A map [h, w] of a pooled plane on the plane's own pixels [height, width], bilinear; zero in the last rows and columns,
+/// where they are too few to be pooled.
+[[nodiscard]] inline at::Tensor on_plane(const at::Tensor& map, std::int64_t pool, std::int64_t height,
+                                         std::int64_t width) {
+  namespace F = torch::nn::functional;
+  const std::int64_t h = map.size(0) * pool, w = map.size(1) * pool;
+  const at::Tensor fine =
+      F::interpolate(map.view({1, 1, map.size(0), map.size(1)}),
+                     F::InterpolateFuncOptions().size(std::vector{h, w}).mode(torch::kBilinear).align_corners(false));
+  at::Tensor out = torch::zeros({height, width});
+  out.narrow(0, 0, h).narrow(1, 0, w).copy_(fine[0][0]);
+  return out;
+}
+
+}  // namespace detail
+
+/// The passing rates that a measurement would have which differs from the planned plane by a map of dose differences,
+/// where the map says something: from 10 % of the maximum.
+/// \param dd [N, 1, h, w] in % of the pooled planes' maximum  \param records of the cohort, [N]
+[[nodiscard]] inline Rates rates_of_maps(const Cohort& cohort, std::span<const std::int64_t> records,
+                                         const at::Tensor& dd) {
+  const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width),
+             pool = h / dd.size(2);
+  const at::Tensor maps = host_copy(dd).to(torch::kFloat);
+  Rates out;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::span<const float> dose = cohort.plane(cohort.planned, static_cast<std::size_t>(records[i]));
+    DoseGrid planned = DoseGrid::plane(cohort.height, cohort.width, cohort.spacing_mm);
+    std::copy(dose.begin(), dose.end(), planned.values.begin());
+    const at::Tensor coarse = detail::pooled(dose, 1, h, w, pool)[0][0], most = coarse.max();
+    const at::Tensor known =
+        maps[static_cast<std::int64_t>(i)][0].masked_fill(coarse < 0.1 * most, 0) * (most / 100);  // Gy
+    const std::vector<double> difference = detail::host_doubles(detail::on_plane(known, pool, h, w));
+    DoseGrid measured = planned;
+    for (std::size_t k = 0; k < measured.size(); ++k)
+      measured.values[k] = std::max(0.0, measured.values[k] + difference[k]);
+    out.push_back(detail::rates_of(measured, planned));
+  }
+  return out;
+}
+
+/// The figures of a method's maps.
+[[nodiscard]] inline MapFigures map_figures(const Judged& j) {
+  const detail::MapErrors e = detail::map_errors(j);
+  const auto mse = detail::mean_of(e.squared);
+  MapFigures f;
+  f.mae = bootstrap(j.patients, detail::mean_of(e.absolute));
+  f.rmse = bootstrap(j.patients, [&](const auto& rows) { return std::sqrt(mse(rows)); });
+  f.psnr = bootstrap(j.patients, [&](const auto& rows) { return 10 * std::log10(kDdRange * kDdRange / mse(rows)); });
+  f.ssim = bootstrap(j.patients, detail::mean_of(e.ssim));
+  f.dice = bootstrap(j.patients, [&](const std::vector<std::size_t>& rows) {
+    double both = 0, either = 0;
+    for (const std::size_t i : rows) both += 2 * e.both[i], either += e.either[i];
+    return both / either;
+  });
+  for (std::size_t c = 0; c < 3; ++c) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    f.rate_mae[c] = f.rate_spearman[c] = {nan, nan, nan};
+    if (j.map_rates.empty()) continue;
+    const detail::KnownRates rates(j.truth, j.map_rates, c);
+    f.rate_mae[c] = bootstrap(detail::patients_of(j, rates), detail::mean_of(rates.error));
+    f.rate_spearman[c] = detail::over_patients(
+        j, rates, [](const detail::KnownRates& r) { return equipoise::spearman(r.truth, r.predicted); });
+  }
+  return f;
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Sun Nuclear MapCHECK text files: the diodes' doses, or the plane between them.
+
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/files/text_file.hpp>
+#include <equipoise/psqa/readers/chequerboard.hpp>
+#include <equipoise/psqa/readers/detector_table.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+/// Which of a MapCHECK file's planes is meant.
+enum class MapcheckPlane : std::uint8_t { measured, interpolated };
+
+namespace detail {
+
+[[nodiscard]] inline bool has_line(const TextFile& file, std::string_view text) {
+  return std::any_of(file.lines().begin(), file.lines().end(),
+                     [&](std::string_view line) { return trimmed(line) == text; });
+}
+
+/// One table of a MapCHECK file: rows `y cm, row number, values…` under a title, with a last line of x in cm.
+[[nodiscard]] inline DoseGrid mapcheck_table(const TextFile& file, std::string_view title) {
+  const auto& lines = file.lines();
+  std::size_t at = 0;
+  while (at < lines.size() && trimmed(lines[at]) != title) ++at;
+  if (at == lines.size())
+    throw FileError(message("file.443", file.where(), "expected a table \"", title, "\", got none"));
+  std::vector<std::pair<double, std::vector<double>>> rows;
+  for (at += 1; at < lines.size(); ++at) {
+    const std::vector<std::string_view> cells = cells_of(lines[at], '\t');
+    if (cells.size() < 3) continue;
+    const std::string_view first = trimmed(cells[0]), second = trimmed(cells[1]);
+    if (first == "Ycm" || second == "COL") continue;
+    if (second == "Xcm") {
+      std::vector<double> x;
+      for (std::size_t i = 2; i < cells.size(); ++i)
+        if (!trimmed(cells[i]).empty()) x.push_back(10 * file.number(at, cells[i]));
+      return grid_of(std::move(rows), x, file);
+    }
+    std::vector<double> values;
+    for (std::size_t i = 2; i < cells.size(); ++i)
+      if (!trimmed(cells[i]).empty()) values.push_back(file.number(at, cells[i]));
+    rows.emplace_back(10 * file.number(at, first), std::move(values));
+  }
+  throw FileError(message("file.443", file.where(), "expected a line of Xcm after \"", title, "\", got none"));
+}
+
+}  // namespace detail
+
+/// Sun Nuclear MapCHECK text. `measured`: the diodes' doses, NaN between them; `interpolated`: the program's own plane
+/// where it agrees with every diode to 0.5 % of the largest dose, else one made of the diodes (some exports clip or
+/// normalise theirs). cGy become Gy.
+/// \throws FileError that names the file, and the line where one is wrong.
+[[nodiscard]] inline DoseGrid read_mapcheck(const std::filesystem::path& path,
+                                            MapcheckPlane plane = MapcheckPlane::measured) {
+  const detail::TextFile file(path);
+  DoseGrid diodes = detail::mapcheck_table(file, "Dose Counts");
+  const DoseGrid factors = detail::mapcheck_table(file, "Calibration Factors");
+  if (factors.shape != diodes.shape)
+    throw FileError(message("file.443", file.where(), "expected as many calibration factors as doses"));
+  diodes.units = DoseUnits::gray;
+  double most = 0;
+  for (std::size_t i = 0; i < diodes.values.size(); ++i) {
+    diodes.values[i] = factors.values[i] == 0 ? std::numeric_limits<double>::quiet_NaN() : diodes.values[i] / 100;
+    if (diodes.values[i] > most) most = diodes.values[i];
+  }
+  if (plane == MapcheckPlane::measured) return diodes;
+  if (!detail::has_line(file, "Dose Interpolated")) return between_elements(diodes);
+  DoseGrid table = detail::mapcheck_table(file, "Dose Interpolated");
+  table.units = DoseUnits::gray;
+  for (double& v : table.values) v /= 100;
+  bool agrees = table.shape == diodes.shape;
+  for (std::size_t i = 0; agrees && i < diodes.values.size(); ++i)
+    agrees = std::isnan(diodes.values[i]) || std::abs(table.values[i] - diodes.values[i]) <= 0.005 * most;
+  return agrees ? table : between_elements(diodes);
+}
+
+}  // namespace equipoise::psqa

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The fluence that a plan delivers through a machine model, all fields collapsed to one gantry angle (a composite
+/// plane at the isocentre, collimator 0). Leaf motion between control points is linear and its coverage of each pixel
+/// exact: the time for which a pixel is open is the difference of the cumulated passages of its two leaves.
+
+#include <equipoise/psqa/complexity/aperture.hpp>
+#include <equipoise/psqa/complexity/open_time.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/machine.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace equipoise::psqa {
+
+namespace detail {
+
+/// Adds to `time` where two pairs are open together, from where both are to where they no longer are.
+inline void add_shared(const Span& p, const Span& q, double mu, OpenTime& time) {
+  Span s{std::max(p.a0, q.a0), std::min(p.b0, q.b0), std::max(p.a1, q.a1), std::min(p.b1, q.b1)};
+  if (s.closed()) return;
+  const double before = s.b0 - s.a0, after = s.b1 - s.a1;
+  if (before < 0 || after < 0) {  // they meet on the way
+    const double met = before / (before - after), at = s.a0 + met * (s.a1 - s.a0);
+    (before < 0 ? s.a0 : s.a1) = at, (before < 0 ? s.b0 : s.b1) = at;
+    mu *= before < 0 ? 1 - met : met;
+  }
+  time.add(s, mu);
+}
+
+/// A part of a pixel row that lies within one pair of leaves, in shares of the row's height. Within half a groove of the
+/// neighbour above or below, a leaf's tongue reaches: there passes only what both pairs let through.
+struct RowPart {
+  std::size_t pair;
+  double share, above, below;
+};
+
+[[nodiscard]] inline std::vector<RowPart> parts_of_row(const std::vector<double>& boundaries, double low, double high,
+                                                       double groove_mm) {
+  std::vector<RowPart> out;
+  const auto within = [&](double from, double to) {
+    return std::max(0.0, std::min(high, to) - std::max(low, from)) / (high - low);
+  };
+  const std::size_t last = boundaries.size() - 2;
+  for (std::size_t l = 0; l <= last; ++l) {
+    const double bottom = boundaries[l], top = boundaries[l + 1], share = within(bottom, top);
+    if (share > 0)
+      out.push_back({l, share, l < last ? within(top - groove_mm / 2, top) : 0,
+                     l > 0 ? within(bottom, bottom + groove_mm / 2) : 0});
+  }
+  return out;
+}
+
+/// The share of low .. high that lies between two jaws, which may be infinitely far away.
+[[nodiscard]] inline double share_between(double low, double high, double jaw1, double jaw2) {
+  return std::clamp((std::min(high, jaw2) - std::max(low, jaw1)) / (high - low), 0.0, 1.0);
+}
+
+/// Intervals of a beam during which the jaws stand still. Where they move each interval is one, with their mean places.
+struct JawPhase {
+  std::size_t first, last;  ///< control points at the intervals' ends
+  double x1, x2, y1, y2, mu;
+};
+
+[[nodiscard]] inline std::vector<JawPhase> jaw_phases(const Beam& beam, const Bank& bank) {
+  std::vector<JawPhase> out;
+  const auto same = [](double p, double q) { return p == q || std::abs(p - q) < 1e-6; };
+  for (std::size_t k = 1; k < bank.points.size(); ++k) {
+    const Bank::Point &p = bank.points[k - 1], &q = bank.points[k];
+    const JawPhase now{k - 1,
+                       k,
+                       0.5 * (p.x1 + q.x1),
+                       0.5 * (p.x2 + q.x2),
+                       0.5 * (p.y1 + q.y1),
+                       0.5 * (p.y2 + q.y2),
+                       beam.interval_mu(k)};
+    if (!(now.mu > 0)) continue;
+    if (!out.empty() && same(out.back().x1, now.x1) && same(out.back().x2, now.x2) && same(out.back().y1, now.y1) &&
+        same(out.back().y2, now.y2))
+      out.back().last = k, out.back().mu += now.mu;
+    else
+      out.push_back(now);
+  }
+  return out;
+}
+
+/// Open times (MU) of each pair, and of each pair together with the one above it; [pairs][pixels].
+struct PairTimes {
+  std::vector<std::vector<double>> own, joint;
+};
+
+/// Adds to `total` what passes leaves and jaws during a phase.
+inline void add_phase(const std::vector<double>& boundaries, const JawPhase& phase, const PairTimes& times,
+                      const MachineModel& machine, DoseGrid& total) {
+  const std::size_t columns = total.shape[2];
+  std::vector<double> row(columns);
+  for (std::size_t y = 0; y < total.shape[1]; ++y) {
+    const double middle = total.origin[1] + total.spacing[1] * static_cast<double>(y),
+                 low = middle - total.spacing[1] / 2, high = middle + total.spacing[1] / 2;
+    std::fill(row.begin(), row.end(), 0.0);
+    for (const RowPart& part : parts_of_row(boundaries, low, high, machine.tongue_groove_mm)) {
+      const double own = part.share - part.above - part.below;
+      for (std::size_t x = 0; x < columns; ++x) row[x] += own * times.own[part.pair][x];
+      for (std::size_t x = 0; x < columns && part.above > 0; ++x) row[x] += part.above * times.joint[part.pair][x];
+      for (std::size_t x = 0; x < columns && part.below > 0; ++x) row[x] += part.below * times.joint[part.pair - 1][x];
+    }
+    const double exposed = share_between(low, high, phase.y1, phase.y2);
+    for (std::size_t x = 0; x < columns; ++x) {
+      const double left = total.origin[2] + total.spacing[2] * (static_cast<double>(x) - 0.5),
+                   in_jaws = share_between(left, left + total.spacing[2], phase.x1, phase.x2);
+      // Leaf tips end at the x jaws, so that the row's open time is of the part between them already.
+      const double through = std::max(0.0, row[x]) + machine.transmission * (in_jaws * phase.mu - row[x]);
+      total.at(0, y, x) +=
+          machine.output * (exposed * through + (1 - exposed * in_jaws) * machine.jaw_transmission * phase.mu);
+    }
+  }
+}
+
+/// `add_fluence` in the coordinates of the merged bank, whose leaves move along x.
+template <class LeafError>
+void add_bank_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf_error, DoseGrid& total) {
+  const Bank bank = merged_bank(beam);
+  const std::size_t pairs = bank.boundaries.size() - 1, columns = total.shape[2];
+  const double size = total.spacing[2], begin = total.origin[2] - size / 2;
+  const double half = machine.leaf_gap_mm / 2;
+  std::vector<std::vector<double>> a(bank.points.size()), b(bank.points.size());
+  for (std::size_t k = 0; k < bank.points.size(); ++k) {
+    const Bank::Point& p = bank.points[k];
+    for (std::size_t l = 0; l < pairs; ++l) {
+      const bool used = p.b[l] - p.a[l] > 1e-6;  // the ends of a closed pair abut: nothing passes
+      const double middle = std::clamp(0.5 * (p.a[l] + p.b[l]), p.x1, p.x2);
+      a[k].push_back(used ? std::clamp(p.a[l] + leaf_error(k, 0, l) - half, p.x1, p.x2) : middle);
+      b[k].push_back(used ? std::clamp(p.b[l] + leaf_error(k, 1, l) + half, p.x1, p.x2) : middle);
+    }
+  }
+  const auto span = [&](std::size_t k, std::size_t l) { return Span{a[k - 1][l], b[k - 1][l], a[k][l], b[k][l]}; };
+  for (const JawPhase& phase : jaw_phases(beam, bank)) {
+    std::vector<OpenTime> open(pairs, OpenTime(columns, begin, size)), joint = open;
+    for (std::size_t k = phase.first + 1; k <= phase.last; ++k) {
+      const double mu = beam.interval_mu(k) * (beam.dynamic ? 1 : machine.linearity(beam.interval_mu(k)));
+      if (!(mu > 0)) continue;
+      for (std::size_t l = 0; l < pairs; ++l) {
+        open[l].add(span(k, l), mu);
+        if (machine.tongue_groove_mm > 0 && l + 1 < pairs) add_shared(span(k, l), span(k, l + 1), mu, joint[l]);
+      }
+    }
+    PairTimes times;
+    for (std::size_t l = 0; l < pairs; ++l)
+      times.own.push_back(open[l].values()), times.joint.push_back(joint[l].values());
+    add_phase(bank.boundaries, phase, times, machine, total);
+  }
+}
+
+}  // namespace detail
+
+/// Adds a beam's fluence (MU) to `total`. \param leaf_error called as `leaf_error(point, bank, pair)` for the
+/// displacement in mm of each leaf tip  \pre the beam has leaves
+template <class LeafError>
+void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf_error, DoseGrid& total) {
+  if (beam.layers[0].axis == LeafAxis::x) return detail::add_bank_fluence(beam, machine, leaf_error, total);
+  DoseGrid turned = total;  // x and y exchanged, as in the merged bank
+  std::swap(turned.shape[1], turned.shape[2]), std::swap(turned.spacing[1], turned.spacing[2]);
+  std::swap(turned.origin[1], turned.origin[2]);
+  std::fill(turned.values.begin(), turned.values.end(), 0.0);
+  detail::add_bank_fluence(beam, machine, leaf_error, turned);
+  for (std::size_t y = 0; y < total.shape[1]; ++y)
+    for (std::size_t x = 0; x < total.shape[2]; ++x) total.at(0, y, x) += turned.at(0, x, y);
+}
+
+/// The composite fluence (MU) of a plan, per fraction.
+template <class LeafError>
+[[nodiscard]] DoseGrid plan_fluence(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
+                                    std::size_t pixels, double spacing_mm) {
+  DoseGrid total = DoseGrid::plane(pixels, pixels, spacing_mm);
+  for (std::size_t n = 0; n < plan.beams.size(); ++n)
+    if (plan.beams[n].delivers())
+      add_fluence(
+          plan.beams[n], machine, [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); },
+          total);
+  return total;
+}
+
+/// No leaf errors: what the planning system computes.
+inline constexpr auto exact_leaves = [](std::size_t, std::size_t, int, std::size_t) { return 0.0; };
+
+}  // namespace equipoise::psqa

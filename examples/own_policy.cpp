@@ -26,9 +26,9 @@ struct LossRatio {
       if (step.count(0, eq::Coalition::single(m)) == 0) return;  // no labelled record of this batch has it
       loss.push_back(eq::host_value(step.mean_loss(0, eq::Coalition::single(m))));
     }
-    const double most = *std::max_element(loss.begin(), loss.end());
+    const double largest = *std::max_element(loss.begin(), loss.end());
     for (std::size_t m = 0; m < loss.size(); ++m) {
-      const double factor = std::pow(loss[m] / most, power);
+      const double factor = std::pow(loss[m] / largest, power);
       gradients.scale_rate(m, factor);
       step.log("loss_ratio/" + step.schema().modalities[m], factor);
     }

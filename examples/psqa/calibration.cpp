@@ -31,12 +31,12 @@ void write_calibration(Run& run, const psqa::Cohort& cohort) {
     }
   }
   for (std::size_t m = 0; m < cohort.metric_names.size(); ++m) {
-    double least = kNone, largest = kNone;
+    double smallest = kNone, largest = kNone;
     for (const std::int64_t i : run.split.train) {
       const double v = cohort.records[static_cast<std::size_t>(i)].metrics[m];
-      least = std::fmin(least, v), largest = std::fmax(largest, v);
+      smallest = std::fmin(smallest, v), largest = std::fmax(largest, v);
     }
-    metrics[cohort.metric_names[m]] = {number_or_null(least), number_or_null(largest)};
+    metrics[cohort.metric_names[m]] = {number_or_null(smallest), number_or_null(largest)};
   }
   eq::io::AtomicFile file(run.folder / "calibration.json");
   file.write(Json{{"validation", rates}, {"trained_metrics", metrics}}.dump(2) + "\n");
@@ -75,11 +75,12 @@ Sureness sureness_of(const Calibration& c, std::size_t criterion, double predict
 std::vector<std::string> foreign_metrics(const Calibration& c, const std::vector<double>& row) {
   std::vector<std::string> out;
   for (std::size_t m = 0; m < row.size() && m < c.metrics.size(); ++m) {
-    const auto& [name, least, largest] = c.metrics[m];
-    const double margin = std::max(0.25 * (largest - least), 1e-6 * std::abs(largest));
-    const bool same = std::isnan(least) ? std::isnan(row[m]) : row[m] >= least - margin && row[m] <= largest + margin;
+    const auto& [name, smallest, largest] = c.metrics[m];
+    const double margin = std::max(0.25 * (largest - smallest), 1e-6 * std::abs(largest));
+    const bool same =
+        std::isnan(smallest) ? std::isnan(row[m]) : row[m] >= smallest - margin && row[m] <= largest + margin;
     if (!same)
-      out.push_back(name + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(least, 4) + " to " +
+      out.push_back(name + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(smallest, 4) + " to " +
                     eq::report::number(largest, 4) + ")");
   }
   return out;

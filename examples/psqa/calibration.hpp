@@ -17,7 +17,7 @@ namespace psqa_program {
 /// A column of the table: its least and largest of the training records, NaN where none has it.
 struct TrainedMetric {
   std::string name;
-  double least, largest;
+  double smallest, largest;
 };
 
 struct Calibration {

@@ -32,25 +32,26 @@ struct CompareArguments {
 };
 
 /// What is averaged over records: the figures' names, and how many there are.
-const std::vector<std::string> kFigures = {"mae_3_3", "mae_2_3", "mae_2_2", "mae_2_2_failing", "dd_mae", "dd_ssim"};
+const std::vector<std::string> kComparedMetrics = {"mae_3_3",         "mae_2_3", "mae_2_2",
+                                                   "mae_2_2_failing", "dd_mae",  "dd_ssim"};
 
 /// A method's figures of one record, summed over the runs that test it; NaN where a figure does not count the record.
 struct Entry {
   std::string patient;
-  std::vector<double> sums = std::vector<double>(kFigures.size(), 0.0);
+  std::vector<double> sums = std::vector<double>(kComparedMetrics.size(), 0.0);
   double runs = 0;
 };
 using Entries = std::map<std::string, Entry>;  ///< by record id
 
-void add(Entries& entries, const psqa::Judged& judged, const psqa::Cohort& cohort,
+void add(Entries& entries, const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
          const std::vector<std::int64_t>& test) {
-  const psqa::detail::MapErrors maps = psqa::detail::map_errors(judged);
+  const psqa::detail::MapErrors maps = psqa::detail::map_errors(predictions);
   for (std::size_t i = 0; i < test.size(); ++i) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
     Entry& e = entries[r.id];
     e.patient = r.patient, e.runs += 1;
-    for (std::size_t c = 0; c < 3; ++c) e.sums[c] += std::abs(judged.predicted[i][c] - r.gpr[c]);
-    e.sums[3] += r.gpr[2] < 90 ? std::abs(judged.predicted[i][2] - r.gpr[2]) : std::nan("");
+    for (std::size_t c = 0; c < 3; ++c) e.sums[c] += std::abs(predictions.predicted[i][c] - r.gpr[c]);
+    e.sums[3] += r.gpr[2] < 90 ? std::abs(predictions.predicted[i][2] - r.gpr[2]) : std::nan("");
     e.sums[4] += maps.absolute[i], e.sums[5] += maps.ssim[i];
   }
 }
@@ -115,12 +116,12 @@ std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::
       RunConfig config = comparison_config(method, a.cohort, a.epochs, choice.seed);
       config.split = choice;
       Run run = ensure_run(config, fs::path(a.out) / method / name, cohort);
-      const psqa::Judged judged = judge(run, cohort, false);
-      add(out[method], judged, cohort, run.split.test);
+      const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
+      add(out[method], predictions, cohort, run.split.test);
       if (method != a.methods.front()) continue;
-      add(out["ridge"], psqa::ridge_baseline(judged, cohort, run.split, run.scales), cohort, run.split.test);
-      add(out["forest"], psqa::forest_baseline(judged, cohort, run.split, run.scales), cohort, run.split.test);
-      add(out["constant"], psqa::constant_baseline(judged, cohort, run.split), cohort, run.split.test);
+      add(out["ridge"], psqa::ridge_baseline(predictions, cohort, run.split, run.scales), cohort, run.split.test);
+      add(out["forest"], psqa::forest_baseline(predictions, cohort, run.split, run.scales), cohort, run.split.test);
+      add(out["constant"], psqa::constant_baseline(predictions, cohort, run.split), cohort, run.split.test);
     }
   return out;
 }
@@ -131,10 +132,10 @@ Json differences_of(const std::vector<std::string>& methods, const std::map<std:
   Json out = Json::array();
   for (std::size_t k = 1; k < methods.size(); ++k) {
     Json d{{"method", methods[0]}, {"against", methods[k]}};
-    for (std::size_t f = 0; f < kFigures.size(); ++f) {
+    for (std::size_t f = 0; f < kComparedMetrics.size(); ++f) {
       const Column c = column_of(entries.at(methods[0]), &entries.at(methods[k]), f);
       const eq::Interval i = interval_of(c);
-      d[kFigures[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
+      d[kComparedMetrics[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
       if (f != 2) continue;
       std::map<std::string, std::pair<double, double>> patients;
       for (std::size_t r = 0; r < c.values.size(); ++r)
@@ -159,9 +160,9 @@ void compare_methods(const CompareArguments& a) {
   Json table = Json::array();
   for (const std::string& method : methods) {
     Json row{{"method", method}};
-    for (std::size_t f = 0; f < kFigures.size(); ++f) {
+    for (std::size_t f = 0; f < kComparedMetrics.size(); ++f) {
       const eq::Interval i = interval_of(column_of(entries.at(method), nullptr, f));
-      row[kFigures[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
+      row[kComparedMetrics[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
     }
     table.push_back(std::move(row));
   }
@@ -180,7 +181,7 @@ void compare_methods(const CompareArguments& a) {
   };
   const auto print = [&](const Json& row, const std::string& name) {
     std::cout << "| " << name;
-    for (const std::string& f : kFigures)
+    for (const std::string& f : kComparedMetrics)
       std::cout << " | " << cell(row[f], f == "dd_ssim" ? 4 : f == "dd_mae" ? 3 : 2);
   };
   std::cout << "| method | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM |\n"

@@ -35,11 +35,11 @@ struct GammaArguments {
 std::size_t worst_frame(const psqa::DoseGrid& g, const std::vector<float>& map) {
   const std::size_t size = g.shape[1] * g.shape[2];
   std::size_t worst = 0;
-  std::ptrdiff_t most = -1;
+  std::ptrdiff_t max_failing = -1;
   for (std::size_t k = 0; k < g.shape[0]; ++k) {
     const auto first = map.begin() + static_cast<std::ptrdiff_t>(k * size);
     const auto failing = std::count_if(first, first + static_cast<std::ptrdiff_t>(size), [](float v) { return v > 1; });
-    if (failing > most) most = failing, worst = k;
+    if (failing > max_failing) max_failing = failing, worst = k;
   }
   return worst;
 }
@@ -74,7 +74,8 @@ void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa
                                                    reference.shape[1], colour, zoom));
 }
 
-psqa::GammaResult judge(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
+psqa::GammaResult predict_test_records(const GammaArguments& a, const psqa::DoseGrid& reference,
+                                       const psqa::DoseGrid& evaluated) {
   if (a.search == "wendling")
     return psqa::gamma(reference, evaluated, a.criteria, psqa::WendlingSearch<>{.pitch_mm = a.pitch}, a.execution);
   if (a.search == "classic") return psqa::gamma(reference, evaluated, a.criteria, psqa::ClassicSearch{}, a.execution);
@@ -131,7 +132,7 @@ Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psq
   return {{"pass_rate", number_or_null(r.pass_rate)},
           {"mean", number_or_null(r.mean)},
           {"max", number_or_null(r.max)},
-          {"min", number_or_null(r.least)},
+          {"min", number_or_null(r.min)},
           {"variance", number_or_null(r.variance)},
           {"evaluated", r.evaluated},
           {"out_of_reach", r.out_of_reach},
@@ -214,7 +215,7 @@ void gamma(GammaArguments a) {
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
   if (a.space == "plane") a.criteria.space = psqa::GammaSpace::plane;
-  const psqa::GammaResult r = judge(a, reference, evaluated);
+  const psqa::GammaResult r = predict_test_records(a, reference, evaluated);
   warn(a, reference, evaluated, r);
   if (!a.map.empty())
     write_map(a.map, reference, r, a.criteria.max_gamma,

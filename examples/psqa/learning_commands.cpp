@@ -31,14 +31,14 @@ std::vector<Run> open_runs(const std::vector<std::string>& folders) {
 }
 
 Json evaluation(std::vector<Run>& runs) {
-  std::vector<psqa::Judged> judged;
-  const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
+  std::vector<psqa::MethodPredictions> predictions;
+  const std::vector<psqa::MethodMetrics> metrics = compare(runs, psqa::read_cohort(runs[0].config.cohort), predictions);
   Json out = Json::array(), differences = Json::array();
-  for (const psqa::Figures& f : figures) out.push_back(psqa::to_json(f));
-  for (std::size_t j = 1; j < judged.size(); ++j) {
-    Json d{{"method", judged[0].method}, {"against", judged[j].method}};
+  for (const psqa::MethodMetrics& f : metrics) out.push_back(psqa::to_json(f));
+  for (std::size_t j = 1; j < predictions.size(); ++j) {
+    Json d{{"method", predictions[0].method}, {"against", predictions[j].method}};
     for (std::size_t c = 0; c < 3; ++c) {
-      const eq::Interval i = psqa::paired_difference(judged[0], judged[j], c);
+      const eq::Interval i = psqa::paired_difference(predictions[0], predictions[j], c);
       d[psqa::kCriteria[c].name] = {{"mae_difference_points", i.value}, {"low", i.low}, {"high", i.high}};
     }
     differences.push_back(std::move(d));
@@ -51,9 +51,9 @@ Json evaluation(std::vector<Run>& runs) {
 
 void evaluate(std::vector<Run> runs, bool json) {
   if (json) return print_json(evaluation(runs));
-  std::vector<psqa::Judged> judged;
-  const std::vector<psqa::Figures> figures = compare(runs, psqa::read_cohort(runs[0].config.cohort), judged);
-  print_table(figures, judged);
+  std::vector<psqa::MethodPredictions> predictions;
+  const std::vector<psqa::MethodMetrics> metrics = compare(runs, psqa::read_cohort(runs[0].config.cohort), predictions);
+  print_table(metrics, predictions);
 }
 
 void explain(const std::string& folder, bool json) {

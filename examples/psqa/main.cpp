@@ -76,13 +76,14 @@ std::string unknown_words(const CLI::App& app) {
   if (option != words.end() && (option == words.begin() || !chosen.empty())) {
     const std::string given = option->substr(0, option->find('='));
     return eq::message("name.302", where, "no option \"", given, "\"; ",
-                       eq::nearest_name(given, option_names(command)));
+                       eq::nearest_name(given, option_names(command)))
+        .text;
   }
   const std::string given = words.empty() ? "" : words[0];
-  if (!chosen.empty()) return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"");
+  if (!chosen.empty()) return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"").text;
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(c->get_name());
-  return eq::message("name.302", "psqa", "no command \"", given, "\"; ", eq::nearest_name(given, names));
+  return eq::message("name.302", "psqa", "no command \"", given, "\"; ", eq::nearest_name(given, names)).text;
 }
 
 /// One line on what is wrong with the command line. \returns the exit status
@@ -97,7 +98,7 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   }
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
-  std::cerr << "psqa: " << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what)
+  std::cerr << "psqa: " << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what).text
             << "\n";
   return 2;
 }

@@ -20,7 +20,7 @@ std::vector<std::string> header() {
   return {"method", "3%/3 mm", "2%/3 mm", "2%/2 mm", "2%/2 mm failing", "rank corr.", "AUC", "map MAE", "map SSIM"};
 }
 
-std::vector<std::string> row_of(const psqa::Figures& f) {
+std::vector<std::string> row_of(const psqa::MethodMetrics& f) {
   return {f.method,
           with_interval(f.rates[0].mae, 2),
           with_interval(f.rates[1].mae, 2),
@@ -86,11 +86,11 @@ void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
   page.row(charts);
 }
 
-void rates_section(eq::report::Page& page, const std::vector<psqa::Judged>& judged,
-                   const std::vector<psqa::Figures>& figures) {
+void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredictions>& predictions,
+                   const std::vector<psqa::MethodMetrics>& metrics) {
   page.heading("Passing rates at 2%/2 mm");
   std::vector<std::string> charts;
-  for (const psqa::Judged& j : judged) {
+  for (const psqa::MethodPredictions& j : predictions) {
     eq::report::Chart c{.title = j.method + ": predicted against true",
                         .x_label = "true GPR, %",
                         .y_label = "predicted GPR, %",
@@ -107,10 +107,10 @@ void rates_section(eq::report::Page& page, const std::vector<psqa::Judged>& judg
                            .y_label = "MAE, points",
                            .series = {},
                            .from_zero = true,
-                           .categories = {"< 90 % (n " + std::to_string(figures[0].rates[2].n_stratum[0]) + ")",
-                                          "90-95 % (n " + std::to_string(figures[0].rates[2].n_stratum[1]) + ")",
-                                          ">= 95 % (n " + std::to_string(figures[0].rates[2].n_stratum[2]) + ")"}};
-  for (const psqa::Figures& f : figures)
+                           .categories = {"< 90 % (n " + std::to_string(metrics[0].rates[2].n_stratum[0]) + ")",
+                                          "90-95 % (n " + std::to_string(metrics[0].rates[2].n_stratum[1]) + ")",
+                                          ">= 95 % (n " + std::to_string(metrics[0].rates[2].n_stratum[2]) + ")"}};
+  for (const psqa::MethodMetrics& f : metrics)
     strata.series.push_back(
         {f.method, {0, 1, 2}, {f.rates[2].mae_stratum.begin(), f.rates[2].mae_stratum.end()}, {}, {}});
   page.chart(strata);
@@ -125,13 +125,14 @@ std::string picture(const at::Tensor& map, std::string_view caption, double top,
   return eq::report::Page::image(eq::io::map_png<float>({t.const_data_ptr<float>(), h * w}, w, h, colour, 4), caption);
 }
 
-void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, const psqa::Judged& judged) {
-  page.heading("Maps of " + judged.method);
+void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort,
+                  const psqa::MethodPredictions& predictions) {
+  page.heading("Maps of " + predictions.method);
   page.paragraph(
       "Records with the smallest, the median and the largest mean error of the predicted map. Doses are relative to "
       "the planned maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
-  const at::Tensor valid = judged.dd_truth.isfinite();
-  const at::Tensor error = ((judged.dd_predicted - judged.dd_truth.nan_to_num(0))
+  const at::Tensor valid = predictions.dd_truth.isfinite();
+  const at::Tensor error = ((predictions.dd_predicted - predictions.dd_truth.nan_to_num(0))
                                 .abs()
                                 .masked_fill(valid.logical_not(), 0)
                                 .flatten(1)
@@ -147,12 +148,12 @@ void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort, 
     const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width);
     const at::Tensor planned = psqa::detail::pooled(cohort.plane(cohort.planned, record), 1, h, w, 1)[0][0],
                      measured = psqa::detail::pooled(cohort.plane(cohort.measured, record), 1, h, w, 1)[0][0];
-    const double most = planned.max().item<double>();
+    const double maximum = planned.max().item<double>();
     const std::string id = cohort.records[record].id + " (" + name + ", " + fixed(error[i].item<double>(), 2) + " %)";
-    page.row({picture(planned, id + ": planned", most, false), picture(measured, "measured", most, false),
-              picture(judged.dd_truth[i][0], "true difference", 10, true),
-              picture(judged.dd_predicted[i][0].masked_fill(judged.dd_truth[i][0].isnan(),
-                                                            std::numeric_limits<float>::quiet_NaN()),
+    page.row({picture(planned, id + ": planned", maximum, false), picture(measured, "measured", maximum, false),
+              picture(predictions.dd_truth[i][0], "true difference", 10, true),
+              picture(predictions.dd_predicted[i][0].masked_fill(predictions.dd_truth[i][0].isnan(),
+                                                                 std::numeric_limits<float>::quiet_NaN()),
                       "predicted difference", 10, true)},
              true);
   }
@@ -193,22 +194,23 @@ std::string with_interval(const eq::Interval& i, int decimals) {
   return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
 }
 
-std::vector<std::string> paired_sentences(const std::vector<psqa::Judged>& judged) {
+std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredictions>& predictions) {
   std::vector<std::string> out;
-  for (std::size_t i = 1; i < judged.size(); ++i) {
-    const eq::Interval d = psqa::paired_difference(judged[0], judged[i], 2);
-    out.push_back("MAE at 2%/2 mm of " + judged[0].method + " minus " + judged[i].method +
+  for (std::size_t i = 1; i < predictions.size(); ++i) {
+    const eq::Interval d = psqa::paired_difference(predictions[0], predictions[i], 2);
+    out.push_back("MAE at 2%/2 mm of " + predictions[0].method + " minus " + predictions[i].method +
                   ", paired: " + with_interval(d, 2) + " points" +
                   (d.high < 0  ? "."
-                   : d.low > 0 ? ": " + judged[i].method + " is better."
+                   : d.low > 0 ? ": " + predictions[i].method + " is better."
                                : ": not separated."));
   }
   return out;
 }
 
-void print_table(const std::vector<psqa::Figures>& figures, const std::vector<psqa::Judged>& judged) {
+void print_table(const std::vector<psqa::MethodMetrics>& metrics,
+                 const std::vector<psqa::MethodPredictions>& predictions) {
   std::vector<std::vector<std::string>> rows = {header()};
-  for (const psqa::Figures& f : figures) rows.push_back(row_of(f));
+  for (const psqa::MethodMetrics& f : metrics) rows.push_back(row_of(f));
   std::vector<std::size_t> wide(rows[0].size(), 0);
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) wide[i] = std::max(wide[i], row[i].size());
@@ -220,17 +222,17 @@ void print_table(const std::vector<psqa::Figures>& figures, const std::vector<ps
   std::cout << "MAE of passing rates in points, of maps in % of the norm; [95 % interval over patients]; constant: "
                "training median and zero map; ridge, forest: a linear model and a random forest of the table, with the "
                "mean map.\n";
-  for (const std::string& sentence : paired_sentences(judged)) std::cout << sentence << "\n";
+  for (const std::string& sentence : paired_sentences(predictions)) std::cout << sentence << "\n";
 }
 
 void write_report(std::vector<Run>& runs, const fs::path& file) {
   const psqa::Cohort cohort = psqa::read_cohort(runs.at(0).config.cohort);
-  std::vector<psqa::Judged> judged;
-  const std::vector<psqa::Figures> figures = compare(runs, cohort, judged);
+  std::vector<psqa::MethodPredictions> predictions;
+  const std::vector<psqa::MethodMetrics> metrics = compare(runs, cohort, predictions);
   eq::report::Page page("Patient-specific QA: predicted passing rates and dose differences");
   page.heading("Methods");
   std::vector<std::vector<std::string>> rows;
-  for (const psqa::Figures& f : figures) rows.push_back(row_of(f));
+  for (const psqa::MethodMetrics& f : metrics) rows.push_back(row_of(f));
   page.table(header(), rows);
   page.paragraph(
       "Test records, each opened once. Mean absolute errors of passing rates in points (failing: true rate below 90 "
@@ -240,15 +242,15 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
       "zero map. ridge, forest: a linear model and a random forest of the table, with the training records' mean map. "
       "One seed a method: "
       "differences within the intervals mean nothing.");
-  for (const std::string& sentence : paired_sentences(judged)) page.paragraph(sentence);
+  for (const std::string& sentence : paired_sentences(predictions)) page.paragraph(sentence);
   cohort_section(page, cohort, runs[0]);
   curves_section(page, runs);
-  rates_section(page, judged, figures);
-  failing_section(page, figures);
-  sureness_section(page, figures);
-  groups_section(page, figures);
-  map_figures_section(page, figures);
-  maps_section(page, runs[0], cohort, judged[0]);
+  rates_section(page, predictions, metrics);
+  failing_section(page, metrics);
+  intervals_section(page, metrics);
+  groups_section(page, metrics);
+  map_metrics_section(page, metrics);
+  maps_section(page, runs[0], cohort, predictions[0]);
   contributions_section(page, runs, cohort);
   missing_section(page, runs, cohort);
   page.heading("How it was made");

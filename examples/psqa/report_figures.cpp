@@ -23,12 +23,12 @@ std::string or_dash(const eq::Interval& i) {
 
 }  // namespace
 
-void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
+void failing_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics) {
   page.heading("Failing records at 2%/2 mm");
   std::vector<std::vector<std::string>> rows;
   for (std::size_t l = 0; l < psqa::kFailingLimits.size(); ++l)
-    for (const psqa::Figures& f : figures) {
-      const psqa::FailureFigures& d = f.rates[2].failure[l];
+    for (const psqa::MethodMetrics& f : metrics) {
+      const psqa::FailureMetrics& d = f.rates[2].failure[l];
       rows.push_back({f.method, "< " + fixed(d.limit, 0) + " % (n " + std::to_string(d.failing) + ")",
                       or_dash(d.flag_below, 1), or_dash(d.sensitivity), or_dash(d.specificity), or_dash(d.precision),
                       or_dash(d.auc), or_dash(d.average_precision)});
@@ -42,11 +42,11 @@ void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& f
       fixed(psqa::kMissCost, 0) + " needless measurements.");
 }
 
-void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
+void intervals_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics) {
   page.heading("How sure the predictions are");
   std::vector<std::vector<std::string>> rows;
-  for (const psqa::Figures& f : figures)
-    for (const psqa::CoverageFigures& c : f.rates[2].coverage)
+  for (const psqa::MethodMetrics& f : metrics)
+    for (const psqa::CoverageMetrics& c : f.rates[2].coverage)
       rows.push_back({f.method, fixed(100 * c.level, 0) + " %", "± " + or_dash(c.half_width, 1),
                       fixed(100 * c.covered.value, 0), or_dash(100 * c.by_stratum[0], 0),
                       or_dash(100 * c.by_stratum[1], 0), or_dash(100 * c.by_stratum[2], 0)});
@@ -57,9 +57,9 @@ void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& 
       "records also chose the epoch, and records of one patient are alike: the promise is a little too good, and holds "
       "for no machine that was left out.");
   rows.clear();
-  for (const psqa::Figures& f : figures) {
+  for (const psqa::MethodMetrics& f : metrics) {
     std::vector<std::string> row = {f.method};
-    for (const psqa::FailureFigures& d : f.rates[2].failure)
+    for (const psqa::FailureMetrics& d : f.rates[2].failure)
       for (const eq::Interval& i : {d.brier, d.brier_of_share}) row.push_back(with_interval(i, 3));
     rows.push_back(row);
   }
@@ -73,7 +73,7 @@ void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& 
                       .series = {},
                       .identity = true,
                       .points = true};
-  for (const psqa::Figures& f : figures) {
+  for (const psqa::MethodMetrics& f : metrics) {
     eq::report::Series s;
     s.name = f.method;
     for (const eq::ReliabilityBin& b : f.rates[2].failure[0].reliability)
@@ -83,16 +83,16 @@ void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& 
   page.chart(c);
 }
 
-void groups_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
+void groups_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics) {
   page.heading("Where the errors are");
   std::vector<std::string> columns = {"test records of", "n"};
-  for (const psqa::Figures& f : figures) columns.push_back(f.method);
+  for (const psqa::MethodMetrics& f : metrics) columns.push_back(f.method);
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t g = 0; g < figures[0].rates[2].groups.size(); ++g) {
-    const psqa::GroupError& of = figures[0].rates[2].groups[g];
+  for (std::size_t g = 0; g < metrics[0].rates[2].groups.size(); ++g) {
+    const psqa::GroupError& of = metrics[0].rates[2].groups[g];
     std::vector<std::string> row = {(of.of == "mcs_quarter" ? "MCS quarter" : of.of) + " " + of.name,
                                     std::to_string(of.n)};
-    for (const psqa::Figures& f : figures) row.push_back(fixed(f.rates[2].groups[g].mae, 2));
+    for (const psqa::MethodMetrics& f : metrics) row.push_back(fixed(f.rates[2].groups[g].mae, 2));
     rows.push_back(row);
   }
   page.table(columns, rows);
@@ -111,11 +111,11 @@ void missing_section(eq::report::Page& page, const std::vector<Run>& runs, const
   page.paragraph("Mean absolute error at 2%/2 mm in points when the trained model is shown one modality only.");
 }
 
-void map_figures_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures) {
+void map_metrics_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics) {
   page.heading("Dose-difference maps");
   std::vector<std::vector<std::string>> rows;
-  for (const psqa::Figures& f : figures) {
-    const psqa::MapFigures& m = f.maps;
+  for (const psqa::MethodMetrics& f : metrics) {
+    const psqa::MapMetrics& m = f.maps;
     rows.push_back({f.method, with_interval(m.mae, 3), fixed(m.rmse.value, 3), with_interval(m.ssim, 3),
                     fixed(m.psnr.value, 1), with_interval(m.dice, 2), or_dash(m.rate_mae[2]),
                     or_dash(m.rate_spearman[2])});

@@ -13,12 +13,12 @@
 namespace psqa_program {
 
 /// Failing plans told from passing ones, at both limits of TG-218.
-void failing_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures);
+void failing_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics);
 /// Conformal intervals and probabilities of failing against what came.
-void sureness_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures);
+void intervals_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics);
 /// Errors by site, machine and complexity.
-void groups_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures);
-void map_figures_section(eq::report::Page& page, const std::vector<psqa::Figures>& figures);
+void groups_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics);
+void map_metrics_section(eq::report::Page& page, const std::vector<psqa::MethodMetrics>& metrics);
 /// Errors of the trained models when they are shown one modality.
 void missing_section(eq::report::Page& page, const std::vector<Run>& runs, const psqa::Cohort& cohort);
 

@@ -223,7 +223,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   } catch (const eq::NumericError& e) {
     std::string ids;
     for (const std::int64_t i : e.records) ids += " " + cohort.records.at(static_cast<std::size_t>(i)).id;
-    throw eq::NumericError(e.what() + (ids.empty() ? "" : "; in the cohort:" + ids));
+    throw eq::NumericError({e.id(), e.what() + (ids.empty() ? "" : "; in the cohort:" + ids)});
   }
   write_history(log, run.history);
   if (run.history.stop == eq::StopReason::requested)

@@ -103,7 +103,8 @@ template <class B>
 [[nodiscard]] eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& choice);
 /// The test records as the run's model sees and says them.
 /// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (three gammas a record)
-[[nodiscard]] psqa::Judged judge(Run& run, const psqa::Cohort& cohort, bool rates_from_maps = true);
+[[nodiscard]] psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort,
+                                                           bool rates_from_maps = true);
 /// The model's error at 2%/2 mm on the test records when it is shown all, or one modality alone; points, NaN for what it
 /// was not trained with.
 struct ShownError {
@@ -117,11 +118,12 @@ void write_report(std::vector<Run>& runs, const fs::path& file);
 /// `0.42 [0.40, 0.45]`
 [[nodiscard]] std::string with_interval(const eq::Interval& i, int decimals);
 /// The table of methods on standard output.
-void print_table(const std::vector<psqa::Figures>& figures, const std::vector<psqa::Judged>& judged);
+void print_table(const std::vector<psqa::MethodMetrics>& metrics,
+                 const std::vector<psqa::MethodPredictions>& predictions);
 /// The first method against each other one, in a sentence.
-[[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<psqa::Judged>& judged);
+[[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredictions>& predictions);
 /// Figures of all runs on the cohort's test records, and of the baselines.
-[[nodiscard]] std::vector<psqa::Figures> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
-                                                 std::vector<psqa::Judged>& judged);
+[[nodiscard]] std::vector<psqa::MethodMetrics> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
+                                                       std::vector<psqa::MethodPredictions>& predictions);
 
 }  // namespace psqa_program

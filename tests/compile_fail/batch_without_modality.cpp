@@ -10,8 +10,8 @@ int main() {
   auto model =
       eq::compose(eq::modality<"dose">(eq::Mlp{.in_features = 3}), eq::task<"gpr">(eq::Concat{}, eq::Regression{}));
 #ifdef MUST_FAIL
-  (void)model->arrange(eq::batch(eq::input<"doze">(at::Tensor())));
+  (void)model->to_model_batch(eq::batch(eq::input<"doze">(at::Tensor())));
 #else
-  (void)model->arrange(eq::batch(eq::input<"dose">(at::Tensor())));
+  (void)model->to_model_batch(eq::batch(eq::input<"dose">(at::Tensor())));
 #endif
 }

@@ -4,7 +4,7 @@
 using namespace equipoise::literals;
 
 int main() {
-  equipoise::record r{equipoise::slot<"dose", int>{1}, equipoise::slot<"metrics", int>{2}};
+  equipoise::named_tuple r{equipoise::slot<"dose", int>{1}, equipoise::slot<"metrics", int>{2}};
 #ifdef MUST_FAIL
   (void)r["doze"_n];
 #endif

@@ -9,8 +9,8 @@ namespace eq = equipoise;
 int main() {
   auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 3}), eq::task<"y">(eq::Concat{}, eq::Regression{}));
 #ifdef MUST_FAIL
-  (void)model->arrange(eq::batch(eq::input<"a">(at::Tensor()), eq::target<"y">(eq::Labels{at::Tensor()})));
+  (void)model->to_model_batch(eq::batch(eq::input<"a">(at::Tensor()), eq::target<"y">(eq::Labels{at::Tensor()})));
 #else
-  (void)model->arrange(eq::batch(eq::input<"a">(at::Tensor()), eq::target<"y">(eq::Values{at::Tensor()})));
+  (void)model->to_model_batch(eq::batch(eq::input<"a">(at::Tensor()), eq::target<"y">(eq::Values{at::Tensor()})));
 #endif
 }

@@ -26,7 +26,7 @@ struct Spec {
 BOOST_HANA_ADAPT_STRUCT(Spec, width, rate, on, list);
 
 TEST_CASE("a record keeps its order and finds its entries by name", "[core][record]") {
-  eq::record r{eq::slot<"dose", int>{1}, eq::slot<"metrics", double>{2.5}};
+  eq::named_tuple r{eq::slot<"dose", int>{1}, eq::slot<"metrics", double>{2.5}};
   CHECK(r["dose"_n] == 1);
   CHECK(r["metrics"_n] == 2.5);
   r["dose"_n] = 4;
@@ -37,7 +37,7 @@ TEST_CASE("a record keeps its order and finds its entries by name", "[core][reco
 }
 
 TEST_CASE("a record is a Hana Struct", "[core][record]") {
-  const eq::record r{eq::slot<"dose", int>{7}, eq::slot<"metrics", double>{2.5}};
+  const eq::named_tuple r{eq::slot<"dose", int>{7}, eq::slot<"metrics", double>{2.5}};
   CHECK(boost::hana::at_key(r, "dose"_n) == 7);
   STATIC_REQUIRE(decltype(boost::hana::length(boost::hana::keys(r)))::value == 2);
 }

@@ -21,10 +21,10 @@ const std::vector<bool> kPositive = {false, false, true, true};
 
 TEST_CASE("cases are counted at a threshold", "[evaluation][worked]") {
   const eq::Confusion c = eq::confusion_at(0.38, kScore, kPositive);
-  CHECK(c.hits == 1);
-  CHECK(c.misses == 1);
-  CHECK(c.false_alarms == 1);
-  CHECK(c.passes == 1);
+  CHECK(c.true_positives == 1);
+  CHECK(c.false_negatives == 1);
+  CHECK(c.false_positives == 1);
+  CHECK(c.true_negatives == 1);
   CHECK(c.sensitivity() == Approx(0.5));
   CHECK(eq::confusion_at(0.35, kScore, kPositive).precision() == Approx(2.0 / 3));  // a score that reaches it counts
   CHECK(std::isnan(eq::confusion_at(0.9, kScore, kPositive).precision()));
@@ -56,7 +56,7 @@ TEST_CASE("no threshold is cheaper than the cheapest", "[evaluation][property]")
     const double miss_cost = 1 + static_cast<double>(trial % 4);
     const auto cost = [&](double threshold) {
       const eq::Confusion c = eq::confusion_at(threshold, score, positive);
-      return c.false_alarms + miss_cost * c.misses;
+      return c.false_positives + miss_cost * c.false_negatives;
     };
     const double least = cost(eq::cheapest_threshold(score, positive, miss_cost));
     for (double t = -0.5; t < 12; t += 0.5) CHECK(least <= cost(t));

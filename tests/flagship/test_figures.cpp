@@ -42,8 +42,8 @@ psqa::Cohort cohort_of(std::size_t n) {
 }
 
 /// The test records of a split with predictions that are the truth.
-psqa::Judged truth_of(const psqa::Cohort& c, const eq::DataSplit& split, const psqa::Scales& s) {
-  psqa::Judged j;
+psqa::MethodPredictions truth_of(const psqa::Cohort& c, const eq::DataSplit& split, const psqa::Scales& s) {
+  psqa::MethodPredictions j;
   j.method = "truth";
   for (const std::int64_t i : split.test) {
     const psqa::CohortRecord& r = c.records[static_cast<std::size_t>(i)];
@@ -65,7 +65,7 @@ struct Example {
   psqa::Cohort cohort = cohort_of(200);
   eq::DataSplit split;
   psqa::Scales scales;
-  psqa::Judged truth;
+  psqa::MethodPredictions truth;
 
   explicit Example(std::int64_t pool = 1) {
     std::vector<std::string> patients;
@@ -80,19 +80,19 @@ struct Example {
 
 TEST_CASE("who predicts the truth has no error, misses nothing and is sure", "[flagship][figures]") {
   const Example e;
-  const psqa::Figures f = psqa::figures(e.truth);
-  for (const psqa::RateFigures& r : f.rates) {
+  const psqa::MethodMetrics f = psqa::method_metrics(e.truth);
+  for (const psqa::RateMetrics& r : f.rates) {
     CHECK(r.mae.value == 0);
     CHECK(r.mae.high == 0);
     CHECK(r.spearman.value == Approx(1));
     CHECK(r.within3.value == Approx(1));
     CHECK(std::accumulate(r.n_stratum.begin(), r.n_stratum.end(), std::size_t{0}) == e.truth.size());
-    for (const psqa::CoverageFigures& c : r.coverage) {
+    for (const psqa::CoverageMetrics& c : r.coverage) {
       CHECK(c.half_width == 0);
       CHECK(c.covered.value == 1);
     }
   }
-  for (const psqa::FailureFigures& d : f.rates[2].failure) {
+  for (const psqa::FailureMetrics& d : f.rates[2].failure) {
     REQUIRE(d.failing > 0);
     CHECK(d.sensitivity.value > 0.9);  // the flag was set on other records
     CHECK(d.auc.value == Approx(1));
@@ -106,9 +106,9 @@ TEST_CASE("who predicts the truth has no error, misses nothing and is sure", "[f
 
 TEST_CASE("a method's errors are those of its groups", "[flagship][figures]") {
   const Example e;
-  psqa::Judged j = e.truth;
+  psqa::MethodPredictions j = e.truth;
   for (std::size_t i = 0; i < j.size(); ++i) j.predicted[i][2] += j.sites[i] == "lung" ? 2 : -1;
-  const psqa::RateFigures f = psqa::rate_figures(j, 2);
+  const psqa::RateMetrics f = psqa::rate_metrics(j, 2);
   double sum = 0;
   std::size_t n = 0;
   for (const psqa::GroupError& g : f.groups) {
@@ -128,9 +128,9 @@ TEST_CASE("the model's planes are parts of the cohort's", "[flagship][figures][e
 
 TEST_CASE("rates that nobody measured count nowhere", "[flagship][figures]") {
   const Example e;
-  psqa::Judged j = e.truth;
+  psqa::MethodPredictions j = e.truth;
   j.truth[0][2] = std::nan(""), j.calibration_truth[0][2] = std::nan("");
-  const psqa::RateFigures f = psqa::rate_figures(j, 2);
+  const psqa::RateMetrics f = psqa::rate_metrics(j, 2);
   CHECK(f.n_stratum[0] + f.n_stratum[1] + f.n_stratum[2] == j.size() - 1);
   CHECK(f.mae.value == 0);
 }
@@ -159,14 +159,14 @@ TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[fl
 TEST_CASE("ridge finds what is linear in the table, a forest some of it, the constant nothing", "[flagship][figures]") {
   for (const std::int64_t pool : {1, 2}) {
     const Example e(pool);
-    const psqa::Judged ridge = psqa::ridge_baseline(e.truth, e.cohort, e.split, e.scales),
-                       forest = psqa::forest_baseline(e.truth, e.cohort, e.split, e.scales),
-                       constant = psqa::constant_baseline(e.truth, e.cohort, e.split);
+    const psqa::MethodPredictions ridge = psqa::ridge_baseline(e.truth, e.cohort, e.split, e.scales),
+                                  forest = psqa::forest_baseline(e.truth, e.cohort, e.split, e.scales),
+                                  constant = psqa::constant_baseline(e.truth, e.cohort, e.split);
     CHECK(psqa::mean_rate_error(ridge, 2).value < 0.05);
     CHECK(psqa::mean_rate_error(constant, 2).value > 1);
     CHECK(psqa::mean_rate_error(forest, 2).value < 0.7 * psqa::mean_rate_error(constant, 2).value);
     CHECK(forest.calibration_predicted.size() == e.truth.calibration_truth.size());
-    const psqa::MapFigures of_mean = psqa::map_figures(ridge), of_zero = psqa::map_figures(constant);
+    const psqa::MapMetrics of_mean = psqa::map_metrics(ridge), of_zero = psqa::map_metrics(constant);
     CHECK(of_mean.rmse.value < of_zero.rmse.value);
     CHECK(of_zero.dice.value == 0);
     CHECK(std::isnan(of_zero.rate_mae[2].value));  // nobody recomputed rates

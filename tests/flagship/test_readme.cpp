@@ -86,7 +86,7 @@ TEST_CASE("the README's checkpoint is resumed, and deployed", "[flagship][docs]"
   trainer.resume("run.pt");                             // goes on after its last epoch
   trainer.resume_best("run.pt");                        // the best epoch
   at::Tensor rates = eq::infer(*model, test)["gpr"_n];  // evaluation mode
-  auto table = eq::coalition_table(*model, model->arrange(test), eq::all_coalitions(2));
+  auto table = eq::coalition_table(*model, model->to_model_batch(test), eq::all_coalitions(2));
 
   CHECK(rates.sizes().vec() == std::vector<std::int64_t>{70, 3});
   CHECK_FALSE(rates.requires_grad());

@@ -77,7 +77,7 @@ TEMPLATE_LIST_TEST_CASE("an absent modality's features change nothing, forward a
                         Fusions) {
   for_each_size<TestType>([](auto& model, const auto& data) {
     const auto presence = eq::Presence(holes(data.size(), static_cast<std::int64_t>(model.modality_count())));
-    eq::ModelBatch batch = model.arrange(data);
+    eq::ModelBatch batch = model.to_model_batch(data);
     const eq::Features features = model.encode(batch, model.full()).detach();
     const auto run = [&](bool poisoned) {
       model.zero_grad();
@@ -107,7 +107,7 @@ TEMPLATE_LIST_TEST_CASE("what is not a number in a modality leaves the coalition
   for_each_size<TestType>([](auto& model, const auto& data) {
     const auto bad = static_cast<std::size_t>(model.modality_count() - 1);
     const auto all = eq::all_coalitions(model.modality_count());
-    const eq::ModelBatch batch = model.arrange(data);
+    const eq::ModelBatch batch = model.to_model_batch(data);
     const eq::Presence presence = batch.presence.restricted_to(all);
     const eq::Features features = model.encode(batch, model.full()).detach();
     eq::Features poisoned = features;
@@ -140,7 +140,7 @@ TEMPLATE_LIST_TEST_CASE("an absent modality's inputs reach nothing", "[fusion][l
 
 TEMPLATE_LIST_TEST_CASE("a record without any modality gets the prior", "[fusion][law]", Fusions) {
   for_each_size<TestType>([](auto& model, const auto& data) {
-    const eq::ModelBatch batch = model.arrange(data);
+    const eq::ModelBatch batch = model.to_model_batch(data);
     model.fit_prior(0, batch.targets[0]);
     const auto none = data.with_presence(
         torch::zeros({data.size(), static_cast<std::int64_t>(model.modality_count())}, torch::kBool));

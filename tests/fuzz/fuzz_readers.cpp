@@ -108,16 +108,16 @@ double processor_seconds() {
 /// Bytes that all allocations together held at most, beyond what was held when an input began.
 class Memory {
  public:
-  static void on_malloc(const volatile void*, std::size_t size) { most_ = std::max(most_, held_ += size); }
+  static void on_malloc(const volatile void*, std::size_t size) { peak_ = std::max(peak_, held_ += size); }
   static void on_free(const volatile void* p) { held_ -= p ? __sanitizer_get_allocated_size(p) : 0; }
-  static void begin() { begin_ = most_ = held_, reading_ = 0; }
+  static void begin() { begin_ = peak_ = held_, reading_ = 0; }
   /// The file is read; what follows is use of what was in it.
-  static void read() { reading_ = std::exchange(most_, held_) - begin_; }
-  static std::size_t when_reading() { return reading_ > 0 ? reading_ : most_ - begin_; }
-  static std::size_t when_using() { return reading_ > 0 ? most_ - begin_ : 0; }
+  static void read() { reading_ = std::exchange(peak_, held_) - begin_; }
+  static std::size_t when_reading() { return reading_ > 0 ? reading_ : peak_ - begin_; }
+  static std::size_t when_using() { return reading_ > 0 ? peak_ - begin_ : 0; }
 
  private:
-  static inline std::size_t held_ = 0, most_ = 0, begin_ = 0, reading_ = 0;
+  static inline std::size_t held_ = 0, peak_ = 0, begin_ = 0, reading_ = 0;
 };
 
 /// Readers of real plans, doses, logs and tables hold up to 10 bytes for each byte of a file, and 32 kB whatever its

@@ -332,9 +332,9 @@ TEST_CASE("a plane written as RTDOSE comes back to a part in four billion", "[ps
   const DoseGrid back = read_rtdose(folder.path() / "dose.dcm");
   CHECK(back.spacing[1] == r.measured.spacing[1]);
   CHECK(back.origin[2] == r.measured.origin[2]);
-  const double most = *std::max_element(r.measured.values.begin(), r.measured.values.end());
+  const double maximum = *std::max_element(r.measured.values.begin(), r.measured.values.end());
   for (std::size_t i = 0; i < back.values.size(); ++i)
-    REQUIRE(back.values[i] == Approx(r.measured.values[i]).margin(most / 4e9));
+    REQUIRE(back.values[i] == Approx(r.measured.values[i]).margin(maximum / 4e9));
 }
 
 TEST_CASE("RTDOSE has no pixel for no dose: NaN becomes 0, and other doses stay", "[psqa][dicom][behaviour]") {
@@ -382,11 +382,11 @@ TEST_CASE("a cohort does not depend on threads", "[psqa][cohort][property]") {
   const support::TemporaryFolder folder;
   simulate_cohort(
       few(5), folder.path() / "one", [](std::int64_t, std::int64_t, const Record&) {}, 1);
-  std::vector<std::int64_t> told;
+  std::vector<std::int64_t> reported;
   simulate_cohort(
-      few(5), folder.path() / "three", [&](std::int64_t done, std::int64_t, const Record&) { told.push_back(done); },
-      3);
-  CHECK(told == std::vector<std::int64_t>{1, 2, 3, 4, 5});
+      few(5), folder.path() / "three",
+      [&](std::int64_t done, std::int64_t, const Record&) { reported.push_back(done); }, 3);
+  CHECK(reported == std::vector<std::int64_t>{1, 2, 3, 4, 5});
   for (const char* file : {"records.csv", "planned.npy", "measured.npy", "cohort.json"})
     CHECK(read_text(folder.path() / "one" / file) == read_text(folder.path() / "three" / file));
 }
@@ -684,9 +684,9 @@ TEST_CASE("rates may be those of the fields, whose planes add up", "[psqa][cohor
   CHECK(b.gpr != a.gpr);
   CHECK(b.gpr[0] >= b.gpr[1]);
   CHECK(b.gpr[1] >= b.gpr[2]);
-  const double most = *std::max_element(a.planned.values.begin(), a.planned.values.end());
+  const double maximum = *std::max_element(a.planned.values.begin(), a.planned.values.end());
   for (std::size_t i = 0; i < a.planned.size(); ++i)
-    CHECK(b.planned.values[i] == Approx(a.planned.values[i]).margin(1e-9 * most));
+    CHECK(b.planned.values[i] == Approx(a.planned.values[i]).margin(1e-9 * maximum));
   s.mismatch = none();
   CHECK(Simulator(s).record(0).gpr == std::array<double, 3>{100, 100, 100});
 }
@@ -704,7 +704,7 @@ TEST_CASE("records may be fields: single-beam plans of the same patient, planes 
   REQUIRE(fields.size() == whole.plan.beams.size());
   REQUIRE(fields.size() > 1);
   std::array<double, 3> rates{};
-  double prescription = 0, most = 0;
+  double prescription = 0, maximum = 0;
   DoseGrid sum = DoseGrid::plane(s.pixels, s.pixels, s.spacing_mm);
   for (std::size_t f = 0; f < fields.size(); ++f) {
     const Record& r = fields[f];
@@ -719,9 +719,9 @@ TEST_CASE("records may be fields: single-beam plans of the same patient, planes 
   }
   CHECK(prescription == Approx(whole.plan.prescription_Gy));
   for (std::size_t c = 0; c < 3; ++c) CHECK(rates[c] == Approx(mean.gpr[c]));
-  for (const double v : whole.planned.values) most = std::max(most, v);
+  for (const double v : whole.planned.values) maximum = std::max(maximum, v);
   for (std::size_t i = 0; i < sum.size(); ++i)
-    CHECK(sum.values[i] == Approx(whole.planned.values[i]).margin(1e-9 * most));
+    CHECK(sum.values[i] == Approx(whole.planned.values[i]).margin(1e-9 * maximum));
   CHECK(of_plans.records(1).size() == 1);
 }
 
@@ -730,18 +730,18 @@ TEST_CASE("a cohort of fields says so, counts its records and is the same for an
   const support::TemporaryFolder folder;
   CohortSettings s = few(3);
   s.records = RecordsOf::fields;
-  std::vector<std::int64_t> told;
+  std::vector<std::int64_t> reported;
   simulate_cohort(s, folder.path() / "one", [&](std::int64_t plan, std::int64_t all, const Record&) {
     CHECK(all == 3);
-    told.push_back(plan);
+    reported.push_back(plan);
   });
   simulate_cohort(
       s, folder.path() / "two", [](auto&&...) {}, 2);
   const Cohort c = read_cohort(folder.path() / "one");
   CHECK(c.about.at("records") == c.records.size());
-  CHECK(c.records.size() == told.size());
+  CHECK(c.records.size() == reported.size());
   CHECK(c.records.size() > 3);
-  CHECK(told.back() == 3);
+  CHECK(reported.back() == 3);
   CHECK(plane_settings(c.about).records == RecordsOf::fields);
   CHECK(fingerprint(c) == fingerprint(read_cohort_table(folder.path() / "two")));
   Simulator simulator(s);
@@ -769,9 +769,9 @@ TEST_CASE("a plan's volume is its dose from all sides, and passes as planned", "
   Simulator as_planned(s);
   const VolumeRecord same = as_planned.volume(0, small);
   CHECK(same.gpr == std::array<double, 3>{100, 100, 100});
-  const double most = *std::max_element(same.planned.values.begin(), same.planned.values.end());
-  CHECK(most > 1);
-  CHECK(most < 6);
+  const double maximum = *std::max_element(same.planned.values.begin(), same.planned.values.end());
+  CHECK(maximum > 1);
+  CHECK(maximum < 6);
   CHECK(same.planned.at(6, 0, 0) == 0);  // outside of the cylinder
   Simulator real(few(1));
   const VolumeRecord r = real.volume(0, small);

@@ -19,7 +19,7 @@ TEST_CASE("a map is summed up over its numbers alone", "[psqa][gamma][worked]") 
   const GammaResult g = gamma(r, e, {.dd_percent = 100, .dta_mm = 1, .norm = 1.0, .max_gamma = 5});
   CHECK(g.evaluated == 8);
   CHECK(g.pass_rate == 75);
-  CHECK(g.least == 0);
+  CHECK(g.min == 0);
   CHECK(g.max == Approx(3));
   CHECK(g.mean == Approx(0.7625));
   CHECK(g.variance == Approx(0.86234375));

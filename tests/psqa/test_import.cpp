@@ -64,9 +64,9 @@ TEST_CASE("simulated deliveries of imported plans are of the machines, planes an
   };
   // Planned and measured planes go through one transform: its rounding, 10^-16, is in both.
   const auto apart = [](const DoseGrid& a, const DoseGrid& b) {
-    double most = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a.values[i] - b.values[i]));
-    return most;
+    double maximum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) maximum = std::max(maximum, std::abs(a.values[i] - b.values[i]));
+    return maximum;
   };
   const ImportedRecord usual = imported({.machines = 1});
   CHECK(apart(imported({.seed = 2, .machines = 1}).measured, usual.measured) > 0.01);

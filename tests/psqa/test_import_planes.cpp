@@ -57,10 +57,10 @@ void set(DcmItem& item, const DcmTagKey& tag, const std::string& value) {
 /// Largest difference of two planes, in % of the largest dose.
 double difference(const DoseGrid& a, const DoseGrid& b) {
   REQUIRE(a.shape == b.shape);
-  double most = 0, largest = 0;
+  double maximum = 0, largest = 0;
   for (std::size_t i = 0; i < a.values.size(); ++i)
-    most = std::max(most, std::abs(a.values[i] - b.values[i])), largest = std::max(largest, b.values[i]);
-  return 100 * most / largest;
+    maximum = std::max(maximum, std::abs(a.values[i] - b.values[i])), largest = std::max(largest, b.values[i]);
+  return 100 * maximum / largest;
 }
 
 }  // namespace

@@ -36,10 +36,10 @@ double left_by_commissioning(const Linac& linac, DoseEngine& engine) {
 }
 
 double mean_ratio(const Record& r) {
-  const double most = *std::max_element(r.planned.values.begin(), r.planned.values.end());
+  const double maximum = *std::max_element(r.planned.values.begin(), r.planned.values.end());
   double planned = 0, measured = 0;
   for (std::size_t i = 0; i < r.planned.size(); ++i)
-    if (r.planned.values[i] > 0.5 * most) planned += r.planned.values[i], measured += r.measured.values[i];
+    if (r.planned.values[i] > 0.5 * maximum) planned += r.planned.values[i], measured += r.measured.values[i];
   return measured / planned;
 }
 
@@ -267,9 +267,9 @@ TEST_CASE("portal images are planned, commissioned and delivered as such", "[psq
   s.plane.kind = PlaneKind::water;
   const Record water = Simulator(s).record(0);
   const auto steepest = [](const DoseGrid& g) {
-    double most = 0;
-    for (std::size_t i = 1; i < g.size(); ++i) most = std::max(most, std::abs(g.values[i] - g.values[i - 1]));
-    return most / *std::max_element(g.values.begin(), g.values.end());
+    double maximum = 0;
+    for (std::size_t i = 1; i < g.size(); ++i) maximum = std::max(maximum, std::abs(g.values[i] - g.values[i - 1]));
+    return maximum / *std::max_element(g.values.begin(), g.values.end());
   };
   CHECK(steepest(portal.planned) > 1.1 * steepest(water.planned));
 }

@@ -400,14 +400,14 @@ TEST_CASE("a delivery log is two plans", "[psqa][readers][samples]") {
   CHECK(a.leaf_rms_mm == Approx(0.0489).margin(1e-4));
   CHECK(b.leaf_rms_mm == Approx(0.1574).margin(1e-4));
   for (const DeliveryLog* log : {&a, &b}) {
-    double most = 0;
+    double maximum = 0;
     for (std::size_t k = 0; k < log->time_s.size(); ++k)
       for (std::size_t l = 0; l < 80; ++l) {
         const LeafPositions &is = log->delivered.beams[0].control_points[k].leaves[0],
                             &wanted = log->prescribed.beams[0].control_points[k].leaves[0];
-        most = std::max({most, std::abs(is.a[l] - wanted.a[l]), std::abs(is.b[l] - wanted.b[l])});
+        maximum = std::max({maximum, std::abs(is.a[l] - wanted.a[l]), std::abs(is.b[l] - wanted.b[l])});
       }
-    CHECK(log->leaf_max_mm == Approx(most));
+    CHECK(log->leaf_max_mm == Approx(maximum));
     CHECK(log->leaf_max_mm >= log->leaf_rms_mm);
   }
   // What was prescribed moves less from record to record than what was delivered.

@@ -139,11 +139,11 @@ TEST_CASE("a plan that comes back from its file gives the same dose", "[psqa][di
       CHECK(back.warnings.empty());
       REQUIRE(back.beams[0].layers.size() == plan.beams[0].layers.size());
       const DoseGrid a = simulator.planned_plane(plan), b = simulator.planned_plane(back);
-      double most = 0, largest = 0;
+      double maximum = 0, largest = 0;
       for (std::size_t i = 0; i < a.values.size(); ++i)
-        most = std::max(most, std::abs(a.values[i] - b.values[i])), largest = std::max(largest, a.values[i]);
+        maximum = std::max(maximum, std::abs(a.values[i] - b.values[i])), largest = std::max(largest, a.values[i]);
       CHECK(largest > 0.1);
-      CHECK(most < 1e-7 * largest);  // positions come back to about 1e-10 mm
+      CHECK(maximum < 1e-7 * largest);  // positions come back to about 1e-10 mm
     }
   }
 }

@@ -147,7 +147,7 @@ TEST_CASE("valuation adds no copy of a record without what it would show", "[bal
   const auto data = with_holes();
   const auto model = two_tasks();
   const eq::History history =
-      eq::Trainer(model, eq::SampleValuation{.warmup = 0, .kappa = 1e6, .most = 1}, options(1)).fit(data);
+      eq::Trainer(model, eq::SampleValuation{.warmup = 0, .kappa = 1e6, .max_copies = 1}, options(1)).fit(data);
   std::int64_t present = 0;
   for (const std::uint64_t mask : data.presence.masks()) present += std::popcount(mask);
   CHECK(*history.epochs[0].find("sample_valuation/copies") > 0);
@@ -161,13 +161,13 @@ TEST_CASE("targets of a shape that would be broadcast are refused, and the task 
     return eq::batch(eq::input<"a">(good.inputs["a"_n]), eq::input<"b">(good.inputs["b"_n]),
                      eq::target<"y">(eq::Values{y}));
   };
-  CHECK_THROWS_WITH(model->arrange(with(torch::zeros({8}, torch::kDouble))),
+  CHECK_THROWS_WITH(model->to_model_batch(with(torch::zeros({8}, torch::kDouble))),
                     Catch::Contains("shape.110") && Catch::Contains("task y") && Catch::Contains("[B, 2]"));
-  CHECK_THROWS_AS(model->arrange(with(torch::zeros({8, 1}, torch::kDouble))), eq::ShapeError);
+  CHECK_THROWS_AS(model->to_model_batch(with(torch::zeros({8, 1}, torch::kDouble))), eq::ShapeError);
   const auto classes = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
   const auto labelled = eq::batch(eq::input<"a">(good.inputs["a"_n]), eq::input<"b">(good.inputs["b"_n]),
                                   eq::target<"y">(eq::Labels{torch::full({8}, 3, torch::kLong)}));
-  CHECK_THROWS_WITH(classes->arrange(labelled),
+  CHECK_THROWS_WITH(classes->to_model_batch(labelled),
                     Catch::Contains("value.214") && Catch::Contains("task y") &&
                         Catch::EndsWith("expected labels below 3 (negative where missing), got 3"));
 }

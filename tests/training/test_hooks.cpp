@@ -263,6 +263,6 @@ TEST_CASE("classifications are validated by their accuracy too", "[training][beh
   eq::TrainerOptions o = options(20);
   const eq::History h = eq::Trainer(model, o).fit(data, data);
   CHECK(*h.epochs.back().find("val/y/accuracy") > 0.6);
-  const eq::CoalitionTable table = eq::coalition_table(*model, model->arrange(data), eq::all_coalitions(2));
+  const eq::CoalitionTable table = eq::coalition_table(*model, model->to_model_batch(data), eq::all_coalitions(2));
   CHECK(table.accuracy(0, 3).value() > table.accuracy(0, 0).value());
 }

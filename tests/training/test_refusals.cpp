@@ -150,7 +150,7 @@ TEST_CASE("a factor that is not finite is refused, and its group named", "[train
 TEST_CASE("a table of coalitions has only the rows that were asked for", "[core][error]") {
   const auto model = wrapped(5);
   const eq::Coalition full = model->full();
-  const eq::CoalitionTable losses = eq::coalition_table(*model, model->arrange(table(4)), {&full, 1});
+  const eq::CoalitionTable losses = eq::coalition_table(*model, model->to_model_batch(table(4)), {&full, 1});
   CHECK_THROWS_WITH(losses.mean_loss(1), EndsWith("expected an index below 1, got 1"));
   CHECK_THROWS_WITH(losses.mean_loss(0, 2), EndsWith("expected an index below 1, got 2"));
 }
@@ -213,8 +213,9 @@ TEST_CASE("integers are refused where numbers are meant", "[core][error]") {
   const at::Tensor x = torch::ones({3, 4}, torch::kLong), y = torch::ones({3, 2}, torch::kLong);
   CHECK_THROWS_WITH(model->predict(eq::batch(eq::input<"a">(x))),
                     Contains("Mlp, modality a") && EndsWith("of a floating type, got [3, 4] of Long"));
-  CHECK_THROWS_WITH(model->arrange(eq::batch(eq::input<"a">(torch::randn({3, 4})), eq::target<"y">(eq::Values{y}))),
-                    Contains("target of task y") && EndsWith("of a floating type, got [3, 2] of Long"));
+  CHECK_THROWS_WITH(
+      model->to_model_batch(eq::batch(eq::input<"a">(torch::randn({3, 4})), eq::target<"y">(eq::Values{y}))),
+      Contains("target of task y") && EndsWith("of a floating type, got [3, 2] of Long"));
 }
 
 TEST_CASE("a layer without width is refused, and its option named", "[core][error]") {

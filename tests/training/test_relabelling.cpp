@@ -26,7 +26,7 @@ P without_chance() {
   else if constexpr (std::is_same_v<P, eq::Opm>)
     return {.base = 1, .probability = 1};  // what dominates is dropped from every record
   else if constexpr (std::is_same_v<P, eq::SampleValuation>)
-    return {.warmup = 0, .kappa = 1e6, .most = 1};  // whatever is below its share is copied once
+    return {.warmup = 0, .kappa = 1e6, .max_copies = 1};  // whatever is below its share is copied once
   else
     return support::eager<P>();
 }

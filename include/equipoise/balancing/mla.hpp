@@ -97,7 +97,7 @@ struct Mla {
 
   void begin_epoch(State& state, Epoch& epoch) const {
     const std::size_t modalities = epoch.schema().modalities.size();
-    Plan& plan = epoch.plan();
+    EpochPlan& plan = epoch.plan();
     plan.passes.clear();
     for (std::size_t m = 0; m < modalities; ++m)
       plan.passes.push_back({Coalition::single(m), Coalition::single(m).with(modalities).bits()});

@@ -32,14 +32,14 @@ struct SampleValuation {
 
   std::int64_t warmup = 5;  ///< epochs of joint training before the first valuation
   double kappa = 2;         ///< κ: copies for each unit of missing contribution
-  double most = 3;          ///< copies of a record and modality at most
+  double max_copies = 3;    ///< copies of a record and modality at most
 
   struct State {};
 
   void check() const {
     check_option(warmup >= 0, "SampleValuation.warmup", ">= 0", warmup);
     check_option(kappa >= 0, "SampleValuation.kappa", ">= 0", kappa);
-    check_option(most >= 0, "SampleValuation.most", ">= 0", most);
+    check_option(max_copies >= 0, "SampleValuation.max_copies", ">= 0", max_copies);
   }
 
   /// Contributions [M, N] with a fair share of 1, from the correctness (0, 1) of coalitions [2^M, N]. A modality that a
@@ -61,8 +61,8 @@ struct SampleValuation {
     return phi;
   }
   /// Expected copies.
-  [[nodiscard]] static double copies(double contribution, double kappa, double most) {
-    return std::min(kappa * std::max(0.0, 1 - contribution), most);
+  [[nodiscard]] static double copies(double contribution, double kappa, double max_copies) {
+    return std::min(kappa * std::max(0.0, 1 - contribution), max_copies);
   }
 
   void begin_epoch(State&, Epoch& epoch) const {
@@ -84,7 +84,7 @@ struct SampleValuation {
     for (Eigen::Index i = 0; i < mean.cols(); ++i)
       for (std::size_t m = 0; m < modalities && tasks(i) > 0; ++m) {
         if (!Coalition(masks[static_cast<std::size_t>(i)]).contains(m)) continue;
-        const double expected = copies(mean(static_cast<Eigen::Index>(m), i) / tasks(i), kappa, most);
+        const double expected = copies(mean(static_cast<Eigen::Index>(m), i) / tasks(i), kappa, max_copies);
         const double fraction = expected - std::floor(expected);
         const auto n =
             static_cast<std::int64_t>(std::floor(expected)) + (epoch.uniform("valuation", i, m) < fraction ? 1 : 0);
@@ -97,5 +97,5 @@ struct SampleValuation {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::SampleValuation, warmup, kappa, most);
+BOOST_HANA_ADAPT_STRUCT(equipoise::SampleValuation, warmup, kappa, max_copies);
 static_assert(equipoise::CheckPolicy<equipoise::SampleValuation>::ok);

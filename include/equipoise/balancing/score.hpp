@@ -38,10 +38,10 @@ enum class Score : std::uint8_t {
 
 /// A score from mean losses and, for `exp_loss`, the mean of exp(-l / τ).
 [[nodiscard]] inline double score_of(Score kind, double mean_loss, double mean_exp, double prior_loss) {
-  constexpr double least = 1e-12;
+  constexpr double epsilon = 1e-12;
   return kind == Score::exp_loss       ? mean_exp
-         : kind == Score::inverse_loss ? 1 / (mean_loss + least)
-                                       : std::max(least, 1 - mean_loss / std::max(prior_loss, least));
+         : kind == Score::inverse_loss ? 1 / (mean_loss + epsilon)
+                                       : std::max(epsilon, 1 - mean_loss / std::max(prior_loss, epsilon));
 }
 
 /// ρ_m: a modality's score against the others'. Equal to the two-modality formula of the papers for M = 2
@@ -49,13 +49,13 @@ enum class Score : std::uint8_t {
 /// two do, there is nothing to compare and every ρ is 1.
 [[nodiscard]] inline std::vector<double> ratios(std::span<const double> scores, Ratio ratio) {
   std::vector<double> rho(scores.size(), 1.0);
-  double sum = 0, least = std::numeric_limits<double>::infinity(), n = 0;
+  double sum = 0, minimum = std::numeric_limits<double>::infinity(), n = 0;
   for (const double s : scores)
-    if (std::isfinite(s)) sum += s, least = std::min(least, s), n += 1;
+    if (std::isfinite(s)) sum += s, minimum = std::min(minimum, s), n += 1;
   for (std::size_t m = 0; n > 1 && m < scores.size(); ++m) {
     if (!std::isfinite(scores[m])) continue;
     const double others = sum - scores[m];
-    const double against = ratio == Ratio::min ? least : ratio == Ratio::sum_of_others ? others : others / (n - 1);
+    const double against = ratio == Ratio::min ? minimum : ratio == Ratio::sum_of_others ? others : others / (n - 1);
     rho[m] = scores[m] / (against + 1e-12);
   }
   return rho;
@@ -99,16 +99,17 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
     if (step.active().contains(m) && step.count(k, Coalition::single(m), share) > 0)
       seen.push_back(Coalition::single(m));
   if (seen.empty()) return;
-  std::vector<Coalition> asked = seen;
-  if (kind == Score::skill) asked.push_back(Coalition::none());
-  const at::Tensor losses = task == TaskKind::classification ? cross_entropy(step.outputs(k, asked), step.target(k))
-                                                             : step.losses(k, asked, share);  // [A, B]
+  std::vector<Coalition> coalitions = seen;
+  if (kind == Score::skill) coalitions.push_back(Coalition::none());
+  const at::Tensor losses = task == TaskKind::classification
+                                ? cross_entropy(step.outputs(k, coalitions), step.target(k))
+                                : step.losses(k, coalitions, share);  // [A, B]
   const auto mean = [&](std::size_t a, const at::Tensor& values) {
-    return host_value(step.mean(k, values, asked[a], share));
+    return host_value(step.mean(k, values, coalitions[a], share));
   };
   const auto row = [&](std::size_t a) { return losses.select(0, static_cast<std::int64_t>(a)); };
   std::vector<double> means;
-  for (std::size_t a = 0; a < asked.size(); ++a) means.push_back(mean(a, row(a)));
+  for (std::size_t a = 0; a < coalitions.size(); ++a) means.push_back(mean(a, row(a)));
   if (follow)
     tau = task == TaskKind::classification
               ? 1.0

@@ -36,12 +36,12 @@ struct ShapleyLossFactors {
   static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
   static constexpr Needs needs{.objectives = Coverage::singletons};
 
-  double mean = 0.5;                    ///< a_0 > 0: mean factor of a task's unimodal losses
-  FactorForm form = FactorForm::power;  ///< c^-γ, exp(β (1/M - c)) or 1 + λ (1/M - c)
-  double gamma = 1;                     ///< γ, β or λ >= 0; 0 gives equal factors
-  double least = 0.25, most = 4;        ///< limits of a factor before a_0
-  double momentum = 0.95;               ///< of the running contributions, in [0, 1)
-  double dense_share = 0.25;            ///< part of the records on which dense tasks decode coalitions
+  double mean = 0.5;                         ///< a_0 > 0: mean factor of a task's unimodal losses
+  FactorForm form = FactorForm::power;       ///< c^-γ, exp(β (1/M - c)) or 1 + λ (1/M - c)
+  double gamma = 1;                          ///< γ, β or λ >= 0; 0 gives equal factors
+  double min_factor = 0.25, max_factor = 4;  ///< limits of a factor before a_0
+  double momentum = 0.95;                    ///< of the running contributions, in [0, 1)
+  double dense_share = 0.25;                 ///< part of the records on which dense tasks decode coalitions
 
   struct State {
     std::vector<double> contributions;  ///< [K * M] running φ
@@ -50,15 +50,15 @@ struct ShapleyLossFactors {
   void check() const {
     check_option(mean > 0, "ShapleyLossFactors.mean", "> 0", mean);
     check_option(gamma >= 0, "ShapleyLossFactors.gamma", ">= 0", gamma);
-    check_option(least > 0 && least <= 1, "ShapleyLossFactors.least", "in (0, 1]", least);
-    check_option(most >= 1, "ShapleyLossFactors.most", ">= 1", most);
+    check_option(min_factor > 0 && min_factor <= 1, "ShapleyLossFactors.min_factor", "in (0, 1]", min_factor);
+    check_option(max_factor >= 1, "ShapleyLossFactors.max_factor", ">= 1", max_factor);
     check_option(momentum >= 0 && momentum < 1, "ShapleyLossFactors.momentum", "in [0, 1)", momentum);
     check_option(dense_share > 0 && dense_share <= 1, "ShapleyLossFactors.dense_share", "in (0, 1]", dense_share);
   }
 
   /// Factors [M] of mean 1 within [least, most] from shares.
   [[nodiscard]] static std::vector<double> factors(std::span<const double> share, FactorForm form, double gamma,
-                                                   double least, double most) {
+                                                   double min_factor, double max_factor) {
     const double m = static_cast<double>(share.size());
     const double weakest = *std::min_element(share.begin(), share.end());
     std::vector<double> a;
@@ -70,7 +70,7 @@ struct ShapleyLossFactors {
     for (int round = 0; round < 100; ++round) {
       const double scale = m / std::accumulate(a.begin(), a.end(), 0.0);
       if (std::abs(scale - 1) < 1e-12) break;
-      for (double& x : a) x = std::clamp(x * scale, least, most);
+      for (double& x : a) x = std::clamp(x * scale, min_factor, max_factor);
     }
     return a;
   }
@@ -79,7 +79,7 @@ struct ShapleyLossFactors {
     if (step.active().size() < 2) return;
     detail::add_unimodal(step, objectives, dense_share, [&](std::size_t k, const Objective&) {
       const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
-      std::vector<double> a = factors(share, form, gamma, least, most);
+      std::vector<double> a = factors(share, form, gamma, min_factor, max_factor);
       for (std::size_t m = 0; m < a.size(); ++m) {
         const std::string place = step.schema().tasks[k].name + "/" + step.schema().modalities[m];
         step.log("factor/" + place, a[m]);
@@ -97,6 +97,7 @@ struct ShapleyLossFactors {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors, mean, form, gamma, least, most, momentum, dense_share);
+BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors, mean, form, gamma, min_factor, max_factor, momentum,
+                        dense_share);
 BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors::State, contributions);
 static_assert(equipoise::CheckPolicy<equipoise::ShapleyLossFactors>::ok);

@@ -37,7 +37,7 @@ struct Contributions {
 template <class Encoders, class Tasks>
 struct NamedContributions;
 template <FixedString... ModalityTexts, class... E, FixedString... TaskTexts, class... T>
-struct NamedContributions<record<slot<ModalityTexts, E>...>, record<slot<TaskTexts, T>...>> : Contributions {
+struct NamedContributions<named_tuple<slot<ModalityTexts, E>...>, named_tuple<slot<TaskTexts, T>...>> : Contributions {
   explicit NamedContributions(Contributions of_data) : Contributions(std::move(of_data)) {
     std::size_t m = 0;
     means_.for_each([&](auto, OfTasks& of_modality) {
@@ -57,8 +57,8 @@ struct NamedContributions<record<slot<ModalityTexts, E>...>, record<slot<TaskTex
   }
 
  private:
-  using OfTasks = record<slot<TaskTexts, double>...>;
-  record<slot<ModalityTexts, OfTasks>...> means_{};
+  using OfTasks = named_tuple<slot<TaskTexts, double>...>;
+  named_tuple<slot<ModalityTexts, OfTasks>...> means_{};
 };
 
 /// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
@@ -91,7 +91,7 @@ struct NamedContributions<record<slot<ModalityTexts, E>...>, record<slot<TaskTex
 template <class Encoders, class Tasks, class In, class Out>
 [[nodiscard]] NamedContributions<Encoders, Tasks> shapley(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
                                                           Value value = Value::relative_reduction) {
-  return NamedContributions<Encoders, Tasks>(contributions(model, model.arrange(data), value));
+  return NamedContributions<Encoders, Tasks>(contributions(model, model.to_model_batch(data), value));
 }
 
 }  // namespace equipoise

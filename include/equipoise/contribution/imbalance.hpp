@@ -65,8 +65,8 @@ namespace equipoise {
 
 /// The largest share less the smallest.
 [[nodiscard]] inline double range_of(std::span<const double> share) {
-  const auto [least, most] = std::minmax_element(share.begin(), share.end());
-  return *most - *least;
+  const auto [minimum, maximum] = std::minmax_element(share.begin(), share.end());
+  return *maximum - *minimum;
 }
 
 /// How much of what all modalities reach together is lost without one: (A(N) - A(N without m)) / A(N), A an accuracy or

@@ -54,7 +54,7 @@ void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device
     for (std::size_t k = 0; k < tasks; ++k) {
       if (!batch.targets[k].defined()) continue;
       const at::Tensor z = model.outputs(k, features, presence);
-      losses[k].push_back(host_copy(model.loss(k, z, batch.targets[k], (batch.gaps >> k) & 1U).to(at::kDouble)));
+      losses[k].push_back(host_copy(model.loss(k, z, batch.targets[k], (batch.incomplete >> k) & 1U).to(at::kDouble)));
       if (model.schema().tasks[k].kind == TaskKind::classification)
         correct[k].push_back(host_copy(z.argmax(2).eq(batch.targets[k].unsqueeze(0))));
       for (const std::uint64_t labelled : batch.labelled) table.labelled[k].push_back((labelled >> k) & 1U);

@@ -50,10 +50,11 @@ class CnnModule : public torch::nn::Module {
   /// \param x [B, in_channels, H, W]
   /// \throws ShapeError for another number of channels or an image smaller than 2^stages, or integers.
   [[nodiscard]] MapFeature forward(const at::Tensor& x) {
-    const std::int64_t least = std::int64_t{1} << widths_.size();
-    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < least || x.size(3) < least || !x.is_floating_point())
-      throw ShapeError(message("shape.101", "Cnn", "expected [B, ", in_channels_, ", H >= ", least, ", W >= ", least,
-                               "] of a floating type, got ", x.sizes(), " of ", x.scalar_type()));
+    const std::int64_t min_side = std::int64_t{1} << widths_.size();
+    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < min_side || x.size(3) < min_side ||
+        !x.is_floating_point())
+      throw ShapeError(message("shape.101", "Cnn", "expected [B, ", in_channels_, ", H >= ", min_side,
+                               ", W >= ", min_side, "] of a floating type, got ", x.sizes(), " of ", x.scalar_type()));
     MapFeature out{x, {}};
     for (const auto& stage : *stages_) {
       out.skips.push_back(out.map);

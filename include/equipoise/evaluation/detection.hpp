@@ -17,14 +17,14 @@ namespace equipoise {
 
 /// Cases counted by what they are and what was said of them.
 struct Confusion {
-  double hits = 0, misses = 0, false_alarms = 0, passes = 0;
+  double true_positives = 0, false_negatives = 0, false_positives = 0, true_negatives = 0;
 
   /// The share of positives that were flagged; NaN without any.
-  [[nodiscard]] double sensitivity() const { return ratio(hits, misses); }
+  [[nodiscard]] double sensitivity() const { return ratio(true_positives, false_negatives); }
   /// The share of negatives that were not flagged; NaN without any.
-  [[nodiscard]] double specificity() const { return ratio(passes, false_alarms); }
+  [[nodiscard]] double specificity() const { return ratio(true_negatives, false_positives); }
   /// The share of flagged cases that are positive; NaN where nothing was flagged.
-  [[nodiscard]] double precision() const { return ratio(hits, false_alarms); }
+  [[nodiscard]] double precision() const { return ratio(true_positives, false_positives); }
 
  private:
   [[nodiscard]] static double ratio(double part, double rest) {
@@ -38,26 +38,28 @@ struct Confusion {
   Confusion c;
   for (std::size_t i = 0; i < score.size(); ++i) {
     const bool flagged = score[i] >= threshold;
-    (positive[i] ? (flagged ? c.hits : c.misses) : (flagged ? c.false_alarms : c.passes)) += 1;
+    (positive[i] ? (flagged ? c.true_positives : c.false_negatives)
+                 : (flagged ? c.false_positives : c.true_negatives)) += 1;
   }
   return c;
 }
 
 namespace detail {
 
-/// Calls `told(confusion, threshold)` for each threshold at which something changes, from the highest score down; cases
+/// Calls `visit(confusion, threshold)` for each threshold at which something changes, from the highest score down; cases
 /// of one score come together.
-template <class Told>
-void walk_thresholds(std::span<const double> score, const std::vector<bool>& positive, Told&& told) {
+template <class Visit>
+void walk_thresholds(std::span<const double> score, const std::vector<bool>& positive, Visit&& visit) {
   std::vector<std::size_t> order(score.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
   Confusion c;
-  for (const bool p : positive) (p ? c.misses : c.passes) += 1;
+  for (const bool p : positive) (p ? c.false_negatives : c.true_negatives) += 1;
   for (std::size_t k = 0; k < order.size(); ++k) {
     const bool is_positive = positive[order[k]];
-    (is_positive ? c.hits : c.false_alarms) += 1, (is_positive ? c.misses : c.passes) -= 1;
-    if (k + 1 == order.size() || score[order[k + 1]] < score[order[k]]) told(c, score[order[k]]);
+    (is_positive ? c.true_positives : c.false_positives) += 1,
+        (is_positive ? c.false_negatives : c.true_negatives) -= 1;
+    if (k + 1 == order.size() || score[order[k + 1]] < score[order[k]]) visit(c, score[order[k]]);
   }
 }
 
@@ -78,13 +80,13 @@ void walk_thresholds(std::span<const double> score, const std::vector<bool>& pos
 /// Half way to the next score, so that a case near it is not decided by a hair. Infinite where flagging none is cheapest.
 [[nodiscard]] inline double cheapest_threshold(std::span<const double> score, const std::vector<bool>& positive,
                                                double miss_cost) {
-  const auto cost = [&](const Confusion& c) { return c.false_alarms + miss_cost * c.misses; };
+  const auto cost = [&](const Confusion& c) { return c.false_positives + miss_cost * c.false_negatives; };
   const double infinite = std::numeric_limits<double>::infinity();
-  double least = cost(confusion_at(infinite, score, positive)), best = infinite;
+  double lowest_cost = cost(confusion_at(infinite, score, positive)), best = infinite;
   bool between = false;
   detail::walk_thresholds(score, positive, [&](const Confusion& c, double threshold) {
     if (between) best = 0.5 * (best + threshold), between = false;
-    if (cost(c) < least) least = cost(c), best = threshold, between = true;
+    if (cost(c) < lowest_cost) lowest_cost = cost(c), best = threshold, between = true;
   });
   return best;
 }

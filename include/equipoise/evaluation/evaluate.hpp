@@ -52,9 +52,9 @@ struct TaskScores {
 template <class Tasks>
 struct Evaluation;
 template <FixedString... TaskTexts, class... T>
-struct Evaluation<record<slot<TaskTexts, T>...>> {
+struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
   Schema schema;
-  record<slot<TaskTexts, TaskScores>...> tasks;
+  named_tuple<slot<TaskTexts, TaskScores>...> tasks;
 
   template <class Name>
   [[nodiscard]] const TaskScores& operator[](hana::basic_type<Name> task) const {
@@ -124,7 +124,7 @@ template <class T>
 template <class Encoders, class Tasks, class In, class Out>
 [[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
                                          std::span<const Coalition> coalitions) {
-  const ModelBatch arranged = model.arrange(data);
+  const ModelBatch arranged = model.to_model_batch(data);
   detail::check_any_record(arranged, "evaluate", "records");
   const CoalitionTable table = coalition_table(model, arranged, coalitions);
   Evaluation<Tasks> out{model.schema(), {}};

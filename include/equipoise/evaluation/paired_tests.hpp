@@ -41,10 +41,10 @@ namespace equipoise {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
   std::vector<double> out(p.size());
-  double most = 0;
+  double maximum = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    most = std::max(most, std::min(1.0, static_cast<double>(order.size() - i) * p[order[i]]));
-    out[order[i]] = most;
+    maximum = std::max(maximum, std::min(1.0, static_cast<double>(order.size() - i) * p[order[i]]));
+    out[order[i]] = maximum;
   }
   return out;
 }

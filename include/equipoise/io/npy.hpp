@@ -55,11 +55,11 @@ template <NpyNumber T>
 /// A version 1 header, padded so that the data begin at a multiple of 64 bytes.
 /// \param least bytes of the header: it is padded to them
 [[nodiscard]] inline std::string npy_header(std::string_view type, std::span<const std::size_t> shape,
-                                            std::size_t least = 0) {
+                                            std::size_t min_size = 0) {
   std::string dictionary = "{'descr': '" + std::string(type) + "', 'fortran_order': False, 'shape': (";
   for (const std::size_t n : shape) dictionary += std::to_string(n) + ", ";
   dictionary += "), }";
-  const std::size_t length = std::max(least, (10 + dictionary.size() + 1 + 63) / 64 * 64) - 10;
+  const std::size_t length = std::max(min_size, (10 + dictionary.size() + 1 + 63) / 64 * 64) - 10;
   dictionary.resize(length - 1, ' ');
   std::string header("\x93NUMPY\x01\x00", 8);
   header += static_cast<char>(length & 0xff);

@@ -43,19 +43,19 @@ struct ControlChart {
   ControlChart c;
   c.results = rates.size();
   const double n = static_cast<double>(rates.size());
-  double most = 0;
+  double maximum = 0;
   for (std::size_t i = 0; i < rates.size(); ++i) {
     if (!(rates[i] >= 0 && rates[i] <= 100))
       throw ValueError(
           message("value.303", "tg218", "result ", i + 1, ": expected a rate within 0 .. 100 %, got ", rates[i]));
-    most = std::max(most, rates[i]);
+    maximum = std::max(maximum, rates[i]);
     c.mean += rates[i] / n;
     if (i > 0) c.moving_range += std::abs(rates[i] - rates[i - 1]) / (n - 1);
     c.below_universal_tolerance += rates[i] < kUniversalTolerance;
     c.below_universal_action += rates[i] < kUniversalAction;
   }
-  if (most <= 1)
-    throw ValueError(message("value.303", "tg218", "expected rates in %, got only numbers up to ", most,
+  if (maximum <= 1)
+    throw ValueError(message("value.303", "tg218", "expected rates in %, got only numbers up to ", maximum,
                              ": is 1 meant to be 100 %?"));
   double squares = 0;
   for (const double r : rates) squares += (r - c.mean) * (r - c.mean);

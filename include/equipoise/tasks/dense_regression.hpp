@@ -38,8 +38,8 @@ class DenseRegressionModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return conv_->forward(joint); }
 
   /// \param prediction [C, B, O, H, W]  \param target [B, O, H, W]  \return [C, B]
-  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool gaps) const {
-    return detail::record_loss(prediction, target, gaps, loss_, delta_);
+  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing) const {
+    return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
   /// \param targets [N, O, H, W] of the training records

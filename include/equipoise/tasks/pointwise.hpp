@@ -21,12 +21,12 @@ enum class PointLoss : std::uint8_t { l1, l2, huber };
 
 namespace detail {
 
-/// [C, B] from prediction [C, B, …] and target [B, …]; with `gaps`, NaN targets are left out of the mean (0 where all
+/// [C, B] from prediction [C, B, …] and target [B, …]; with `has_missing`, NaN targets are left out of the mean (0 where all
 /// are NaN).
-[[nodiscard]] inline at::Tensor record_loss(const at::Tensor& prediction, const at::Tensor& target, bool gaps,
+[[nodiscard]] inline at::Tensor record_loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing,
                                             PointLoss loss, double delta) {
   at::Tensor valid, wanted = target.unsqueeze(0);
-  if (gaps) {
+  if (has_missing) {
     valid = wanted.isfinite();
     wanted = wanted.masked_fill(valid.eq(false), 0);
   }
@@ -35,7 +35,7 @@ namespace detail {
                     : loss == PointLoss::l2
                         ? error.square()
                         : torch::huber_loss(error, torch::zeros_like(error), at::Reduction::None, delta);
-  if (!gaps) return each.flatten(2).mean(2);
+  if (!has_missing) return each.flatten(2).mean(2);
   each = each.masked_fill(valid.eq(false), 0);
   return each.flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
 }

@@ -39,8 +39,8 @@ class RegressionModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
 
   /// \param prediction [C, B, O]  \param target [B, O]  \return [C, B]
-  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool gaps) const {
-    return detail::record_loss(prediction, target, gaps, loss_, delta_);
+  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing) const {
+    return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
   /// \param targets [N, O] of the training records

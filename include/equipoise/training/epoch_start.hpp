@@ -71,7 +71,7 @@ class EpochStart final : public Epoch {
         index_(index),
         log_(log),
         should_stop_(std::move(should_stop)),
-        plan_(Plan::joint(train.size(), model.modality_count())) {}
+        plan_(EpochPlan::joint(train.size(), model.modality_count())) {}
 
   [[nodiscard]] const Schema& schema() const override { return model_.schema(); }
   [[nodiscard]] std::int64_t index() const override { return index_; }
@@ -80,7 +80,7 @@ class EpochStart final : public Epoch {
   [[nodiscard]] std::int64_t batches() const override {
     return (static_cast<std::int64_t>(plan_.items.size()) + options_.batch_size - 1) / options_.batch_size;
   }
-  [[nodiscard]] Plan& plan() override { return plan_; }
+  [[nodiscard]] EpochPlan& plan() override { return plan_; }
   [[nodiscard]] ModelBase& model() override { return model_; }
 
   [[nodiscard]] CoalitionTable evaluate(Split split, std::span<const Coalition> coalitions) override {
@@ -99,7 +99,7 @@ class EpochStart final : public Epoch {
     GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing);
     Loop loop(model_, optimizer, probing);
     loop.should_stop = should_stop_;
-    Plan plan = Plan::joint(train_.size(), model_.modality_count());
+    EpochPlan plan = EpochPlan::joint(train_.size(), model_.modality_count());
     plan.passes[0].active = branch;
     Averages unlogged;
     std::int64_t step = 0;
@@ -130,7 +130,7 @@ class EpochStart final : public Epoch {
   std::int64_t index_;
   Averages& log_;
   std::function<bool()> should_stop_;
-  Plan plan_;
+  EpochPlan plan_;
 };
 
 }  // namespace equipoise::detail

@@ -165,7 +165,7 @@ class Fit {
   }
 
   /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch from now on were like this one.
-  [[nodiscard]] std::int64_t total_steps(const Plan& plan) const {
+  [[nodiscard]] std::int64_t total_steps(const EpochPlan& plan) const {
     const auto items = static_cast<std::int64_t>(plan.items.size());
     const std::int64_t passes =
         std::count_if(plan.passes.begin(), plan.passes.end(), [](const Pass& p) { return p.step; });

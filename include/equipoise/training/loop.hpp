@@ -43,7 +43,7 @@ class Loop {
 
   /// One epoch of `plan` over `data`, with the policies that act in it. `index` counts optimiser steps over the run,
   /// `total` is how many there will be.
-  void epoch(const ModelBatch& data, const Plan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
+  void epoch(const ModelBatch& data, const EpochPlan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
              std::int64_t& index, std::int64_t total, Averages& log) {
     model_.module().train();
     const auto items = static_cast<std::int64_t>(plan.items.size());
@@ -188,7 +188,7 @@ class Loop {
         part.batch().ids);
   }
 
-  [[nodiscard]] ModelBatch planned(const ModelBatch& data, const Plan& plan,
+  [[nodiscard]] ModelBatch planned(const ModelBatch& data, const EpochPlan& plan,
                                    std::span<const std::int64_t> order) const {
     std::vector<std::int64_t> rows;
     std::vector<std::uint64_t> masks;

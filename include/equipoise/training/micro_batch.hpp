@@ -110,7 +110,7 @@ class MicroBatch final : public Objectives {
 
   [[nodiscard]] at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) override {
     check_asked(model_.schema(), batch_, task);
-    return model_.loss(task, predictions, batch_.targets[task], (batch_.gaps >> task) & 1U);
+    return model_.loss(task, predictions, batch_.targets[task], (batch_.incomplete >> task) & 1U);
   }
 
   [[nodiscard]] const at::Tensor& target(std::size_t task) const override {
@@ -191,10 +191,10 @@ class MicroBatch final : public Objectives {
   }
 
   /// Decodes what is asked for, and with it what will be asked for.
-  [[nodiscard]] Slice find_or_decode(std::size_t task, Coalition s, std::span<const Coalition> asked, double share,
+  [[nodiscard]] Slice find_or_decode(std::size_t task, Coalition s, std::span<const Coalition> requested, double share,
                                      bool graph) {
     if (const Slice slice = find(task, s, share, graph); slice.block) return slice;
-    std::vector<Coalition> wanted(asked.begin(), asked.end());
+    std::vector<Coalition> wanted(requested.begin(), requested.end());
     const bool dense = model_.schema().tasks[task].kind == TaskKind::dense_regression;
     if (share >= 1 && !(graph && dense)) {
       const auto& more = graph ? prefetch_.objectives : prefetch_.outputs;
@@ -254,7 +254,7 @@ class MicroBatch final : public Objectives {
         model_.outputs(task, features, whole ? features.presence : features.presence.restricted_to(block.coalitions));
     if (is_one_pixel(block.predictions))
       block.predictions = block.predictions.expand({-1, -1, -1, target.size(2), target.size(3)});
-    block.losses = model_.loss(task, block.predictions, target, (batch_.gaps >> task) & 1U);
+    block.losses = model_.loss(task, block.predictions, target, (batch_.incomplete >> task) & 1U);
     blocks_.push_back(std::move(block));
   }
 

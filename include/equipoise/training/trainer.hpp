@@ -34,7 +34,7 @@ template <class M>
 inline constexpr bool has_linear_heads = false;
 template <FixedString... A, class... E, FixedString... B, class... F, class... H>
 inline constexpr bool
-    has_linear_heads<Model<record<slot<A, EncoderEntry<E>>...>, record<slot<B, TaskEntry<F, H>>...>>> =
+    has_linear_heads<Model<named_tuple<slot<A, EncoderEntry<E>>...>, named_tuple<slot<B, TaskEntry<F, H>>...>>> =
         (is_linear_head<H> && ...);
 
 template <class M, class... P>
@@ -80,13 +80,13 @@ class Trainer {
   template <class In, class Out>
   History fit(const Batch<In, Out>& train) {
     static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);
-    return fit_.run(model_->arrange(train), {});
+    return fit_.run(model_->to_model_batch(train), {});
   }
   template <class In, class Out, class In2, class Out2>
   History fit(const Batch<In, Out>& train, const Batch<In2, Out2>& validation) {
     static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);
     static_assert(detail::CheckTargets<typename M::Tasks, Out2>::ok);
-    return fit_.run(model_->arrange(train), model_->arrange(validation));
+    return fit_.run(model_->to_model_batch(train), model_->to_model_batch(validation));
   }
 
   /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.
@@ -97,11 +97,11 @@ class Trainer {
   void resume_best(const std::filesystem::path& checkpoint) { fit_.resume_best(checkpoint); }
 
   /// Called after every epoch.
-  void on_epoch(std::function<void(const EpochRecord&)> told) { fit_.on_epoch = std::move(told); }
+  void on_epoch(std::function<void(const EpochRecord&)> callback) { fit_.on_epoch = std::move(callback); }
   /// Called after every batch with the batches done and to do in the epoch.
-  void on_batch(std::function<void(std::int64_t, std::int64_t)> told) { fit_.on_batch = std::move(told); }
+  void on_batch(std::function<void(std::int64_t, std::int64_t)> callback) { fit_.on_batch = std::move(callback); }
   /// Asked before every batch; true ends the run; a resume goes on after the last whole epoch that was saved.
-  void stop_when(std::function<bool()> asked) { fit_.should_stop = std::move(asked); }
+  void stop_when(std::function<bool()> condition) { fit_.should_stop = std::move(condition); }
 
   [[nodiscard]] const PolicyStack& policies() const { return fit_.policies(); }
   [[nodiscard]] M& model() { return *model_; }

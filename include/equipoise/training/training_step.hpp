@@ -61,7 +61,7 @@ class TrainingStep final : public Step {
   [[nodiscard]] at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) override {
     check_asked(schema(), whole_.records(), task);
     const at::NoGradGuard no_grad;
-    return model_.loss(task, predictions, whole_.records().targets[task], (whole_.records().gaps >> task) & 1U);
+    return model_.loss(task, predictions, whole_.records().targets[task], (whole_.records().incomplete >> task) & 1U);
   }
   [[nodiscard]] const at::Tensor& target(std::size_t task) override { return whole_.records().targets[task]; }
   [[nodiscard]] at::Tensor joint(std::size_t task, Coalition coalition) override {

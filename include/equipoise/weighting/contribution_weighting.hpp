@@ -71,8 +71,8 @@ struct ContributionWeighting {
   /// K softmax(η I / T) from the tasks' imbalance degrees.
   [[nodiscard]] std::vector<double> from_imbalance(std::vector<double> imbalance) const {
     for (double& i : imbalance) i *= gamma / temperature;
-    const double most = *std::max_element(imbalance.begin(), imbalance.end());
-    for (double& i : imbalance) i = std::exp(i - most);
+    const double maximum = *std::max_element(imbalance.begin(), imbalance.end());
+    for (double& i : imbalance) i = std::exp(i - maximum);
     return of_mean_one(std::move(imbalance));
   }
 

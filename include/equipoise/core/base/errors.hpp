@@ -2,8 +2,11 @@
 #pragma once
 
 /// \file
-/// The errors of the library. Every message has the form `[equipoise.<kind>.<number>] where: expected …, got …`.
-/// Numbers: shape 1xx, value 2xx, name 3xx, file 4xx, numeric 5xx; `docs/errors.md` lists them.
+/// The errors of the library. Every message has the form `[equipoise.<id>] where: expected …, got …`, and every exception
+/// carries its id (error_ids.hpp). All of them can be caught as `equipoise::Error`, or as the standard's exception that
+/// they also are.
+
+#include <equipoise/core/base/error_ids.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -16,9 +19,32 @@
 
 namespace equipoise {
 
-/// What the caller gave is wrong: a value out of range, an unknown name, an impossible combination.
-struct ValueError : std::invalid_argument {
-  using std::invalid_argument::invalid_argument;
+/// The id and the text of an error.
+struct ErrorMessage {
+  ErrorId id;
+  std::string text;
+};
+
+/// What all exceptions of the library have in common.
+class Error {
+ public:
+  [[nodiscard]] ErrorId id() const { return id_; }
+  [[nodiscard]] virtual const char* what() const noexcept = 0;
+
+ protected:
+  explicit Error(ErrorId id) : id_(id) {}
+  Error(const Error&) = default;
+  Error& operator=(const Error&) = default;
+  ~Error() = default;
+
+ private:
+  ErrorId id_;
+};
+
+/// The caller's argument is wrong: a value out of range, an unknown name, an impossible combination.
+struct ValueError : std::invalid_argument, Error {
+  explicit ValueError(const ErrorMessage& m) : std::invalid_argument(m.text), Error(m.id) {}
+  [[nodiscard]] const char* what() const noexcept override { return std::invalid_argument::what(); }
 };
 
 /// A tensor or array does not have the shape that the component needs.
@@ -26,38 +52,43 @@ struct ShapeError : ValueError {
   using ValueError::ValueError;
 };
 
-/// A name (modality, task, option, metric, column) that does not exist; the message says which ones do.
+/// A name (modality, task, option, metric, column) that does not exist; the message lists the names that do.
 struct NameError : ValueError {
   using ValueError::ValueError;
 };
 
 /// A file cannot be read, understood or written; the message begins with its path.
-struct FileError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+struct FileError : std::runtime_error, Error {
+  explicit FileError(const ErrorMessage& m) : std::runtime_error(m.text), Error(m.id) {}
+  [[nodiscard]] const char* what() const noexcept override { return std::runtime_error::what(); }
 };
 
-/// A computation left the numbers: a NaN loss, a singular system.
-struct NumericError : std::runtime_error {
-  explicit NumericError(const std::string& what, std::vector<std::int64_t> ids = {})
-      : std::runtime_error(what), records(std::move(ids)) {}
-  std::vector<std::int64_t> records;  ///< ids of those that it happened with, where they are known
+/// A computation gave a NaN or an infinity: a loss, a gradient, a contribution.
+struct NumericError : std::runtime_error, Error {
+  explicit NumericError(const ErrorMessage& m, std::vector<std::int64_t> ids = {})
+      : std::runtime_error(m.text), Error(m.id), records(std::move(ids)) {}
+  [[nodiscard]] const char* what() const noexcept override { return std::runtime_error::what(); }
+
+  std::vector<std::int64_t> records;  ///< ids of the records of the batch; empty where they are not known
 };
 
 /// Builds `[equipoise.<id>] <where>: <parts…>`, e.g. `message("shape.101", "Gated", "expected [B, ", 128, "]")`.
 template <class... Parts>
-[[nodiscard]] std::string message(std::string_view id, std::string_view where, const Parts&... parts) {
+[[nodiscard]] ErrorMessage message(ErrorId id, std::string_view where, const Parts&... parts) {
   std::ostringstream out;
-  out << "[equipoise." << id << "] " << where << ": ";
+  out << "[equipoise." << id.text() << "] " << where << ": ";
   (out << ... << parts);
-  return std::move(out).str();
+  return {id, std::move(out).str()};
 }
 
 namespace detail {
 
-/// `[id] Mlp: …` becomes `[id] Mlp, modality dose: …`.
-[[nodiscard]] inline std::string with_place(std::string text, const std::string& place) {
+/// The message of an error with the place where it happened: `[id] Mlp: …` becomes `[id] Mlp, modality dose: …`.
+[[nodiscard]] inline ErrorMessage with_place(const Error& error, const std::string& place) {
+  std::string text = error.what();
   const std::size_t colon = text.find(": ");
-  return text.insert(colon == std::string::npos ? 0 : colon, ", " + place);
+  text.insert(colon == std::string::npos ? 0 : colon, ", " + place);
+  return {error.id(), std::move(text)};
 }
 
 }  // namespace detail

@@ -37,7 +37,7 @@ struct find_slot<Name, First, Rest...> : std::conditional_t<std::is_same_v<Name,
 
 /// Says that the record lacks the name; the note of the compiler lists the names it has.
 template <class Name, class... Names>
-struct CheckName {
+struct CheckEntryName {
   static_assert(is_one_of<Name, Names...>, "equipoise: this record has no entry of that name");
   static constexpr bool ok = is_one_of<Name, Names...>;
 };
@@ -46,7 +46,7 @@ struct CheckName {
 
 /// Values under names. `r["dose"_n]` is the value called dose; an unknown name does not compile.
 template <class... Slots>
-struct record : Slots... {
+struct named_tuple : Slots... {
   static_assert(are_distinct<typename Slots::key...>, "equipoise: two entries of a record have the same name");
 
   static constexpr std::size_t size() { return sizeof...(Slots); }
@@ -84,7 +84,7 @@ struct record : Slots... {
  private:
   template <class Name, class Self>
   static constexpr auto& get(Self& self) {
-    if constexpr (detail::CheckName<Name, typename Slots::key...>::ok) {
+    if constexpr (detail::CheckEntryName<Name, typename Slots::key...>::ok) {
       using Slot = typename detail::find_slot<Name, Slots...>::type;
       using Qualified = std::conditional_t<std::is_const_v<Self>, const Slot, Slot>;
       return static_cast<Qualified&>(self).value;
@@ -95,7 +95,7 @@ struct record : Slots... {
 };
 
 template <class... Slots>
-record(Slots...) -> record<Slots...>;
+named_tuple(Slots...) -> named_tuple<Slots...>;
 
 }  // namespace equipoise
 
@@ -103,7 +103,7 @@ namespace boost::hana {
 
 /// A record is a Hana `Struct`: its keys are the names, its accessors the values.
 template <class... Slots>
-struct accessors_impl<equipoise::record<Slots...>> {
+struct accessors_impl<equipoise::named_tuple<Slots...>> {
   static constexpr auto apply() {
     return make_tuple(make_pair(type_c<typename Slots::key>,
                                 [](auto&& r) -> decltype(auto) { return r[type_c<typename Slots::key>]; })...);

@@ -73,30 +73,30 @@ namespace detail {
 }
 
 /// What is missing of one target: `labelled[i]` and whether any entry at all is missing.
-struct TargetGaps {
+struct MissingTargets {
   std::vector<bool> labelled;
   bool any = false;
 };
 
-[[nodiscard]] inline TargetGaps gaps_of(const at::Tensor& missing) {  // [N, …] bool
-  TargetGaps gaps;
+[[nodiscard]] inline MissingTargets missing_of(const at::Tensor& missing) {  // [N, …] bool
+  MissingTargets out;
   const at::Tensor flat = missing.unsqueeze(1).flatten(1);  // of no record, too
-  gaps.any = flat.any().item<bool>();
+  out.any = flat.any().item<bool>();
   const at::Tensor whole = host_copy(flat.all(1));
-  gaps.labelled.resize(static_cast<std::size_t>(whole.size(0)));
-  for (std::size_t i = 0; i < gaps.labelled.size(); ++i) gaps.labelled[i] = !whole.const_data_ptr<bool>()[i];
-  return gaps;
+  out.labelled.resize(static_cast<std::size_t>(whole.size(0)));
+  for (std::size_t i = 0; i < out.labelled.size(); ++i) out.labelled[i] = !whole.const_data_ptr<bool>()[i];
+  return out;
 }
 
 /// Nothing is known to be missing of a target without values (the meta device).
-[[nodiscard]] inline TargetGaps gaps_of(const Labels& t) {
+[[nodiscard]] inline MissingTargets missing_of(const Labels& t) {
   if (t.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(t.tensor.size(0)), true), false};
-  return gaps_of(t.tensor.lt(0));
+  return missing_of(t.tensor.lt(0));
 }
 template <class Real>
-[[nodiscard]] TargetGaps gaps_of(const Real& t) {
+[[nodiscard]] MissingTargets missing_of(const Real& t) {
   if (t.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(t.tensor.size(0)), true), false};
-  return gaps_of(at::isnan(t.tensor));
+  return missing_of(at::isnan(t.tensor));
 }
 
 }  // namespace detail
@@ -107,7 +107,7 @@ struct ModelBatch {
   std::vector<at::Tensor> targets;      ///< [K], each [B, …]; undefined where the batch has none
   Presence presence;                    ///< [1, B, M]
   std::vector<std::uint64_t> labelled;  ///< [B] bit k: the record has a target of task k
-  std::uint64_t gaps = 0;               ///< bit k: some entry of task k's targets is missing
+  std::uint64_t incomplete = 0;         ///< bit k: some entry of task k's targets is missing
   std::vector<std::int64_t> ids;        ///< [B] stable record ids
   std::vector<std::int64_t> groups;     ///< [B] records of one group (a patient) stay together in every split
 
@@ -118,7 +118,7 @@ struct ModelBatch {
     for (const at::Tensor& x : inputs) out.inputs.push_back(detail::select_records(x, records));
     for (const at::Tensor& y : targets) out.targets.push_back(detail::select_records(y, records));
     out.presence = presence.select(records);
-    out.gaps = gaps;
+    out.incomplete = incomplete;
     for (const std::int64_t i : records) {
       out.labelled.push_back(labelled[static_cast<std::size_t>(i)]);
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
@@ -212,16 +212,16 @@ struct split_slots {
   using targets = Out;
 };
 template <class... In, class... Out, class First, class... Rest>
-struct split_slots<record<In...>, record<Out...>, First, Rest...>
-    : std::conditional_t<is_input<First>, split_slots<record<In..., First>, record<Out...>, Rest...>,
-                         split_slots<record<In...>, record<Out..., First>, Rest...>> {};
+struct split_slots<named_tuple<In...>, named_tuple<Out...>, First, Rest...>
+    : std::conditional_t<is_input<First>, split_slots<named_tuple<In..., First>, named_tuple<Out...>, Rest...>,
+                         split_slots<named_tuple<In...>, named_tuple<Out..., First>, Rest...>> {};
 
 template <class Record, class... Slots>
 struct gather;
 template <class... Wanted, class... Slots>
-struct gather<record<Wanted...>, Slots...> {
-  static record<Wanted...> from(const Slots&... slots) {
-    const record<Slots...> all{slots...};
+struct gather<named_tuple<Wanted...>, Slots...> {
+  static named_tuple<Wanted...> from(const Slots&... slots) {
+    const named_tuple<Slots...> all{slots...};
     return {Wanted{all[boost::hana::type_c<typename Wanted::key>]}...};
   }
 };
@@ -232,7 +232,7 @@ struct gather<record<Wanted...>, Slots...> {
 /// otherwise. \throws ShapeError when the first dimensions differ.
 template <class... Slots>
 [[nodiscard]] auto batch(Slots... slots) {
-  using Split = detail::split_slots<record<>, record<>, Slots...>;
+  using Split = detail::split_slots<named_tuple<>, named_tuple<>, Slots...>;
   using Inputs = typename Split::inputs;
   using Targets = typename Split::targets;
   Inputs inputs = detail::gather<Inputs, Slots...>::from(slots...);

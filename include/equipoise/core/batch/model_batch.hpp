@@ -35,7 +35,7 @@ struct CheckTarget {
 template <class Tasks, class Targets>
 struct CheckTargets;
 template <class... Tasks, class... Targets>
-struct CheckTargets<record<Tasks...>, record<Targets...>> {
+struct CheckTargets<named_tuple<Tasks...>, named_tuple<Targets...>> {
   static constexpr bool served = (is_one_of<typename Tasks::key, typename Targets::key...> && ...);
   static constexpr bool used = (is_one_of<typename Targets::key, typename Tasks::key...> && ...);
   static_assert(served || used,
@@ -45,7 +45,7 @@ struct CheckTargets<record<Tasks...>, record<Targets...>> {
 };
 
 /// The presence [1, B, M] of a model whose m-th modality is the batch's column `columns[m]`.
-[[nodiscard]] inline Presence arrange_presence(const Presence& given, std::span<const std::size_t> columns) {
+[[nodiscard]] inline Presence in_model_order(const Presence& given, std::span<const std::size_t> columns) {
   std::vector<std::uint64_t> masks;
   masks.reserve(given.masks().size());
   for (const std::uint64_t mask : given.masks()) {
@@ -74,9 +74,9 @@ inline void check_target(const Labels& target, const Schema::Task& task) {
     throw ShapeError(message("shape.110", "target of task " + task.name, "expected int64 [B], got ",
                              target.tensor.scalar_type(), " ", target.tensor.sizes()));
   if (target.tensor.numel() == 0 || target.tensor.is_meta()) return;
-  if (const auto most = target.tensor.max().item<std::int64_t>(); most >= task.outputs)
+  if (const auto largest = target.tensor.max().item<std::int64_t>(); largest >= task.outputs)
     throw ValueError(message("value.214", "target of task " + task.name, "expected labels below ", task.outputs,
-                             " (negative where missing), got ", most));
+                             " (negative where missing), got ", largest));
 }
 
 /// A map [C, B, O, H, W] that is the same everywhere may have come as one pixel.
@@ -94,16 +94,16 @@ inline void check_map_size(const at::Tensor& prediction, const at::Tensor& targe
 
 /// Puts task `k`'s target where the model wants it; undefined where the batch has none.
 template <class Key, class Target, class... Out>
-void arrange_target(const record<Out...>& targets, std::size_t k, const Schema::Task& task, ModelBatch& out) {
+void append_target(const named_tuple<Out...>& targets, std::size_t k, const Schema::Task& task, ModelBatch& out) {
   if constexpr (is_one_of<Key, typename Out::key...>) {
     const auto& target = targets[boost::hana::type_c<Key>];
     if constexpr (CheckTarget<Target, std::decay_t<decltype(target)>>::ok) {
       check_target(target, task);
-      const TargetGaps gaps = gaps_of(target);
+      const MissingTargets missing = missing_of(target);
       out.targets.push_back(target.tensor);
-      if (gaps.any) out.gaps |= std::uint64_t{1} << k;
-      for (std::size_t i = 0; i < gaps.labelled.size(); ++i)
-        if (gaps.labelled[i]) out.labelled[i] |= std::uint64_t{1} << k;
+      if (missing.any) out.incomplete |= std::uint64_t{1} << k;
+      for (std::size_t i = 0; i < missing.labelled.size(); ++i)
+        if (missing.labelled[i]) out.labelled[i] |= std::uint64_t{1} << k;
     }
   } else {
     out.targets.emplace_back();

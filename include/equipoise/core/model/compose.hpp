@@ -19,7 +19,7 @@ namespace equipoise {
 
 /// Says what a modality or task cannot be called: policies name what they derive from a task `<task>/…`.
 template <FixedString Text>
-struct CheckName {
+struct CheckPartName {
   static constexpr bool ok = Text.view().find('/') == std::string_view::npos;
   static_assert(ok, "equipoise: a name of a modality or task may not contain '/', which parts the names of objectives");
 };
@@ -27,7 +27,7 @@ struct CheckName {
 /// A modality of a model: a name and how to encode it.
 template <FixedString Text, class Part>
 struct ModalityPart {
-  static_assert(CheckName<Text>::ok);
+  static_assert(CheckPartName<Text>::ok);
   static constexpr FixedString text = Text;
   Part encoder;
 };
@@ -35,7 +35,7 @@ struct ModalityPart {
 /// A task of a model: a name, how the modalities are fused for it, and what is predicted.
 template <FixedString Text, class FusionPart, class HeadPart>
 struct TaskPart {
-  static_assert(CheckName<Text>::ok);
+  static_assert(CheckPartName<Text>::ok);
   static constexpr FixedString text = Text;
   FusionPart fusion;
   HeadPart head;
@@ -93,7 +93,8 @@ template <class F>
 /// Joins records; `<<` because its operands are evaluated from left to right, and the order of building is the order of
 /// random numbers.
 template <class... A, class... B>
-[[nodiscard]] record<A..., B...> operator<<([[maybe_unused]] record<A...> a, [[maybe_unused]] record<B...> b) {
+[[nodiscard]] named_tuple<A..., B...> operator<<([[maybe_unused]] named_tuple<A...> a,
+                                                 [[maybe_unused]] named_tuple<B...> b) {
   return {static_cast<A&>(a)..., static_cast<B&>(b)...};
 }
 
@@ -102,10 +103,10 @@ template <FixedString Text, class Part>
   auto module = module_of(part.encoder);
   using Module = typename decltype(module)::element_type;
   static_assert(CheckEncoder<Module>::ok);
-  return record<slot<Text, EncoderEntry<Module>>>{{{std::move(module), options_of(part.encoder)}}};
+  return named_tuple<slot<Text, EncoderEntry<Module>>>{{{std::move(module), options_of(part.encoder)}}};
 }
 template <FixedString Text, class F, class H>
-[[nodiscard]] record<> built_encoder(const TaskPart<Text, F, H>&) {
+[[nodiscard]] named_tuple<> built_encoder(const TaskPart<Text, F, H>&) {
   return {};
 }
 
@@ -122,11 +123,11 @@ template <class Encoders, FixedString Text, class F, class H>
   static_assert(
       is_dense<Head> == yields_a_map<FusionModule>,
       "equipoise: a dense task needs a fusion that yields a map, and every other task one that yields a vector");
-  return record<slot<Text, TaskEntry<FusionModule, Head>>>{
+  return named_tuple<slot<Text, TaskEntry<FusionModule, Head>>>{
       {{std::move(fusion), std::move(head), options_of(part.fusion), options_of(part.head)}}};
 }
 template <class Encoders, FixedString Text, class Part>
-[[nodiscard]] record<> built_task(const Encoders&, const ModalityPart<Text, Part>&) {
+[[nodiscard]] named_tuple<> built_task(const Encoders&, const ModalityPart<Text, Part>&) {
   return {};
 }
 
@@ -142,8 +143,8 @@ template <class Encoders, FixedString Text, class Part>
 template <class... Parts>
 [[nodiscard]] auto compose(const Parts&... parts) {
   using detail::operator<<;
-  auto encoders = (record<>{} << ... << detail::built_encoder(parts));
-  auto tasks = (record<>{} << ... << detail::built_task(encoders, parts));
+  auto encoders = (named_tuple<>{} << ... << detail::built_encoder(parts));
+  auto tasks = (named_tuple<>{} << ... << detail::built_task(encoders, parts));
   return std::make_shared<Model<decltype(encoders), decltype(tasks)>>(std::move(encoders), std::move(tasks));
 }
 

@@ -153,7 +153,7 @@ struct CheckTask {
                 "equipoise: a task needs `at::Tensor forward(const at::Tensor& joint)`");
   static_assert(
       detail::has_a_loss_per_record<T>,
-      "equipoise: a task needs `at::Tensor loss(prediction, target, bool gaps)` that returns one loss a record");
+      "equipoise: a task needs `at::Tensor loss(prediction, target, bool has_missing)` that returns one loss a record");
   static_assert(detail::has_a_prior<T>,
                 "equipoise: a task needs `prior()` and `fit_prior(targets)`, what it says without any modality");
   static constexpr bool ok = Task<T>;

@@ -20,7 +20,7 @@ namespace equipoise::detail {
 
 /// Replaces by zero the rows that no decoding may see, so that not even a NaN in them reaches a projection, forward or
 /// backward.
-[[nodiscard]] inline Feature insulate(const Feature& feature, std::size_t m, const Presence& presence) {
+[[nodiscard]] inline Feature zero_unseen_rows(const Feature& feature, std::size_t m, const Presence& presence) {
   if (!feature.defined() || !presence.anywhere(m)) return {};
   const std::int64_t records = presence.records();
   std::vector<bool> seen(static_cast<std::size_t>(records), false);
@@ -54,7 +54,7 @@ template <class F>
 [[nodiscard]] auto fuse(F& fusion, const Features& features, const Presence& presence) {
   std::vector<projected_t<F>> projected;
   for (std::size_t m = 0; m < features.items.size(); ++m) {
-    const Feature seen = insulate(features.items[m], m, presence);
+    const Feature seen = zero_unseen_rows(features.items[m], m, presence);
     projected.push_back(seen.defined() ? fusion.project(m, seen) : projected_t<F>{});
   }
   auto joint = fusion.combine(projected, presence);

@@ -29,7 +29,7 @@ namespace equipoise {
 
 /// One prediction tensor a task under the task's name, [B, …] or [C, B, …].
 template <class... Slots>
-using Predictions = record<Slots...>;
+using Predictions = named_tuple<Slots...>;
 
 template <class Encoders, class Tasks>
 class Model;
@@ -38,12 +38,12 @@ class Model;
 /// other; parameters are called `encoders.<modality>.…`, `fusions.<task>.…` and `heads.<task>.…`.
 template <FixedString... ModalityTexts, class... EncoderModules, FixedString... TaskTexts, class... Fusions,
           class... Heads>
-class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
-            record<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>> : public torch::nn::Module,
-                                                                     public ModelBase {
+class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
+            named_tuple<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>> : public torch::nn::Module,
+                                                                          public ModelBase {
  public:
-  using Encoders = record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>;
-  using Tasks = record<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>;
+  using Encoders = named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>;
+  using Tasks = named_tuple<slot<TaskTexts, TaskEntry<Fusions, Heads>>...>;
   static constexpr std::size_t M = sizeof...(EncoderModules);
   static constexpr std::size_t K = sizeof...(Heads);
   static_assert(M > 0, "equipoise: a model needs at least one modality");
@@ -74,7 +74,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// record has a modality that varies in space: it is the same everywhere.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch) {
-    const ModelBatch records = arrange(batch).to(device());
+    const ModelBatch records = to_model_batch(batch).to(device());
     const Features features = encode(records, full());
     return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
   }
@@ -83,7 +83,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// run once.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch, std::span<const Coalition> coalitions) {
-    const ModelBatch records = arrange(batch).to(device());
+    const ModelBatch records = to_model_batch(batch).to(device());
     const Features features = encode(records, full());
     const Presence presence = features.presence.restricted_to(coalitions);
     return predictions([&](std::size_t k) { return outputs(k, features, presence); });
@@ -91,20 +91,20 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
 
   /// A batch in the model's order. A modality that the batch lacks, or a target of the wrong kind, does not compile.
   template <class... In, class... Out>
-  [[nodiscard]] ModelBatch arrange(const Batch<record<In...>, record<Out...>>& batch) const {
+  [[nodiscard]] ModelBatch to_model_batch(const Batch<named_tuple<In...>, named_tuple<Out...>>& batch) const {
     using detail::CheckBatchInput;
     static_assert((CheckBatchInput<equipoise::name<ModalityTexts>, typename In::key...>::ok && ...));
     ModelBatch out;
     if constexpr ((is_one_of<equipoise::name<ModalityTexts>, typename In::key...> && ...)) {
       out.inputs = {batch.inputs[name_value<ModalityTexts>{}]...};
-      const std::size_t columns[] = {record<In...>::template index<equipoise::name<ModalityTexts>>()...};
-      out.presence = detail::arrange_presence(batch.presence, columns);
+      const std::size_t columns[] = {named_tuple<In...>::template index<equipoise::name<ModalityTexts>>()...};
+      out.presence = detail::in_model_order(batch.presence, columns);
       out.ids = batch.ids;
       out.groups = batch.groups;
       out.labelled.assign(batch.ids.size(), 0);
       std::size_t k = 0;
-      ((detail::arrange_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
-                                                                                   out),
+      ((detail::append_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
+                                                                                  out),
         ++k),
        ...);
     }
@@ -166,10 +166,10 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   }
 
   [[nodiscard]] at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
-                                bool gaps) override {
+                                bool has_missing) override {
     return with_task<at::Tensor>(task, [&](auto& entry) {
       detail::check_map_size(prediction, target);
-      return entry.head->loss(prediction, target, gaps);
+      return entry.head->loss(prediction, target, has_missing);
     });
   }
 
@@ -214,7 +214,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       try {
         return detail::checked_feature(Feature(encoder.forward(x)), detail::feature_spec(encoder), x.size(0));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality
-        throw ShapeError(detail::with_place(e.what(), "modality " + schema_.modalities[m]));
+        throw ShapeError(detail::with_place(e, "modality " + schema_.modalities[m]));
       }
     };
     if (out.presence.everywhere(m)) {
@@ -242,7 +242,7 @@ class Model<record<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       try {
         result = f(entry);
       } catch (const ShapeError& e) {  // which knows the part, not the task
-        throw ShapeError(detail::with_place(e.what(), "task " + text_of(key)));
+        throw ShapeError(detail::with_place(e, "task " + text_of(key)));
       }
     });
     return std::move(*result);

@@ -86,10 +86,10 @@ class ModelBase {
   [[nodiscard]] virtual at::Tensor joint(std::size_t task, const Features& features, const Presence& presence) = 0;
   /// The weight [O, W] of a linear head, the same storage; undefined where the head is not linear.
   [[nodiscard]] virtual at::Tensor head_weight(std::size_t task) = 0;
-  /// Per-record loss [C, B] of a prediction [C, B, …] against a target [B, …]; `gaps` when some target entries are
+  /// Per-record loss [C, B] of a prediction [C, B, …] against a target [B, …]; `has_missing` when some target entries are
   /// missing.
   [[nodiscard]] virtual at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
-                                        bool gaps) = 0;
+                                        bool has_missing) = 0;
   /// Sets what task `task` predicts when every modality is absent: the constant that fits the training targets best.
   virtual void fit_prior(std::size_t task, const at::Tensor& targets) = 0;
 

@@ -42,7 +42,7 @@ namespace detail {
 template <class Record>
 inline constexpr bool any_map = false;
 template <FixedString... Texts, class... Modules>
-inline constexpr bool any_map<record<slot<Texts, EncoderEntry<Modules>>...>> =
+inline constexpr bool any_map<named_tuple<slot<Texts, EncoderEntry<Modules>>...>> =
     ((feature_kind<Modules> == FeatureKind::map) || ...);
 
 template <class E>

@@ -27,13 +27,13 @@ struct Pass {
   bool joint = true;     ///< whether the tasks' own losses are objectives; otherwise a policy adds its own
 };
 
-struct Plan {
+struct EpochPlan {
   std::vector<PlanItem> items;  ///< shuffled by the trainer
   std::vector<Pass> passes;
 
   /// Every record with everything it has, one pass that trains all.
-  [[nodiscard]] static Plan joint(std::int64_t records, std::size_t modalities) {
-    Plan plan;
+  [[nodiscard]] static EpochPlan joint(std::int64_t records, std::size_t modalities) {
+    EpochPlan plan;
     for (std::int64_t i = 0; i < records; ++i) plan.items.push_back({i, Coalition::full(modalities)});
     plan.passes = {Pass{Coalition::full(modalities), Coalition::full(modalities + 1).bits()}};
     return plan;

@@ -193,7 +193,7 @@ class Epoch {
   /// Batches that the plan, as it is now, makes.
   [[nodiscard]] virtual std::int64_t batches() const = 0;
   /// Edit it to change what the epoch does.
-  [[nodiscard]] virtual Plan& plan() = 0;
+  [[nodiscard]] virtual EpochPlan& plan() = 0;
   [[nodiscard]] virtual ModelBase& model() = 0;
   /// Losses of coalitions over a split. `Split::holdout` needs `Needs::holdout`.
   [[nodiscard]] virtual CoalitionTable evaluate(Split split, std::span<const Coalition> coalitions) = 0;

@@ -70,13 +70,13 @@ class DoseDifferenceStatistics {
   template <class T>
   void add(std::span<const T> planned, std::span<const T> measured, std::size_t width) {
     const auto dose = [](std::span<const T> plane, std::size_t i) { return static_cast<double>(plane[i]); };
-    const double most = static_cast<double>(*std::max_element(planned.begin(), planned.end()));
+    const double maximum = static_cast<double>(*std::max_element(planned.begin(), planned.end()));
     size_.clear(), slope_.clear();
     for (std::size_t y = 1; (y + 1) * width < planned.size(); ++y)
       for (std::size_t x = 1; x + 1 < width; ++x) {
         const std::size_t i = y * width + x;
-        if (dose(planned, i) < 0.1 * most) continue;
-        const double d = 100 * (dose(measured, i) - dose(planned, i)) / most;
+        if (dose(planned, i) < 0.1 * maximum) continue;
+        const double d = 100 * (dose(measured, i) - dose(planned, i)) / maximum;
         n_ += 1, sum_ += d, squares_ += d * d;
         bins_[std::min<std::size_t>(bins_.size() - 1, static_cast<std::size_t>(100 * std::abs(d)))] += 1;
         size_.push_back(std::abs(d));

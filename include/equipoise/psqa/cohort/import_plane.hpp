@@ -81,11 +81,11 @@ struct PlaneFrame {
 /// Makes planes on a cohort's grid whole: no planned dose is none, and where nothing was measured nothing is known to
 /// differ. \throws FileError when that is so of more than 5 % of the points with at least 10 % of the planned maximum
 inline void fill_planes(DoseGrid& planned, DoseGrid& measured, const std::string& where) {
-  double most = 0, dosed = 0, unmeasured = 0;
-  for (double& v : planned.values) v = std::isnan(v) ? 0 : v, most = std::max(most, v);
+  double maximum = 0, dosed = 0, unmeasured = 0;
+  for (double& v : planned.values) v = std::isnan(v) ? 0 : v, maximum = std::max(maximum, v);
   for (std::size_t i = 0; i < planned.size(); ++i) {
     double& m = measured.values[i];
-    const bool counts = planned.values[i] >= 0.1 * most;
+    const bool counts = planned.values[i] >= 0.1 * maximum;
     dosed += counts, unmeasured += counts && std::isnan(m);
     if (std::isnan(m)) m = planned.values[i];
   }
@@ -99,14 +99,14 @@ inline void fill_planes(DoseGrid& planned, DoseGrid& measured, const std::string
 /// about the axis, or no dose is above zero.
 inline void check_on_grid(const DoseGrid& g, PlanePoint axis, std::size_t pixels, double spacing,
                           const std::string& where) {
-  double most = 0, dosed = 0, beyond = 0;
+  double maximum = 0, dosed = 0, beyond = 0;
   for (const double v : g.values)
-    if (v > most) most = v;
-  if (!(most > 0)) throw FileError(message("file.447", where, "expected a dose above zero, got none"));
+    if (v > maximum) maximum = v;
+  if (!(maximum > 0)) throw FileError(message("file.447", where, "expected a dose above zero, got none"));
   const double half = 0.5 * spacing * static_cast<double>(pixels);
   for (std::size_t y = 0; y < g.shape[1]; ++y)
     for (std::size_t x = 0; x < g.shape[2]; ++x) {
-      if (!(g.at(0, y, x) >= 0.1 * most)) continue;
+      if (!(g.at(0, y, x) >= 0.1 * maximum)) continue;
       const double px = g.origin[2] + static_cast<double>(x) * g.spacing[2] - axis.x,
                    py = g.origin[1] + static_cast<double>(y) * g.spacing[1] - axis.y;
       dosed += 1, beyond += std::abs(px) > half || std::abs(py) > half;

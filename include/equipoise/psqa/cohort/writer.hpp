@@ -149,11 +149,11 @@ class CohortWriter {
   std::size_t records_ = 0;
 };
 
-/// Makes a cohort folder. `told(plan, all, record)` is called after each record, in order, with how many plans there are
+/// Makes a cohort folder. `on_record(plan, all, record)` is called after each record, in order, with how many plans there are
 /// now and will be; it may throw to stop, and nothing is left then. \param threads 0: as many as the machine has; the
 /// records do not depend on it
-template <class Told>
-void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, Told&& told,
+template <class OnRecord>
+void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, OnRecord&& on_record,
                      unsigned threads = 1) {
   CohortWriter writer(folder, detail::cohort_about(settings), settings.pixels, settings.pixels, table_metrics());
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
@@ -179,7 +179,7 @@ void simulate_cohort(const CohortSettings& settings, const std::filesystem::path
     for (std::size_t i = 0; i < n; ++i)
       for (const auto& [r, row] : made[i]) {
         writer.append({r.plan.id, r.plan.patient, r.plan.site, r.machine, r.fault, r.gpr, row}, r.planned, r.measured);
-        told(first + static_cast<std::int64_t>(i) + 1, settings.plans, r);
+        on_record(first + static_cast<std::int64_t>(i) + 1, settings.plans, r);
       }
   }
   writer.commit();

@@ -78,7 +78,7 @@ namespace detail {
                                              std::size_t treated) {
   const auto sum = [&](std::string_view name) { return over_beams(beams, name, true); };
   const auto mean = [&](std::string_view name) { return over_beams(beams, name, false); };
-  const auto most = [&](std::string_view name) {
+  const auto maximum = [&](std::string_view name) {
     double out = std::numeric_limits<double>::quiet_NaN();
     for (const BeamComplexity& b : beams) out = std::fmax(out, metric(b.metrics, name));
     return out;
@@ -102,7 +102,7 @@ namespace detail {
   out.emplace_back("LTAL_mm_per_deg", arc > 1 ? sum("LTSUM_mm") / arc : nan);
   out.emplace_back("SEG5MU", sum("SEG5MU"));
   for (const char* name : {"VMAX_mm_per_s", "MAXDISP_mm", "JAWXMAX_mm", "JAWYMAX_mm"})
-    out.emplace_back(name, most(name));
+    out.emplace_back(name, maximum(name));
   out.emplace_back("DPF_Gy", dose > 0 ? dose : nan);
   out.emplace_back("PMU", dose > 0 ? mu * 2 / dose : nan);
   out.emplace_back("MF_MU_per_cGy", dose > 0 ? mu / (100 * dose) : nan);

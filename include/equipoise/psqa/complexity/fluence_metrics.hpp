@@ -104,13 +104,13 @@ struct FluenceFeatures {
   if (map.rows < 3 || map.columns < 3) return FluenceFeatures::none;
   Eigen::ArrayXXd high = map.image(), low = -high, next;  // the lowest as the highest of what is turned over
   // A window of radius r is the 3 x 3 neighbourhood of those of radius r - 1.
-  const auto widen = [&next, x = high.rows() - 1, y = high.cols() - 1](Eigen::ArrayXXd& most) {
-    next = most;
-    next.topRows(x) = next.topRows(x).max(most.bottomRows(x));
-    next.bottomRows(x) = next.bottomRows(x).max(most.topRows(x));
-    most = next;
-    most.leftCols(y) = most.leftCols(y).max(next.rightCols(y));
-    most.rightCols(y) = most.rightCols(y).max(next.leftCols(y));
+  const auto widen = [&next, x = high.rows() - 1, y = high.cols() - 1](Eigen::ArrayXXd& maximum) {
+    next = maximum;
+    next.topRows(x) = next.topRows(x).max(maximum.bottomRows(x));
+    next.bottomRows(x) = next.bottomRows(x).max(maximum.topRows(x));
+    maximum = next;
+    maximum.leftCols(y) = maximum.leftCols(y).max(next.rightCols(y));
+    maximum.rightCols(y) = maximum.rightCols(y).max(next.leftCols(y));
   };
   double sx = 0, sy = 0, sxx = 0, sxy = 0, n = 0;
   for (int r = 1; r <= 5; ++r) {
@@ -127,18 +127,18 @@ struct FluenceFeatures {
   FluenceFeatures out;
   const auto n = static_cast<double>(map.values.size());
   if (map.rows < 2 || map.columns < 2) return out;
-  double mean = 0, most = 0, squares = 0;
-  for (const double v : map.values) mean += v, most = std::max(most, v);
+  double mean = 0, maximum = 0, squares = 0;
+  for (const double v : map.values) mean += v, maximum = std::max(maximum, v);
   mean /= n;
   for (const double v : map.values) squares += (v - mean) * (v - mean);
   const double sd = std::sqrt(squares / n);
   if (!(mean > 0)) return out;
-  out.max_over_mean = most / mean, out.variation = sd / mean;
+  out.max_over_mean = maximum / mean, out.variation = sd / mean;
   if (sd > 0) out.webb = webb_index(map, sd), out.fractal = fractal_dimension(map);
   std::vector<double> slopes;
   slopes.reserve(map.values.size());
   std::array<double, 32> bins{};
-  const double level = 32 / most, steepness = 0.5 / (map.pixel * most);
+  const double level = 32 / maximum, steepness = 0.5 / (map.pixel * maximum);
   for (std::size_t y = 0; y < map.rows; ++y)
     for (std::size_t x = 0; x < map.columns; ++x) {
       // Levels of a step-and-shoot map lie on the bins' edges: a last digit must not move them across.

@@ -62,13 +62,13 @@ class MemoryStream : public DcmInputBufferStream {
 [[nodiscard]] inline std::vector<char> inflated(DcmInputStream& stream, const std::filesystem::path& path) {
   std::error_code error;
   const std::uintmax_t size = std::filesystem::file_size(path, error),
-                       most = std::max(kInflated, kInflatedPerByte * size);
+                       max_size = std::max(kInflated, kInflatedPerByte * size);
   std::vector<char> out, part(4096);
   while (stream.good() && !stream.eos()) {
     const offile_off_t got = stream.read(part.data(), static_cast<offile_off_t>(part.size()));
     if (got <= 0) break;
     out.insert(out.end(), part.begin(), part.begin() + got);
-    if (out.size() > most)
+    if (out.size() > max_size)
       throw FileError(message("file.428", path.string(), "expected a deflated data set of at most ", kInflatedPerByte,
                               " times the file's ", size, " bytes, got more"));
   }

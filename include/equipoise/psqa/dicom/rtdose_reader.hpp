@@ -89,13 +89,13 @@ namespace detail {
     if (small_plain > 4 * small_low_first) return false;
   }
   const auto roughness = [&](std::size_t high) {  // high: which word of a pixel is taken as the high one
-    double steps = 0, least = 1e300, most = 0, before = 0;
+    double steps = 0, minimum = 1e300, maximum = 0, before = 0;
     for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
       const double value = words[i + 1 - high] + 65536.0 * words[i + high];
       if (i > 0) steps += std::abs(value - before);
-      least = std::min(least, value), most = std::max(most, value), before = value;
+      minimum = std::min(minimum, value), maximum = std::max(maximum, value), before = value;
     }
-    return most > least ? steps / (most - least) : 0;
+    return maximum > minimum ? steps / (maximum - minimum) : 0;
   };
   return roughness(1) < (pixels < 64 ? 0.1 : 0.5) * roughness(0);
 }
@@ -145,8 +145,8 @@ inline void check_run_lengths(DcmDataset& data, const DoseGrid& grid, const std:
   Uint16 bits = 0, samples = 1;
   (void)data.findAndGetUint16(DCM_BitsAllocated, bits);
   (void)data.findAndGetUint16(DCM_SamplesPerPixel, samples);
-  const std::uintmax_t size = std::filesystem::file_size(path), most = std::numeric_limits<Uint32>::max();
-  if (samples != 1 || bits > 32 || grid.size() * bits / 8 > std::min<std::uintmax_t>(64 * size, most))
+  const std::uintmax_t size = std::filesystem::file_size(path), maximum = std::numeric_limits<Uint32>::max();
+  if (samples != 1 || bits > 32 || grid.size() * bits / 8 > std::min<std::uintmax_t>(64 * size, maximum))
     throw FileError(message("file.426", path.string(), "expected run-length encoded pixels for ", grid.size(),
                             " numbers of ", bits, " bits, got a file of ", size, " bytes"));
 }

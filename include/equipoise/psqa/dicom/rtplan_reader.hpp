@@ -78,15 +78,15 @@ struct FractionGroup {
 /// Crossed pairs are closed for every metric: one sentence a plan.
 inline void warn_of_crossed_leaves(Plan& plan) {
   std::string beams;
-  double most = 0;
+  double maximum = 0;
   for (const Beam& beam : plan.beams) {
     const double crossed = crossed_leaf_fraction(beam);
     if (crossed == 0) continue;
     beams += (beams.empty() ? "" : ", ") + std::to_string(beam.number);
-    most = std::max(most, crossed);
+    maximum = std::max(maximum, crossed);
   }
   if (!beams.empty())
-    plan.warnings.push_back("crossed leaves, taken as closed, in up to " + short_text(100 * most) +
+    plan.warnings.push_back("crossed leaves, taken as closed, in up to " + short_text(100 * maximum) +
                             " % of a beam's pairs: beams " + beams);
 }
 

@@ -128,10 +128,10 @@ inline void put_places(DcmItem& d, const DoseGrid& dose) {
 
 /// Doses as 32-bit pixels; what is negative or NaN becomes 0.
 inline void put_pixels(DcmItem& d, const DoseGrid& dose) {
-  double most = 0;
+  double maximum = 0;
   for (const double v : dose.values)
-    if (v > most) most = v;
-  const double scaling = most > 0 ? rounded_decimal(most / 4294967295.0 * (1 + 1e-9)) : 1;
+    if (v > maximum) maximum = v;
+  const double scaling = maximum > 0 ? rounded_decimal(maximum / 4294967295.0 * (1 + 1e-9)) : 1;
   std::vector<Uint16> words;  // little-endian halves
   words.reserve(2 * dose.size());
   for (const double v : dose.values) {

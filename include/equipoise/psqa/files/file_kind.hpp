@@ -31,10 +31,10 @@ enum class FileKind : std::uint8_t { dicom, npy, mapcheck, mcc, opg, xio, elekta
 namespace detail {
 
 /// The first bytes of a file; empty where it cannot be read, or is no file.
-[[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t most = 8192) {
+[[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t max_bytes = 8192) {
   std::ifstream in = io::open_regular(path);
-  std::string head(most, '\0');
-  in.read(head.data(), static_cast<std::streamsize>(most));
+  std::string head(max_bytes, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(max_bytes));
   head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
   return head;
 }

@@ -81,11 +81,11 @@ template <class Lattice, class L>
     for (int c = 0; c < 1 << Lattice::dims; ++c) {
       if (c >> k & 1) continue;
       const L step = dose[c | 1 << k] - dose[c];
-      rise = largest(step, rise), fall = largest(-step, fall);
+      rise = lane_max(step, rise), fall = lane_max(-step, fall);
     }
     const bool upwards = offset[static_cast<std::size_t>(k)] == 0;
     const L towards =
-        g.low[k] > 0 ? largest(rise, fall) : L::where(own >= L(0), upwards ? fall : rise, upwards ? rise : fall);
+        g.low[k] > 0 ? lane_max(rise, fall) : L::where(own >= L(0), upwards ? fall : rise, upwards ? rise : fall);
     const L h = towards * g.grid.template mesh<typename L::Scalar>().per_length[1 << k];
     out = out + h * h;
   }

@@ -60,12 +60,12 @@ class GammaCell {
     L corner = dose[0] * dose[0];
     EQUIPOISE_UNROLL
     for (int k = 0; k < Dims; ++k) corner = corner + from_[k] * from_[k];
-    best = least(corner, best);
+    best = lane_min(corner, best);
     EQUIPOISE_UNROLL
     for (int k = 0; k < Dims; ++k) edge(k, dose, best);
     if constexpr (Dims == 2) {
       const Face f(*this, 0, 1, 0, dose);
-      best = least(f.mean * f.mean + place_[0] * place_[0] + place_[1] * place_[1], best);
+      best = lane_min(f.mean * f.mean + place_[0] * place_[0] + place_[1] * place_[1], best);
       face(f, 0, 1, L(0), best);
     } else {
       body(dose, near, best);
@@ -136,9 +136,9 @@ class GammaCell {
   /// On a wall between two of those simplices lies a minimum only where the foot of each is on the other's side.
   /// \param out, on the feet's coordinates along `to_edge` and `along_edge` \returns >= 0 where one may lie
   [[nodiscard]] EQUIPOISE_INLINE static L crossed(const L (&out)[4], const L (&on)[4]) {
-    const L low = least(out[0] - on[0], out[2] - on[2]), high = least(on[1] - out[1], on[3] - out[3]),
-            right = least(out[0] + on[0], -(out[3] + on[3])), left = least(-(out[1] + on[1]), out[2] + on[2]);
-    return largest(largest(low, high), largest(right, left));
+    const L low = lane_min(out[0] - on[0], out[2] - on[2]), high = lane_min(on[1] - out[1], on[3] - out[3]),
+            right = lane_min(out[0] + on[0], -(out[3] + on[3])), left = lane_min(-(out[1] + on[1]), out[2] + on[2]);
+    return lane_max(lane_max(low, high), lane_max(right, left));
   }
 
   /// Four triangles about the middle, and the lines from there to the corners.
@@ -170,16 +170,16 @@ class GammaCell {
   EQUIPOISE_INLINE void body(const L (&dose)[corners], const double (&near)[Dims][2], L& best) const {
     const L middle =
         (((dose[0] + dose[7]) + (dose[1] + dose[6])) + ((dose[2] + dose[5]) + (dose[3] + dose[4]))) * Scalar(0.125);
-    best = least(middle * middle + place_[0] * place_[0] + place_[1] * place_[1] + place_[2] * place_[2], best);
+    best = lane_min(middle * middle + place_[0] * place_[0] + place_[1] * place_[1] + place_[2] * place_[2], best);
     // Of the tetrahedra over each face's edges: how far beyond the wall to the next face's the foot lies.
     L beyond[3][2][4];
     for (const bool nearer : {true, false})
       for (int k = 0; k < 3; ++k) {
         const int side = (near[k][1] < near[k][0]) == nearer;
         const Face f(*this, (k + 1) % 3, (k + 2) % 3, side << k, dose);
-        const L low = least(least(least(f.dose[0], f.dose[1]), least(f.dose[2], f.dose[3])), middle);
-        const L high = largest(largest(largest(f.dose[0], f.dose[1]), largest(f.dose[2], f.dose[3])), middle);
-        const L miss = largest(largest(low, -high), L(0));
+        const L low = lane_min(lane_min(lane_min(f.dose[0], f.dose[1]), lane_min(f.dose[2], f.dose[3])), middle);
+        const L high = lane_max(lane_max(lane_max(f.dose[0], f.dose[1]), lane_max(f.dose[2], f.dose[3])), middle);
+        const L miss = lane_max(lane_max(low, -high), L(0));
         if (L::any(L(static_cast<Scalar>(near[k][side])) + miss * miss < best))
           pyramid(k, side, f, middle, beyond[k][side], best);
         else
@@ -203,7 +203,7 @@ class GammaCell {
       const Foot at = foot_of(middle, across_line, up);
       const L u = up.at(at);
       at.keep((u >= L(0)) & (u <= at.norm), best);
-      if (side == 0) best = least(f.mean * f.mean + from_[k] * from_[k] + across_line, best);
+      if (side == 0) best = lane_min(f.mean * f.mean + from_[k] * from_[k] + across_line, best);
     }
     Feet feet;
     L out[4], on[4];
@@ -242,7 +242,7 @@ class GammaCell {
       // The edge is the one at high (or low) j of the face across i, whose axes are j, k; of that across j it is at i.
       const L& a = beyond[i][c & 1][2 + (c >> 1)];
       const L& b = beyond[j][c >> 1][c & 1];
-      crossing = largest(crossing, least(a, b));
+      crossing = lane_max(crossing, lane_min(a, b));
     }
     if (!L::any(crossing >= L(0))) return;
     const Face f(*this, i, j, 0, dose);

@@ -51,7 +51,7 @@ struct GammaResult {
   std::vector<float> map;        ///< [frames * rows * columns] of the reference; NaN where not evaluated
   double pass_rate = 0;          ///< %, of the evaluated points; NaN when there are none
   double mean = 0, max = 0;      ///< of the evaluated points
-  double least = 0;              ///< the minimum
+  double min = 0;                ///< the minimum
   double variance = 0;           ///< of the population of evaluated points
   std::size_t evaluated = 0;     ///< points above the cut-off and within reach
   std::size_t out_of_reach = 0;  ///< points above the cut-off without evaluated dose within the search distance
@@ -149,10 +149,10 @@ inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference,
 
 /// The largest dose that is a number; NaN when there is none.
 [[nodiscard]] inline double largest_dose(const DoseGrid& g) {
-  double most = std::numeric_limits<double>::quiet_NaN();
+  double maximum = std::numeric_limits<double>::quiet_NaN();
   for (const double v : g.values)
-    if (!(v <= most)) most = std::isnan(v) ? most : v;
-  return most;
+    if (!(v <= maximum)) maximum = std::isnan(v) ? maximum : v;
+  return maximum;
 }
 
 /// How far (mm) a coordinate in cells lies outside 0 .. n - 1.

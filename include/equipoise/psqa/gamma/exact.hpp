@@ -54,13 +54,13 @@ class ExactSearcher {
     double across = 0;  // squared distance (mm²) of the row from the grid
     for (int k = 1; k < Dims; ++k) across += grid_.square_outside(k, k == 1 ? row.y : row.z);
     const double last = static_cast<double>(grid_.count(0) - 1);
-    const auto most = static_cast<double>(static_cast<Real>(limit * limit));  // where nothing was found
+    const auto maximum = static_cast<double>(static_cast<Real>(limit * limit));  // where nothing was found
     for (std::size_t p = 0; p < row.x.size(); ++p) {
       if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < doubtful(row.dose[p] / row.tol[p]))
         search_one(row, p, limit, pass_only, squared);
       const bool off_grid = across > 0 || row.x[p] < 0 || row.x[p] > last;
       if ((off_grid && across + grid_.square_outside(0, row.x[p]) > reach_ * reach_) ||
-          (grid_.holes() && squared[p] >= most && !in_reach_of_dose(row, p)))
+          (grid_.holes() && squared[p] >= maximum && !in_reach_of_dose(row, p)))
         squared[p] = std::numeric_limits<double>::quiet_NaN();
     }
   }
@@ -97,7 +97,7 @@ class ExactSearcher {
     const Group<L> group(grid_, row, first, n);
     L best(static_cast<typename L::Scalar>(limit * limit));
     const GammaOwnError<L> own = own_error(group);
-    if (own.known) best = least(own.value * own.value, best);
+    if (own.known) best = lane_min(own.value * own.value, best);
     double worst = worst_of(best, pass_only);
     for (std::int64_t ring = 0; worst > 0; ++ring)
       if (!visit_ring(group, own, ring, pass_only, best, worst)) break;
@@ -153,9 +153,9 @@ class ExactSearcher {
     for (int c = 0; c < 1 << Dims; ++c) {
       dose[c] = (g.template corner<Block>(offset, base, c) - g.dose) * g.per_tol;
       // A corner that is NaN takes no part.
-      low = c == 0 ? dose[c] : least(dose[c], low), high = c == 0 ? dose[c] : largest(dose[c], high);
+      low = c == 0 ? dose[c] : lane_min(dose[c], low), high = c == 0 ? dose[c] : lane_max(dose[c], high);
     }
-    const L miss = largest(largest(low, -high), L(0));
+    const L miss = lane_max(lane_max(low, -high), L(0));
     auto wanted = L(static_cast<Scalar>(space)) + miss * miss < best;
     if (Block && space == 0 && own.known && !grid_.holes())
       wanted = wanted & (own.value * own.value < best * steepness(g, own.value, offset, dose));

@@ -16,7 +16,7 @@ struct GammaFoot {
 
   /// Takes it where it lies within its simplex.
   EQUIPOISE_INLINE void keep(const typename L::Mask& within, L& best) const {
-    best = least(L::where(within, far + error * (error / norm), best), best);
+    best = lane_min(L::where(within, far + error * (error / norm), best), best);
   }
 };
 

@@ -57,7 +57,7 @@ void parallel_for(std::size_t n, unsigned threads, Work&& work) {
 /// What one row adds to the result; rows are added up in their order, so that the sums do not depend on threads.
 struct GammaTally {
   std::size_t evaluated = 0, passed = 0, out_of_reach = 0;
-  double sum = 0, squares = 0, max = 0, least = std::numeric_limits<double>::infinity();
+  double sum = 0, squares = 0, max = 0, min = std::numeric_limits<double>::infinity();
 };
 
 /// A hair above one: a point at the criterion's rim passes, whatever the last digit says.
@@ -107,7 +107,7 @@ class GammaFrame {
       ++tally.evaluated, tally.passed += found <= kPasses;
       if (!map) continue;
       tally.sum += g, tally.squares += g * g;
-      tally.max = std::max(tally.max, g), tally.least = std::min(tally.least, g);
+      tally.max = std::max(tally.max, g), tally.min = std::min(tally.min, g);
       map[index[p]] = static_cast<float>(g);
     }
     return tally;
@@ -207,7 +207,7 @@ template <GammaSearch Search = ExactMinimum<>>
   for (const detail::GammaTally& t : tallies) {
     all.evaluated += t.evaluated, all.passed += t.passed, all.out_of_reach += t.out_of_reach;
     all.sum += t.sum, all.squares += t.squares;
-    all.max = std::max(all.max, t.max), all.least = std::min(all.least, t.least);
+    all.max = std::max(all.max, t.max), all.min = std::min(all.min, t.min);
   }
   const double n = static_cast<double>(all.evaluated), nan = std::numeric_limits<double>::quiet_NaN();
   const bool none = all.evaluated == 0, no_map = none || execution.pass_rate_only;
@@ -215,7 +215,7 @@ template <GammaSearch Search = ExactMinimum<>>
   out.pass_rate = none ? nan : 100 * static_cast<double>(all.passed) / n;
   out.mean = no_map ? nan : all.sum / n;
   out.variance = no_map ? nan : std::max(0.0, all.squares / n - out.mean * out.mean);
-  out.max = no_map ? nan : all.max, out.least = no_map ? nan : all.least;
+  out.max = no_map ? nan : all.max, out.min = no_map ? nan : all.min;
   return out;
 }
 

@@ -142,14 +142,14 @@ template <class T, std::size_t W>
 
 /// The smaller; `b` where `a` is NaN.
 template <class T, std::size_t W>
-[[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> least(const Lanes<T, W>& a, const Lanes<T, W>& b) {
+[[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> lane_min(const Lanes<T, W>& a, const Lanes<T, W>& b) {
   Lanes<T, W> out;
   out.v = a.v < b.v ? a.v : b.v;
   return out;
 }
 /// The larger; `b` where `a` is NaN.
 template <class T, std::size_t W>
-[[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> largest(const Lanes<T, W>& a, const Lanes<T, W>& b) {
+[[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> lane_max(const Lanes<T, W>& a, const Lanes<T, W>& b) {
   Lanes<T, W> out;
   out.v = a.v > b.v ? a.v : b.v;
   return out;
@@ -157,7 +157,7 @@ template <class T, std::size_t W>
 /// Without sign.
 template <class T, std::size_t W>
 [[nodiscard]] EQUIPOISE_INLINE Lanes<T, W> magnitude(const Lanes<T, W>& a) {
-  return largest(a, -a);
+  return lane_max(a, -a);
 }
 
 }  // namespace equipoise::psqa::detail

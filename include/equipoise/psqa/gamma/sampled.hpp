@@ -68,11 +68,11 @@ class WendlingSearcher {
       const std::array<Real, 3> at = {place(0, row.frame, cells[0]), place(1, row.number, cells[1]),
                                       place(2, row.columns[p], cells[2])};
       const auto dose = static_cast<Real>(row.dose[p]), per_tol = static_cast<Real>(1 / row.tol[p]),
-                 most = static_cast<Real>(limit);
-      squared[p] = volume_ ? (inner ? least<true, true>(at, dose, per_tol, most, pass_only)
-                                    : least<true, false>(at, dose, per_tol, most, pass_only))
-                           : (inner ? least<false, true>(at, dose, per_tol, most, pass_only)
-                                    : least<false, false>(at, dose, per_tol, most, pass_only));
+                 maximum = static_cast<Real>(limit);
+      squared[p] = volume_ ? (inner ? min_squared<true, true>(at, dose, per_tol, maximum, pass_only)
+                                    : min_squared<true, false>(at, dose, per_tol, maximum, pass_only))
+                           : (inner ? min_squared<false, true>(at, dose, per_tol, maximum, pass_only)
+                                    : min_squared<false, false>(at, dose, per_tol, maximum, pass_only));
     }
   }
 
@@ -83,7 +83,8 @@ class WendlingSearcher {
   };
 
   template <bool Volume, bool Inner>
-  [[nodiscard]] Real least(const std::array<Real, 3>& at, Real dose, Real per_tol, Real limit, bool pass_only) const {
+  [[nodiscard]] Real min_squared(const std::array<Real, 3>& at, Real dose, Real per_tol, Real limit,
+                                 bool pass_only) const {
     Real best = limit * limit;
     bool found = false;
     for (const Offset& o : offsets_) {
@@ -153,12 +154,12 @@ class ClassicSearcher {
 
   void operator()(const GammaRow& row, double limit, bool pass_only, std::span<double> squared) const {
     for (std::size_t p = 0; p < row.x.size(); ++p)
-      squared[p] = least({row.z, row.y, row.x[p]}, row.dose[p], 1 / row.tol[p], limit, pass_only);
+      squared[p] = min_squared({row.z, row.y, row.x[p]}, row.dose[p], 1 / row.tol[p], limit, pass_only);
   }
 
  private:
-  [[nodiscard]] double least(const std::array<double, 3>& at, double dose, double per_tol, double limit,
-                             bool pass_only) const {
+  [[nodiscard]] double min_squared(const std::array<double, 3>& at, double dose, double per_tol, double limit,
+                                   bool pass_only) const {
     std::int64_t home[3] = {};
     double off_grid = 0, smallest = size_[1];
     for (std::size_t axis = volume_ ? 0 : 1; axis < 3; ++axis) {
@@ -231,9 +232,9 @@ struct WendlingSearch {
     if (!(pitch > 0) || !(radius > 0) || pitch > radius)
       throw ValueError(
           message("value.301", "gamma", "expected 0 < pitch <= radius, got ", pitch, " and ", radius, " mm"));
-    const double most = space == GammaSpace::volume ? 200 : 2000;
-    if (radius > most * pitch)
-      throw ValueError(message("value.301", "gamma", "expected a pitch of at least 1/", most, " of the radius, got ",
+    const double maximum = space == GammaSpace::volume ? 200 : 2000;
+    if (radius > maximum * pitch)
+      throw ValueError(message("value.301", "gamma", "expected a pitch of at least 1/", maximum, " of the radius, got ",
                                pitch, " and ", radius, " mm"));
     return detail::WendlingSearcher<Real>(evaluated, c, space == GammaSpace::volume, pitch, radius);
   }

@@ -73,15 +73,15 @@ void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s
                         x_test = table_of(cohort, split.test, s),
                         y = scaled_rates(rates_of_records(cohort, train), s).col(criterion),
                         known = scaled_rates(rates_of_records(cohort, split.validation), s).col(criterion);
-  double least = std::numeric_limits<double>::infinity();
+  double minimum = std::numeric_limits<double>::infinity();
   for (const auto& setting : settings) {  // the first where no validation rate is known
     const auto model = fit(x, y, setting);
     const Eigen::MatrixXd guess = model.predict(x_validation);
     double error = 0;
     for (Eigen::Index i = 0; i < known.rows(); ++i)
       if (std::isfinite(known(i, 0))) error += std::abs(guess(i, 0) - known(i, 0));
-    if (!(error < least)) continue;
-    least = error;
+    if (!(error < minimum)) continue;
+    minimum = error;
     at_validation.col(criterion) = guess, at_test.col(criterion) = model.predict(x_test);
   }
 }
@@ -101,8 +101,9 @@ void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s
 }  // namespace detail
 
 /// The training records' median rates, and the zero map. \param like whose records are judged
-[[nodiscard]] inline Judged constant_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split) {
-  Judged out = like;
+[[nodiscard]] inline MethodPredictions constant_baseline(const MethodPredictions& like, const Cohort& cohort,
+                                                         const DataSplit& split) {
+  MethodPredictions out = like;
   out.method = "constant";
   std::array<double, 3> median{};
   for (std::size_t c = 0; c < 3; ++c) {
@@ -122,9 +123,10 @@ namespace detail {
 
 /// A model of the table for each rate, and the training records' mean map. \param like whose records are judged
 template <class Fit, class Settings>
-[[nodiscard]] Judged table_baseline(const char* name, Fit&& fit, const Settings& settings, const Judged& like,
-                                    const Cohort& cohort, const DataSplit& split, const Scales& s) {
-  Judged out = like;
+[[nodiscard]] MethodPredictions table_baseline(const char* name, Fit&& fit, const Settings& settings,
+                                               const MethodPredictions& like, const Cohort& cohort,
+                                               const DataSplit& split, const Scales& s) {
+  MethodPredictions out = like;
   out.method = name;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const auto rows = [](const std::vector<std::int64_t>& part) { return static_cast<Eigen::Index>(part.size()); };
@@ -142,8 +144,8 @@ template <class Fit, class Settings>
 
 /// Ridge regression of each rate on the table, its penalty chosen by the validation records' error, and the training
 /// records' mean map. \param like whose records are judged
-[[nodiscard]] inline Judged ridge_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
-                                           const Scales& s) {
+[[nodiscard]] inline MethodPredictions ridge_baseline(const MethodPredictions& like, const Cohort& cohort,
+                                                      const DataSplit& split, const Scales& s) {
   const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, double penalty) {
     return Ridge(x, y, penalty);
   };
@@ -152,8 +154,8 @@ template <class Fit, class Settings>
 
 /// A random forest of each rate on the table, the share of the features that a split sees (a third, a tenth, all) chosen
 /// by the validation records' error, and the training records' mean map. \param like whose records are judged
-[[nodiscard]] inline Judged forest_baseline(const Judged& like, const Cohort& cohort, const DataSplit& split,
-                                            const Scales& s) {
+[[nodiscard]] inline MethodPredictions forest_baseline(const MethodPredictions& like, const Cohort& cohort,
+                                                       const DataSplit& split, const Scales& s) {
   const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, Eigen::Index part) {
     return RegressionForest(x, y, {.features = static_cast<std::size_t>(std::max<Eigen::Index>(1, x.cols() / part))});
   };

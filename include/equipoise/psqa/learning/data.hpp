@@ -106,8 +106,9 @@ struct MeanAndSd {
 
 /// DD in % of the planned maximum, NaN below 10 % of it.
 [[nodiscard]] inline at::Tensor dd_map(const at::Tensor& planned, const at::Tensor& measured) {
-  const at::Tensor most = planned.amax({2, 3}, true).clamp_min(1e-6);
-  return ((measured - planned) / most * 100).masked_fill(planned < 0.1 * most, std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor maximum = planned.amax({2, 3}, true).clamp_min(1e-6);
+  return ((measured - planned) / maximum * 100)
+      .masked_fill(planned < 0.1 * maximum, std::numeric_limits<float>::quiet_NaN());
 }
 
 /// One record's map, [1, 1, h, w].

@@ -17,15 +17,16 @@
 
 namespace equipoise::psqa {
 
-struct Figures {
+struct MethodMetrics {
   std::string method;
-  std::array<RateFigures, 3> rates;  ///< in the order of `kCriteria`
-  MapFigures maps;
+  std::array<RateMetrics, 3> rates;  ///< in the order of `kCriteria`
+  MapMetrics maps;
 };
 
-[[nodiscard]] inline Figures figures(const Judged& judged) {
-  return {
-      judged.method, {rate_figures(judged, 0), rate_figures(judged, 1), rate_figures(judged, 2)}, map_figures(judged)};
+[[nodiscard]] inline MethodMetrics method_metrics(const MethodPredictions& predictions) {
+  return {predictions.method,
+          {rate_metrics(predictions, 0), rate_metrics(predictions, 1), rate_metrics(predictions, 2)},
+          map_metrics(predictions)};
 }
 
 namespace detail {
@@ -39,7 +40,7 @@ using OrderedJson = nlohmann::ordered_json;
   return {{"value", json_number(i.value)}, {"low", json_number(i.low)}, {"high", json_number(i.high)}};
 }
 
-[[nodiscard]] inline OrderedJson to_json(const FailureFigures& f) {
+[[nodiscard]] inline OrderedJson to_json(const FailureMetrics& f) {
   OrderedJson bins = OrderedJson::array();
   for (const ReliabilityBin& b : f.reliability)
     bins.push_back({{"said", b.probability}, {"came", b.frequency}, {"n", b.n}});
@@ -56,7 +57,7 @@ using OrderedJson = nlohmann::ordered_json;
           {"reliability", bins}};
 }
 
-[[nodiscard]] inline OrderedJson to_json(const CoverageFigures& f) {
+[[nodiscard]] inline OrderedJson to_json(const CoverageMetrics& f) {
   return {{"level", f.level},
           {"half_width_points", json_number(f.half_width)},
           {"covered", json_interval(f.covered)},
@@ -65,20 +66,20 @@ using OrderedJson = nlohmann::ordered_json;
           {"covered_above_95", json_number(f.by_stratum[2])}};
 }
 
-[[nodiscard]] inline OrderedJson to_json(const RateFigures& r) {
+[[nodiscard]] inline OrderedJson to_json(const RateMetrics& r) {
   OrderedJson out{{"mae_points", json_interval(r.mae)},    {"mae_failing_points", json_interval(r.mae_failing)},
                   {"rmse_points", json_interval(r.rmse)},  {"r2", json_interval(r.r2)},
                   {"spearman", json_interval(r.spearman)}, {"bias_points", json_interval(r.bias)},
                   {"p90_points", json_interval(r.p90)},    {"within_3_points", json_interval(r.within3)},
                   {"n_below_90", r.n_stratum[0]},          {"n_90_95", r.n_stratum[1]},
                   {"n_above_95", r.n_stratum[2]}};
-  for (const FailureFigures& f : r.failure) out["failing"].push_back(to_json(f));
-  for (const CoverageFigures& c : r.coverage) out["intervals"].push_back(to_json(c));
+  for (const FailureMetrics& f : r.failure) out["failing"].push_back(to_json(f));
+  for (const CoverageMetrics& c : r.coverage) out["intervals"].push_back(to_json(c));
   for (const GroupError& g : r.groups) out["groups"][g.of][g.name] = {{"n", g.n}, {"mae_points", json_number(g.mae)}};
   return out;
 }
 
-[[nodiscard]] inline OrderedJson to_json(const MapFigures& m) {
+[[nodiscard]] inline OrderedJson to_json(const MapMetrics& m) {
   OrderedJson out{{"mae_percent", json_interval(m.mae)},
                   {"ssim", json_interval(m.ssim)},
                   {"rmse_percent", json_interval(m.rmse)},
@@ -93,7 +94,7 @@ using OrderedJson = nlohmann::ordered_json;
 }  // namespace detail
 
 /// The figures as JSON, with their units in the names; null where a figure has no value.
-[[nodiscard]] inline nlohmann::ordered_json to_json(const Figures& f) {
+[[nodiscard]] inline nlohmann::ordered_json to_json(const MethodMetrics& f) {
   nlohmann::ordered_json out{{"method", f.method}};
   for (std::size_t c = 0; c < 3; ++c) out[kCriteria[c].name] = detail::to_json(f.rates[c]);
   out["dd"] = detail::to_json(f.maps);
@@ -102,7 +103,8 @@ using OrderedJson = nlohmann::ordered_json;
 
 /// Mean absolute error of `a` minus that of `b` on the same records, in points, with its interval over patients: what two
 /// methods' own intervals cannot tell.
-[[nodiscard]] inline Interval paired_difference(const Judged& a, const Judged& b, std::size_t criterion) {
+[[nodiscard]] inline Interval paired_difference(const MethodPredictions& a, const MethodPredictions& b,
+                                                std::size_t criterion) {
   const detail::KnownRates of_a(a.truth, a.predicted, criterion), of_b(b.truth, b.predicted, criterion);
   std::vector<double> difference;
   for (std::size_t i = 0; i < of_a.error.size(); ++i) difference.push_back(of_a.error[i] - of_b.error[i]);

@@ -27,7 +27,7 @@ namespace equipoise::psqa {
 inline constexpr double kDdRange = 20;  ///< % of the norm: the fixed data range of SSIM and PSNR
 inline constexpr double kDdLarge = 3;   ///< % of the norm: a difference that matters
 
-struct MapFigures {
+struct MapMetrics {
   Interval mae, rmse, psnr, ssim;  ///< within the valid pixels; errors in % of the norm, PSNR in dB; range 20 %
   Interval dice;  ///< overlap of the pixels beyond ±`kDdLarge`, pooled over records; NaN where there are none
   std::array<Interval, 3> rate_mae{};       ///< points: rates recomputed from the map against the true ones
@@ -47,7 +47,7 @@ struct MapErrors {
   return {host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel()};
 }
 
-[[nodiscard]] inline MapErrors map_errors(const Judged& j) {
+[[nodiscard]] inline MapErrors map_errors(const MethodPredictions& j) {
   const at::Tensor valid = j.dd_truth.isfinite(), truth = j.dd_truth.nan_to_num(0),
                    predicted = j.dd_predicted.masked_fill(valid.eq(false), 0);
   const at::Tensor n = valid.flatten(1).sum(1).clamp_min(1), error = predicted - truth,
@@ -96,9 +96,9 @@ struct MapErrors {
     const std::span<const float> dose = cohort.plane(cohort.planned, static_cast<std::size_t>(records[i]));
     DoseGrid planned = DoseGrid::plane(cohort.height, cohort.width, cohort.spacing_mm);
     std::copy(dose.begin(), dose.end(), planned.values.begin());
-    const at::Tensor coarse = detail::pooled(dose, 1, h, w, pool)[0][0], most = coarse.max();
+    const at::Tensor coarse = detail::pooled(dose, 1, h, w, pool)[0][0], maximum = coarse.max();
     const at::Tensor known =
-        maps[static_cast<std::int64_t>(i)][0].masked_fill(coarse < 0.1 * most, 0) * (most / 100);  // Gy
+        maps[static_cast<std::int64_t>(i)][0].masked_fill(coarse < 0.1 * maximum, 0) * (maximum / 100);  // Gy
     const std::vector<double> difference = detail::host_doubles(detail::on_plane(known, pool, h, w));
     DoseGrid measured = planned;
     for (std::size_t k = 0; k < measured.size(); ++k)
@@ -109,10 +109,10 @@ struct MapErrors {
 }
 
 /// The figures of a method's maps.
-[[nodiscard]] inline MapFigures map_figures(const Judged& j) {
+[[nodiscard]] inline MapMetrics map_metrics(const MethodPredictions& j) {
   const detail::MapErrors e = detail::map_errors(j);
   const auto mse = detail::mean_of(e.squared);
-  MapFigures f;
+  MapMetrics f;
   f.mae = bootstrap(j.patients, detail::mean_of(e.absolute));
   f.rmse = bootstrap(j.patients, [&](const auto& rows) { return std::sqrt(mse(rows)); });
   f.psnr = bootstrap(j.patients, [&](const auto& rows) { return 10 * std::log10(kDdRange * kDdRange / mse(rows)); });

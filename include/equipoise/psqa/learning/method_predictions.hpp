@@ -15,7 +15,7 @@ namespace equipoise::psqa {
 
 using Rates = std::vector<std::array<double, 3>>;  ///< [N] %, in the order of `kCriteria`; NaN where nobody measured
 
-struct Judged {
+struct MethodPredictions {
   std::string method;
   std::vector<std::string> patients, sites, machines;  ///< [N]
   std::vector<double> mcs;                             ///< [N] modulation complexity score, for strata of complexity

@@ -30,7 +30,7 @@ inline constexpr double kMissCost = 5;
 inline constexpr std::array<double, 3> kConfidenceLevels = {0.8, 0.9, 0.95};
 
 /// Failing plans at one limit. The flag and the probabilities are set on the validation records.
-struct FailureFigures {
+struct FailureMetrics {
   double limit = 90;        ///< %
   std::size_t failing = 0;  ///< test records below it
   double flag_below = 0;    ///< predicted rate, % (`kMissCost`)
@@ -40,7 +40,7 @@ struct FailureFigures {
 };
 
 /// Conformal intervals of one level: what they cover, and how wide they are.
-struct CoverageFigures {
+struct CoverageMetrics {
   double level = 0.9;
   double half_width = 0;               ///< points
   Interval covered;                    ///< share of the test records
@@ -55,13 +55,13 @@ struct GroupError {
 };
 
 /// One criterion's figures.
-struct RateFigures {
+struct RateMetrics {
   Interval mae, mae_failing, rmse, bias, p90;  ///< points; failing: true rate below 90 %; p90 of the absolute error
   Interval r2, spearman, within3;              ///< within3: share of errors of at most 3 points
   std::array<double, 3> mae_stratum{};         ///< below 90, 90-95, above
   std::array<std::size_t, 3> n_stratum{};
-  std::array<FailureFigures, 2> failure;
-  std::array<CoverageFigures, 3> coverage;
+  std::array<FailureMetrics, 2> failure;
+  std::array<CoverageMetrics, 3> coverage;
   std::vector<GroupError> groups;
 };
 
@@ -117,7 +117,7 @@ struct KnownRates {
   }
 };
 
-[[nodiscard]] inline std::vector<std::string> patients_of(const Judged& j, const KnownRates& rates) {
+[[nodiscard]] inline std::vector<std::string> patients_of(const MethodPredictions& j, const KnownRates& rates) {
   std::vector<std::string> out;
   for (const std::size_t i : rates.record) out.push_back(j.patients[i]);
   return out;
@@ -125,7 +125,7 @@ struct KnownRates {
 
 /// A statistic of rates with its interval over patients.
 template <class Statistic>
-[[nodiscard]] Interval over_patients(const Judged& j, const KnownRates& rates, Statistic&& statistic) {
+[[nodiscard]] Interval over_patients(const MethodPredictions& j, const KnownRates& rates, Statistic&& statistic) {
   return bootstrap(patients_of(j, rates),
                    [&](const std::vector<std::size_t>& rows) { return statistic(rates.select(rows)); });
 }
@@ -141,7 +141,7 @@ template <class Statistic>
   return sum;
 }
 
-[[nodiscard]] inline FailureFigures failure_figures(const Judged& j, const KnownRates& test,
+[[nodiscard]] inline FailureMetrics failure_metrics(const MethodPredictions& j, const KnownRates& test,
                                                     const KnownRates& calibration, const ConformalResiduals& residuals,
                                                     double limit) {
   const std::vector<bool> failing = test.below(limit), known = calibration.below(limit);
@@ -155,7 +155,7 @@ template <class Statistic>
   };
   const auto interval = [&](auto&& statistic) { return over_patients(j, test, statistic); };
   const auto confusion = [&](const KnownRates& r) { return confusion_at(threshold, r.alarm(), r.below(limit)); };
-  FailureFigures f;
+  FailureMetrics f;
   f.limit = limit, f.flag_below = -threshold;
   f.failing = static_cast<std::size_t>(std::count(failing.begin(), failing.end(), true));
   f.sensitivity = interval([&](const KnownRates& r) { return confusion(r).sensitivity(); });
@@ -170,9 +170,9 @@ template <class Statistic>
   return f;
 }
 
-[[nodiscard]] inline CoverageFigures coverage_figures(const Judged& j, const KnownRates& test,
+[[nodiscard]] inline CoverageMetrics coverage_metrics(const MethodPredictions& j, const KnownRates& test,
                                                       const ConformalResiduals& residuals, double level) {
-  CoverageFigures out{level, residuals.half_width(level), {}, {}};
+  CoverageMetrics out{level, residuals.half_width(level), {}, {}};
   std::vector<double> covered;
   for (const double e : test.error) covered.push_back(e <= out.half_width ? 1 : 0);
   out.covered = bootstrap(patients_of(j, test), mean_of(covered));
@@ -189,7 +189,7 @@ template <class Statistic>
   return out;
 }
 
-[[nodiscard]] inline std::vector<GroupError> group_errors(const Judged& j, const KnownRates& rates) {
+[[nodiscard]] inline std::vector<GroupError> group_errors(const MethodPredictions& j, const KnownRates& rates) {
   std::vector<GroupError> out;
   const auto add = [&](const char* of, const std::vector<std::string>& name) {
     std::map<std::string, GroupError> groups;
@@ -206,18 +206,18 @@ template <class Statistic>
 }  // namespace detail
 
 /// Mean absolute error in points, with its interval over patients. \param criterion position in `kCriteria`
-[[nodiscard]] inline Interval mean_rate_error(const Judged& j, std::size_t criterion) {
+[[nodiscard]] inline Interval mean_rate_error(const MethodPredictions& j, std::size_t criterion) {
   const detail::KnownRates rates(j.truth, j.predicted, criterion);
   return bootstrap(detail::patients_of(j, rates), detail::mean_of(rates.error));
 }
 
 /// One criterion's figures of a method. \param criterion position in `kCriteria`
-[[nodiscard]] inline RateFigures rate_figures(const Judged& j, std::size_t criterion) {
+[[nodiscard]] inline RateMetrics rate_metrics(const MethodPredictions& j, std::size_t criterion) {
   const detail::KnownRates test(j.truth, j.predicted, criterion),
       calibration(j.calibration_truth, j.calibration_predicted, criterion);
   const auto interval = [&](auto&& statistic) { return detail::over_patients(j, test, statistic); };
   using Known = detail::KnownRates;
-  RateFigures f;
+  RateMetrics f;
   f.mae = mean_rate_error(j, criterion);
   f.mae_failing = interval([](const Known& r) {
     double sum = 0, n = 0;
@@ -237,9 +237,9 @@ template <class Statistic>
   f.mae_stratum = detail::stratum_means(test, test.error, f.n_stratum);
   const ConformalResiduals residuals(calibration.truth, calibration.predicted);
   for (std::size_t l = 0; l < kFailingLimits.size(); ++l)
-    f.failure[l] = detail::failure_figures(j, test, calibration, residuals, kFailingLimits[l]);
+    f.failure[l] = detail::failure_metrics(j, test, calibration, residuals, kFailingLimits[l]);
   for (std::size_t l = 0; l < kConfidenceLevels.size(); ++l)
-    f.coverage[l] = detail::coverage_figures(j, test, residuals, kConfidenceLevels[l]);
+    f.coverage[l] = detail::coverage_metrics(j, test, residuals, kConfidenceLevels[l]);
   f.groups = detail::group_errors(j, test);
   return f;
 }

@@ -72,10 +72,10 @@ namespace detail {
   if (factors.shape != diodes.shape)
     throw FileError(message("file.443", file.where(), "expected as many calibration factors as doses"));
   diodes.units = DoseUnits::gray;
-  double most = 0;
+  double maximum = 0;
   for (std::size_t i = 0; i < diodes.values.size(); ++i) {
     diodes.values[i] = factors.values[i] == 0 ? std::numeric_limits<double>::quiet_NaN() : diodes.values[i] / 100;
-    if (diodes.values[i] > most) most = diodes.values[i];
+    if (diodes.values[i] > maximum) maximum = diodes.values[i];
   }
   if (plane == MapcheckPlane::measured) return diodes;
   if (!detail::has_line(file, "Dose Interpolated")) return between_elements(diodes);
@@ -84,7 +84,7 @@ namespace detail {
   for (double& v : table.values) v /= 100;
   bool agrees = table.shape == diodes.shape;
   for (std::size_t i = 0; agrees && i < diodes.values.size(); ++i)
-    agrees = std::isnan(diodes.values[i]) || std::abs(table.values[i] - diodes.values[i]) <= 0.005 * most;
+    agrees = std::isnan(diodes.values[i]) || std::abs(table.values[i] - diodes.values[i]) <= 0.005 * maximum;
   return agrees ? table : between_elements(diodes);
 }
 

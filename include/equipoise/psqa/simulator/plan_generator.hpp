@@ -35,7 +35,7 @@ struct Site {
   double half_x, half_y;     ///< mm, typical field
   double amplitude, length;  ///< of the modulation; length in mm
   double travel;             ///< mm that the leaves of a sliding window go in the time of a fluence of one
-  int least_fields, most_fields;
+  int min_fields, max_fields;
   double dose_per_fraction;  ///< Gy
   int fractions;
 };
@@ -182,7 +182,7 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
   draw.length = draw.site->length * noise.lognormal(spread.length);
   draw.speed = draw.site->travel * noise.lognormal(spread.speed);
   draw.modulation_limit = noise.uniform(7.0, 8.8);
-  draw.fields = view ? 9 : static_cast<std::size_t>(noise.integer(draw.site->least_fields, draw.site->most_fields));
+  draw.fields = view ? 9 : static_cast<std::size_t>(noise.integer(draw.site->min_fields, draw.site->max_fields));
   if (technique == Technique::arc) draw.fields = static_cast<std::size_t>(noise.integer(1, 2));
   const LinacDesign design = design_of(model);
   Plan plan;

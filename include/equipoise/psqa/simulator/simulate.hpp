@@ -220,7 +220,7 @@ class Simulator {
   /// Any plan, imported or made elsewhere, delivered as the cohort's plan `index`.
   [[nodiscard]] Record delivered(Plan plan, std::uint64_t index, std::uint64_t delivery = 0) {
     const Delivery d = delivery_of(index, delivery);
-    if (settings_.rates == RatesOf::composite) return judged(std::move(plan), d, 0);
+    if (settings_.rates == RatesOf::composite) return record_of_delivery(std::move(plan), d, 0);
     Record out = sum_of(field_records(plan, d));
     out.plan = std::move(plan);
     return out;
@@ -264,7 +264,7 @@ class Simulator {
   }
 
   /// What is planned and measured of a plan, or of one field of it. \param field its position among the plan's beams
-  [[nodiscard]] Record judged(Plan plan, const Delivery& d, std::size_t field) {
+  [[nodiscard]] Record record_of_delivery(Plan plan, const Delivery& d, std::size_t field) {
     const auto errors = [&, of_plan = leaf_errors(d.linac, d.day, d.index, d.number)](
                             std::size_t beam, std::size_t point, int bank, std::size_t pair) {
       return of_plan(field + beam, point, bank, pair);
@@ -283,7 +283,7 @@ class Simulator {
 
   [[nodiscard]] std::vector<Record> field_records(Plan plan, const Delivery& d) {
     std::vector<Record> out;
-    for (auto& [beam, field] : fields_of(std::move(plan))) out.push_back(judged(std::move(field), d, beam));
+    for (auto& [beam, field] : fields_of(std::move(plan))) out.push_back(record_of_delivery(std::move(field), d, beam));
     return out;
   }
 
@@ -293,14 +293,14 @@ class Simulator {
     std::fill(out.planned.values.begin(), out.planned.values.end(), 0.0);
     std::fill(out.measured.values.begin(), out.measured.values.end(), 0.0);
     out.gpr = {};
-    std::array<double, 3> judged_fields{};  // without those that no element of the detector sees
+    std::array<double, 3> rated_fields{};  // without those that no element of the detector sees
     for (const Record& f : fields) {
       for (std::size_t i = 0; i < out.planned.size(); ++i)
         out.planned.values[i] += f.planned.values[i], out.measured.values[i] += f.measured.values[i];
       for (std::size_t c = 0; c < 3; ++c)
-        if (!std::isnan(f.gpr[c])) out.gpr[c] += f.gpr[c], judged_fields[c] += 1;
+        if (!std::isnan(f.gpr[c])) out.gpr[c] += f.gpr[c], rated_fields[c] += 1;
     }
-    for (std::size_t c = 0; c < 3; ++c) out.gpr[c] /= judged_fields[c];
+    for (std::size_t c = 0; c < 3; ++c) out.gpr[c] /= rated_fields[c];
     return out;
   }
 
@@ -330,11 +330,11 @@ class Simulator {
 
   void add_noise(DoseGrid& measured, const DoseGrid& planned, std::uint64_t key) const {
     const Mismatch& mm = settings_.mismatch;
-    const double most = *std::max_element(planned.values.begin(), planned.values.end());
+    const double maximum = *std::max_element(planned.values.begin(), planned.values.end());
     for (std::size_t p = 0; p < measured.values.size(); ++p) {
       double& d = measured.values[p];
       d += detail::quick_normal(hash_of({key, p})) *
-           std::hypot(mm.noise_local_percent / 100 * d, mm.noise_global_percent / 100 * most);
+           std::hypot(mm.noise_local_percent / 100 * d, mm.noise_global_percent / 100 * maximum);
       d = std::max(d, 0.0);
     }
   }

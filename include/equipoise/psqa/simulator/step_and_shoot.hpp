@@ -54,10 +54,10 @@ struct Segments {
 [[nodiscard]] inline Segments segments_of(const Fluence& fluence, double unit, std::size_t levels,
                                           const LinacDesign& design) {
   const LeafRows leaves(design);
-  double most = 0;
-  for (const auto& row : fluence) most = std::max(most, *std::max_element(row.begin(), row.end()));
-  if (!(most > 0)) return {};
-  const double step = most / static_cast<double>(levels);
+  double maximum = 0;
+  for (const auto& row : fluence) maximum = std::max(maximum, *std::max_element(row.begin(), row.end()));
+  if (!(maximum > 0)) return {};
+  const double step = maximum / static_cast<double>(levels);
   std::vector<UnitRow> rows;
   FieldBounds bounds;
   std::size_t count = 0;

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 

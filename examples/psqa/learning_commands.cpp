@@ -5,10 +5,14 @@
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
-#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/cohort/simulate.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/fields.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>
 #include <optional>

@@ -1,7 +1,9 @@
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/acceptance.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
-#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/cohort/simulate.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/dicom/rtdose_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
@@ -310,7 +312,7 @@ TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][coh
   const std::vector<double> general = Simulator(s).planned_plane(plan).values;
   for (const DosePlane& plane : {DosePlane{PlaneKind::water, 100}, DosePlane{PlaneKind::epid}}) {
     s.plane = plane;
-    nlohmann::ordered_json about = detail::cohort_about(s);
+    nlohmann::ordered_json about = cohort_description(s);
     const CohortSettings back = plane_settings(about);
     CHECK(back.plane.kind == plane.kind);
     CHECK(back.plane.depth_mm == plane.depth_mm);
@@ -433,7 +435,7 @@ TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohor
   for (const auto& [key, value] : eq::options(s.mismatch))
     if (key != "low_mu_percent") keys.push_back(key);  // of step-and-shoot
   std::vector<double> gain(keys.size()), error(keys.size());
-  detail::parallel_for(keys.size(), 2, [&](std::size_t k) {
+  eq::parallel_for(keys.size(), 2, [&](std::size_t k) {
     Mismatch m = s.mismatch;
     eq::set_option(m, keys[k], "0");
     const std::vector<double> without = rates(m);

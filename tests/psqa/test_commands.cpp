@@ -1,5 +1,5 @@
 #include <equipoise/io/npy.hpp>
-#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <png.h>

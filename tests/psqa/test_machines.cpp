@@ -1,5 +1,5 @@
-#include <equipoise/psqa/cohort/acceptance.hpp>
-#include <equipoise/psqa/simulator/simulate.hpp>
+#include <equipoise/psqa/simulator/noise_ceiling.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <cmath>
 #include <map>
@@ -72,7 +72,7 @@ TEST_CASE("faults come at their share, of every kind, and within their sizes", "
   std::map<std::string, double> count;
   constexpr int plans = 20000;
   for (std::uint64_t i = 0; i < plans; ++i) {
-    const detail::Fault f = detail::draw_fault(mm, 7, i, 30);
+    const Fault f = draw_fault(mm, 7, i, 30);
     count[f.name] += 1.0 / plans;
     const double output = 100 * std::abs(f.output - 1), bank = std::abs(f.bank_shift);
     CHECK((f.name == "output") == (output > 0));
@@ -86,7 +86,7 @@ TEST_CASE("faults come at their share, of every kind, and within their sizes", "
   for (const char* kind : {"output", "bank", "stuck_leaf", "collimator"})
     CHECK(count[kind] == Approx(0.1).margin(0.01));
   mm.fault_share = 0;
-  CHECK(detail::draw_fault(mm, 7, 0, 30).name == "none");
+  CHECK(draw_fault(mm, 7, 0, 30).name == "none");
 }
 
 TEST_CASE("a fault of every kind is labelled, and changes what is measured", "[psqa][cohort][behaviour]") {
@@ -99,7 +99,7 @@ TEST_CASE("a fault of every kind is labelled, and changes what is measured", "[p
   std::set<std::string> seen;
   for (std::int64_t i = 0; i < 60 && seen.size() < 4; ++i) {
     const auto expected =
-        detail::draw_fault(s.mismatch, s.seed, static_cast<std::uint64_t>(i), design_of(s.model).boundaries.size() / 2);
+        draw_fault(s.mismatch, s.seed, static_cast<std::uint64_t>(i), design_of(s.model).boundaries.size() / 2);
     if (seen.contains(expected.name)) continue;
     const Record r = simulator.record(i);
     INFO(r.fault);

@@ -4,7 +4,7 @@
 
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
-#include <equipoise/psqa/simulator/simulate.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <cstdlib>
 #include <fstream>

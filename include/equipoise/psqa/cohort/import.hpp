@@ -10,10 +10,17 @@
 #include <equipoise/psqa/cohort/cohort.hpp>
 #include <equipoise/psqa/cohort/import_find.hpp>
 #include <equipoise/psqa/cohort/import_plane.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/gamma/passing_rates.hpp>
+#include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/readers/log_reader.hpp>
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
+#include <equipoise/psqa/simulator/plan_generator.hpp>
+#include <equipoise/psqa/simulator/settings.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -105,7 +112,7 @@ namespace detail {
   fill_planes(out.planned, out.measured, item.measured.string());
   // The rates are those of the files' own grids; a detector's holes are no points there.
   if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
-  out.record.gpr = rates_of(m, p);
+  out.record.gpr = passing_rates(m, p);
   if (std::isnan(out.record.gpr[0]))
     throw FileError(message("file.446", where,
                             "expected planes that overlap, got no measured point with a planned "
@@ -119,7 +126,7 @@ namespace detail {
   ImportedRecord out;
   out.record = record_of(log.prescribed, path.stem().string(), "unknown");
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
-  out.record.gpr = rates_of(out.measured, out.planned);
+  out.record.gpr = passing_rates(out.measured, out.planned);
   out.source = "logged";
   return out;
 }

@@ -8,6 +8,7 @@
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 
 #include <nlohmann/json.hpp>

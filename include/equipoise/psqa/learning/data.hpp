@@ -13,6 +13,7 @@
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
 
 #include <torch/types.h>
 

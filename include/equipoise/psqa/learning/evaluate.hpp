@@ -4,6 +4,7 @@
 /// \file
 /// All figures of a method, as a struct and as JSON; and the difference of two methods on the same records.
 
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/learning/map_metrics.hpp>
 #include <equipoise/psqa/learning/rate_metrics.hpp>
 

@@ -8,6 +8,9 @@
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/ssim.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/gamma/passing_rates.hpp>
 #include <equipoise/psqa/learning/data.hpp>
 #include <equipoise/psqa/learning/rate_metrics.hpp>
 
@@ -103,7 +106,7 @@ struct MapErrors {
     DoseGrid measured = planned;
     for (std::size_t k = 0; k < measured.size(); ++k)
       measured.values[k] = std::max(0.0, measured.values[k] + difference[k]);
-    out.push_back(detail::rates_of(measured, planned));
+    out.push_back(passing_rates(measured, planned));
   }
   return out;
 }

@@ -5,6 +5,7 @@
 /// The machines of a cohort, each commissioned: the planning system's leaf gap is tuned until test fields agree, as
 /// clinics do. Without that step the machines' bias would swamp what depends on the plans.
 
+#include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/dose_engine.hpp>
 #include <equipoise/psqa/simulator/mismatch.hpp>
@@ -25,7 +26,7 @@ struct Linac {
   std::string name;
   LinacModel model = LinacModel::millennium_120;
   MachineModel real, planning;
-  detail::LeafOffsets leaves;
+  LeafOffsets leaves;
 };
 
 namespace detail {
@@ -89,7 +90,7 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
   Linac linac;
   linac.name = "linac" + std::to_string(m + 1);
   linac.model = model;
-  linac.leaves = detail::LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
+  linac.leaves = LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
   set_kernel(linac.real, plane);
   linac.real.leaf_gap_mm = std::clamp(design.leaf_gap_mm + draw.normal(0, mm.gap_machine_mm), design.least_leaf_gap_mm,
                                       design.most_leaf_gap_mm);

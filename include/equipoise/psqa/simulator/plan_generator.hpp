@@ -5,13 +5,13 @@
 /// Synthetic plans: a site's outline, an ideal fluence (a Gaussian random field within it), and the leaf sequence that
 /// delivers it. The result is a plan as any imported one, so its metrics come from the same code.
 
-#include <equipoise/core/base/options.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/simulator/arc_sequence.hpp>
 #include <equipoise/psqa/simulator/ideal_fluence.hpp>
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
 #include <equipoise/psqa/simulator/noise.hpp>
+#include <equipoise/psqa/simulator/plan_options.hpp>
 #include <equipoise/psqa/simulator/step_and_shoot.hpp>
 
 #include <algorithm>
@@ -19,7 +19,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -45,26 +44,6 @@ inline constexpr std::array<Site, 5> kSites{{{"breast", 0.10, 60, 80, 0.25, 45, 
                                              {"prostate", 0.25, 35, 40, 0.55, 18, 48, 5, 7, 2.0, 39},
                                              {"lung", 0.20, 40, 45, 0.60, 16, 47, 5, 7, 2.0, 30},
                                              {"head_and_neck", 0.30, 60, 80, 0.95, 11, 42, 7, 9, 2.12, 33}}};
-
-/// How a plan is delivered.
-enum class Technique : std::uint8_t { sliding_window, step_and_shoot, arc };
-[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Technique) {
-  return {"sliding_window", "step_and_shoot", "arc"};
-}
-
-/// Whether a beam at a gantry angle (degree) sees the target at (x, y), mm.
-using TargetView = std::function<bool(double gantry, double x, double y)>;
-
-/// A real patient's target.
-struct Outline {
-  std::string patient;
-  TargetView view;
-};
-
-/// Spread of the plans' complexity within a site: standard deviations of the logarithms.
-struct ComplexitySpread {
-  double amplitude = 0.45, length = 0.35, speed = 0.30;
-};
 
 namespace detail {
 

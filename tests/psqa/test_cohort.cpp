@@ -8,6 +8,7 @@
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
+#include <equipoise/psqa/simulator/planning_system.hpp>
 
 #include <cstdlib>
 #include <fstream>
@@ -324,6 +325,24 @@ TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][coh
     about["planes"]["kind"] = "edip";
     CHECK_THROWS_WITH(plane_settings(about), Catch::Contains("kind") && Catch::Contains("did you mean \"epid\""));
   }
+}
+
+TEST_CASE("the planning system alone plans as the simulator does, on any machine and in any plane",
+          "[psqa][cohort][property]") {
+  CohortSettings s = few(3);
+  s.pixels = 60, s.spacing_mm = 4, s.machines = 3;
+  for (const LinacModel model : {LinacModel::millennium_120, LinacModel::halcyon})
+    for (const DosePlane& plane : {DosePlane{}, DosePlane{PlaneKind::water, 100}, DosePlane{PlaneKind::epid}}) {
+      s.model = model, s.plane = plane;
+      Simulator simulator(s);
+      PlanningSystem planning(s);
+      const Plan first = simulator.plan(0), second = simulator.plan(1);
+      INFO(eq::name_of(model) << " " << eq::name_of(plane.kind));
+      CHECK(planning.planned_plane(first).values == simulator.planned_plane(first).values);
+      CHECK(planning.planes_of(first, second).second.values == simulator.planes_of(first, second).second.values);
+    }
+  s.machines = 0;
+  CHECK_THROWS_WITH(PlanningSystem(s), Catch::Contains("value.331") && Catch::Contains("machines"));
 }
 
 TEST_CASE("a plane written as RTDOSE comes back to a part in four billion", "[psqa][dicom][property]") {

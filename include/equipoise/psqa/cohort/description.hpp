@@ -68,7 +68,7 @@ namespace detail {
 template <class E>
 void read_choice(const nlohmann::ordered_json& object, const char* key, E& value) {
   const std::string name = object.value(key, std::string(name_of(value)));
-  if (equipoise::detail::from_text(name, value)) return;
+  if (parse_option(name, value)) return;
   const auto names = names_of(value);
   throw ValueError(message("value.331", std::string("cohort.json ") + key, "got \"", name, "\"; ",
                            nearest_name(name, {names.begin(), names.end()})));

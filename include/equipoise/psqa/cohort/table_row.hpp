@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -38,6 +39,19 @@ namespace equipoise::psqa {
   std::replace_if(
       out.begin(), out.end(), [](char c) { return c == ',' || c == '"' || c == '\n' || c == '\r'; }, '_');
   return out;
+}
+
+/// A plan's line of the table, with metrics and without rates; its texts are UTF-8.
+[[nodiscard]] inline CohortRecord table_record(const Plan& plan, std::string id, std::string site) {
+  CohortRecord r;
+  r.id = std::move(id);
+  r.patient = plan.patient.empty() ? r.id : plan.patient;
+  r.site = std::move(site);
+  r.machine = plan.beams[0].machine.empty() ? "unknown" : plan.beams[0].machine;
+  r.fault = "unknown";
+  r.metrics = table_row(plan);
+  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine}) *text = table_text(*text);
+  return r;
 }
 
 }  // namespace equipoise::psqa

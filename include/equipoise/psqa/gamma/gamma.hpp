@@ -150,7 +150,7 @@ inline constexpr bool keeps_frames = requires {
 template <GammaSearch Search = ExactMinimum<>>
 [[nodiscard]] GammaResult gamma(const DoseGrid& reference, const DoseGrid& evaluated, const GammaCriteria& criteria,
                                 const Search& search = {}, const GammaExecution& execution = {}) {
-  const double norm = criteria.norm ? *criteria.norm : detail::largest_dose(evaluated);
+  const double norm = criteria.norm ? *criteria.norm : maximum_dose(evaluated);
   const GammaSpace space = detail::check_gamma(criteria, reference, evaluated, norm);
   GammaResult out;
   out.points = reference.size();

@@ -74,8 +74,7 @@ void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa
                                                    reference.shape[1], colour, zoom));
 }
 
-psqa::GammaResult predict_test_records(const GammaArguments& a, const psqa::DoseGrid& reference,
-                                       const psqa::DoseGrid& evaluated) {
+psqa::GammaResult gamma_of(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
   if (a.search == "wendling")
     return psqa::gamma(reference, evaluated, a.criteria, psqa::WendlingSearch<>{.pitch_mm = a.pitch}, a.execution);
   if (a.search == "classic") return psqa::gamma(reference, evaluated, a.criteria, psqa::ClassicSearch{}, a.execution);
@@ -215,7 +214,7 @@ void gamma(GammaArguments a) {
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
   if (a.space == "plane") a.criteria.space = psqa::GammaSpace::plane;
-  const psqa::GammaResult r = predict_test_records(a, reference, evaluated);
+  const psqa::GammaResult r = gamma_of(a, reference, evaluated);
   warn(a, reference, evaluated, r);
   if (!a.map.empty())
     write_map(a.map, reference, r, a.criteria.max_gamma,

@@ -108,14 +108,14 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 // ---- predict
 
 /// How far off rates may be, and what of the plan no training plan had.
-void add_sureness(const Calibration& calibration, const std::array<double, 3>& rates,
-                  const std::vector<double>& metrics, Json& j) {
+void add_uncertainty(const Calibration& calibration, const std::array<double, 3>& rates,
+                     const std::vector<double>& metrics, Json& j) {
   for (std::size_t c = 0; c < 3; ++c) {
-    const Sureness s = sureness_of(calibration, c, rates[c]);
+    const Uncertainty s = uncertainty_of(calibration, c, rates[c]);
     j["interval_90"][psqa::kCriteria[c].name] = {number_or_null(s.low), number_or_null(s.high)};
     j["probability_below_90"][psqa::kCriteria[c].name] = s.failing;
   }
-  j["unlike_training"] = foreign_metrics(calibration, metrics);
+  j["unlike_training"] = metrics_outside_training(calibration, metrics);
 }
 
 /// A run with what its predictions need of the cohort that it was trained on.
@@ -146,7 +146,7 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
   Json j;
   for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
-  if (predictor.calibration) add_sureness(*predictor.calibration, rates, metrics, j);
+  if (predictor.calibration) add_uncertainty(*predictor.calibration, rates, metrics, j);
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
   return j;

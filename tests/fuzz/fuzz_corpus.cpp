@@ -5,6 +5,8 @@
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <filesystem>
+#include <stdexcept>
+#include <string>
 
 namespace psqa = equipoise::psqa;
 

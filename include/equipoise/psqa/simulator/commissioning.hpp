@@ -96,7 +96,7 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
 [[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm,
                                               const DosePlane& plane, DoseEngine& engine,
                                               LinacModel model = LinacModel::millennium_120) {
-  Noise draw({seed, m}, "linac");
+  RandomStream draw({seed, m}, "linac");
   const auto within = [&](double limit) { return limit * std::clamp(draw.normal(0, 1 / 1.6), -1.0, 1.0); };
   const LinacDesign design = design_of(model);
   Linac linac;

@@ -9,7 +9,7 @@
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/simulator/detector.hpp>
 #include <equipoise/psqa/simulator/mismatch.hpp>
-#include <equipoise/psqa/simulator/noise.hpp>
+#include <equipoise/psqa/simulator/random_stream.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -36,16 +36,16 @@ struct Fault {
 /// The fault of a cohort's plan `index`, drawn by the share of faults. \param middle_pair of the bank: the stuck leaf is near it
 [[nodiscard]] inline Fault draw_fault(const Mismatch& mm, std::uint64_t seed, std::uint64_t index,
                                       std::size_t middle_pair) {
-  Noise noise({seed, index}, "fault");
+  RandomStream random({seed, index}, "fault");
   Fault f;
-  if (!(noise.uniform() < mm.fault_share)) return f;
-  const auto kind = noise.integer(0, 3);
-  const double sign = noise.uniform() < 0.5 ? -1 : 1;
-  if (kind == 0) f.name = "output", f.output = 1 + sign * noise.uniform(0.75, 1) * mm.fault_output_percent / 100;
-  if (kind == 1) f.name = "bank", f.bank_shift = sign * noise.uniform(0.625, 1) * mm.fault_bank_mm;
+  if (!(random.uniform() < mm.fault_share)) return f;
+  const auto kind = random.integer(0, 3);
+  const double sign = random.uniform() < 0.5 ? -1 : 1;
+  if (kind == 0) f.name = "output", f.output = 1 + sign * random.uniform(0.75, 1) * mm.fault_output_percent / 100;
+  if (kind == 1) f.name = "bank", f.bank_shift = sign * random.uniform(0.625, 1) * mm.fault_bank_mm;
   if (kind == 2) {
-    f.name = "stuck_leaf", f.stuck = static_cast<std::size_t>(noise.integer(0, 9)) + middle_pair - 5;
-    f.stuck_mm = noise.uniform(0.2, 1) * mm.fault_stuck_mm;
+    f.name = "stuck_leaf", f.stuck = static_cast<std::size_t>(random.integer(0, 9)) + middle_pair - 5;
+    f.stuck_mm = random.uniform(0.2, 1) * mm.fault_stuck_mm;
   }
   if (kind == 3) f.name = "collimator", f.rotation = sign * mm.fault_turn_deg;
   return f;
@@ -58,7 +58,7 @@ class LeafOffsets {
   LeafOffsets(std::uint64_t seed, std::uint64_t machine, double sd_mm) {
     for (std::uint64_t bank = 0; bank < 2; ++bank)
       for (std::uint64_t l = 0; l < kPairs; ++l)
-        offsets_.push_back(sd_mm * Noise({seed, machine, bank, l}, "leaf").normal());
+        offsets_.push_back(sd_mm * RandomStream({seed, machine, bank, l}, "leaf").normal());
   }
   /// mm; imported plans may have more pairs than any one machine of ours: they begin again.
   [[nodiscard]] double of(int bank, std::size_t pair) const {
@@ -91,13 +91,13 @@ struct Day {
 [[nodiscard]] inline Day draw_day(const MachineModel& machine, const Mismatch& mm, Detector detector,
                                   std::uint64_t seed, std::uint64_t index, std::uint64_t delivery,
                                   std::size_t middle_pair) {
-  Noise noise({seed, index, delivery}, "day");
+  RandomStream random({seed, index, delivery}, "day");
   Day day{machine, draw_fault(mm, seed, index, middle_pair), {}};
-  day.real.output *= (1 + noise.normal(0, mm.output_day_percent / 100)) * day.fault.output;
-  day.at.across = noise.normal(0, mm.shift_mm), day.at.along = noise.normal(0, mm.shift_mm);
-  day.at.turn = noise.normal(0, mm.rotation_deg), day.at.collimator = day.fault.rotation;
-  day.real.leaf_gap_mm = std::max(0.0, day.real.leaf_gap_mm + noise.normal(0, mm.gap_day_mm));
-  day.real.low_mu_error = noise.normal(0, mm.low_mu_percent / 100);
+  day.real.output *= (1 + random.normal(0, mm.output_day_percent / 100)) * day.fault.output;
+  day.at.across = random.normal(0, mm.shift_mm), day.at.along = random.normal(0, mm.shift_mm);
+  day.at.turn = random.normal(0, mm.rotation_deg), day.at.collimator = day.fault.rotation;
+  day.real.leaf_gap_mm = std::max(0.0, day.real.leaf_gap_mm + random.normal(0, mm.gap_day_mm));
+  day.real.low_mu_error = random.normal(0, mm.low_mu_percent / 100);
   day.real.source_sigma_mm = std::hypot(day.real.source_sigma_mm, detector_blur_mm(detector));
   return day;
 }

@@ -6,7 +6,7 @@
 /// Gaussian random fields modulate. Rows are the collimator's leaf pairs about the axis.
 
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
-#include <equipoise/psqa/simulator/noise.hpp>
+#include <equipoise/psqa/simulator/random_stream.hpp>
 
 #include <algorithm>
 #include <array>
@@ -61,13 +61,13 @@ inline void correlate(FluenceRows& f, double length, double row_height) {
 
 /// A Gaussian random field: made of variance one on even lines as high as the narrowest row; what a wider pair of leaves
 /// can deliver of it is the mean of the lines that it covers.
-[[nodiscard]] inline FluenceRows gaussian_random_field(Noise noise, const LeafRows& rows, double length) {
+[[nodiscard]] inline FluenceRows gaussian_random_field(RandomStream random, const LeafRows& rows, double length) {
   std::size_t count = 0;
   const auto lines_of = [&](std::size_t l) { return static_cast<std::size_t>(std::lround(rows.weight(l))); };
   for (std::size_t l = 0; l < rows.size(); ++l) count += lines_of(l);
   FluenceRows lines(count);
   for (auto& line : lines)
-    for (double& v : line) v = noise.normal();
+    for (double& v : line) v = random.normal();
   detail::correlate(lines, length, rows.pitch());
   FluenceRows f(rows.size());
   std::size_t first = 0;
@@ -85,13 +85,13 @@ namespace detail {
 /// A target of 2-4 random ellipsoids about the isocentre: every beam, and every angle of an arc, sees the same one.
 class RandomTarget {
  public:
-  RandomTarget(Noise noise, double half_x, double half_y) {
-    const std::int64_t n = noise.integer(2, 4);
+  RandomTarget(RandomStream random, double half_x, double half_y) {
+    const std::int64_t n = random.integer(2, 4);
     for (std::int64_t i = 0; i < n; ++i) {
       Ellipsoid e;
-      for (std::size_t k = 0; k < 3; ++k) e.centre[k] = noise.normal(0, k == 2 ? 0.18 * half_y : 0.1 * half_x);
-      e.half[0] = half_x * noise.uniform(0.6, 1.05), e.half[1] = e.half[0] * noise.uniform(0.85, 1.15);
-      e.half[2] = half_y * noise.uniform(0.6, 1.05);
+      for (std::size_t k = 0; k < 3; ++k) e.centre[k] = random.normal(0, k == 2 ? 0.18 * half_y : 0.1 * half_x);
+      e.half[0] = half_x * random.uniform(0.6, 1.05), e.half[1] = e.half[0] * random.uniform(0.85, 1.15);
+      e.half[2] = half_y * random.uniform(0.6, 1.05);
       ellipsoids_.push_back(e);
     }
   }
@@ -150,9 +150,9 @@ class IdealFluence {
   template <class Inside>
   IdealFluence(std::initializer_list<std::uint64_t> key, double length, LeafRows rows, Inside&& inside)
       : rows_(std::move(rows)),
-        modulation_(gaussian_random_field(Noise(key, "coarse"), rows_, length)),
+        modulation_(gaussian_random_field(RandomStream(key, "coarse"), rows_, length)),
         inside_(rows_.size()) {
-    const FluenceRows fine = gaussian_random_field(Noise(key, "fine"), rows_, 0.45 * length);
+    const FluenceRows fine = gaussian_random_field(RandomStream(key, "fine"), rows_, 0.45 * length);
     for (std::size_t l = 0; l < rows_.size(); ++l)
       for (std::size_t x = 0; x < kFluenceSamples; ++x) {
         modulation_[l][x] = 0.75 * modulation_[l][x] + 0.45 * fine[l][x];

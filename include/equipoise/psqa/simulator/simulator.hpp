@@ -15,10 +15,10 @@
 #include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/detector.hpp>
-#include <equipoise/psqa/simulator/noise.hpp>
 #include <equipoise/psqa/simulator/phantom_dose.hpp>
 #include <equipoise/psqa/simulator/plan_generator.hpp>
 #include <equipoise/psqa/simulator/planning_system.hpp>
+#include <equipoise/psqa/simulator/random_stream.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 
 #include <algorithm>
@@ -193,12 +193,12 @@ class Simulator {
   }
 
   [[nodiscard]] const Linac& linac_of(std::uint64_t index) const {
-    Noise choice({settings_.seed, index}, "machine");
+    RandomStream choice({settings_.seed, index}, "machine");
     return linacs_[static_cast<std::size_t>(choice.integer(0, settings_.machines - 1))];
   }
   [[nodiscard]] Technique technique_of(std::uint64_t index) const {
     const auto& t = settings_.techniques;
-    const double drawn = Noise({settings_.seed, index}, "technique").uniform() * (t[0] + t[1] + t[2]);
+    const double drawn = RandomStream({settings_.seed, index}, "technique").uniform() * (t[0] + t[1] + t[2]);
     return drawn < t[0] ? Technique::sliding_window : drawn < t[0] + t[1] ? Technique::step_and_shoot : Technique::arc;
   }
 

@@ -5,6 +5,8 @@
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <filesystem>
+#include <stdexcept>
+#include <string>
 
 namespace psqa = equipoise::psqa;
 
@@ -13,7 +15,7 @@ void deflate(const std::filesystem::path& from, const std::filesystem::path& to)
   DcmFileFormat file;
   if (file.loadFile(from.c_str()).bad() || file.loadAllDataIntoMemory().bad() ||
       file.saveFile(to.c_str(), EXS_DeflatedLittleEndianExplicit).bad())
-    throw equipoise::FileError("cannot deflate " + from.string());
+    throw std::runtime_error("cannot deflate " + from.string());
 }
 
 int main(int argc, char** argv) {

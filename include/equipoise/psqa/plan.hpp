@@ -5,6 +5,7 @@
 /// The treatment plan: beams, their multileaf collimators and control points. One model for imported and simulated
 /// plans. Geometry at the isocentre plane (IEC 61217): mm, degree, MU, Gy. Needs nothing but the standard library.
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -87,6 +88,23 @@ struct Beam {
       for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - 1e-6;
     }
   return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
+}
+
+/// Degrees from control point k - 1 to k in the sense of rotation that the plan gives; the shorter way where it gives
+/// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
+[[nodiscard]] inline double gantry_step(const Beam& beam, std::size_t k) {
+  const ControlPoint &from = beam.control_points[k - 1], &to = beam.control_points[k];
+  const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
+  const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
+  const bool turned = from.rotation != Rotation::none && wanted <= -1;
+  return turned ? 360 + wanted : std::abs(shortest);
+}
+
+/// Degrees that the gantry turns during a beam: the length of its arc.
+[[nodiscard]] inline double gantry_travel(const Beam& beam) {
+  double sum = 0;
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k) sum += gantry_step(beam, k);
+  return sum;
 }
 
 struct Plan {

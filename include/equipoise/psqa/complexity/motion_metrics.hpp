@@ -75,22 +75,6 @@ struct Travel {
   return out;
 }
 
-/// Degrees from control point k - 1 to k in the sense of rotation that the plan gives; the shorter way where it gives
-/// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
-[[nodiscard]] inline double gantry_step(const Beam& beam, std::size_t k) {
-  const ControlPoint &from = beam.control_points[k - 1], &to = beam.control_points[k];
-  const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
-  const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
-  const bool turned = from.rotation != Rotation::none && wanted <= -1;
-  return turned ? 360 + wanted : std::abs(shortest);
-}
-
-[[nodiscard]] inline double gantry_travel(const Beam& beam) {
-  double sum = 0;
-  for (std::size_t k = 1; k < beam.control_points.size(); ++k) sum += gantry_step(beam, k);
-  return sum;
-}
-
 /// Seconds from control point k - 1 to k: the MU at the dose rate, or the gantry's way at full speed, whichever takes
 /// longer.
 [[nodiscard]] inline double interval_time(const Beam& beam, std::size_t k, const ComplexityChoices& choices) {

@@ -47,7 +47,7 @@ namespace detail {
   if (!direction.empty() && !axes.orient(direction))
     throw FileError(message("file.426", where,
                             "expected an image orientation of two unit vectors at a right angle, got \"",
-                            text_of(data, DCM_ImageOrientationPatient).substr(0, 120), "\""));
+                            dicom_text(data, DCM_ImageOrientationPatient).substr(0, 120), "\""));
   return axes;
 }
 
@@ -173,7 +173,7 @@ inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes
 
 /// \throws FileError for a map of dose errors
 inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& where) {
-  const std::string units = text_of(data, DCM_DoseUnits), type = text_of(data, DCM_DoseType);
+  const std::string units = dicom_text(data, DCM_DoseUnits), type = dicom_text(data, DCM_DoseType);
   if (type == "ERROR") throw FileError(message("file.426", where, "expected a dose, got the dose type ERROR"));
   grid.units = units == "GY" ? DoseUnits::gray : units == "RELATIVE" ? DoseUnits::relative : DoseUnits::unknown;
 }
@@ -187,11 +187,11 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   const std::string where = path.string();
   static const bool registered = (DcmRLEDecoderRegistration::registerCodecs(), true);
   (void)registered;
-  const auto file = detail::open_dicom(path);
+  const auto file = open_dicom(path);
   DcmDataset& data = *file->getDataset();
-  if (detail::text_of(data, DCM_SOPClassUID) != UID_RTDoseStorage)
+  if (dicom_text(data, DCM_SOPClassUID) != UID_RTDoseStorage)
     throw FileError(
-        message("file.425", where, "expected an RTDOSE, got SOP class ", detail::text_of(data, DCM_SOPClassUID)));
+        message("file.425", where, "expected an RTDOSE, got SOP class ", dicom_text(data, DCM_SOPClassUID)));
   DoseGrid grid;
   detail::read_kind_of_dose(data, grid, where);
   detail::ImageAxes axes = detail::read_axes(data, grid, where);

@@ -65,20 +65,21 @@ struct RateMetrics {
   std::vector<GroupError> groups;
 };
 
-namespace detail {
-
-[[nodiscard]] inline std::size_t stratum(double rate) {
-  return rate < 90 ? 0 : rate < 95 ? 1 : 2;
-}
-
-/// The mean over drawn records, of those that have a value.
-[[nodiscard]] inline auto mean_of(const std::vector<double>& values) {
+/// A statistic for `bootstrap`: the mean of the values of the drawn records, without those that are NaN.
+/// \pre `values` outlives it
+[[nodiscard]] inline auto mean_over_records(const std::vector<double>& values) {
   return [&values](const std::vector<std::size_t>& rows) {
     double sum = 0, n = 0;
     for (const std::size_t i : rows)
       if (!std::isnan(values[i])) sum += values[i], n += 1;
     return sum / n;
   };
+}
+
+namespace detail {
+
+[[nodiscard]] inline std::size_t stratum(double rate) {
+  return rate < 90 ? 0 : rate < 95 ? 1 : 2;
 }
 
 /// One criterion's true and predicted rates, of the records whose rate is known.
@@ -175,7 +176,7 @@ template <class Statistic>
   CoverageMetrics out{level, residuals.half_width(level), {}, {}};
   std::vector<double> covered;
   for (const double e : test.error) covered.push_back(e <= out.half_width ? 1 : 0);
-  out.covered = bootstrap(patients_of(j, test), mean_of(covered));
+  out.covered = bootstrap(patients_of(j, test), mean_over_records(covered));
   std::array<std::size_t, 3> n{};
   out.by_stratum = stratum_means(test, covered, n);
   return out;
@@ -208,7 +209,7 @@ template <class Statistic>
 /// Mean absolute error in points, with its interval over patients. \param criterion position in `kCriteria`
 [[nodiscard]] inline Interval mean_rate_error(const MethodPredictions& j, std::size_t criterion) {
   const detail::KnownRates rates(j.truth, j.predicted, criterion);
-  return bootstrap(detail::patients_of(j, rates), detail::mean_of(rates.error));
+  return bootstrap(detail::patients_of(j, rates), mean_over_records(rates.error));
 }
 
 /// One criterion's figures of a method. \param criterion position in `kCriteria`

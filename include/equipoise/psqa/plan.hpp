@@ -71,9 +71,13 @@ struct Beam {
   /// Whether any dose can be computed of it: there are MU, and leaves that shape them.
   [[nodiscard]] bool delivers() const { return mu > 0 && !layers.empty(); }
 
+  /// MU between two control points that follow one another.
+  [[nodiscard]] double interval_mu(const ControlPoint& from, const ControlPoint& to) const {
+    return mu * (to.weight - from.weight);
+  }
   /// MU between control points `j - 1` and `j`; 1 <= j < control_points.size().
   [[nodiscard]] double interval_mu(std::size_t j) const {
-    return mu * (control_points[j].weight - control_points[j - 1].weight);
+    return interval_mu(control_points[j - 1], control_points[j]);
   }
 };
 

@@ -72,9 +72,13 @@ struct Beam {
   /// Whether any dose can be computed of it: there are MU, and leaves that shape them.
   [[nodiscard]] bool delivers() const { return mu > 0 && !layers.empty(); }
 
+  /// MU between two control points that follow one another.
+  [[nodiscard]] double interval_mu(const ControlPoint& from, const ControlPoint& to) const {
+    return mu * (to.weight - from.weight);
+  }
   /// MU between control points `j - 1` and `j`; 1 <= j < control_points.size().
   [[nodiscard]] double interval_mu(std::size_t j) const {
-    return mu * (control_points[j].weight - control_points[j - 1].weight);
+    return interval_mu(control_points[j - 1], control_points[j]);
   }
 };
 
@@ -90,10 +94,9 @@ struct Beam {
   return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
 }
 
-/// Degrees from control point k - 1 to k in the sense of rotation that the plan gives; the shorter way where it gives
+/// Degrees from one control point to the next in the sense of rotation that the plan gives; the shorter way where it gives
 /// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
-[[nodiscard]] inline double gantry_step(const Beam& beam, std::size_t k) {
-  const ControlPoint &from = beam.control_points[k - 1], &to = beam.control_points[k];
+[[nodiscard]] inline double gantry_step(const ControlPoint& from, const ControlPoint& to) {
   const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
   const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
   const bool turned = from.rotation != Rotation::none && wanted <= -1;
@@ -103,7 +106,8 @@ struct Beam {
 /// Degrees that the gantry turns during a beam: the length of its arc.
 [[nodiscard]] inline double gantry_travel(const Beam& beam) {
   double sum = 0;
-  for (std::size_t k = 1; k < beam.control_points.size(); ++k) sum += gantry_step(beam, k);
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k)
+    sum += gantry_step(beam.control_points[k - 1], beam.control_points[k]);
   return sum;
 }
 

@@ -8,6 +8,7 @@
 ///   action = 100 - DA / 2,   DA = β · sqrt(variance + (mean - 100)²),   β = 6
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,13 +51,13 @@ struct ControlChart {
           message("value.303", "tg218", "result ", i + 1, ": expected a rate within 0 .. 100 %, got ", rates[i]));
     maximum = std::max(maximum, rates[i]);
     c.mean += rates[i] / n;
-    if (i > 0) c.moving_range += std::abs(rates[i] - rates[i - 1]) / (n - 1);
     c.below_universal_tolerance += rates[i] < kUniversalTolerance;
     c.below_universal_action += rates[i] < kUniversalAction;
   }
   if (maximum <= 1)
     throw ValueError(message("value.303", "tg218", "expected rates in %, got only numbers up to ", maximum,
                              ": is 1 meant to be 100 %?"));
+  for (const auto& [before, rate] : views::adjacent(rates)) c.moving_range += std::abs(rate - before) / (n - 1);
   double squares = 0;
   for (const double r : rates) squares += (r - c.mean) * (r - c.mean);
   c.sd = std::sqrt(squares / (n - 1));

@@ -7,6 +7,7 @@
 /// weighted by MU, where the definition does not say otherwise.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/complexity/beam_complexity.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -117,7 +118,7 @@ namespace detail {
     if (!(beam.mu > 0)) continue;
     for (const ControlPoint& cp : beam.control_points)
       for (const LeafPositions& leaves : cp.leaves)
-        for (std::size_t l = 0; l < leaves.a.size(); ++l) gap = std::min(gap, std::max(0.0, leaves.b[l] - leaves.a[l]));
+        for (const auto& [a, b] : views::zip(leaves.a, leaves.b)) gap = std::min(gap, std::max(0.0, b - a));
   }
   return gap;
 }

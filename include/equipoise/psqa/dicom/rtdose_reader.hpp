@@ -5,6 +5,7 @@
 /// DICOM RTDOSE files into dose grids: 16 and 32 bit, either byte order, uncompressed or run-length encoded, frames at
 /// any places, any orientation along the patient's axes.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/dicom/dose_orientation.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
@@ -66,10 +67,10 @@ namespace detail {
     if (patient < 3) axes.position[patient] = first;
     for (double& o : offsets) o = sign * (o - first);
   }
-  for (std::size_t k = 1; k < frames; ++k)
-    if ((offsets[k] - offsets[k - 1]) * (offsets[1] - offsets[0]) <= 0)
-      throw FileError(message("file.426", where, "expected frames that follow one another, got offsets ",
-                              offsets[k - 1], " and ", offsets[k]));
+  for (const auto& [before, offset] : views::adjacent(offsets))
+    if ((offset - before) * (offsets[1] - offsets[0]) <= 0)
+      throw FileError(
+          message("file.426", where, "expected frames that follow one another, got offsets ", before, " and ", offset));
   return offsets;
 }
 
@@ -160,9 +161,8 @@ inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes
   }
   const double step = places.back() / static_cast<double>(places.size() - 1);
   double smallest = step, largest = step;
-  for (std::size_t k = 1; k < places.size(); ++k) {
-    smallest = std::min(smallest, places[k] - places[k - 1]), largest = std::max(largest, places[k] - places[k - 1]);
-  }
+  for (const auto& [below, above] : views::adjacent(places))
+    smallest = std::min(smallest, above - below), largest = std::max(largest, above - below);
   grid.spacing[0] = step;
   if (largest - smallest <= 0.01 * step) return;
   if (step > 20 * smallest)

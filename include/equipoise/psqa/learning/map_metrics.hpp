@@ -109,8 +109,8 @@ namespace detail {
         maps[static_cast<std::int64_t>(i)][0].masked_fill(coarse < 0.1 * maximum, 0) * (maximum / 100);  // Gy
     const std::vector<double> difference = detail::host_doubles(detail::on_plane(known, pool, h, w));
     DoseGrid measured = planned;
-    for (std::size_t k = 0; k < measured.size(); ++k)
-      measured.values[k] = std::max(0.0, measured.values[k] + difference[k]);
+    std::ranges::transform(measured.values, difference, measured.values.begin(),
+                           [](double gray, double added) { return std::max(0.0, gray + added); });
     out.push_back(passing_rates(measured, planned));
   }
   return out;

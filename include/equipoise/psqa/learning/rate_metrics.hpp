@@ -5,6 +5,7 @@
 /// How well a method predicts passing rates: errors in points with intervals over patients, by stratum; failing plans told
 /// from passing ones; and what its statements about its own errors are worth.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/detection.hpp>
@@ -136,7 +137,7 @@ template <class Statistic>
                                                          std::array<std::size_t, 3>& n) {
   std::array<double, 3> sum{};
   n = {};
-  for (std::size_t i = 0; i < value.size(); ++i) ++n[stratum(rates.truth[i])], sum[stratum(rates.truth[i])] += value[i];
+  for (const auto& [truth, v] : views::zip(rates.truth, value)) ++n[stratum(truth)], sum[stratum(truth)] += v;
   for (std::size_t s = 0; s < 3; ++s)
     sum[s] = n[s] ? sum[s] / static_cast<double>(n[s]) : std::numeric_limits<double>::quiet_NaN();
   return sum;
@@ -222,8 +223,8 @@ template <class Statistic>
   f.mae = mean_rate_error(j, criterion);
   f.mae_failing = interval([](const Known& r) {
     double sum = 0, n = 0;
-    for (std::size_t i = 0; i < r.truth.size(); ++i)
-      if (r.truth[i] < 90) sum += r.error[i], n += 1;
+    for (const auto& [truth, error] : views::zip(r.truth, r.error))
+      if (truth < 90) sum += error, n += 1;
     return n > 0 ? sum / n : std::numeric_limits<double>::quiet_NaN();
   });
   f.rmse = interval([](const Known& r) { return root_mean_squared_error(r.truth, r.predicted); });

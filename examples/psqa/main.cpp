@@ -75,12 +75,12 @@ std::string unknown_words(const CLI::App& app) {
   const auto option = std::find_if(words.begin(), words.end(), [](const std::string& w) { return w.starts_with("-"); });
   if (option != words.end() && (option == words.begin() || !chosen.empty())) {
     const std::string given = option->substr(0, option->find('='));
-    return eq::message("name.302", where, "no option \"", given, "\"; ",
-                       eq::nearest_name(given, option_names(command)))
+    return eq::message("name.302", where, "no option \"", given, "\"; ", eq::nearest_name(given, option_names(command)))
         .text;
   }
   const std::string given = words.empty() ? "" : words[0];
-  if (!chosen.empty()) return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"").text;
+  if (!chosen.empty())
+    return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"").text;
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(c->get_name());
   return eq::message("name.302", "psqa", "no command \"", given, "\"; ", eq::nearest_name(given, names)).text;
@@ -98,8 +98,8 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   }
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
-  std::cerr << "psqa: " << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what).text
-            << "\n";
+  std::cerr << "psqa: "
+            << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what).text << "\n";
   return 2;
 }
 }  // namespace
@@ -118,6 +118,12 @@ CLI::Validator not_negative() {
             return text.starts_with("-") ? "expected a whole number >= 0, got \"" + text + "\"" : std::string();
           },
           ">= 0"};
+}
+
+std::string listed(const std::vector<std::string>& names, const std::string& last) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : i + 1 == names.size() ? last : ", ") + names[i];
+  return out;
 }
 
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {

@@ -313,12 +313,6 @@ const std::vector<std::string>& known_fusions() {
   return psqa::fusion_names();
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& n : names) all += (all.empty() ? "" : ", ") + n;
-  return all;
-}
-
 void set_method(RunConfig& config, const std::string& method) {
   const bool one_modality = method == "dose_only" || method == "metrics_only";
   config.method = method;

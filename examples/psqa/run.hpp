@@ -32,8 +32,6 @@ struct PolicyChoice {
 [[nodiscard]] std::vector<std::string> policies_for_linear_heads();
 /// The fusions that a method may have for the passing rates.
 [[nodiscard]] const std::vector<std::string>& known_fusions();
-/// `concat, sum, film`
-[[nodiscard]] std::string listed(const std::vector<std::string>& names);
 
 /// Which records train, choose and judge: by patient, at random; the `fold`-th of `folds` parts is the test part where
 /// there are folds; all plans of a machine are where one is left out.

@@ -28,7 +28,7 @@ namespace detail {
 
 /// What to say of a table without the column: those that hold rates, or all of them.
 [[nodiscard]] inline ErrorMessage no_column(const std::string& where, const std::string& column,
-                                           const std::vector<std::string_view>& header) {
+                                            const std::vector<std::string_view>& header) {
   std::vector<std::string> rates, all;
   for (const std::string_view cell : header) {
     all.emplace_back(unquoted(cell));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that no tracked file names a machine's absolute path or a registry's host, and that every error id of core/base/error_ids.hpp is used. (An id that is used and not in
+"""Checks that no tracked file names a machine's absolute path or a registry's host, that tests/ mirrors include/equipoise/, and that every error id of core/base/error_ids.hpp is used. (An id that is used and not in
 that table does not compile; docs/make_pages.py makes docs/errors.md from it.)"""
 import pathlib, re, subprocess, sys
 
@@ -10,6 +10,11 @@ if not files:
 path = re.compile(r"(^|[^A-Za-z0-9_.])/(home|root|work|Users)/")
 host = re.compile(r"(pypi|pythonhosted|deb\.debian|artifactory|download\.pytorch)\.\w+")
 wrong, used = [], set()
+for name in files:
+    folder = name.removeprefix("tests/").rpartition("/")[0]
+    is_test = name.startswith("tests/") and re.search(r"/test_\w+\.cpp$", name)
+    if is_test and folder != "program" and not (root / "include/equipoise" / folder).is_dir() and (root / name).exists():
+        wrong.append(f"{name}: include/equipoise/{folder} is no folder (tests of the program psqa lie in tests/program)")
 for name in files:
     if name == "tests/gates/sources.py" or not (root / name).exists():
         continue

@@ -81,8 +81,6 @@ template <class... Parts>
   return {id, std::move(out).str()};
 }
 
-namespace detail {
-
 /// The message of an error with the place where it happened: `[id] Mlp: …` becomes `[id] Mlp, modality dose: …`.
 [[nodiscard]] inline ErrorMessage with_place(const Error& error, const std::string& place) {
   std::string text = error.what();
@@ -90,8 +88,6 @@ namespace detail {
   text.insert(colon == std::string::npos ? 0 : colon, ", " + place);
   return {error.id(), std::move(text)};
 }
-
-}  // namespace detail
 
 /// Checks an option where it enters: `check_option(width > 0, "Late.width", "> 0", width)`.
 /// \throws ValueError `<where>: expected <range>, got <got>`.

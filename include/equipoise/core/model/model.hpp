@@ -214,7 +214,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       try {
         return detail::checked_feature(Feature(encoder.forward(x)), detail::feature_spec(encoder), x.size(0));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality
-        throw ShapeError(detail::with_place(e, "modality " + schema_.modalities[m]));
+        throw ShapeError(with_place(e, "modality " + schema_.modalities[m]));
       }
     };
     if (out.presence.everywhere(m)) {
@@ -242,7 +242,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       try {
         result = f(entry);
       } catch (const ShapeError& e) {  // which knows the part, not the task
-        throw ShapeError(detail::with_place(e, "task " + text_of(key)));
+        throw ShapeError(with_place(e, "task " + text_of(key)));
       }
     });
     return std::move(*result);

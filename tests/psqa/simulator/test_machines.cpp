@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "psqa/small_beams.hpp"
+#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 
 // What is wrong with the machines of a virtual cohort: what commissioning leaves, faults, low MU, kernels, repeated

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "psqa/small_beams.hpp"
+#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 
 using namespace equipoise::psqa;

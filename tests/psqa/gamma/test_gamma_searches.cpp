@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "psqa/gamma_grids.hpp"
+#include "psqa/gamma/grids.hpp"
 #include "support/samples.hpp"
 
 // What every search does, the exact one and those of others, on planes and volumes.

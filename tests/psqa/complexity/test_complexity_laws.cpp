@@ -13,7 +13,7 @@
 #include <fstream>
 #include <utility>
 
-#include "psqa/small_beams.hpp"
+#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 #include "support/samples.hpp"
 

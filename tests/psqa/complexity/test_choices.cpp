@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "psqa/small_beams.hpp"
+#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 
 using namespace equipoise::psqa;

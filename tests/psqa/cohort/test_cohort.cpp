@@ -14,7 +14,7 @@
 #include <set>
 #include <sstream>
 
-#include "psqa/small_beams.hpp"
+#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 #include "support/samples.hpp"
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "psqa/gamma_grids.hpp"
+#include "psqa/gamma/grids.hpp"
 #include "support/catch.hpp"
 
 using namespace equipoise::psqa;

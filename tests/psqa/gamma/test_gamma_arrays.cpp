@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "psqa/gamma_grids.hpp"
+#include "psqa/gamma/grids.hpp"
 #include "support/catch.hpp"
 
 using namespace equipoise::psqa;

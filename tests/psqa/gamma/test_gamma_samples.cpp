@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "psqa/gamma_grids.hpp"
+#include "psqa/gamma/grids.hpp"
 #include "support/catch.hpp"
 #include "support/samples.hpp"
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstring>
 
-#include "psqa/gamma_grids.hpp"
+#include "psqa/gamma/grids.hpp"
 #include "support/catch.hpp"
 
 using namespace equipoise::psqa;

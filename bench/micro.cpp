@@ -8,6 +8,8 @@
 #include <equipoise/contribution/sampling.hpp>
 #include <equipoise/equipoise.hpp>
 
+#include <string>
+
 namespace eq = equipoise;
 using namespace eq::literals;
 
@@ -41,24 +43,22 @@ void all_coalitions_of_three(benchmark::State& state) {
   auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 16, .widths = {64}}),
                            eq::modality<"b">(eq::Mlp{.in_features = 16, .widths = {64}}),
                            eq::modality<"c">(eq::Mlp{.in_features = 16, .widths = {64}}),
-                           eq::task<"y">(Fusion{.width = 64}, eq::Regression{}));
+                           eq::task<"y">(eq::fusion_of_width<Fusion>(64), eq::Regression{}));
   model->eval();
   const at::Tensor x = torch::randn({32, 16});
   const auto data = eq::batch(eq::input<"a">(x), eq::input<"b">(x), eq::input<"c">(x));
   const std::vector<eq::Coalition> all = eq::all_coalitions(3);
   for (auto _ : state) benchmark::DoNotOptimize(model->predict(data, all));
 }
-BENCHMARK(all_coalitions_of_three<eq::Concat>);
-BENCHMARK(all_coalitions_of_three<eq::Sum>);
-BENCHMARK(all_coalitions_of_three<eq::Gated>);
-BENCHMARK(all_coalitions_of_three<eq::Film>);
-BENCHMARK(all_coalitions_of_three<eq::Late>);
-BENCHMARK(all_coalitions_of_three<eq::AttentionFusion>);
 
 }  // namespace
 
 int main(int argc, char** argv) {
   torch::set_num_threads(1);
+  eq::for_each_type<eq::EveryVectorFusion>([]<class Fusion>() {
+    const std::string name = "all_coalitions_of_three/" + std::string(Fusion::id);
+    benchmark::RegisterBenchmark(name.c_str(), all_coalitions_of_three<Fusion>);
+  });
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

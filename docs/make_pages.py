@@ -1,68 +1,174 @@
 #!/usr/bin/env python3
-"""Writes a page for each fusion and policy from its header, so that pages cannot drift from the code: `docs/make_pages.py`, or `--check` to compare."""
-import pathlib, re, sys
+"""Writes the pages that are made from the sources, or with `--check` says which of them differ:
+
+- docs/components/<folder>/<name>.md of every component in the lists of include/equipoise/<folder>/all.hpp, from its header
+- the rows of README.md's table of components, from the same lists
+- docs/errors.md, from the table of core/base/error_ids.hpp
+- the table of kinds in docs/files.md, from the readers of psqa/readers/all.hpp"""
+import functools, os, pathlib, re, sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-# What a header cannot say: when to take it, what it costs, where it ends.
-NOTES = {
-    "fusion/attention": ("The flagship's fusion; a good first choice when modalities differ in reliability from record to record.", "One projection and one score a modality, shared by all coalitions.", "A softmax over one modality is constant: its score then learns nothing."),
-    "fusion/concat": ("The usual baseline.", "One linear block a modality, shared by all coalitions.", "An absent modality counts as a feature of zero: the bias has to carry what is missing."),
-    "fusion/sum": ("For MLA and for comparisons in which no modality should see another before the head.", "One projection a modality.", "No interaction between modalities."),
-    "fusion/gated": ("When it depends on the record which modality to believe, channel by channel.", "M gates a modality: parameters grow with M squared.", "Softmax gates sum to one: features cannot all be strong."),
-    "fusion/film": ("When one modality sets the context in which another is read.", "Three projections a modality.", "The symmetric form for more than two modalities is ours."),
-    "fusion/late": ("When modalities should stand on their own, and as the baseline without interaction.", "Two layers a modality.", "The mean gives a weak modality as much say as a strong one."),
-    "fusion/spatial_cascade": ("For every task that predicts a map.", "Laterals once a modality; the decoder once a coalition with a map, at one pixel for coalitions without.", "As many levels as the map encoder has skip maps."),
-    "balancing/ogm": ("A light first try, mostly with plain SGD.", "Unimodal decodings without gradient; no extra backward.", "Adam all but undoes a constant factor on a gradient: take `application = update` there."),
-    "balancing/opm": ("When the dominant modality should be missing now and then.", "Unimodal decodings without gradient.", "Random: two runs with different seeds differ more."),
-    "balancing/mmpareto": ("When unimodal losses help the encoders but fight the joint loss.", "A second backward pass and unimodal decodings.", "The norms are read on the host: one wait a modality and step on a GPU."),
-    "balancing/agm": ("When a modality's relative strength should follow its own history.", "All 2^M coalitions without gradient.", "At most 16 modalities. Adam all but undoes a constant factor on a gradient: take `application = update` there."),
-    "balancing/mla": ("Alternating training, with fusion by certainty at inference.", "M passes a batch.", "Needs linear heads, and a fusion whose single-modality joint feature is that modality's projection. It changes the deployed function, so it has no window."),
-    "balancing/recon_boost": ("Boosting over modalities.", "One pass an epoch phase; unimodal decodings.", "One epoch here is one pass over the data, not 2M as in the released code. No window."),
-    "balancing/gradient_blending": ("When overfitting differs strongly between modalities.", "(M + 1) probe runs every `super_epoch`.", "A part of the training records is held out for the whole run."),
-    "balancing/sample_valuation": ("When single records lean on one modality.", "One evaluation of all coalitions over the training records an epoch, and longer epochs.", "Copies make epochs longer: compare methods by steps, not by epochs."),
-    "balancing/shapley_loss_factors": ("The flagship's balancing: when every modality should learn, without a second backward.", "Unimodal decodings with gradient, dense tasks on a quarter of the records; see the benchmark `bmmqa.step_vs_plain`.", "The paper's equations are not public: this is our reading."),
-    "weighting/contribution_weighting": ("The flagship's task weights.", "Nothing beside `ShapleyLossFactors`, whose decodings it shares; else all coalitions without gradient.", "With one task every weight is one. The equations are our reading."),
-    "weighting/uncertainty": ("Tasks whose losses differ in scale.", "One learned number a task.", "A task that cannot be learned is given up rather than helped."),
+include = root / "include/equipoise"
+# A list that has pages: its folder, and the tests whose laws go through it.
+LISTS = {
+    "EveryEncoder": ("encoders", "tests/encoders/test_laws.cpp"),
+    "EveryFusion": ("fusion", "tests/fusion/test_laws.cpp"),
+    "EveryBalancing": ("balancing", "tests/training/test_laws.cpp"),
+    "EveryWeighting": ("weighting", "tests/training/test_laws.cpp"),
 }
+NOTES = ("When", "Cost", "Limits")
+wrong = []
 
 
-def page(key):
-    text = (root / "include/equipoise" / f"{key}.hpp").read_text()
-    block = re.search(r"/// \\file\n((?:///.*\n)+)", text).group(1)
-    about = "\n".join(line[4:] if line.startswith("/// ") else line[3:] for line in block.splitlines())
+def types_of(name, folder):
+    """The types of a list, in order, each with its header."""
+    text = (include / folder / "all.hpp").read_text()
+    listed = re.search(rf"using {name} =\s*std::tuple<([^;]*)>;", text).group(1)
+    headers = [root / "include" / h for h in re.findall(r"#include <(equipoise/[^>]+)>", text)]
+    return [(t.strip(), header_of(t.strip(), headers)) for t in listed.split(",")]
+
+
+def header_of(type_name, headers):
+    return next(h for h in headers if re.search(rf"^struct {type_name} {{", h.read_text(), re.M))
+
+
+def strings_of(text):
+    """The string arguments of a braced list, in which adjacent literals are one."""
+    out = [""]
+    for literal, comma in re.findall(r'"((?:[^"\\]|\\.)*)"|(,)', text):
+        if comma:
+            out.append("")
+        else:
+            out[-1] += literal.replace('\\"', '"').replace("\\\\", "\\")
+    return out if out[-1] else out[:-1]
+
+
+def file_comment(header):
+    """The text of a header's \\file comment, and its notes: what stands after `When:`, `Cost:` and `Limits:` at its end."""
+    lines = re.search(r"/// \\file\n((?:///.*\n)+)", header.read_text()).group(1).splitlines()
+    about, notes, key = [], {}, None
+    for line in (l.removeprefix("///").removeprefix(" ") for l in lines):
+        found = re.match(rf"({'|'.join(NOTES)}): (.*)", line)
+        if found:
+            key = found.group(1)
+            notes[key] = found.group(2)
+        elif key:
+            notes[key] += " " + line.strip()
+        else:
+            about.append(line)
+    for missing in [n for n in NOTES if n not in notes]:
+        wrong.append(f"{header.relative_to(root)}: its \\file comment does not end with a paragraph \"{missing}: …\"")
     # Formulas are indented in the headers: here they stand in blocks of their own.
-    about = re.sub(r"((?:^ {2,}\S.*\n?)+)", lambda f: "\n```\n" + f.group(1).rstrip("\n") + "\n```\n\n", about, flags=re.M)
-    adapt = [a for a in re.findall(r"BOOST_HANA_ADAPT_STRUCT\(equipoise::(\w+),([^;]*)\);", text)]
-    name, members = adapt[0][0], [m.strip() for m in adapt[0][1].split(",")]
-    rows = []
+    text = re.sub(r"((?:^ {2,}\S.*\n?)+)", lambda f: "\n```\n" + f.group(1).rstrip("\n") + "\n```\n\n", "\n".join(about) + "\n", flags=re.M)
+    return text.strip(), notes
+
+
+def options_of(name, header):
+    """A row for each option."""
+    text = header.read_text()
+    adapted = re.search(rf"BOOST_HANA_ADAPT_STRUCT\(equipoise::{name}\s*(?:,([^;]*))?\);", text)
+    members = [m.strip() for m in (adapted.group(1) or "").split(",") if m.strip()]
     text = text[text.index(f"struct {name} {{") :]  # the members come first in it: no local of theirs is taken for one
+    rows = []
     for m in members:
         found = re.search(r"^\s+([\w:<>]+)\s[^;(]*?\b" + m + r"\s*=\s*(\{[^}]*\}|[^;,{]+?)[,;].*$", text, re.M)
         kind, default = found.group(1).replace("std::", ""), re.sub(r"\s+", " ", found.group(2).strip()).replace("{ ", "{")
         line = text[found.start() : text.index("\n", found.end() - 1)].strip("\n")
         said = re.search(r"///<\s*(.*)$", text[found.start() :].split(";", 1)[1].split("\n")[0]) or re.search(r"///<\s*(.*)$", line)
-        rows.append(f"| `{m}` | {kind} | `{default}` | {said.group(1) if said else ''} |")
-    when, cost, limits = NOTES[key]
-    folder = key.split("/")[0]
-    return (f"# {name}\n\n{about.strip()}\n\n**When.** {when}\n\n**Cost.** {cost}\n\n**Limits.** {limits}\n\n| option | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
-            + f"\n\nHeader: `include/equipoise/{key}.hpp`. Tests: `tests/{'fusion/test_laws.cpp' if folder == 'fusion' else 'balancing/test_worked.cpp`, `tests/training/test_laws.cpp'}`.\n")
+        meaning = said.group(1).replace("|", "\\|") if said else ""
+        rows.append(f"| `{m}` | {kind} | `{default}` | {meaning} |")
+    return rows
 
 
-wrong = 0
-for key in NOTES:
-    target = root / "docs/components" / f"{key}.md"
-    content = page(key)
-    if "--check" in sys.argv:
-        if not target.exists() or target.read_text() != content:
-            print(f"{target.relative_to(root)} is not what its header says: run docs/make_pages.py")
-            wrong += 1
-    else:
+@functools.cache
+def test_sources(folder):
+    return sorted((root / "tests" / folder).glob("test_*.cpp"))
+
+
+def tests_of(name, folder, stem, laws):
+    """Its own test file, or those of its folder that name it; and that of the laws."""
+    own = root / "tests" / folder / f"test_{stem}.cpp"
+    found = [own] if own.exists() else [t for f in (folder, "balancing") for t in test_sources(f) if re.search(rf"\b{name}\b", t.read_text())]
+    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in found] + [laws]))
+
+
+def component_page(name, header, folder, laws, target):
+    about, notes = file_comment(header)
+    rows = options_of(name, header)
+    table = "| option | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) if rows else "It has no options."
+
+    def link(path):
+        return f"[{path}]({os.path.relpath(root / path, target.parent)})"
+
+    parts = [f"# {name}", about, *(f"**{k}.** {notes[k]}" for k in NOTES if k in notes), table]
+    tests = "".join(f"- Test: {link(t)}\n" for t in tests_of(name, folder, header.stem, laws))
+    return "\n\n".join(parts) + f"\n\n- Header: {link(header.relative_to(root).as_posix())}\n{tests}"
+
+
+def errors_page():
+    text = (include / "core/base/error_ids.hpp").read_text()
+    rows = [strings_of(row) for row in re.findall(r'ErrorKind\{((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+)\}', text)]
+    return ("# Errors\n\n"
+            "Every message has the form `[equipoise.<id>] where: expected …, got …`. Exceptions: `ShapeError`,\n"
+            "`NameError` and `ValueError` for what the caller gave (all are `std::invalid_argument`), `FileError`\n"
+            "and `NumericError` for the world (`std::runtime_error`).\n\n"
+            "| id | meaning |\n|---|---|\n" + "".join(f"| `{i}` | {meaning} |\n" for i, meaning in rows))
+
+
+def file_rows():
+    """A row for each kind of file that a reader describes."""
+    out = []
+    for name, header in types_of("EveryReader", "psqa/readers"):
+        text = header.read_text()
+        found = re.findall(r'FileDescription\{((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+)\}', text[text.index(f"struct {name} {{") :].split("\n};")[0])
+        if not found:
+            wrong.append(f"{header.relative_to(root)}: {name} has no FileDescription")
+        out += [strings_of(row) for row in found]
+    return out
+
+
+def files_page():
+    text = (root / "docs/files.md").read_text()
+    table = "| kind | read as | remarks |\n|---|---|---|\n" + "".join("| " + " | ".join(row) + " |\n" for row in file_rows())
+    return re.sub(r"(<!-- readers[^\n]*-->\n).*?(<!-- /readers -->)", lambda m: m.group(1) + "\n" + table + "\n" + m.group(2), text, flags=re.S)
+
+
+def readme():
+    text = (root / "README.md").read_text()
+
+    def pages(list_name):
+        folder = LISTS[list_name][0]
+        return ", ".join(f"[`{name}`](docs/components/{folder}/{header.stem}.md)" for name, header in types_of(list_name, folder))
+
+    rows = {
+        "encoders": pages("EveryEncoder") + ", any module of yours",
+        "fusions": pages("EveryFusion"),
+        "tasks": ", ".join(f"`{name}`" for name, _ in types_of("EveryTask", "tasks")),
+        "policies": pages("EveryBalancing"),
+        "task weightings": pages("EveryWeighting"),
+        "[file readers](docs/files.md)": ", ".join(row[0] for row in file_rows()),
+    }
+    for label, components in rows.items():
+        text, count = re.subn(rf"^\| {re.escape(label)} \|.*\|$", lambda _: f"| {label} | {components} |", text, flags=re.M)
+        if count != 1:
+            wrong.append(f'README.md: expected one row "{label}" in the table of components, found {count}')
+    return text
+
+
+pages = {}
+for list_name, (folder, laws) in LISTS.items():
+    for name, header in types_of(list_name, folder):
+        target = root / "docs/components" / folder / f"{header.stem}.md"
+        pages[target] = component_page(name, header, folder, laws, target)
+for stale in sorted(set((root / "docs/components").rglob("*.md")) - set(pages)):
+    wrong.append(f"{stale.relative_to(root)} is of no component in a list: delete it")
+pages |= {root / "docs/errors.md": errors_page(), root / "docs/files.md": files_page(), root / "README.md": readme()}
+
+for target, content in pages.items():
+    if "--check" not in sys.argv:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content)
-for folder in ("fusion", "balancing", "weighting"):
-    for header in (root / "include/equipoise" / folder).glob("*.hpp"):
-        if "ADAPT_STRUCT" in header.read_text() and f"{folder}/{header.stem}" not in NOTES:
-            print(f"{folder}/{header.name} has no page: give it a line in docs/make_pages.py")
-            wrong += 1
-print(f"{len(NOTES)} pages")
+    elif not target.exists() or target.read_text() != content:
+        wrong.append(f"{target.relative_to(root)} is not what the sources say: run docs/make_pages.py")
+print("\n".join(wrong) if wrong else f"{len(pages)} pages")
 sys.exit(bool(wrong))

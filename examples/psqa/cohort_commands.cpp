@@ -7,8 +7,8 @@
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/cohort/simulate.hpp>
 #include <equipoise/psqa/cohort/table_row.hpp>
-#include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/simulator/noise_ceiling.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
@@ -65,7 +65,7 @@ std::vector<psqa::Plan> read_plans(const std::vector<std::string>& files, std::i
   std::set<std::string> ids;
   for (std::int64_t i = static_cast<std::int64_t>(files.size()); i < plans; ++i) ids.insert("plan" + std::to_string(i));
   for (const std::string& file : files) {
-    psqa::Plan plan = psqa::read_rtplan(file);
+    psqa::Plan plan = psqa::read_plan(file);
     (void)psqa::table_row(plan);  // before anything is simulated
     const std::string name = psqa::table_text(fs::path(file).stem().string());
     plan.id = take_name(name, ids);
@@ -204,7 +204,8 @@ void add_cohort_commands(CLI::App& app) {
     c->add_option("--outlines", a->outlines,
                   "folder of OpenKBP patients whose targets the plans get, in turn, instead of random ones");
     c->add_option("--rtplans", a->rtplans,
-                  "RTPLAN files that are delivered as the first plans, before those made here");
+                  "files of plans (" + listed(psqa::plan_file_names()) +
+                      ") that are delivered as the first ones, before those made here");
     add_choice(*c, "--records", a->settings.records, "what a record is: a plan, or each of a plan's fields");
     add_choice(
         *c, "--rates", a->settings.rates,

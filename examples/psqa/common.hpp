@@ -57,6 +57,9 @@ class Progress {
 /// The two sides of `key=value`. \throws ValueError where there is no equals sign; `where` is the option's name
 [[nodiscard]] std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where);
 
+/// `concat, sum, film`: names as a sentence has them. \param last between the last two
+[[nodiscard]] std::string listed(const std::vector<std::string>& names, const std::string& last = ", ");
+
 /// Sets a spec's options from words of the form `key=value`.
 template <eq::Reflected Spec>
 void set_options(Spec& spec, const std::vector<std::string>& words, const char* where) {

@@ -26,7 +26,11 @@ using eq::report::fixed;
 
 struct CompareArguments {
   std::string cohort, out = "runs/compare";
-  std::vector<std::string> methods = {"bmmqa", "attention", "concat", "sum", "gated", "film", "late"};
+  std::vector<std::string> methods = [] {  // BMMQA, and every fusion without policies
+    std::vector<std::string> all = known_fusions();
+    all.insert(all.begin(), "bmmqa");
+    return all;
+  }();
   std::int64_t seeds = 5, epochs = 30, folds = 0;
   bool machines = false, json = false;
 };

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// The command complexity: metrics of RTPLAN files.
+/// The command complexity: metrics of plans.
 
 #include <cmath>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
-#include <equipoise/psqa/dicom/rtplan_reader.hpp>
-#include <equipoise/psqa/files/file_kind.hpp>
-#include <equipoise/psqa/readers/log_reader.hpp>
+#include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/report/svg.hpp>
 #include <filesystem>
 #include <iomanip>
@@ -81,9 +79,8 @@ struct Source {
 };
 
 Source source_of(const std::string& file, const ComplexityArguments& a) {
-  if (psqa::file_kind(file) != psqa::FileKind::elekta_log)
-    return {psqa::read_rtplan(file, {.fraction_group = a.fraction_group}), {}};
-  psqa::DeliveryLog log = psqa::read_elekta_log(file);
+  if (!psqa::is_log(psqa::file_kind(file))) return {psqa::read_plan(file, {.fraction_group = a.fraction_group}), {}};
+  psqa::DeliveryLog log = psqa::read_log(file);
   return {std::move(log.delivered),
           {{"LEAFRMS_mm", log.leaf_rms_mm}, {"LEAFMEAN_mm", log.leaf_mean_mm}, {"LEAFMAX_mm", log.leaf_max_mm}}};
 }
@@ -145,9 +142,11 @@ void complexity(const ComplexityArguments& a) {
 
 void add_complexity_command(CLI::App& app) {
   auto a = std::make_shared<ComplexityArguments>();
-  CLI::App* c = app.add_subcommand(
-      "complexity", "Complexity metrics of RTPLAN files and delivery logs, per plan, beam and control point");
-  c->add_option("plans", a->files, "RTPLAN files, and decoded Elekta logs: their delivered plan and its leaf errors")
+  CLI::App* c = app.add_subcommand("complexity",
+                                   "Complexity metrics of plans and delivery logs, per plan, beam and control point");
+  c->add_option("plans", a->files,
+                "files of plans (" + listed(psqa::plan_file_names()) + "), and of delivery logs (" +
+                    listed(psqa::log_file_names()) + "): their delivered plan and its leaf errors")
       ->required();
   c->add_flag("--json", a->json, "print JSON, with the beams and the choices made");
   c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics");

@@ -227,8 +227,8 @@ void gamma(GammaArguments a) {
 
 void add_gamma_command(CLI::App& app) {
   auto a = std::make_shared<GammaArguments>();
-  CLI::App* c = app.add_subcommand(
-      "gamma", "Gamma index of two planes or volumes (RTDOSE, NPY, CSV, MapCHECK, PTW mcc, IBA opg, XiO)");
+  CLI::App* c =
+      app.add_subcommand("gamma", "Gamma index of two planes or volumes (" + listed(psqa::dose_file_names()) + ")");
   c->add_option("reference", a->reference, "the distribution whose points are judged (the measurement)")->required();
   c->add_option("evaluated", a->evaluated, "the distribution that is interpolated (the plan)")->required();
   c->add_option("--dd", a->criteria.dd_percent, "dose difference, %")->capture_default_str();
@@ -240,12 +240,15 @@ void add_gamma_command(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--max-gamma", a->criteria.max_gamma, "values are capped here; does not move the pass rate")
       ->capture_default_str();
-  c->add_option("--spacing", a->spacing, "mm between the points of NPY and CSV files, by default 1")
+  c->add_option(
+       "--spacing", a->spacing,
+       "mm between the points of " + listed(psqa::file_names_without_spacing(), " and ") + " files, by default 1")
       ->check(above_zero());
   c->add_option("--spacing-evaluated", a->spacing_evaluated, "the same of the evaluated file; by default --spacing")
       ->check(above_zero());
   c->add_option("--rows-from", a->rows_from,
-                "whether the first row of NPY and CSV files has the lowest or the highest y")
+                "whether the first row of " + listed(psqa::file_names_without_spacing(), " and ") +
+                    " files has the lowest or the highest y")
       ->check(CLI::IsMember({"bottom", "top"}))
       ->capture_default_str();
   c->add_option("--flip", a->flip, "turn the evaluated doses round along x or y, within their place")

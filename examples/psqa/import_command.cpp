@@ -132,13 +132,17 @@ void add_import_command(CLI::App& app) {
   auto a = std::make_shared<ImportArguments>();
   CLI::App* c = app.add_subcommand(
       "import",
-      "Make a cohort of RTPLAN files (with <plan>_planned.* and <plan>_measured.* beside them, or delivered in "
-      "simulation), decoded Elekta logs, OpenKBP patients, and folders of these");
+      "Make a cohort of plans (" + listed(psqa::plan_file_names()) +
+          ", with <plan>_planned.* and <plan>_measured.* beside them, or delivered in simulation), delivery logs (" +
+          listed(psqa::log_file_names()) + "), OpenKBP patients, and folders of these");
   c->add_option("paths", a->paths, "files and folders; folders with all that is below them")->required();
   c->add_option("--out", a->out, "new folder")->required();
-  c->add_option("--spacing", a->options.spacing_mm, "mm between the points of NPY and CSV planes")->check(above_zero());
+  c->add_option("--spacing", a->options.spacing_mm,
+                "mm between the points of " + listed(psqa::file_names_without_spacing(), " and ") + " planes")
+      ->check(above_zero());
   c->add_option("--rows-from", a->rows_from,
-                "whether the first row of NPY and CSV planes has the lowest or the highest y")
+                "whether the first row of " + listed(psqa::file_names_without_spacing(), " and ") +
+                    " planes has the lowest or the highest y")
       ->check(CLI::IsMember({"bottom", "top"}))
       ->capture_default_str();
   c->add_option("--fraction-group", a->options.plan.fraction_group, "which of a plan's fraction groups, from 0")

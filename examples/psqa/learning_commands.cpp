@@ -10,9 +10,9 @@
 #include <equipoise/psqa/cohort/simulate.hpp>
 #include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/criteria.hpp>
-#include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 #include <equipoise/psqa/fields.hpp>
+#include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/simulator/planning_system.hpp>
 #include <equipoise/report/svg.hpp>
 #include <iostream>
@@ -155,7 +155,7 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
 /// What is predicted of a file: one entry, or one a field where the run's records are fields.
 void predict_file(Predictor& predictor, const fs::path& file, const fs::path& out, const psqa::RtplanOptions& options,
                   Json& predictions) {
-  const psqa::Plan plan = psqa::read_rtplan(file, options);
+  const psqa::Plan plan = psqa::read_plan(file, options);
   for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::string stem = file.stem().string();
   const auto add = [&](const psqa::Plan& of, Json j, const std::string& name) {
@@ -309,9 +309,9 @@ void add_use(CLI::App& app) {
     auto files = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
     auto options = std::make_shared<psqa::RtplanOptions>();
-    CLI::App* c = app.add_subcommand("predict", "Passing rates and the dose-difference map of RTPLAN files");
+    CLI::App* c = app.add_subcommand("predict", "Passing rates and the dose-difference map of plans");
     c->add_option("--run", *run, "folder of a run")->required();
-    c->add_option("plans", *files, "RTPLAN files")->required();
+    c->add_option("plans", *files, "files of plans: " + listed(psqa::plan_file_names()))->required();
     c->add_option("--out", *out, "folder for the maps (PNG and NPY)")->capture_default_str();
     c->add_flag("--json", *json, "print JSON");
     c->add_option("--fraction-group", options->fraction_group, "which of a plan's fraction groups, from 0")

@@ -120,6 +120,12 @@ CLI::Validator not_negative() {
           ">= 0"};
 }
 
+std::string listed(const std::vector<std::string>& names, const std::string& last) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : i + 1 == names.size() ? last : ", ") + names[i];
+  return out;
+}
+
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
   const std::size_t at = text.find('=');
   if (at == std::string::npos)

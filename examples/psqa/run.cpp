@@ -301,6 +301,18 @@ std::vector<std::string> known_policies() {
   return eq::policy_names();
 }
 
+std::vector<std::string> policies_for_linear_heads() {
+  std::vector<std::string> names;
+  eq::for_each_type<eq::EveryPolicy>([&]<class P>() {
+    if (P::needs.linear_head) names.emplace_back(P::id);
+  });
+  return names;
+}
+
+const std::vector<std::string>& known_fusions() {
+  return psqa::fusion_names();
+}
+
 void set_method(RunConfig& config, const std::string& method) {
   const bool one_modality = method == "dose_only" || method == "metrics_only";
   config.method = method;

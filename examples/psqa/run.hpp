@@ -28,6 +28,10 @@ struct PolicyChoice {
 [[nodiscard]] eq::OptionList options_of(const PolicyChoice& choice);
 /// The names that a choice may have.
 [[nodiscard]] std::vector<std::string> known_policies();
+/// Those of them that need every task to have a linear head.
+[[nodiscard]] std::vector<std::string> policies_for_linear_heads();
+/// The fusions that a method may have for the passing rates.
+[[nodiscard]] const std::vector<std::string>& known_fusions();
 
 /// Which records train, choose and judge: by patient, at random; the `fold`-th of `folds` parts is the test part where
 /// there are folds; all plans of a machine are where one is left out.

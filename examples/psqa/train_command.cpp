@@ -182,19 +182,16 @@ void add_train_command(CLI::App& app) {
   CLI::App* c = app.add_subcommand("train", "Train BMMQA or a baseline on a cohort");
   c->add_option("--cohort", a->cohort, "folder made by simulate or import");
   c->add_option("--out", a->out, "the run's folder")->required();
-  c->add_option(
-      "--method", a->method,
-      "bmmqa; a fusion without policies: concat, sum, gated, film, late, attention; dose_only or metrics_only [bmmqa]");
+  c->add_option("--method", a->method,
+                "bmmqa; a fusion without policies: " + listed(known_fusions()) + "; dose_only or metrics_only [bmmqa]");
   c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
   c->add_option("--modalities", a->modalities, "what the model is shown: dose, metrics or both [both]")
       ->check(CLI::IsMember({"dose", "metrics"}));
   c->add_option("--fusion-option", a->fusion_options, "any option of the fusion as key=value, e.g. hidden=64");
-  c->add_option(
-      "--policy", a->policies, "balancing policies instead of the method's: none, or " + [] {
-        std::string all;
-        for (const std::string& n : known_policies()) all += (all.empty() ? "" : ", ") + n;
-        return all + "; mla only where every task has a linear head, so not beside dose-difference maps";
-      }());
+  c->add_option("--policy", a->policies,
+                "balancing policies instead of the method's: none, or " + listed(known_policies()) + "; " +
+                    listed(policies_for_linear_heads()) +
+                    " only where every task has a linear head, so not beside dose-difference maps");
   c->add_option("--policy-option", a->policy_options,
                 "key=value, or policy.key=value with several policies; from and to set its window of epochs");
   c->add_option("--epochs", a->epochs, "passes over the training records [40]")->check(CLI::Range(1, 100000));

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Small DICOM files of the project's own writers for the fuzzer: `fuzz_corpus FOLDER`.
+/// Small files for the fuzzer: the readers' own examples, and DICOM files of the project's writers: `fuzz_corpus FOLDER`.
 
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/readers/all.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -21,7 +23,13 @@ void deflate(const std::filesystem::path& from, const std::filesystem::path& to)
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const std::filesystem::path root = argv[1];
-  for (const char* folder : {"rtplan", "rtdose"}) std::filesystem::create_directories(root / folder);
+  equipoise::for_each_type<psqa::EveryReader>([&]<class R>() {
+    if constexpr (requires { R::example(); }) {
+      std::filesystem::create_directories(root / R::id);
+      std::ofstream(root / R::id / "example", std::ios::binary) << R::example();
+    }
+  });
+  for (const char* folder : {"dicom_plan", "dicom_dose"}) std::filesystem::create_directories(root / folder);
   psqa::Plan plan;
   plan.id = plan.label = plan.patient = "small", plan.prescription_Gy = 2;
   psqa::Beam beam;
@@ -34,10 +42,10 @@ int main(int argc, char** argv) {
     beam.control_points.push_back(cp);
   }
   plan.beams = {beam};
-  psqa::write_rtplan(plan, root / "rtplan" / "small.dcm");
+  psqa::write_rtplan(plan, root / "dicom_plan" / "small.dcm");
   psqa::DoseGrid dose = psqa::DoseGrid::plane(3, 4, 2);
   for (std::size_t i = 0; i < dose.values.size(); ++i) dose.values[i] = static_cast<double>(i);
-  psqa::write_rtdose(dose, plan, "planned", root / "rtdose" / "small.dcm");
-  for (const char* folder : {"rtplan", "rtdose"})
+  psqa::write_rtdose(dose, plan, "planned", root / "dicom_dose" / "small.dcm");
+  for (const char* folder : {"dicom_plan", "dicom_dose"})
     deflate(root / folder / "small.dcm", root / folder / "small_deflated.dcm");
 }

@@ -4,16 +4,12 @@
 /// A reader may refuse a file with one of the library's errors; it may not crash, hang, or ask for memory out of
 /// proportion to the file, and neither may the metrics and gamma of what it accepts. Every input depends on the seed and
 /// its number alone: `--only N` repeats one. A COUNT of 0 reads the files as they are and prints what each one took.
+/// `fuzz_readers --list` prints the readers.
 
 #include <equipoise/core/base/random.hpp>
-#include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
-#include <equipoise/psqa/dicom/rtdose_reader.hpp>
-#include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/gamma/gamma.hpp>
-#include <equipoise/psqa/readers/log_reader.hpp>
-#include <equipoise/psqa/readers/openkbp_reader.hpp>
-#include <equipoise/psqa/readers/plane_reader.hpp>
+#include <equipoise/psqa/readers/all.hpp>
 
 #include <algorithm>
 #include <array>
@@ -145,17 +141,24 @@ void use(const psqa::DoseGrid& dose) {
   if (dose.size() <= 4096) (void)psqa::gamma(dose, dose, {.dd_percent = 3, .dta_mm = 3});
 }
 
-const std::map<std::string, std::function<void(const fs::path&)>> kReaders = {
-    {"rtplan", [](const fs::path& p) { use(psqa::read_rtplan(p)); }},
-    {"rtdose", [](const fs::path& p) { use(psqa::read_rtdose(p)); }},
-    {"npy", [](const fs::path& p) { use(psqa::read_npy_dose(p, 1)); }},
-    {"csv", [](const fs::path& p) { use(psqa::read_csv_plane(p, 1)); }},
-    {"mapcheck", [](const fs::path& p) { use(psqa::read_mapcheck(p, psqa::MapcheckPlane::interpolated)); }},
-    {"mcc", [](const fs::path& p) { use(psqa::read_mcc(p)); }},
-    {"opg", [](const fs::path& p) { use(psqa::read_opg(p)); }},
-    {"xio", [](const fs::path& p) { use(psqa::read_xio_plane(p)); }},
-    {"log", [](const fs::path& p) { use(psqa::read_elekta_log(p).delivered); }},
-    {"openkbp", [](const fs::path& p) { (void)psqa::read_openkbp_csv(p); }}};
+using Read = std::function<void(const fs::path&)>;
+
+/// What each reader of the list reads, under its id; under `<id>_plan` and `<id>_dose` where it reads both.
+std::map<std::string, Read> readers() {
+  std::map<std::string, Read> out;
+  eq::for_each_type<psqa::EveryReader>([&]<class R>() {
+    const std::string id(R::id);
+    constexpr bool both = psqa::ReadsPlans<R> && psqa::ReadsDoses<R>;
+    if constexpr (psqa::ReadsPlans<R>)
+      out[both ? id + "_plan" : id] = [](const fs::path& p) { use(R::read_plan(p, {})); };
+    if constexpr (psqa::ReadsDoses<R>)
+      out[both ? id + "_dose" : id] = [](const fs::path& p) { use(R::read_dose(p, {.interpolated = true})); };
+    if constexpr (psqa::ReadsLogs<R>) out[id] = [](const fs::path& p) { use(R::read_log(p).delivered); };
+    if constexpr (psqa::ReadsOthers<R>) out[id] = [](const fs::path& p) { (void)R::read(p); };
+  });
+  return out;
+}
+const std::map<std::string, Read> kReaders = readers();
 
 std::string contents(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -172,6 +175,10 @@ extern "C" const char* __asan_default_options() {
 int main(int argc, char** argv) {
   __sanitizer_install_malloc_and_free_hooks(Memory::on_malloc, Memory::on_free);
   std::vector<std::string> words(argv + 1, argv + argc);
+  if (words == std::vector<std::string>{"--list"}) {
+    for (const auto& [name, read] : kReaders) std::cout << name << "\n";
+    return 0;
+  }
   std::uint64_t only = 0;
   if (words.size() > 2 && words[0] == "--only")
     only = std::strtoull(words[1].c_str(), nullptr, 10), words.erase(words.begin(), words.begin() + 2);

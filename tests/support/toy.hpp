@@ -39,6 +39,15 @@ auto toy_fusion() {
     return eq::Sum{.width = 6};
 }
 
+/// A fusion that is small.
+template <class Fusion>
+Fusion small_fusion(std::int64_t width = 10) {
+  if constexpr (requires { Fusion::example(); })
+    return Fusion::example();
+  else
+    return eq::fusion_of_width<Fusion>(width);
+}
+
 /// A model of M tables (the first is an image for dense tasks) with one task "y" of a kind.
 template <std::size_t M, Kind K, class Fusion>
 auto toy_model(const Fusion& fusion, double dropout = 0) {
@@ -100,19 +109,10 @@ inline eq::TrainerOptions toy_options(std::int64_t epochs = 3, eq::Optimizer opt
           .holdout = 0.25};
 }
 
-/// Options with which a policy acts in the first epoch, and measures again before a run of three is over.
+/// A policy that acts in the first epoch, and measures again before a run of three is over.
 template <class P>
 P eager() {
-  if constexpr (std::is_same_v<P, eq::SampleValuation>)
-    return {.warmup = 0};
-  else if constexpr (std::is_same_v<P, eq::GradientBlending>)
-    return {.super_epoch = 2};
-  else if constexpr (std::is_same_v<P, eq::ReconBoost>)
-    return {.alternate_epochs = 1, .rectify_epochs = 1};
-  else if constexpr (std::is_same_v<P, eq::ShapleyLossFactors> || std::is_same_v<P, eq::ContributionWeighting>)
-    return {.momentum = 0.5};  // contributions of a new model are negative, and all shares then equal
-  else
-    return {};
+  return eq::example_of<P>();
 }
 
 /// Every parameter of a module, in one row.

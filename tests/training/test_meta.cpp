@@ -198,21 +198,31 @@ void drops() {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("a model with any vector fusion is trained on the meta device", "[training][meta][law]",
-                        eq::EveryVectorFusion) {
-  trains<Kind::regression>(TestType{.width = 6}, {});
-  trains<Kind::classification>(TestType{.width = 6}, {});
+TEMPLATE_LIST_TEST_CASE("every encoder encodes on the meta device", "[training][meta][law]", eq::EveryEncoder) {
+  const auto encoder = TestType::example().build();
+  support::to_meta(*encoder);
+  (void)eq::Feature(encoder->forward(TestType::example_input(2).to(torch::kMeta))).map_tensors([](const at::Tensor& t) {
+    CHECK(t.is_meta());
+    CHECK(t.size(0) == 2);
+    return t;
+  });
 }
 
-TEST_CASE("a model with a cascade is trained on the meta device", "[training][meta]") {
-  trains<Kind::dense>(eq::SpatialCascade{.widths = {8, 4}}, {});
+TEMPLATE_LIST_TEST_CASE("a model with any fusion is trained on the meta device", "[training][meta][law]",
+                        eq::EveryFusion) {
+  if constexpr (eq::yields_a_map<eq::fusion_module_t<TestType>>) {
+    trains<Kind::dense>(support::small_fusion<TestType>(6), {});
+  } else {
+    trains<Kind::regression>(support::small_fusion<TestType>(6), {});
+    trains<Kind::classification>(support::small_fusion<TestType>(6), {});
+  }
 }
 
 TEMPLATE_LIST_TEST_CASE("every policy trains on the meta device", "[training][meta][law]", eq::EveryPolicy) {
-  trains<Kind::regression>(eq::Sum{.width = 6}, eq::stack(eager<TestType>()));
-  trains<Kind::classification>(eq::Sum{.width = 6}, eq::stack(eager<TestType>()));
+  trains<Kind::regression>(support::toy_fusion<Kind::regression>(), eq::stack(eager<TestType>()));
+  trains<Kind::classification>(support::toy_fusion<Kind::classification>(), eq::stack(eager<TestType>()));
   if constexpr (!TestType::needs.linear_head)
-    trains<Kind::dense>(eq::SpatialCascade{.widths = {8, 4}}, eq::stack(eager<TestType>()));
+    trains<Kind::dense>(support::toy_fusion<Kind::dense>(), eq::stack(eager<TestType>()));
 }
 
 TEST_CASE("features without values are scaled and dropped by OPM", "[training][meta]") {

@@ -21,14 +21,10 @@ eq::TrainerOptions options(std::int64_t batch_size = 8) {
 /// Options with which a policy draws nothing at random, since a draw knows its modality by number.
 template <class P>
 P without_chance() {
-  if constexpr (std::is_same_v<P, eq::Ogm>)
-    return {.noise = false};
-  else if constexpr (std::is_same_v<P, eq::Opm>)
-    return {.base = 1, .probability = 1};  // what dominates is dropped from every record
-  else if constexpr (std::is_same_v<P, eq::SampleValuation>)
-    return {.warmup = 0, .kappa = 1e6, .max_copies = 1};  // whatever is below its share is copied once
+  if constexpr (requires { P::deterministic(); })
+    return P::deterministic();
   else
-    return support::eager<P>();
+    return eq::example_of<P>();
 }
 
 /// Trains two models on the same records, modality m of the first called to[m] in the second.
@@ -70,17 +66,17 @@ TEST_CASE("task weights do not depend on the order of the modalities", "[weighti
 
 TEMPLATE_LIST_TEST_CASE("relabelling the modalities permutes what a policy does", "[training][law]", eq::EveryPolicy) {
   const auto policy = without_chance<TestType>();
-  if constexpr (std::is_same_v<TestType, eq::Mla>) {
-    SUCCEED("each modality's pass sees the head that those before it have trained: the order is part of the method");
-  } else if constexpr (std::is_same_v<TestType, eq::ReconBoost>) {
-    // Turns go by number too; within the first stage, a's, the others are alike.
+  if constexpr (eq::order_dependence<TestType> == eq::OrderDependence::steps) {
+    SUCCEED("each modality's pass sees what those before it have trained: the order is part of the method");
+  } else if constexpr (eq::order_dependence<TestType> == eq::OrderDependence::turns) {
+    // During the first turn, a's, the others are alike.
     eq::TrainerOptions o = options();
     o.epochs = 2;
     permutes<Kind::regression>(policy, {0, 2, 1}, o);
     permutes<Kind::classification>(policy, {0, 2, 1}, o);
   } else {
-    // A record's copies are planned modality by modality: only a batch of everything has the same records again.
-    const eq::TrainerOptions o = options(std::is_same_v<TestType, eq::SampleValuation> ? 1000 : 8);
+    // Records are added modality by modality: only a batch of everything has the same records again.
+    const eq::TrainerOptions o = options(eq::adds_records<TestType> ? 1000 : 8);
     for (const std::array<std::size_t, 3>& to : {std::array<std::size_t, 3>{1, 2, 0}, {2, 1, 0}}) {
       permutes<Kind::regression>(policy, to, o);
       permutes<Kind::classification>(policy, to, o);

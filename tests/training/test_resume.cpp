@@ -88,9 +88,10 @@ Runs<> plain_runs(double dropout = 0) {
   return Runs<>([] { return eq::PolicyStack{}; }, dropout);
 }
 
-/// Policies whose memory of regressions is another than of classifications, or grows with M.
-using Remembering = std::tuple<eq::Ogm, eq::Opm, eq::Agm, eq::Mla, eq::ReconBoost, eq::GradientBlending,
-                               eq::ShapleyLossFactors, eq::ContributionWeighting>;
+template <class P>
+using remembers = std::negation<std::is_empty<typename P::State>>;
+/// Policies with a memory, which may be another for regressions than for classifications, or grow with M.
+using Remembering = eq::filtered_t<eq::EveryPolicy, remembers>;
 
 }  // namespace
 
@@ -119,7 +120,7 @@ TEST_CASE("a run that is resumed for more epochs holds out what it would have fr
 }
 
 TEMPLATE_LIST_TEST_CASE("a resumed run keeps to its policy's window, bit for bit", "[training][law]", eq::EveryPolicy) {
-  if constexpr (!eq::detail::has_on_outputs<TestType>) {
+  if constexpr (!TestType::hooks.has(eq::Hook::outputs)) {
     const Runs<> runs([] { return eq::stack(eq::windowed(eager<TestType>(), {.from = 1, .to = 3})); });
     const End whole = runs.whole(options());
     for (const std::int64_t epochs : {1, 2, 3}) same(runs.in_two(options(), epochs, Cut::request), whole);

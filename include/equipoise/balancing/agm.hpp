@@ -8,6 +8,11 @@
 ///   running means; κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
 /// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours: group m is scaled for any fusion; regression
 /// divides s by a running mean of itself; `update`, as for OGM.
+///
+/// When: When a modality's relative strength should follow its own history.
+/// Cost: All 2^M coalitions without gradient.
+/// Limits: At most 16 modalities. Adam all but undoes a constant factor on a gradient: take
+/// `application = update` there.
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>

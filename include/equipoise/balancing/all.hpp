@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// \file
-/// Every balancing policy of the library. Adding one: its header, its line here, its test.
+/// ile
+/// Every balancing policy of the library. Adding one: its header, its include and its entry here, its test
+/// (docs/adding_components.md).
 
 #include <equipoise/balancing/agm.hpp>
 #include <equipoise/balancing/any_policy.hpp>
@@ -14,6 +15,7 @@
 #include <equipoise/balancing/recon_boost.hpp>
 #include <equipoise/balancing/sample_valuation.hpp>
 #include <equipoise/balancing/shapley_loss_factors.hpp>
+#include <equipoise/core/base/type_list.hpp>
 
 #include <tuple>
 
@@ -21,5 +23,6 @@ namespace equipoise {
 
 using EveryBalancing =
     std::tuple<Ogm, Opm, MMPareto, Agm, Mla, ReconBoost, GradientBlending, SampleValuation, ShapleyLossFactors>;
+static_assert(has_distinct_ids<EveryBalancing>, "equipoise: two balancing policies of the list have the same id");
 
 }  // namespace equipoise

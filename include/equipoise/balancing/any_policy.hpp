@@ -92,9 +92,9 @@ class AnyPolicy {
       this->id = P::id;
       this->hooks = P::hooks;
       this->needs = P::needs;
-      this->replaces_gradients = detail::replaces_gradients<P>;
-      this->sets_passes = detail::sets_passes<P>;
-      this->acts_on_one_modality = detail::acts_on_one_modality<P>;
+      this->replaces_gradients = equipoise::replaces_gradients<P>;
+      this->sets_passes = equipoise::sets_passes<P>;
+      this->acts_on_one_modality = equipoise::acts_on_one_modality<P>;
     }
 
     OptionList options() const override {
@@ -159,9 +159,9 @@ using PolicyStack = std::vector<AnyPolicy>;
 /// `eq::stack(eq::Opm{}, eq::Ogm{})`.
 template <class... P>
 [[nodiscard]] PolicyStack stack(P... policies) {
-  static_assert((0 + ... + int(detail::replaces_gradients<P>)) <= 1,
+  static_assert((0 + ... + int(equipoise::replaces_gradients<P>)) <= 1,
                 "equipoise: at most one policy of a stack may replace gradients");
-  static_assert((0 + ... + int(detail::sets_passes<P>)) <= 1,
+  static_assert((0 + ... + int(equipoise::sets_passes<P>)) <= 1,
                 "equipoise: at most one policy of a stack may set the passes of an epoch");
   PolicyStack out;
   if constexpr ((CheckPolicy<P>::ok && ...))  // else it has said what is wrong, and nothing more is to be said

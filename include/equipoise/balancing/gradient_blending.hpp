@@ -11,6 +11,10 @@
 /// models more for as long as the run. L_V is measured on a hold-out of the training data, never on validation data; the
 /// hold-out is kept out of the whole run, of the epochs outside the policy's window too. Losses of several tasks are
 /// summed in units of what each task's prior loses (ours), so that no task's unit decides.
+///
+/// When: When overfitting differs strongly between modalities.
+/// Cost: (M + 1) probe runs every `super_epoch`.
+/// Limits: A part of the training records is held out for the whole run.
 
 #include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -37,6 +41,9 @@ struct GradientBlending {
   struct State {
     std::vector<double> weights;  ///< [M + 1] of the modalities and the joint branch
   };
+
+  /// Measures again in the third epoch.
+  [[nodiscard]] static GradientBlending example() { return {.super_epoch = 2}; }
 
   void check() const {
     check_option(super_epoch > 0, "GradientBlending.super_epoch", "> 0", super_epoch);

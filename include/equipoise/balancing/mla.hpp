@@ -12,6 +12,11 @@
 /// u_m a running mean of the modality's loss in the training batches (ours: validation data choose the best epoch, and no
 /// hook sees them). Wants a fusion whose joint feature of a single modality is that modality's projection: Sum, Late or
 /// AttentionFusion.
+///
+/// When: Alternating training, with fusion by certainty at inference.
+/// Cost: M passes a batch.
+/// Limits: Needs linear heads, and a fusion whose single-modality joint feature is that modality's
+/// projection. It changes the deployed function, so it has no window.
 
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -46,6 +51,8 @@ struct Mla {
   static constexpr Hooks hooks = Hook::epoch | Hook::outputs | Hook::gradients;
   static constexpr Needs needs{.linear_head = true};
   static constexpr bool sets_passes = true;
+  static constexpr OrderDependence order_dependence =
+      OrderDependence::steps;  // a pass sees the head of those before it
 
   double base = 0.1;      ///< a at the first batch: smaller removes more of the previous modality's direction
   double momentum = 0.9;  ///< of the running unimodal losses, of training batches, that weigh regressions

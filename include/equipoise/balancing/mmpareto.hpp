@@ -9,6 +9,10 @@
 /// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum. The unimodal losses reach disjoint
 /// encoders, so one objective a task holds all of them: two backward passes a task for any M (ours). The released code
 /// takes the magnitude per tensor: `per_tensor`.
+///
+/// When: When unimodal losses help the encoders but fight the joint loss.
+/// Cost: A second backward pass and unimodal decodings.
+/// Limits: The norms are read on the host: one wait a modality and step on a GPU.
 
 #include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/batch/host.hpp>

@@ -8,6 +8,10 @@
 /// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours: any number of modalities and regression
 /// (score.hpp); `update`, which scales the group's learning rate instead, since Adam undoes a constant factor on a
 /// gradient, and adds n / k, so that plain SGD makes the same step; means instead of batch sums.
+///
+/// When: A light first try, mostly with plain SGD.
+/// Cost: Unimodal decodings without gradient; no extra backward.
+/// Limits: Adam all but undoes a constant factor on a gradient: take `application = update` there.
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -42,6 +46,9 @@ struct Ogm {
   struct State {
     std::vector<double> tau;  ///< [K]
   };
+
+  /// Without the noise.
+  [[nodiscard]] static Ogm deterministic() { return {.noise = false}; }
 
   void check() const { check_option(alpha > 0, "Ogm.alpha", "> 0", alpha); }
 

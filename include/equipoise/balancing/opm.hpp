@@ -9,6 +9,10 @@
 /// From Wei, Hu, Du, Wen, "On-the-fly Modulation for Balanced Multimodal Learning", TPAMI 2024. Ours: any number of
 /// modalities and regression (score.hpp); a dropped feature is an absent modality (presence), so every fusion drops it
 /// the way it was made to; a record that loses everything adds nothing.
+///
+/// When: When the dominant modality should be missing now and then.
+/// Cost: Unimodal decodings without gradient.
+/// Limits: Random: two runs with different seeds differ more.
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/base/random.hpp>
@@ -40,6 +44,9 @@ struct Opm {
     std::vector<double> tau;  ///< [K]
     std::int64_t step = -1;   ///< the last one that moved tau
   };
+
+  /// The dominant modality is dropped from every record.
+  [[nodiscard]] static Opm deterministic() { return {.base = 1, .probability = 1}; }
 
   void check() const {
     check_option(base >= 0 && base <= 1, "Opm.base", "in [0, 1]", base);

@@ -9,6 +9,10 @@
 ///   phase 1, regression:     l(J + z_m, y), which for squared error fits z_m to the residual (ours)
 /// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
 /// term, so that it has no gradient; here only the previous modality is detached (ours).
+///
+/// When: Boosting over modalities.
+/// Cost: One pass an epoch phase; unimodal decodings.
+/// Limits: One epoch here is one pass over the data, not 2M as in the released code. No window.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -27,6 +31,7 @@ struct ReconBoost {
   static constexpr Hooks hooks = Hook::epoch | Hook::outputs | Hook::objectives;
   static constexpr Needs needs{.objectives = Coverage::singletons};
   static constexpr bool sets_passes = true;
+  static constexpr OrderDependence order_dependence = OrderDependence::turns;
 
   std::int64_t alternate_epochs = 4;  ///< of phase 1 in a stage; > 0
   std::int64_t rectify_epochs = 4;    ///< of phase 2 in a stage; >= 0
@@ -39,6 +44,9 @@ struct ReconBoost {
     std::int64_t learner = -1;  ///< the modality of phase 1; -1 in phase 2
     std::int64_t stage = 0;
   };
+
+  /// Stages of two epochs.
+  [[nodiscard]] static ReconBoost example() { return {.alternate_epochs = 1, .rectify_epochs = 1}; }
 
   void check() const {
     check_option(alternate_epochs > 0, "ReconBoost.alternate_epochs", "> 0", alternate_epochs);

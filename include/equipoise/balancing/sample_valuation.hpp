@@ -8,6 +8,10 @@
 ///   copies = κ max(0, 1 - φ_im), at most 3
 /// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds). Fractions are rounded at
 /// random (ours).
+///
+/// When: When single records lean on one modality.
+/// Cost: One evaluation of all coalitions over the training records an epoch, and longer epochs.
+/// Limits: Copies make epochs longer: compare methods by steps, not by epochs.
 
 #include <equipoise/contribution/matrix.hpp>
 #include <equipoise/contribution/shapley.hpp>
@@ -29,12 +33,17 @@ struct SampleValuation {
   static constexpr std::string_view id = "sample_valuation";
   static constexpr Hooks hooks = Hook::epoch;
   static constexpr Needs needs{};
+  static constexpr bool adds_records = true;
 
   std::int64_t warmup = 5;  ///< epochs of joint training before the first valuation
   double kappa = 2;         ///< κ: copies for each unit of missing contribution
   double max_copies = 3;    ///< copies of a record and modality at most
 
   struct State {};
+
+  [[nodiscard]] static SampleValuation example() { return {.warmup = 0}; }
+  /// What is below its share is copied once.
+  [[nodiscard]] static SampleValuation deterministic() { return {.warmup = 0, .kappa = 1e6, .max_copies = 1}; }
 
   void check() const {
     check_option(warmup >= 0, "SampleValuation.warmup", ">= 0", warmup);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// \file
-/// Every encoder of the library.
+/// ile
+/// Every encoder of the library. Adding one: its header, its include and its entry here, its test
+/// (docs/adding_components.md).
 
+#include <equipoise/core/base/type_list.hpp>
 #include <equipoise/encoders/cnn.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/encoders/sized.hpp>
@@ -13,5 +15,6 @@
 namespace equipoise {
 
 using EveryEncoder = std::tuple<Mlp, Cnn>;
+static_assert(has_distinct_ids<EveryEncoder>, "equipoise: two encoders of the list have the same id");
 
 }  // namespace equipoise

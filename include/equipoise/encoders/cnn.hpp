@@ -7,6 +7,11 @@
 /// In   [B, in_channels, H, W].   Out   map feature [B, widths.back(), H / 2^n, W / 2^n] with the input
 /// and the earlier stages as skip maps. Group norm rather than batch norm: its result for a record does not depend on
 /// which others are in the batch, nor on fillers.
+///
+/// When: For images, and for every task that predicts a map.
+/// Cost: Two 3x3 convolutions a stage; the first stage, at half the image's size, usually costs
+/// most.
+/// Limits: Images of two dimensions, of at least 2^n pixels a side with n stages.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -92,6 +97,10 @@ struct Cnn {
 
   std::int64_t in_channels = 1;                          ///< > 0
   std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; a stage halves height and width
+
+  /// A small one, and an input of it.
+  [[nodiscard]] static Cnn example() { return {.widths = {4, 8}}; }
+  [[nodiscard]] static at::Tensor example_input(std::int64_t records) { return torch::randn({records, 1, 8, 8}); }
 
   [[nodiscard]] std::shared_ptr<CnnModule> build() const {
     check_option(in_channels > 0, "Cnn.in_channels", "> 0", in_channels);

@@ -4,6 +4,10 @@
 /// \file
 /// Multilayer perceptron for tables: linear, layer norm, GELU, dropout, repeated.
 /// In   [B, in_features].   Out   vector feature [B, widths.back()].
+///
+/// When: For tables: numbers in columns, such as a plan's complexity metrics.
+/// Cost: One linear layer and one layer norm for each width.
+/// Limits: Columns of different scales: standardise them first.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -64,6 +68,10 @@ struct Mlp {
   std::int64_t in_features = 1;                 ///< columns of the table; > 0
   std::vector<std::int64_t> widths = {64, 64};  ///< hidden sizes; the last is the feature's
   double dropout = 0;                           ///< in [0, 1)
+
+  /// A small one, and an input of it.
+  [[nodiscard]] static Mlp example() { return {.in_features = 4, .widths = {6, 5}}; }
+  [[nodiscard]] static at::Tensor example_input(std::int64_t records) { return torch::randn({records, 4}); }
 
   [[nodiscard]] std::shared_ptr<MlpModule> build() const {
     check_option(in_features > 0, "Mlp.in_features", "> 0", in_features);

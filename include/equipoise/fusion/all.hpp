@@ -2,9 +2,11 @@
 #pragma once
 
 /// \file
-/// Every fusion of the library. Adding one: its header, its line here, its test. The laws of tests/fusion run over
-/// these lists.
+/// Every fusion of the library. Adding one: its header, its include and its entry here, its test
+/// (docs/adding_components.md).
 
+#include <equipoise/core/base/type_list.hpp>
+#include <equipoise/core/model/concepts.hpp>
 #include <equipoise/fusion/attention.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/fusion/film.hpp>
@@ -13,13 +15,42 @@
 #include <equipoise/fusion/spatial_cascade.hpp>
 #include <equipoise/fusion/sum.hpp>
 
+#include <cstdint>
+#include <span>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 
 namespace equipoise {
 
+using EveryFusion = std::tuple<AttentionFusion, Concat, Sum, Gated, Film, Late, SpatialCascade>;
+static_assert(has_distinct_ids<EveryFusion>, "equipoise: two fusions of the list have the same id");
+
+/// The module that a fusion's spec builds.
+template <class Spec>
+using fusion_module_t =
+    typename decltype(std::declval<const Spec&>().build(std::declval<std::span<const FeatureSpec>>()))::element_type;
+
+namespace detail {
+
+template <class Spec>
+using fuses_to_a_map = std::bool_constant<yields_a_map<fusion_module_t<Spec>>>;
+template <class Spec>
+using fuses_to_a_vector = std::negation<fuses_to_a_map<Spec>>;
+
+}  // namespace detail
+
 /// Fusions that yield a joint vector.
-using EveryVectorFusion = std::tuple<Concat, Sum, Gated, Film, Late, AttentionFusion>;
+using EveryVectorFusion = filtered_t<EveryFusion, detail::fuses_to_a_vector>;
 /// Fusions that yield a joint map.
-using EveryMapFusion = std::tuple<SpatialCascade>;
+using EveryMapFusion = filtered_t<EveryFusion, detail::fuses_to_a_map>;
+
+/// A fusion with its default options, but for the width of its joint feature where its options have one.
+template <class Spec>
+[[nodiscard]] Spec fusion_of_width(std::int64_t width) {
+  Spec fusion{};
+  if constexpr (requires { fusion.width = width; }) fusion.width = width;
+  return fusion;
+}
 
 }  // namespace equipoise

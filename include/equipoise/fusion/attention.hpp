@@ -7,6 +7,11 @@
 /// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. From Zeng,
 /// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
 /// our reading.
+///
+/// When: The flagship's fusion; a good first choice when modalities differ in reliability from
+/// record to record.
+/// Cost: One projection and one score a modality, shared by all coalitions.
+/// Limits: A softmax over one modality is constant: its score then learns nothing.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -7,6 +7,10 @@
 /// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. The layer is kept as one block of
 /// columns a modality, so that each block is applied once for all coalitions: W [h_1 … h_M] = Σ_m W_m h_m. An absent
 /// modality adds nothing, as if its feature were zero.
+///
+/// When: The usual baseline.
+/// Cost: One linear block a modality, shared by all coalitions.
+/// Limits: An absent modality counts as a feature of zero: the bias has to carry what is missing.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -9,6 +9,10 @@
 /// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv:1709.07871, where
 /// one modality conditions one other; the symmetric form for any M is ours. With one modality present it is a plain
 /// projection.
+///
+/// When: When one modality sets the context in which another is read.
+/// Cost: Three projections a modality.
+/// Limits: The symmetric form for more than two modalities is ours.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

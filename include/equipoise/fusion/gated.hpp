@@ -9,6 +9,10 @@
 /// After Arevalo et al., "Gated Multimodal Units", 2017, arXiv:1702.01992, where M = 2 and the gates are z and 1 - z;
 /// the softmax carries it to any M and to absent modalities (ours; for M = 2 it is the same function with z = sigmoid
 /// of the difference).
+///
+/// When: When it depends on the record which modality to believe, channel by channel.
+/// Cost: M gates a modality: parameters grow with M squared.
+/// Limits: Softmax gates sum to one: features cannot all be strong.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -53,6 +57,17 @@ class GatedModule : public torch::nn::Module {
     out.push_back(gates_->ptr<torch::nn::LinearImpl>(m)->weight);
     out.push_back(biases_[m]);
     return out;
+  }
+
+  /// Puts what each modality says about the others' gates into another order, for a model that declares its modalities in
+  /// it: the modality that is now the i-th was the `order[i]`-th. The parts of `parameters_of` are not exchanged.
+  void reorder_others(const std::vector<std::int64_t>& order) {
+    const torch::NoGradGuard no_grad;
+    const auto modalities = static_cast<std::int64_t>(order.size());
+    for (std::size_t m = 0; m < gates_->size(); ++m) {
+      const at::Tensor& w = gates_->ptr<torch::nn::LinearImpl>(m)->weight;  // [M * W, D_m]
+      w.copy_(w.view({modalities, width_, -1}).index_select(0, torch::tensor(order)).reshape(w.sizes()));
+    }
   }
 
   [[nodiscard]] Projected project(std::size_t m, const Feature& h) {

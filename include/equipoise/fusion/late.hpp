@@ -6,6 +6,10 @@
 /// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
 /// The task's head is linear, so averaging joint features and averaging the modalities' predictions are the same
 /// function; for classifications the mean of logits is the (normalised) product of experts.
+///
+/// When: When modalities should stand on their own, and as the baseline without interaction.
+/// Cost: Two layers a modality.
+/// Limits: The mean gives a weak modality as much say as a strong one.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -13,6 +13,11 @@
 /// The fast forward shares what depends on one modality (P, L, V are applied once). Rows in which no map modality is
 /// present are the same everywhere in space, so they are decoded at one pixel, where a convolution is the sum of its
 /// taps. One group in the norm, or uniform rows would be normalised away.
+///
+/// When: For every task that predicts a map.
+/// Cost: Laterals once a modality; the decoder once a coalition with a map, at one pixel for
+/// coalitions without.
+/// Limits: As many levels as the map encoder has skip maps.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -196,6 +201,9 @@ struct SpatialCascade {
 
   std::vector<std::int64_t> widths = {
       128, 64, 32, 16};  ///< channels of each level, deepest first; as many as the map encoder has skip maps
+
+  /// Small, for an encoder with two skip maps, as that of `Cnn::example()`.
+  [[nodiscard]] static SpatialCascade example() { return {.widths = {8, 4}}; }
 
   [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {
     check_option(!widths.empty(), "SpatialCascade.widths", "at least one width", "none");

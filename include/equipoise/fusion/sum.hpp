@@ -6,6 +6,10 @@
 /// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
 /// With a linear head the prediction is the sum of the modalities' predictions (up to the head's bias); its
 /// single-modality joint feature is that modality's projection, which is what MLA's shared head wants.
+///
+/// When: For MLA and for comparisons in which no modality should see another before the head.
+/// Cost: One projection a modality.
+/// Limits: No interaction between modalities.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

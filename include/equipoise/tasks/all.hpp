@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// \file
+/// ile
 /// Every task of the library.
 
+#include <equipoise/core/base/type_list.hpp>
 #include <equipoise/tasks/classification.hpp>
 #include <equipoise/tasks/dense_regression.hpp>
 #include <equipoise/tasks/regression.hpp>
@@ -13,5 +14,6 @@
 namespace equipoise {
 
 using EveryTask = std::tuple<Regression, Classification, DenseRegression>;
+static_assert(has_distinct_ids<EveryTask>, "equipoise: two tasks of the list have the same id");
 
 }  // namespace equipoise

@@ -6,42 +6,31 @@
 /// for compiling all of them.
 
 #include <equipoise/balancing/all.hpp>
+#include <equipoise/core/base/type_list.hpp>
 #include <equipoise/weighting/all.hpp>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace equipoise {
 
-using EveryPolicy = decltype(std::tuple_cat(std::declval<EveryBalancing>(), std::declval<EveryWeighting>()));
-
-namespace detail {
-
-template <class F>
-void for_each_policy(F&& f) {
-  [&]<class... P>(std::tuple<P...>*) { (f.template operator()<P>(), ...); }(static_cast<EveryPolicy*>(nullptr));
-}
-
-}  // namespace detail
+using EveryPolicy = joined_t<EveryBalancing, EveryWeighting>;
+static_assert(has_distinct_ids<EveryPolicy>, "equipoise: two policies of the lists have the same id");
 
 /// The names that `make_policy` knows.
 [[nodiscard]] inline std::vector<std::string> policy_names() {
-  std::vector<std::string> names;
-  detail::for_each_policy([&]<class P>() { names.emplace_back(P::id); });
-  return names;
+  return ids_of<EveryPolicy>();
 }
 
 /// A policy by name with options as text; `from` and `to` set its window.
 /// \throws NameError for an unknown policy or option, with the nearest name; ValueError for a value of the wrong type.
 [[nodiscard]] inline AnyPolicy make_policy(std::string_view name, const OptionList& list) {
   std::optional<AnyPolicy> made;
-  detail::for_each_policy([&]<class P>() {
-    if (P::id != name) return;
+  for_type_named<EveryPolicy>(name, [&]<class P>() {
     P policy;
     Window window;
     const std::string where = "policy " + std::string(name);
@@ -51,7 +40,7 @@ void for_each_policy(F&& f) {
         continue;
       }
       std::int64_t epoch = 0;
-      if (detail::has_on_outputs<P>)
+      if (P::hooks.has(Hook::outputs))
         throw ValueError(
             message("value.210", where,
                     "expected no window: the policy changes the deployed model and cannot be switched off"));

@@ -6,6 +6,11 @@
 ///   underused: w_t ∝ Σ_m c_tm / (M C_m)^γ, C_m the mean share over tasks;   imbalance: w = K softmax(η I / T), I_t = 1
 ///   - entropy(c_t) / log M.   Mean 1.
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
+///
+/// When: The flagship's task weights.
+/// Cost: Nothing beside `ShapleyLossFactors`, whose decodings it shares; else all coalitions
+/// without gradient.
+/// Limits: With one task every weight is one. The equations are our reading.
 
 #include <equipoise/balancing/step_contributions.hpp>
 #include <equipoise/core/base/ranges.hpp>
@@ -33,6 +38,7 @@ struct ContributionWeighting {
   static constexpr std::string_view id = "contribution_weighting";
   static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
   static constexpr Needs needs{};
+  static constexpr bool acts_on_one_task = false;  // its weight is one
 
   TaskWeightForm form = TaskWeightForm::underused;  ///< favour tasks that live on underused modalities, or imbalance
   double gamma = 1;           ///< γ of underused, η of imbalance (negative favours balanced tasks)
@@ -43,6 +49,9 @@ struct ContributionWeighting {
   struct State {
     std::vector<double> contributions;  ///< [K * M] running φ
   };
+
+  /// Follows its contributions quickly: those of a new model are negative, and all shares then equal.
+  [[nodiscard]] static ContributionWeighting example() { return {.momentum = 0.5}; }
 
   void check() const {
     check_option(temperature > 0, "ContributionWeighting.temperature", "> 0", temperature);

@@ -6,6 +6,10 @@
 ///   regression: e^{-s} L / 2 + s / 2,  classification: e^{-s} L + s / 2,  s = log variance, learned
 /// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Objectives that a policy derived from the task (`<task>/…`)
 /// share its factor (ours): in a stack it comes after the policies that derive them.
+///
+/// When: Tasks whose losses differ in scale.
+/// Cost: One learned number a task.
+/// Limits: A task that cannot be learned is given up rather than helped.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>

@@ -14,6 +14,8 @@
 ///   struct State {};                                                       // one run's memory, saved in the checkpoint
 ///   void check() const;                                                    // optional: are the options within range?
 ///   void on_gradients(State& state, Step& step, Gradients& gradients) const;
+///   static MyPolicy example();                                             // optional: options that act in three epochs
+///   static MyPolicy deterministic();                                       // optional: that draw nothing at random
 /// };
 /// \endcode
 
@@ -139,7 +141,10 @@ concept has_a_check = requires(const P& p) {
   p.check();
 };
 
-/// Whether `P` keeps balancing with a single modality; by default it does not act, since there is nothing to balance.
+}  // namespace detail
+
+/// Whether `P` keeps balancing with a single modality (`static constexpr bool acts_on_one_modality`); by default it does
+/// not act, since there is nothing to balance.
 template <class P>
 inline constexpr bool acts_on_one_modality = [] {
   if constexpr (requires { P::acts_on_one_modality; })
@@ -147,6 +152,16 @@ inline constexpr bool acts_on_one_modality = [] {
   else
     return false;
 }();
+/// Whether `P` changes the training of a model with a single task (`static constexpr bool acts_on_one_task`); by default
+/// it does. A policy that only weighs tasks against each other does not.
+template <class P>
+inline constexpr bool acts_on_one_task = [] {
+  if constexpr (requires { P::acts_on_one_task; })
+    return static_cast<bool>(P::acts_on_one_task);
+  else
+    return true;
+}();
+/// Whether `P` puts gradients of its own in place of the summed ones (`static constexpr bool replaces_gradients`).
 template <class P>
 inline constexpr bool replaces_gradients = [] {
   if constexpr (requires { P::replaces_gradients; })
@@ -154,6 +169,7 @@ inline constexpr bool replaces_gradients = [] {
   else
     return false;
 }();
+/// Whether `P` sets the passes of an epoch's plan (`static constexpr bool sets_passes`).
 template <class P>
 inline constexpr bool sets_passes = [] {
   if constexpr (requires { P::sets_passes; })
@@ -161,8 +177,29 @@ inline constexpr bool sets_passes = [] {
   else
     return false;
 }();
+/// Whether `P` adds records to an epoch's plan (`static constexpr bool adds_records`).
+template <class P>
+inline constexpr bool adds_records = [] {
+  if constexpr (requires { P::adds_records; })
+    return static_cast<bool>(P::adds_records);
+  else
+    return false;
+}();
 
-}  // namespace detail
+/// What of a policy depends on the order in which a model declares its modalities.
+enum class OrderDependence : std::uint8_t {
+  none,   ///< nothing: exchanging two modalities exchanges what it does to them
+  turns,  ///< modalities take turns by their number; during the first one's turn the others are alike
+  steps,  ///< each step goes through the modalities in their order
+};
+/// How `P` depends on it (`static constexpr OrderDependence order_dependence`); by default not at all.
+template <class P>
+inline constexpr OrderDependence order_dependence = [] {
+  if constexpr (requires { P::order_dependence; })
+    return static_cast<OrderDependence>(P::order_dependence);
+  else
+    return OrderDependence::none;
+}();
 
 /// An aggregate with an id, declared hooks that are exactly the ones it has, declared needs, and a state that can be
 /// saved.

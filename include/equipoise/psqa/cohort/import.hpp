@@ -15,7 +15,7 @@
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/gamma/passing_rates.hpp>
 #include <equipoise/psqa/plan.hpp>
-#include <equipoise/psqa/readers/log_reader.hpp>
+#include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/psqa/simulator/plan_generator.hpp>
@@ -57,8 +57,8 @@ namespace detail {
                                            bool interpolated) {
   if (const FileKind kind = file_kind(path); needs_spacing(kind) && !options.spacing_mm)
     throw FileError(message("file.446", path.string(),
-                            "expected the spacing of its points (--spacing MM), which a file of this kind (",
-                            name_of(kind), ") does not say"));
+                            "expected the spacing of its points (--spacing MM), which a file of this kind (", kind.name,
+                            ") does not say"));
   return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
 }
 
@@ -66,7 +66,7 @@ namespace detail {
                                                   const ImportOptions& options) {
   const CohortSettings& s = simulator.settings();
   const std::string where = item.path.string();
-  Plan plan = read_rtplan(item.path, options.plan);
+  Plan plan = read_plan(item.path, options.plan);
   if (item.planned.empty() != item.measured.empty())
     throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
                             item.planned.empty() ? item.measured.string() : item.planned.string()));
@@ -110,7 +110,7 @@ namespace detail {
 }
 
 [[nodiscard]] inline ImportedRecord import_log(const std::filesystem::path& path, Simulator& simulator) {
-  const DeliveryLog log = read_elekta_log(path);
+  const DeliveryLog log = read_log(path);
   ImportedRecord out;
   out.record = table_record(log.prescribed, path.stem().string(), "unknown");
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);

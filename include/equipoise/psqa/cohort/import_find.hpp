@@ -5,9 +5,8 @@
 /// What the files and folders that a user names hold: plans with planes beside them, delivery logs, patients, and what
 /// cannot become a record, each with the reason. Kinds are told from the content.
 
-#include <equipoise/core/base/enumeration.hpp>
-#include <equipoise/psqa/dicom/dicom.hpp>
-#include <equipoise/psqa/files/file_kind.hpp>
+#include <equipoise/psqa/files/file_head.hpp>
+#include <equipoise/psqa/readers/file_kind.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -37,20 +36,6 @@ struct ImportItem {
 
 namespace detail {
 
-/// The modality of a DICOM file, read no further than needed; empty where there is none.
-[[nodiscard]] inline std::string modality_of(const std::filesystem::path& path) {
-  silence_dcmtk();
-  try {
-    if (const auto deflated = read_deflated(path)) return dicom_text(*deflated, DCM_Modality);
-  } catch (const FileError&) {
-    return {};
-  }
-  DcmFileFormat file;
-  const OFCondition status =
-      file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_Manufacturer);
-  return status.good() ? dicom_text(*file.getDataset(), DCM_Modality) : std::string();
-}
-
 /// Every file below a folder and every patient's folder, sorted.
 inline void collect(const std::filesystem::path& folder, std::vector<std::filesystem::path>& out) {
   namespace fs = std::filesystem;
@@ -76,29 +61,26 @@ inline void collect(const std::filesystem::path& folder, std::vector<std::filesy
   return {};
 }
 
-[[nodiscard]] inline std::string reason_of(FileKind kind, const std::filesystem::path& path,
-                                           const std::string& modality) {
-  switch (kind) {
-    case FileKind::dicom:
-      if (modality.empty()) return "a damaged DICOM file, or one without modality";
-      if (modality != "RTDOSE") return "a DICOM file of modality " + modality + ": neither plan nor dose";
-      return "a dose without its plan beside it: expected <plan>.dcm and <plan>_planned.* or <plan>_measured.*";
-    case FileKind::openkbp_table:
-      return "a table of an OpenKBP patient outside a patient's folder with voxel_dimensions.csv";
-    case FileKind::elekta_log:
-      return "a delivery log";
-    case FileKind::other: {
-      std::error_code error;
-      if (std::filesystem::is_directory(path, error)) return "a folder that cannot be opened";
-      if (std::filesystem::is_regular_file(path, error) && std::filesystem::file_size(path, error) == 0)
-        return "an empty file";
-      if (!std::filesystem::is_regular_file(path, error)) return "no regular file";
-      return "neither plan, plane, log nor patient";
-    }
-    default:
-      break;
+/// Why a file or folder becomes no record.
+[[nodiscard]] inline std::string reason_of(const FileKind& kind, const std::filesystem::path& path) {
+  if (kind == FileKind{}) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return "a folder that cannot be opened";
+    if (std::filesystem::is_regular_file(path, error) && std::filesystem::file_size(path, error) == 0)
+      return "an empty file";
+    if (!std::filesystem::is_regular_file(path, error)) return "no regular file";
+    return "neither plan, plane, log nor patient";
   }
-  return "a plane (" + std::string(name_of(kind)) + ") without a plan beside it";
+  std::string reason;
+  for_reader_of(kind, [&]<class R>() {
+    if constexpr (requires { R::reason_to_skip(path); })
+      reason = R::reason_to_skip(path);
+    else if constexpr (ReadsDoses<R>)
+      reason = "a plane (" + std::string(R::name) + ") without a plan beside it";
+    else
+      reason = "neither plan, plane, log nor patient: " + std::string(R::name);
+  });
+  return reason;
 }
 
 /// The files of one folder by what they are.
@@ -106,14 +88,14 @@ class FolderFinds {
  public:
   void add(const std::filesystem::path& path) {
     std::error_code error;
-    Found f{path, FileKind::other, {}};
+    Found f{path, {}};
     if (std::filesystem::is_directory(path, error)) {
       f.patient = std::filesystem::exists(path / "voxel_dimensions.csv", error);
     } else {
       f.kind = kind_of_head(head_of(path));
-      if (f.kind == FileKind::dicom) f.modality = modality_of(path);
+      f.plan = is_plan(f.kind, path);
     }
-    if (f.modality == "RTPLAN") stems_.emplace(path.stem().string(), path);
+    if (f.plan) stems_.emplace(path.stem().string(), path);
     found_.push_back(std::move(f));
   }
 
@@ -123,7 +105,7 @@ class FolderFinds {
     std::set<std::filesystem::path> used;
     for (const Found& f : found_) {
       const auto plan = stems_.find(plan_stem_of(f.path));
-      if (plan == stems_.end() || f.modality == "RTPLAN") continue;
+      if (plan == stems_.end() || f.plan) continue;
       auto& [planned, measured] = planes[plan->second];
       auto& place = f.path.stem().string().ends_with("_planned") ? planned : measured;
       if (place.empty()) place = f.path, used.insert(f.path);
@@ -131,14 +113,14 @@ class FolderFinds {
     for (const Found& f : found_) {
       if (used.count(f.path)) continue;
       ImportItem item{f.path, ImportKind::none, {}, {}, {}};
-      if (f.modality == "RTPLAN") {
+      if (f.plan) {
         item.kind = ImportKind::rtplan;
         if (const auto at = planes.find(f.path); at != planes.end()) std::tie(item.planned, item.measured) = at->second;
-      } else if (f.patient || f.kind == FileKind::elekta_log) {
+      } else if (f.patient || is_log(f.kind)) {
         item.kind = f.patient ? ImportKind::openkbp : ImportKind::log;
       } else {
-        item.reason = stems_.count(plan_stem_of(f.path)) ? "another plane of the same plan is taken"
-                                                         : reason_of(f.kind, f.path, f.modality);
+        item.reason =
+            stems_.count(plan_stem_of(f.path)) ? "another plane of the same plan is taken" : reason_of(f.kind, f.path);
       }
       out.push_back(std::move(item));
     }
@@ -148,8 +130,7 @@ class FolderFinds {
   struct Found {
     std::filesystem::path path;
     FileKind kind;
-    std::string modality;
-    bool patient = false;
+    bool plan = false, patient = false;
   };
   std::vector<Found> found_;
   std::map<std::string, std::filesystem::path> stems_;  ///< of the plans

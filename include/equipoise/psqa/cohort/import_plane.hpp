@@ -8,8 +8,8 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
-#include <equipoise/psqa/files/file_kind.hpp>
 #include <equipoise/psqa/plan.hpp>
+#include <equipoise/psqa/readers/file_kind.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,7 +44,7 @@ struct PlaneFrame {
 
 [[nodiscard]] inline PlaneFrame frame_of(const std::filesystem::path& path) {
   PlaneFrame out;
-  out.dicom = file_kind(path) == FileKind::dicom;
+  out.dicom = file_kind(path) == kind_of<DicomReader>;
   if (!out.dicom) return out;
   const auto file = open_dicom(path);
   out.uid = dicom_text(*file->getDataset(), DCM_FrameOfReferenceUID);

@@ -8,7 +8,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/psqa/dicom/deflated.hpp>
-#include <equipoise/psqa/files/file_kind.hpp>
+#include <equipoise/psqa/files/file_head.hpp>
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>

@@ -2,11 +2,13 @@
 #pragma once
 
 /// \file
-/// The models of a comparison by the name of their fusion, chosen at run time: BMMQA's and the baselines'.
+/// The models of a comparison by the name of their fusion, chosen at run time: BMMQA's and the baselines'. Every fusion
+/// of the list that yields a joint vector can be chosen.
 
 #include <equipoise/contribution/data_set.hpp>
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/type_list.hpp>
 #include <equipoise/evaluation/infer.hpp>
 #include <equipoise/fusion/all.hpp>
 #include <equipoise/psqa/learning/bmmqa.hpp>
@@ -71,20 +73,19 @@ template <class Fusion>
 
 /// The fusions for the passing rates, by name.
 [[nodiscard]] inline const std::vector<std::string>& fusion_names() {
-  static const std::vector<std::string> names = {"attention", "concat", "sum", "gated", "film", "late"};
+  static const std::vector<std::string> names = ids_of<EveryVectorFusion>();
   return names;
 }
 
+/// \param fusion one of `fusion_names`; as wide as `sizes` where it has a width
 /// \param options of the fusion
 /// \throws NameError for an unknown fusion or option, with the nearest one.
 [[nodiscard]] inline std::unique_ptr<Learner> make_learner(const std::string& fusion, const PsqaSizes& sizes,
                                                            const OptionList& options = {}) {
-  if (fusion == "attention") return detail::learner_with(sizes, AttentionFusion{.width = sizes.width}, options);
-  if (fusion == "concat") return detail::learner_with(sizes, Concat{.width = sizes.width}, options);
-  if (fusion == "sum") return detail::learner_with(sizes, Sum{.width = sizes.width}, options);
-  if (fusion == "gated") return detail::learner_with(sizes, Gated{.width = sizes.width}, options);
-  if (fusion == "film") return detail::learner_with(sizes, Film{.width = sizes.width}, options);
-  if (fusion == "late") return detail::learner_with(sizes, Late{.width = sizes.width}, options);
+  std::unique_ptr<Learner> learner;
+  for_type_named<EveryVectorFusion>(
+      fusion, [&]<class F>() { learner = detail::learner_with(sizes, fusion_of_width<F>(sizes.width), options); });
+  if (learner) return learner;
   throw NameError(message("name.308", "fusion", "no fusion \"", fusion, "\"; ", nearest_name(fusion, fusion_names())));
 }
 

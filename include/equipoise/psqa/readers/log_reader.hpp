@@ -11,8 +11,10 @@
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
+#include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -192,5 +194,38 @@ inline void weigh_log(Plan& plan, const TextFile& file) {
   }
   return log;
 }
+
+/// Decoded Elekta logs as a reader of the list.
+struct ElektaLogReader {
+  static constexpr std::string_view id = "log";
+  static constexpr std::string_view name = "Elekta log";
+  static constexpr std::array descriptions{
+      FileDescription{"decoded Elekta log", "two plans", "prescribed and delivered"}};
+
+  [[nodiscard]] static bool recognises(std::string_view head) {
+    return head.find("Linac State/Actual Value") != std::string_view::npos;
+  }
+  [[nodiscard]] static DeliveryLog read_log(const std::filesystem::path& path) { return read_elekta_log(path); }
+  /// A small file of this kind, for tests.
+  [[nodiscard]] static std::string example() {
+    std::string out =
+        "Version = 1\nLinac Id = 1\nTreatment Name = x\n\nTime (s),Linac State/Actual Value (None),Actual Dose "
+        "Rate/Actual Value (Mu/min),Step Dose/Actual Value (Mu)";
+    std::string values;
+    const auto add = [&](const std::string& item, const std::string& unit) {
+      out += "," + item + "/Scaled Actual (" + unit + ")," + item + "/Positional Error (" + unit + ")";
+      values += ",1.5,0.1";
+    };
+    for (const char* item : {"Step Gantry", "Step Collimator", "Table Isocentric"}) add(item, "deg");
+    for (const char* item : {"X1 Diaphragm", "X2 Diaphragm"}) add(item, "mm");
+    for (const char* bank : {"Y1 Leaf ", "Y2 Leaf "})
+      for (int leaf = 1; leaf <= 80; ++leaf) add(bank + std::to_string(leaf), "mm");
+    out += "\n";
+    for (const char* time_and_dose : {"0,Radiation On,600,0", "0.04,Radiation On,600,1", "0.08,Radiation On,600,2"})
+      out += time_and_dose + values + "\n";
+    return out;
+  }
+};
+static_assert(CheckReader<ElektaLogReader>::ok);
 
 }  // namespace equipoise::psqa

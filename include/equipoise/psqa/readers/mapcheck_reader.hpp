@@ -9,13 +9,16 @@
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/readers/chequerboard.hpp>
 #include <equipoise/psqa/readers/detector_table.hpp>
+#include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -89,5 +92,34 @@ namespace detail {
       agrees = agrees && (std::isnan(diode) || std::abs(shown - diode) <= 0.005 * maximum);
   return agrees ? table : between_elements(diodes);
 }
+
+/// MapCHECK as a reader of the list.
+struct MapcheckReader {
+  static constexpr std::string_view id = "mapcheck";
+  static constexpr std::string_view name = "MapCHECK plane";
+  static constexpr std::array descriptions{
+      FileDescription{"MapCHECK", "plane",
+                      "NaN where the array has no detector; where a plane must be dense (the evaluated one), the "
+                      "export's own interpolation is taken if it agrees with every detector to 0.5 % of the largest "
+                      "dose, else doses are bilinear on the chequerboard of the detectors"}};
+
+  [[nodiscard]] static bool recognises(std::string_view head) {
+    const auto has = [&](std::string_view text) { return head.find(text) != std::string_view::npos; };
+    return has("Ycm") && (has("MapCHECK") || has("SNC Patient"));
+  }
+  [[nodiscard]] static DoseGrid read_dose(const std::filesystem::path& path, const DoseFileOptions& options) {
+    return read_mapcheck(path, options.interpolated ? MapcheckPlane::interpolated : MapcheckPlane::measured);
+  }
+  /// A small file of this kind, for tests.
+  [[nodiscard]] static std::string example() {
+    std::string out = "** MapCHECK\n";
+    for (const char* title : {"Calibration Factors", "Dose Counts", "Dose Interpolated"})
+      out += std::string(title) +
+             "\nYcm\tROW\t\n0.5\t0\t1\t0\t2\n0\t1\t0\t3\t0\n-0.5\t2\t4\t0\t5\n"
+             "\tCOL\t1\t2\t3\n\tXcm\t-0.5\t0\t0.5\n";
+    return out;
+  }
+};
+static_assert(CheckReader<MapcheckReader>::ok);
 
 }  // namespace equipoise::psqa

@@ -8,6 +8,7 @@
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
+#include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
 #include <array>
@@ -86,6 +87,29 @@ struct OpenKbpPatient {
   }
   return out;
 }
+
+/// The tables of a patient as a reader of the list: a file of them alone is no dose and no plan.
+struct OpenKbpReader {
+  static constexpr std::string_view id = "openkbp";
+  static constexpr std::string_view name = "OpenKBP table";
+  static constexpr std::array descriptions{
+      FileDescription{"OpenKBP patient", "dose and structures", "a folder with `voxel_dimensions.csv`"}};
+
+  [[nodiscard]] static bool recognises(std::string_view head) {
+    return head.starts_with(",data\n") || head.starts_with(",data\r\n");
+  }
+  /// Voxels and their values.
+  [[nodiscard]] static std::vector<std::pair<std::uint32_t, double>> read(const std::filesystem::path& path) {
+    return read_openkbp_csv(path);
+  }
+  /// Why a file of this kind becomes no record of a cohort.
+  [[nodiscard]] static std::string reason_to_skip(const std::filesystem::path&) {
+    return "a table of an OpenKBP patient outside a patient's folder with voxel_dimensions.csv";
+  }
+  /// A small file of this kind, for tests.
+  [[nodiscard]] static std::string example() { return ",data\n5,1.25\n6,\n2097151,3\n"; }
+};
+static_assert(CheckReader<OpenKbpReader>::ok);
 
 /// A target as a beam at a gantry angle sees it: mm in the plane through its middle, x across, y along the patient.
 struct ProjectedTarget {

@@ -2,16 +2,13 @@
 #pragma once
 
 /// \file
-/// What a file holds, told from its first bytes and not from its name.
+/// The first bytes of a file, from which readers tell what it holds.
 
-#include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <ios>
@@ -19,16 +16,7 @@
 #include <string_view>
 #include <vector>
 
-namespace equipoise::psqa {
-
-enum class FileKind : std::uint8_t { dicom, npy, mapcheck, mcc, opg, xio, elekta_log, openkbp_table, table, other };
-/// What a sentence calls each kind.
-[[nodiscard]] constexpr std::array<std::string_view, 10> names_of(FileKind) {
-  return {"DICOM",     "NPY array",  "MapCHECK plane", "PTW mcc plane",    "IBA opg plane",
-          "XiO plane", "Elekta log", "OpenKBP table",  "table of numbers", "file of another kind"};
-}
-
-namespace detail {
+namespace equipoise::psqa::detail {
 
 /// The first bytes of a file; empty where it cannot be read, or is no file.
 [[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t max_bytes = 8192) {
@@ -73,27 +61,4 @@ namespace detail {
   return false;
 }
 
-[[nodiscard]] inline FileKind kind_of_head(std::string_view head) {
-  const auto has = [&](std::string_view text) { return head.find(text) != std::string_view::npos; };
-  if (head.starts_with("\x93NUMPY")) return FileKind::npy;
-  if (looks_like_dicom(head)) return FileKind::dicom;
-  if (has("Ycm") && (has("MapCHECK") || has("SNC Patient"))) return FileKind::mapcheck;
-  if (has("BEGIN_SCAN_DATA")) return FileKind::mcc;
-  if (has("<opimrtascii>")) return FileKind::opg;
-  if (has("DosePtsxy")) return FileKind::xio;
-  if (has("Linac State/Actual Value")) return FileKind::elekta_log;
-  if (head.starts_with(",data\n") || head.starts_with(",data\r\n")) return FileKind::openkbp_table;
-  return looks_like_text(head) && begins_with_numbers(head) ? FileKind::table : FileKind::other;
-}
-
-}  // namespace detail
-
-/// \throws FileError when there is no file that can be read.
-[[nodiscard]] inline FileKind file_kind(const std::filesystem::path& path) {
-  const std::string head = detail::head_of(path);
-  if (head.empty() && !io::open_regular(path))
-    throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
-  return detail::kind_of_head(head);
-}
-
-}  // namespace equipoise::psqa
+}  // namespace equipoise::psqa::detail

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// DICOM files: plans and doses.
+
+#include <equipoise/psqa/dicom/dicom.hpp>
+#include <equipoise/psqa/dicom/rtdose_reader.hpp>
+#include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/files/file_head.hpp>
+#include <equipoise/psqa/plan.hpp>
+#include <equipoise/psqa/readers/reader.hpp>
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace equipoise::psqa {
+
+namespace detail {
+
+/// The modality of a DICOM file, read no further than needed; empty where there is none.
+[[nodiscard]] inline std::string modality_of(const std::filesystem::path& path) {
+  silence_dcmtk();
+  try {
+    if (const auto deflated = read_deflated(path)) return dicom_text(*deflated, DCM_Modality);
+  } catch (const FileError&) {
+    return {};
+  }
+  DcmFileFormat file;
+  const OFCondition status =
+      file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_Manufacturer);
+  return status.good() ? dicom_text(*file.getDataset(), DCM_Modality) : std::string();
+}
+
+}  // namespace detail
+
+/// DICOM as a reader of the list: the modality tells a plan from a dose.
+struct DicomReader {
+  static constexpr std::string_view id = "dicom";
+  static constexpr std::string_view name = "DICOM";
+  static constexpr std::array descriptions{
+      FileDescription{"RTPLAN", "plan",
+                      "setup, electron and other beams that treat nothing are dropped, with a warning; "
+                      "`--fraction-group N` chooses among several groups; a beam that contradicts itself is refused; "
+                      "crossed leaves are taken as closed, and counted in `crossed_leaf_fraction`"},
+      FileDescription{"RTDOSE", "plane or volume",
+                      "16 and 32 bit, either byte order, uncompressed or run-length encoded; any orientation along the "
+                      "patient's axes is turned to rising ones (a plane's rows to z where it is coronal or sagittal), "
+                      "others keep their own (`DoseGrid::axes`); an orientation that is not two unit vectors at a "
+                      "right angle, or no position, is refused; uneven frames are interpolated to even ones; units are "
+                      "kept; the six pixels by which Eclipse marks the corners of a planar dose are taken as no dose "
+                      "(NaN)"}};
+
+  [[nodiscard]] static bool recognises(std::string_view head) { return detail::looks_like_dicom(head); }
+  [[nodiscard]] static bool is_plan(const std::filesystem::path& path) { return detail::modality_of(path) == "RTPLAN"; }
+  [[nodiscard]] static Plan read_plan(const std::filesystem::path& path, const RtplanOptions& options) {
+    return read_rtplan(path, options);
+  }
+  [[nodiscard]] static DoseGrid read_dose(const std::filesystem::path& path, const DoseFileOptions&) {
+    return read_rtdose(path);
+  }
+  /// Why a file of this kind becomes no record of a cohort.
+  [[nodiscard]] static std::string reason_to_skip(const std::filesystem::path& path) {
+    const std::string modality = detail::modality_of(path);
+    if (modality.empty()) return "a damaged DICOM file, or one without modality";
+    if (modality != "RTDOSE") return "a DICOM file of modality " + modality + ": neither plan nor dose";
+    return "a dose without its plan beside it: expected <plan>.dcm and <plan>_planned.* or <plan>_measured.*";
+  }
+};
+static_assert(CheckReader<DicomReader>::ok);
+
+}  // namespace equipoise::psqa

@@ -182,6 +182,18 @@ TEST_CASE("Shapley loss factors of the worked contributions", "[balancing][worke
   same(extreme, {0.25, 1.75});  // within the limits, and still of mean one
 }
 
+TEST_CASE("loss factors of four modalities stay graded where one contributes nothing", "[balancing][worked]") {
+  using F = eq::ShapleyLossFactors;
+  // A share counts as at least 0.25 / 4: 1/c = (2, 10/3, 5, 16), whose mean is 79/12.
+  same(F::factors(std::vector{.5, .3, .2, 0.0}, eq::FactorForm::power, 1, 0.25, 4),
+       {24. / 79, 40. / 79, 60. / 79, 192. / 79});
+  const double third = 1.0 / 3;  // (3, 3, 3, 16) over their mean
+  same(F::factors(std::vector{third, third, third, 0.0}, eq::FactorForm::power, 1, 0.25, 4), {0.48, 0.48, 0.48, 2.56});
+  // Two of four: (2, 2, 16, 16) over 9 is clipped at 0.25 below.
+  const std::vector<double> two = F::factors(std::vector{.5, .5, 0.0, 0.0}, eq::FactorForm::power, 1, 0.25, 4);
+  same(two, {0.25, 0.25, 1.75, 1.75});
+}
+
 TEST_CASE("task weights from contributions", "[balancing][worked]") {
   const eq::ContributionWeighting underused{};
   same(underused.weights({{.5, .5}, {.5, .5}}), {1, 1});

@@ -64,14 +64,16 @@ struct ShapleyLossFactors {
     check_option(dense_share > 0 && dense_share <= 1, "ShapleyLossFactors.dense_share", "in (0, 1]", dense_share);
   }
 
-  /// Factors [M] of mean 1 within [least, most] from shares.
+  /// Factors [M] of mean 1 within [min_factor, max_factor] from shares [M]. In the power form a share counts as at least
+  /// min_factor / M: a modality without any contribution does not take all of the weight, and the others' factors stay
+  /// graded.
   [[nodiscard]] static std::vector<double> factors(std::span<const double> share, FactorForm form, double gamma,
                                                    double min_factor, double max_factor) {
     const double m = static_cast<double>(share.size());
-    const double weakest = *std::min_element(share.begin(), share.end());
+    const double floor = min_factor / m, weakest = *std::min_element(share.begin(), share.end());
     std::vector<double> a;
     for (const double c : share)  // relative to the weakest's, so that no γ overflows
-      a.push_back(form == FactorForm::power         ? std::pow(std::max(c, 1e-6) / std::max(weakest, 1e-6), -gamma)
+      a.push_back(form == FactorForm::power         ? std::pow(std::max(c, floor) / std::max(weakest, floor), -gamma)
                   : form == FactorForm::exponential ? std::exp(gamma * (weakest - c))
                                                     : std::max(1 + gamma * (1 / m - c), 0.0));
     // Clipping moves the mean, and scaling moves what was clipped: both hold where the two leave everything as it is.

@@ -52,8 +52,12 @@ struct NamedContributions<named_tuple<slot<ModalityTexts, E>...>, named_tuple<sl
 
   /// One modality's contributions, by task.
   template <class Modality>
-  [[nodiscard]] const auto& operator[](hana::basic_type<Modality> modality) const {
+  [[nodiscard]] const auto& operator[](hana::basic_type<Modality> modality) const& {
     return means_[modality];
+  }
+  template <class Modality>
+  [[nodiscard]] auto operator[](hana::basic_type<Modality> modality) && {
+    return std::move(means_)[modality];
   }
 
  private:
@@ -61,8 +65,26 @@ struct NamedContributions<named_tuple<slot<ModalityTexts, E>...>, named_tuple<sl
   named_tuple<slot<ModalityTexts, OfTasks>...> means_{};
 };
 
+namespace detail {
+
+/// A loss that is not finite has no contributions. \throws NumericError that names the task and the first ten records
+inline void check_losses(const CoalitionTable& table, std::size_t task, const std::string& name,
+                         const ModelBatch& data) {
+  const Eigen::MatrixXd losses = as_matrix(table.losses[task]);
+  std::vector<std::int64_t> bad;
+  for (Eigen::Index i = 0; i < losses.cols(); ++i)
+    if (table.labelled[task][static_cast<std::size_t>(i)] && !losses.col(i).allFinite())
+      bad.push_back(data.ids[static_cast<std::size_t>(i)]);
+  if (bad.empty()) return;
+  throw NumericError(message("numeric.502", "shapley, task " + name, "expected finite losses of every coalition, got ",
+                             bad.size(), " records with others: ", first_ids(bad)),
+                     bad);
+}
+
+}  // namespace detail
+
 /// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
-/// \throws ValueError where the data has no record
+/// \throws ValueError where the data has no record, NumericError where a record's loss is not finite
 [[nodiscard]] inline Contributions contributions(ModelBase& model, const ModelBatch& data,
                                                  Value value = Value::relative_reduction) {
   detail::check_any_record(data, "shapley", "records");
@@ -70,6 +92,7 @@ struct NamedContributions<named_tuple<slot<ModalityTexts, E>...>, named_tuple<sl
   Contributions out{model.schema(), {}};
   for (std::size_t k = 0; k < model.task_count(); ++k) {
     if (!table.losses[k].defined()) continue;
+    detail::check_losses(table, k, model.schema().tasks[k].name, data);
     const Eigen::MatrixXd l = detail::as_matrix(table.losses[k]);
     Eigen::MatrixXd mean(l.rows(), 1);
     for (Eigen::Index c = 0; c < mean.rows(); ++c) mean(c, 0) = table.mean_loss(k, c).value_or(0);

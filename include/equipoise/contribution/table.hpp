@@ -42,6 +42,7 @@ void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device
 [[nodiscard]] inline CoalitionTable coalition_table(ModelBase& model, const ModelBatch& data,
                                                     std::span<const Coalition> coalitions,
                                                     std::int64_t batch_size = 64) {
+  check_option(batch_size > 0, "coalition_table.batch_size", "> 0", batch_size);
   const at::NoGradGuard no_grad;
   const detail::EvaluationMode evaluation(model.module());
   const std::size_t tasks = model.task_count();
@@ -56,7 +57,8 @@ void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device
       const at::Tensor z = model.outputs(k, features, presence);
       losses[k].push_back(host_copy(model.loss(k, z, batch.targets[k], (batch.incomplete >> k) & 1U).to(at::kDouble)));
       if (model.schema().tasks[k].kind == TaskKind::classification)
-        correct[k].push_back(host_copy(z.argmax(2).eq(batch.targets[k].unsqueeze(0))));
+        correct[k].push_back(  // a NaN is no answer
+            host_copy(z.argmax(2).eq(batch.targets[k].unsqueeze(0)).logical_and(z.isnan().any(2).logical_not())));
       for (const std::uint64_t labelled : batch.labelled) table.labelled[k].push_back((labelled >> k) & 1U);
     }
   });

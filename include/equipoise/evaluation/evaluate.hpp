@@ -57,8 +57,12 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
   named_tuple<slot<TaskTexts, TaskScores>...> tasks;
 
   template <class Name>
-  [[nodiscard]] const TaskScores& operator[](hana::basic_type<Name> task) const {
+  [[nodiscard]] const TaskScores& operator[](hana::basic_type<Name> task) const& {
     return tasks[task];
+  }
+  template <class Name>
+  [[nodiscard]] TaskScores operator[](hana::basic_type<Name> task) && {
+    return std::move(tasks)[task];
   }
 
   /// A table of losses with their intervals, a line a coalition.

@@ -28,9 +28,13 @@ struct ForestOptions {
 /// Means of trees, each grown on records drawn with replacement, each split the best of a few features drawn anew.
 class RegressionForest {
  public:
-  /// \param x [N, F]  \param y [N, 1], finite  \pre N > 0
+  /// \param x [N, F]  \param y [N, 1], finite  \throws ValueError for options out of range, and for no records
   RegressionForest(const Eigen::MatrixXd& x, const Eigen::VectorXd& y, const ForestOptions& options = {})
       : x_(x), y_(y), options_(options) {
+    check_option(options.leaf > 0, "ForestOptions.leaf", "> 0", options.leaf);
+    check_option(options.trees > 0, "ForestOptions.trees", "> 0", options.trees);
+    check_option(x.rows() > 0 && x.rows() == y.rows(), "RegressionForest", "as many targets as rows, at least one",
+                 y.rows());
     const auto all = static_cast<std::size_t>(x.cols());
     if (options_.features == 0) options_.features = std::max<std::size_t>(1, all / 3);
     options_.features = std::min(options_.features, all);

@@ -40,6 +40,7 @@ namespace detail {
 template <class In, class Out, class Predict>
 [[nodiscard]] auto inferred(torch::nn::Module& module, const Batch<In, Out>& data, std::int64_t batch_size,
                             std::int64_t dim, Predict&& predict) {
+  check_option(batch_size > 0, "infer.batch_size", "> 0", batch_size);
   const at::NoGradGuard no_grad;
   const EvaluationMode evaluation(module);
   std::vector<decltype(predict(data))> parts;

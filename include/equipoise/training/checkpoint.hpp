@@ -20,10 +20,15 @@
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
 
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <locale>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -92,6 +97,7 @@ inline void write_number(torch::serialize::OutputArchive& archive, const std::st
 /// History as plain text: one line an epoch, `epoch`, then names and values in full precision, separated by tabs.
 [[nodiscard]] inline std::string history_text(const History& history) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   out.precision(17);
   for (const EpochRecord& e : history.epochs) {
     out << e.epoch;
@@ -109,8 +115,12 @@ inline void read_history(const std::string& text, History& history) {
     std::string name, value;
     std::getline(in, name, '\t');
     e.epoch = std::stoll(name);
-    while (std::getline(in, name, '\t') && std::getline(in, value, '\t'))
-      e.values.emplace_back(name, std::stod(value));  // stod reads nan and inf
+    while (std::getline(in, name, '\t') && std::getline(in, value, '\t')) {
+      double number = 0;  // from_chars reads nan and inf, and knows no locale
+      if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc())
+        throw std::invalid_argument("a number of the history: " + value);
+      e.values.emplace_back(name, number);
+    }
   }
 }
 
@@ -118,6 +128,11 @@ inline void read_history(const std::string& text, History& history) {
 [[nodiscard]] inline OptionList run_options(const ModelBase& model, const std::vector<AnyPolicy>& policies,
                                             const TrainerOptions& trainer) {
   OptionList out = model.options();
+  // Parameters and states that belong to a modality or task are kept by position.
+  std::string modalities, tasks;
+  for (const std::string& name : model.schema().modalities) modalities += (modalities.empty() ? "" : ",") + name;
+  for (const Schema::Task& task : model.schema().tasks) tasks += (tasks.empty() ? "" : ",") + task.name;
+  out.emplace_back("modalities", modalities), out.emplace_back("tasks", tasks);
   const auto add = [&](const std::string& prefix, const OptionList& list) {
     for (const auto& [key, value] : list) out.emplace_back(prefix + "." + key, value);
   };
@@ -167,23 +182,27 @@ inline void check_run_options(const std::string& saved, const OptionList& now, c
     }
 }
 
-/// LibTorch would give a parameter the saved one's shape. What a module keeps in another way is its own concern.
-/// \throws FileError that names the first parameter or buffer of another shape.
-inline void check_shapes(torch::serialize::InputArchive& saved, const torch::nn::Module& module,
-                         const std::string& prefix, const std::string& where) {
+/// LibTorch would give a parameter the saved one's shape and type. Custom serialised state is not checked.
+/// \throws FileError that names the first parameter or buffer of another shape or type.
+inline void check_tensors(torch::serialize::InputArchive& saved, const torch::nn::Module& module,
+                          const std::string& prefix, const std::string& where) {
   const auto check = [&](const auto& tensors, bool are_buffers) {
     for (const auto& own : tensors) {
       at::Tensor tensor;
-      if (saved.try_read(own.key(), tensor, are_buffers) && tensor.sizes() != own.value().sizes())
+      if (!saved.try_read(own.key(), tensor, are_buffers)) continue;  // LibTorch names what is not there
+      if (tensor.sizes() != own.value().sizes())
         throw FileError(message("file.402", where, "expected a checkpoint with ", prefix, own.key(), " of shape ",
                                 own.value().sizes(), ", got ", tensor.sizes()));
+      if (tensor.scalar_type() != own.value().scalar_type())
+        throw FileError(message("file.402", where, "expected a checkpoint with ", prefix, own.key(), " of type ",
+                                own.value().scalar_type(), ", got ", tensor.scalar_type()));
     }
   };
   check(module.named_parameters(/*recurse=*/false), false);
   check(module.named_buffers(/*recurse=*/false), true);
   for (const auto& child : module.named_children()) {
     torch::serialize::InputArchive part;
-    if (saved.try_read(child.key(), part)) check_shapes(part, *child.value(), prefix + child.key() + ".", where);
+    if (saved.try_read(child.key(), part)) check_tensors(part, *child.value(), prefix + child.key() + ".", where);
   }
 }
 
@@ -238,44 +257,104 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   file.commit();
 }
 
+namespace detail {
+
+/// The best epoch of a checkpoint. \throws std::logic_error where its tensors are not those of the model
+[[nodiscard]] inline Deployed read_best(torch::serialize::InputArchive& archive, torch::nn::Module& module,
+                                        const std::vector<AnyPolicy>& policies) {
+  Deployed best;
+  const StateList saved = read_list(archive, "best");
+  if (saved.empty()) return best;
+  best.parameters = Snapshot(module);
+  std::vector<at::Tensor>& copies = best.parameters.copies();
+  if (saved.size() != copies.size()) throw std::invalid_argument("the best epoch has another number of parameters");
+  for (const auto& [name, tensor] : saved) {
+    at::Tensor& own = copies.at(std::stoul(name.substr(1)));
+    if (tensor.sizes() != own.sizes()) throw std::invalid_argument("a parameter of the best epoch has another shape");
+    own = tensor;
+  }
+  best.policies = read_policies(archive, "best_policy", policies);
+  return best;
+}
+
+[[nodiscard]] inline RunState read_run(torch::serialize::InputArchive& archive) {
+  RunState run;
+  run.next_epoch = read_value(archive, "next_epoch").toInt();
+  run.step = read_value(archive, "step").toInt();
+  run.since_best = read_value(archive, "since_best").toInt();
+  run.best_objective = read_value(archive, "best_objective").toDouble();
+  run.history.best_epoch = read_value(archive, "best_epoch").toInt();
+  read_history(read_value(archive, "history").toStringRef(), run.history);
+  return run;
+}
+
+/// A copy of what a load changes, to return to where it fails half way.
+class BeforeLoad {
+ public:
+  BeforeLoad(torch::nn::Module& module, GroupedOptimizer& optimizer, std::vector<AnyPolicy>& policies)
+      : module_(module), optimizer_(optimizer), policies_(policies), deployed_(module, policies) {
+    torch::serialize::OutputArchive archive;
+    optimizer.save(archive);
+    archive.save_to(memory_);
+  }
+  void restore() {
+    deployed_.restore(module_, policies_);
+    torch::serialize::InputArchive archive;
+    archive.load_from(memory_);
+    optimizer_.load(archive);
+  }
+
+ private:
+  torch::nn::Module& module_;
+  GroupedOptimizer& optimizer_;
+  std::vector<AnyPolicy>& policies_;
+  Deployed deployed_;
+  std::stringstream memory_;
+};
+
+}  // namespace detail
+
 /// \throws FileError when the file cannot be read, or is of another model, optimiser or stack of policies; the message
-/// names the first option, or parameter's shape, that differs; the model is then untouched.
+/// names the first option, or parameter's shape or type, that differs. Model, optimiser, policies and run are then as they
+/// were.
 inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model, detail::GroupedOptimizer& optimizer,
                             std::vector<AnyPolicy>& policies, const TrainerOptions& trainer, RunState& run,
                             detail::Purpose purpose = detail::Purpose::training) {
   const std::string where = path.string();
   if (!std::filesystem::exists(path))
     throw FileError(message("file.401", where, "expected a checkpoint, got no such file"));
+  std::optional<detail::BeforeLoad> before;
+  const auto refused = [&](std::string_view expected, std::string_view got) {
+    if (before) before->restore();
+    return FileError(message("file.402", where, expected, ": ", got));
+  };
   try {
     torch::serialize::InputArchive archive, parameters, optim;
     archive.load_from(where, trainer.device);  // a run may go on on another device
     detail::check_run_options(detail::read_value(archive, "options").toStringRef(),
                               detail::run_options(model, policies, trainer), where, purpose);
     archive.read("model", parameters);
-    detail::check_shapes(parameters, model.module(), "", where);
-    model.module().load(parameters);
+    detail::check_tensors(parameters, model.module(), "", where);
     archive.read("optimizer", optim);
-    optimizer.load(optim);
     const std::vector<StateList> states = detail::read_policies(archive, "policy", policies);
-    for (std::size_t p = 0; p < policies.size(); ++p) policies[p].load(states[p]);
-    const StateList best = detail::read_list(archive, "best");
-    run.best.parameters.copies().resize(best.size());
-    for (const auto& [name, tensor] : best) run.best.parameters.copies().at(std::stoul(name.substr(1))) = tensor;
-    if (!best.empty()) run.best.policies = detail::read_policies(archive, "best_policy", policies);
+    RunState next = detail::read_run(archive);
+    next.best = detail::read_best(archive, model.module(), policies);
     at::Tensor generator;
     archive.read("generator", generator, true);
+    before.emplace(model.module(), optimizer, policies);
+    model.module().load(parameters);
+    optimizer.load(optim);
+    for (std::size_t p = 0; p < policies.size(); ++p) policies[p].load(states[p]);
     at::Generator(at::detail::getDefaultCPUGenerator()).set_state(host_copy(generator));
-    run.next_epoch = detail::read_value(archive, "next_epoch").toInt();
-    run.step = detail::read_value(archive, "step").toInt();
-    run.since_best = detail::read_value(archive, "since_best").toInt();
-    run.best_objective = detail::read_value(archive, "best_objective").toDouble();
-    run.history.best_epoch = detail::read_value(archive, "best_epoch").toInt();
-    detail::read_history(detail::read_value(archive, "history").toStringRef(), run.history);
+    run = std::move(next);
   } catch (const c10::Error& e) {
-    throw FileError(message("file.402", where,
-                            "expected a checkpoint of this model and these policies: ", e.what_without_backtrace()));
-  } catch (const std::logic_error& e) {  // a number or list that does not parse
-    throw FileError(message("file.402", where, "expected a whole checkpoint: ", e.what()));
+    throw refused("expected a checkpoint of this model and these policies", e.what_without_backtrace());
+  } catch (const Error&) {  // which says what is wrong
+    if (before) before->restore();
+    throw;
+  } catch (const std::exception& e) {  // what does not parse: a number, a list, the archive's own code
+    const std::string what = e.what();
+    throw refused("expected a whole checkpoint", what.substr(0, what.find('\n')));
   }
 }
 

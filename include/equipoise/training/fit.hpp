@@ -43,7 +43,8 @@ class Fit {
       : model_(model), policies_(std::make_shared<PolicyStack>(std::move(policies))), options_(std::move(options)) {
     check(options_);
     check_stack();
-    model_.module().to(options_.device);
+    check_outputs();
+    move_to_device();
     std::vector<at::Tensor> own;
     for (AnyPolicy& p : *policies_) {
       p.start(model_);
@@ -73,6 +74,7 @@ class Fit {
   History run(ModelBatch train, const ModelBatch& validation) {
     check_any_record(train, "fit", "training records");
     check_labels(train);
+    check_checkpoint();
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
         if (train.targets[k].defined() && !train.targets[k].is_meta())  // without values nothing fits
@@ -206,10 +208,36 @@ class Fit {
                                    ": expected a linear head, got one without weight()"));
   }
 
+  /// A stack without outputs of its own would remove those that the model was trained with, without a word.
+  void check_outputs() const {
+    if (model_.has_output_stage() && !changes_outputs())
+      throw ValueError(
+          message("value.222", "Trainer",
+                  "the model's outputs are those of policies (as Mla's) that this trainer lacks; expected the "
+                  "same policies, or model->set_output_stage(nullptr) before, which removes them"));
+  }
+
+  void move_to_device() {
+    try {
+      model_.module().to(options_.device);
+    } catch (const c10::Error& e) {
+      throw ValueError(message("value.223", "TrainerOptions.device", "expected a device of this LibTorch, got ",
+                               options_.device.str(), ": ", e.what_without_backtrace()));
+    }
+  }
+
+  /// A path that cannot be written is an error before the first epoch, not after it.
+  void check_checkpoint() const {
+    if (!options_.checkpoint.empty()) const io::AtomicFile probe(options_.checkpoint);
+  }
+
+  [[nodiscard]] bool changes_outputs() const {
+    return std::any_of(policies_->begin(), policies_->end(),
+                       [](const AnyPolicy& p) { return p.hooks().has(Hook::outputs); });
+  }
+
   void install_outputs() {
-    const bool any = std::any_of(policies_->begin(), policies_->end(),
-                                 [](const AnyPolicy& p) { return p.hooks().has(Hook::outputs); });
-    model_.set_output_stage(any ? std::make_shared<PolicyOutputs>(policies_) : nullptr);
+    if (changes_outputs()) model_.set_output_stage(std::make_shared<PolicyOutputs>(policies_));
   }
 
   ModelBase& model_;

@@ -47,6 +47,7 @@ class Loop {
   void epoch(const ModelBatch& data, const EpochPlan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
              std::int64_t& index, std::int64_t total, Averages& log) {
     model_.module().train();
+    evaluate_frozen(model_.module());
     const auto items = static_cast<std::int64_t>(plan.items.size());
     const std::vector<std::int64_t> order =
         permutation(items, hash_of({options_.seed, hash_of("order"), static_cast<std::uint64_t>(epoch)}));
@@ -179,12 +180,10 @@ class Loop {
         known->second += value;
       return;
     }
-    std::string ids;
-    for (const std::int64_t id : part.batch().ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
-    throw NumericError(
-        message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,
-                o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight), "; records of the batch: ", ids),
-        part.batch().ids);
+    throw NumericError(message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,
+                               o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight),
+                               "; records of the batch: ", first_ids(part.batch().ids)),
+                       part.batch().ids);
   }
 
   [[nodiscard]] ModelBatch planned(const ModelBatch& data, const EpochPlan& plan,

@@ -46,7 +46,12 @@ class Restore {
   explicit Restore(torch::nn::Module& module) : module_(module), snapshot_(module) {}
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
-  ~Restore() { snapshot_.restore(module_); }
+  ~Restore() {
+    try {
+      snapshot_.restore(module_);
+    } catch (...) {  // a destructor throws nothing
+    }
+  }
 
  private:
   torch::nn::Module& module_;

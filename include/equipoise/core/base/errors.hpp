@@ -89,6 +89,13 @@ template <class... Parts>
   return {error.id(), std::move(text)};
 }
 
+/// The first ten record ids, for a message: "3, 8, 11", and "… (25 in all)" where there are more.
+[[nodiscard]] inline std::string first_ids(const std::vector<std::int64_t>& ids) {
+  std::string out;
+  for (std::size_t i = 0; i < ids.size() && i < 10; ++i) out += (out.empty() ? "" : ", ") + std::to_string(ids[i]);
+  return ids.size() > 10 ? out + ", … (" + std::to_string(ids.size()) + " in all)" : out;
+}
+
 /// Checks an option where it enters: `check_option(width > 0, "Late.width", "> 0", width)`.
 /// \throws ValueError `<where>: expected <range>, got <got>`.
 template <class T>

@@ -70,6 +70,11 @@ struct named_tuple : Slots... {
   constexpr decltype(auto) operator[](boost::hana::basic_type<Name>) const& {
     return get<Name>(*this);
   }
+  /// Of a temporary, a value: `const auto& x = f()["dose"_n]` does not dangle.
+  template <class Name>
+  constexpr auto operator[](boost::hana::basic_type<Name>) && {
+    return std::move(get<Name>(*this));
+  }
 
   /// Calls `f(name_value, value)` for each entry in declaration order.
   template <class F>

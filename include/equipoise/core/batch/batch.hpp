@@ -68,6 +68,13 @@ namespace detail {
   return at::from_blob(data, {static_cast<std::int64_t>(indices.size())}, at::kLong).clone().to(like.device());
 }
 
+/// \throws ValueError for a row that there is not among `records`.
+inline void check_rows(std::span<const std::int64_t> rows, std::int64_t records) {
+  for (const std::int64_t i : rows)
+    if (i < 0 || i >= records)
+      throw ValueError(message("value.217", "select", "expected rows below ", records, ", got ", i));
+}
+
 [[nodiscard]] inline at::Tensor select_records(const at::Tensor& from, std::span<const std::int64_t> indices) {
   return from.defined() ? from.index_select(0, index_tensor(indices, from)) : from;
 }
@@ -113,7 +120,9 @@ struct ModelBatch {
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 
+  /// The given records, in that order. \throws ValueError for a row that there is not
   [[nodiscard]] ModelBatch select(std::span<const std::int64_t> records) const {
+    detail::check_rows(records, size());
     ModelBatch out;
     for (const at::Tensor& x : inputs) out.inputs.push_back(detail::select_records(x, records));
     for (const at::Tensor& y : targets) out.targets.push_back(detail::select_records(y, records));
@@ -184,8 +193,9 @@ struct Batch {
     return out;
   }
 
-  /// The given records, in that order.
+  /// The given records, in that order. \throws ValueError for a row that there is not
   [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
+    detail::check_rows(records, size());
     Batch out = *this;
     out.inputs.for_each([&](auto, at::Tensor& x) { x = detail::select_records(x, records); });
     out.targets.for_each([&](auto, auto& y) { y.tensor = detail::select_records(y.tensor, records); });
@@ -239,6 +249,9 @@ template <class... Slots>
   Targets targets = detail::gather<Targets, Slots...>::from(slots...);
   std::int64_t records = -1;
   const auto check = [&](std::string_view what, const at::Tensor& t) {
+    if (!t.defined() || t.dim() == 0)
+      throw ShapeError(message("shape.105", what, "expected a tensor whose first dimension is the records, got ",
+                               t.defined() ? "a single number" : "an undefined tensor"));
     if (records < 0) records = t.size(0);
     if (t.size(0) != records)
       throw ShapeError(message("shape.105", what, "expected ", records, " records, got ", t.size(0)));

@@ -9,6 +9,8 @@
 #include <equipoise/core/model/model.hpp>
 #include <equipoise/core/model/row_fusion.hpp>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -17,11 +19,37 @@
 
 namespace equipoise {
 
-/// Says what a modality or task cannot be called: policies name what they derive from a task `<task>/…`.
+namespace detail {
+
+/// Words that cannot name an attribute of a saved module: LibTorch writes an archive as Python, and cannot read it then.
+inline constexpr std::array<std::string_view, 35> kPythonKeywords{
+    "False",  "None",     "True", "and",    "as",   "assert",  "async",  "await",  "break", "class",  "continue", "def",
+    "del",    "elif",     "else", "except", "for",  "finally", "from",   "global", "if",    "import", "in",       "is",
+    "lambda", "nonlocal", "not",  "or",     "pass", "raise",   "return", "try",    "while", "with",   "yield"};
+
+}  // namespace detail
+
+/// Says what a modality or task cannot be called. Policies name what they derive from a task `<task>/…`, parameters are
+/// called `encoders.<modality>.…`, and checkpoints keep both.
 template <FixedString Text>
 struct CheckPartName {
-  static constexpr bool ok = Text.view().find('/') == std::string_view::npos;
-  static_assert(ok, "equipoise: a name of a modality or task may not contain '/', which parts the names of objectives");
+  static constexpr std::string_view text = Text.view();
+  static constexpr bool some = !text.empty();
+  static constexpr bool slash = text.find('/') != std::string_view::npos,
+                        dot = text.find('.') != std::string_view::npos;
+  static constexpr bool keyword =
+      std::find(detail::kPythonKeywords.begin(), detail::kPythonKeywords.end(), text) != detail::kPythonKeywords.end();
+  static constexpr bool control = std::any_of(text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; });
+  static_assert(some, "equipoise: a name of a modality or task may not be empty");
+  static_assert(!slash,
+                "equipoise: a name of a modality or task may not contain '/', which parts the names of objectives");
+  static_assert(!dot,
+                "equipoise: a name of a modality or task may not contain '.', which parts the names of parameters");
+  static_assert(!control, "equipoise: a name of a modality or task may not contain a control character");
+  static_assert(!keyword,
+                "equipoise: a name of a modality or task may not be a keyword of Python, as class is: checkpoints "
+                "could not be read");
+  static constexpr bool ok = some && !slash && !dot && !keyword && !control;
 };
 
 /// A modality of a model: a name and how to encode it.

@@ -92,7 +92,7 @@ template <class Head>
   return shaped(all.index_select(0, index_tensor(place, all)));
 }
 
-/// Predictions [C, B, …] of one task. Where every modality is absent, the task's prior answers.
+/// Predictions [C, B, …] of one task. `head` is a `GuardedHead`. Where every modality is absent, the task's prior answers.
 template <class F, class Head>
 [[nodiscard]] at::Tensor decode(F& fusion, Head& head, const Features& features, const Presence& presence) {
   const std::int64_t c = presence.coalitions(), b = presence.records();
@@ -106,7 +106,7 @@ template <class F, class Head>
   } else {
     if (!any) return prior.expand({c, b, prior.numel()});
     const at::Tensor joint = fuse(fusion, features, presence);  // [C, B, W]
-    const at::Tensor out = head.forward(joint.flatten(0, 1)).view({c, b, -1});
+    const at::Tensor out = head.forward(joint, presence);       // [C, B, O]
     if (presence.no_row_empty()) return out;
     return at::where(presence.tensor(out).any(2, true), out, prior);
   }

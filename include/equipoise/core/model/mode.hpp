@@ -4,8 +4,13 @@
 /// \file
 /// Training and evaluation mode for a while: every part of a module is afterwards in the mode that it was in before.
 
+#include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/presence.hpp>
+
+#include <ATen/ops/stack.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,8 +32,11 @@ class KeepMode {
   KeepMode(const KeepMode&) = delete;
   KeepMode& operator=(const KeepMode&) = delete;
   ~KeepMode() {
-    module_.train(training_);
-    for (const auto& [part, training] : parts_) part->train(training);  // a part comes after what it is a part of
+    try {
+      module_.train(training_);
+      for (const auto& [part, training] : parts_) part->train(training);  // a part comes after what it is a part of
+    } catch (...) {  // a user's own train(): a destructor throws nothing
+    }
   }
 
  private:
@@ -37,20 +45,94 @@ class KeepMode {
   std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> parts_;
 };
 
-/// Puts a module into evaluation mode and back.
+/// Puts a module into evaluation mode and back. A module that is in it already is not touched, so that several threads may
+/// evaluate one model at a time.
 class EvaluationMode {
  public:
-  explicit EvaluationMode(torch::nn::Module& module) : before_(module) { module.eval(); }
+  explicit EvaluationMode(torch::nn::Module& module) {
+    const auto all = module.modules();
+    if (std::none_of(all.begin(), all.end(), [](const auto& part) { return part->is_training(); })) return;
+    before_.emplace(module);
+    module.eval();
+  }
 
  private:
-  KeepMode before_;
+  std::optional<KeepMode> before_;
 };
 
-/// Evaluation mode for a single row of a module that learns statistics (it has buffers): one row has no spread that a
-/// batch norm could normalise by, so that it takes the statistics that there are. Nothing for any other module.
-[[nodiscard]] inline std::optional<EvaluationMode> mode_for_rows(torch::nn::Module& module, std::int64_t rows) {
-  if (rows != 1 || !module.is_training() || module.buffers().empty()) return std::nullopt;
-  return std::optional<EvaluationMode>(std::in_place, module);
+/// The parts of a module that learn statistics of batches, as batch norm does.
+[[nodiscard]] inline std::vector<torch::nn::Module*> batch_statistics(torch::nn::Module& module) {
+  std::vector<torch::nn::Module*> out;
+  module.apply([&](torch::nn::Module& part) {
+    if (part.named_buffers(/*recurse=*/false).contains("running_mean")) out.push_back(&part);
+  });
+  return out;
 }
+
+/// Evaluation mode of a single row for the parts that learn batch statistics: one row has no spread that a batch norm could
+/// normalise by, so that it takes the statistics that there are. Other parts, dropout among them, keep their mode.
+class ModeForRows {
+ public:
+  ModeForRows(torch::nn::Module& module, std::int64_t rows) {
+    if (rows != 1 || !module.is_training()) return;
+    for (torch::nn::Module* part : batch_statistics(module))
+      if (part->is_training()) {
+        part->eval();
+        parts_.push_back(part);
+      }
+  }
+  ModeForRows(const ModeForRows&) = delete;
+  ModeForRows& operator=(const ModeForRows&) = delete;
+  ~ModeForRows() {
+    for (torch::nn::Module* part : parts_) part->train();
+  }
+
+ private:
+  std::vector<torch::nn::Module*> parts_;
+};
+
+/// Puts the parts whose parameters are all frozen (`requires_grad(false)`) into evaluation mode: they must learn no
+/// statistics, nor drop features.
+inline void evaluate_frozen(torch::nn::Module& module) {
+  for (const auto& part : module.modules(/*include_self=*/false)) {
+    const std::vector<at::Tensor> own = part->parameters();
+    if (!own.empty() && std::none_of(own.begin(), own.end(), [](const at::Tensor& p) { return p.requires_grad(); }))
+      part->eval();
+  }
+}
+
+/// A head with its guards: layers of it that learn batch statistics see one coalition after the other, of each only the
+/// records with a modality, and a single row in evaluation mode.
+template <class Head>
+class GuardedHead {
+ public:
+  explicit GuardedHead(Head& head) : head_(head) {}
+
+  [[nodiscard]] at::Tensor prior() const { return head_.prior(); }
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows) {
+    const ModeForRows mode(head_, rows.size(0));
+    return head_.forward(rows);
+  }
+  /// \param joint [C, B, W]  \return [C, B, O]; of no meaning where a row has no modality
+  [[nodiscard]] at::Tensor forward(const at::Tensor& joint, const Presence& presence) {
+    const std::int64_t c = presence.coalitions(), b = presence.records();
+    if (!head_.is_training() || (c == 1 && presence.no_row_empty()) || batch_statistics(head_).empty())
+      return forward(joint.flatten(0, 1)).view({c, b, -1});
+    std::vector<at::Tensor> out;
+    for (std::int64_t i = 0; i < c; ++i) {
+      std::vector<std::int64_t> rows;
+      for (std::int64_t r = 0; r < b; ++r)
+        if (!presence.of_row(static_cast<std::size_t>(i * b + r)).empty()) rows.push_back(r);
+      if (rows.empty()) continue;
+      const at::Tensor index = index_tensor(rows, joint), z = forward(joint.select(0, i).index_select(0, index));
+      if (out.empty()) out.assign(static_cast<std::size_t>(c), z.new_zeros({b, z.size(1)}));
+      out[static_cast<std::size_t>(i)] = out[static_cast<std::size_t>(i)].index_copy(0, index, z);
+    }
+    return at::stack(out);
+  }
+
+ private:
+  Head& head_;
+};
 
 }  // namespace equipoise::detail

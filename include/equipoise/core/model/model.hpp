@@ -48,6 +48,8 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   static constexpr std::size_t K = sizeof...(Heads);
   static_assert(M > 0, "equipoise: a model needs at least one modality");
   static_assert(K > 0, "equipoise: a model needs at least one task");
+  static_assert(M < 64, "equipoise: a model has at most 63 modalities");
+  static_assert(K <= 64, "equipoise: a model has at most 64 tasks");
 
   Model(Encoders encoders, Tasks tasks)
       : torch::nn::Module("Model"), encoders_(std::move(encoders)), tasks_(std::move(tasks)) {
@@ -113,6 +115,10 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
 
   [[nodiscard]] const Schema& schema() const override { return schema_; }
   [[nodiscard]] torch::nn::Module& module() override { return *this; }
+  [[nodiscard]] c10::Device device() const override {
+    const std::vector<at::Tensor> all = parameters();
+    return all.empty() ? c10::Device(c10::DeviceType::CPU) : all.front().device();
+  }
   [[nodiscard]] OptionList options() const override {
     OptionList out;
     const auto add = [&](const std::string& place, const PartOptions& part) {
@@ -131,6 +137,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     (detail::append(groups[m++], encoders_[name_value<ModalityTexts>{}].module->parameters()), ...);
     (detail::group_fusion(*tasks_[name_value<TaskTexts>{}].fusion, groups), ...);
     (detail::append(groups[M], tasks_[name_value<TaskTexts>{}].head->parameters()), ...);
+    detail::share_tied(groups);
     return groups;
   }
 
@@ -143,8 +150,10 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   }
 
   [[nodiscard]] at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) override {
-    return with_task<at::Tensor>(
-        task, [&](auto& entry) { return detail::decode(*entry.fusion, *entry.head, features, presence); });
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      detail::GuardedHead head(*entry.head);
+      return detail::decode(*entry.fusion, head, features, presence);
+    });
   }
 
   [[nodiscard]] at::Tensor joint(std::size_t task, const Features& features, const Presence& presence) override {
@@ -210,7 +219,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) const {
     if (!out.presence.anywhere(m)) return;
     const auto run = [&](const at::Tensor& x) {
-      const auto mode = detail::mode_for_rows(encoder, x.size(0));
+      const detail::ModeForRows mode(encoder, x.size(0));
       try {
         return detail::checked_feature(Feature(encoder.forward(x)), detail::feature_spec(encoder), x.size(0));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality

@@ -62,7 +62,8 @@ class OutputStage {
   [[nodiscard]] virtual at::Tensor apply(const OutputContext& context, at::Tensor prediction) = 0;
 };
 
-/// The parameters of modality m (its encoder and its part of each fusion), or with m = M those that are shared.
+/// The parameters of modality m (its encoder and its part of each fusion), or with m = M those that are shared, among
+/// them those of a module that several modalities have. Each parameter is in one group.
 using ParameterGroups = std::vector<std::vector<at::Tensor>>;
 
 class ModelBase {
@@ -77,8 +78,7 @@ class ModelBase {
   [[nodiscard]] virtual ParameterGroups parameter_groups() = 0;
 
   /// Runs the encoders of `active` once each, only on the records that have the modality; the other records' rows are
-  /// zero. An encoder that learns statistics sees a single record in evaluation mode, since batch norm has nothing to
-  /// normalise it by.
+  /// zero. Layers that learn batch statistics see a single record in evaluation mode: it has no spread to normalise by.
   [[nodiscard]] virtual Features encode(const ModelBatch& batch, Coalition active) = 0;
   /// All decodings of `presence` in one pass, without any output stage: [C, B, O] or [C, B, O, H, W].
   [[nodiscard]] virtual at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) = 0;
@@ -102,17 +102,15 @@ class ModelBase {
     return stage_->apply(context, std::move(prediction));
   }
 
+  /// Installs a stage, or removes it (nullptr). A trainer installs that of its policies.
   void set_output_stage(std::shared_ptr<OutputStage> stage) { stage_ = std::move(stage); }
+  [[nodiscard]] bool has_output_stage() const { return stage_ != nullptr; }
 
   [[nodiscard]] std::size_t modality_count() const { return schema().modalities.size(); }
   [[nodiscard]] std::size_t task_count() const { return schema().tasks.size(); }
   [[nodiscard]] Coalition full() const { return Coalition::full(modality_count()); }
   /// Where the parameters are.
-  [[nodiscard]] c10::Device device() {
-    for (const std::vector<at::Tensor>& group : parameter_groups())
-      if (!group.empty()) return group.front().device();
-    return c10::DeviceType::CPU;
-  }
+  [[nodiscard]] virtual c10::Device device() const = 0;
 
  private:
   std::shared_ptr<OutputStage> stage_;

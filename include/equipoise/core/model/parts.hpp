@@ -14,6 +14,9 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -102,6 +105,23 @@ void group_fusion(F& fusion, ParameterGroups& groups) {
   for (const at::Tensor& p : fusion.parameters())
     if (std::none_of(own.begin(), own.end(), [&](const at::Tensor& q) { return q.is_same(p); }))
       groups.back().push_back(p);
+}
+
+/// Moves the parameters of several groups to the shared one (the last), and keeps each parameter once: a module that two
+/// modalities share (weight tying) is stepped once.
+inline void share_tied(ParameterGroups& groups) {
+  std::unordered_map<const void*, std::size_t> first;  // the group in which a parameter was seen first
+  std::unordered_set<const void*> tied;
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (const at::Tensor& p : groups[g])
+      if (first.try_emplace(p.unsafeGetTensorImpl(), g).first->second != g) tied.insert(p.unsafeGetTensorImpl());
+  std::vector<at::Tensor> shared;
+  std::unordered_set<const void*> kept;
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (std::vector<at::Tensor> group = std::exchange(groups[g], {}); const at::Tensor& p : group)
+      if (const void* id = p.unsafeGetTensorImpl(); kept.insert(id).second)
+        (tied.contains(id) ? shared : groups[g]).push_back(p);
+  append(groups.back(), shared);
 }
 
 }  // namespace detail

@@ -58,7 +58,7 @@ class RowFusion : public torch::nn::Module {
     std::vector<std::int64_t> rows;
     for (const auto& [i, mask] : views::enumerate(presence.masks()))
       if (!Coalition(mask).empty()) rows.push_back(static_cast<std::int64_t>(i));
-    const auto mode = mode_for_rows(*fusion_, static_cast<std::int64_t>(rows.size()));
+    const ModeForRows mode(*fusion_, static_cast<std::int64_t>(rows.size()));
     if (static_cast<std::int64_t>(rows.size()) == presence.records()) return combine_rows(vectors, presence);
     const at::Tensor like = *std::find_if(vectors.begin(), vectors.end(), [](const auto& v) { return v.defined(); });
     const at::Tensor none = like.new_zeros({1, presence.records(), width()});

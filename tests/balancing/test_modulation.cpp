@@ -23,7 +23,7 @@ at::Tensor table(std::initializer_list<double> values, std::int64_t columns) {
 
 /// One record whose responses are r_a = (1.5, -0.5) and r_b = (0.5, 1.5).
 KnownStep regression_step() {
-  Known known(2, 1, {eq::TaskKind::regression});
+  Known known(2, 1, {support::TaskKind::regression});
   known.outputs[0] = {{Coalition(0), table({0.2, 0.1}, 2)},
                       {Coalition(1), table({1, 0}, 2)},
                       {Coalition(2), table({0, 2}, 2)},
@@ -78,7 +78,7 @@ TEST_CASE("AGM's application to the update leaves gradients and scales rates", "
 TEST_CASE("AGM scales the toy batch's three groups, and no shared parameter", "[balancing][worked]") {
   const std::vector<at::Tensor> z = {table({2, 0, 0, 0, 0, 2}, 3), table({1, 0, 0, 0, 1, 0}, 3),
                                      torch::zeros({2, 3}, torch::kDouble)};
-  Known known(3, 2, {eq::TaskKind::classification});
+  Known known(3, 2, {support::TaskKind::classification});
   known.targets[0] = torch::tensor({0, 2}, torch::kLong);
   for (const Coalition s : eq::all_coalitions(3)) {  // a sum of the modalities' outputs: each is its own response
     at::Tensor sum = torch::zeros({2, 3}, torch::kDouble);
@@ -114,7 +114,7 @@ TEST_CASE("AGM leaves gradients and memory alone where a modality cannot be comp
 }
 
 TEST_CASE("MLA projects the head's gradient before each pass, on what the passes before left", "[balancing][worked]") {
-  Known known(2, 2, {eq::TaskKind::regression});
+  Known known(2, 2, {support::TaskKind::regression});
   // Mean head inputs r = (1, 1) of the first modality, (1, -1) of the second.
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1}, 2)}, {Coalition::single(1), table({1, -1, 1, -1}, 2)}};
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -151,7 +151,7 @@ TEST_CASE("MLA projects the head's gradient before each pass, on what the passes
 }
 
 TEST_CASE("MLA as released projects each pass by what it has just used itself", "[balancing][worked]") {
-  Known known(2, 2, {eq::TaskKind::regression});
+  Known known(2, 2, {support::TaskKind::regression});
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1}, 2)}};  // r = (1, 1)
   known.losses[0] = {{Coalition::single(0), torch::full({2}, 0.4, torch::kDouble)}};
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -170,7 +170,7 @@ TEST_CASE("MLA as released projects each pass by what it has just used itself", 
 }
 
 TEST_CASE("MLA's mean head input is of the records that have the modality and a label", "[balancing][missing]") {
-  Known known(2, 4, {eq::TaskKind::regression});
+  Known known(2, 4, {support::TaskKind::regression});
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1, 50, 50, 0, 0}, 2)}};
   known.losses[0] = {{Coalition::single(0), torch::full({4}, 0.4, torch::kDouble)}};
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -186,7 +186,7 @@ TEST_CASE("MLA's mean head input is of the records that have the modality and a 
 }
 
 TEST_CASE("MLA leaves the projection alone in a pass that no record takes part in", "[balancing][missing]") {
-  Known known(2, 1, {eq::TaskKind::regression});
+  Known known(2, 1, {support::TaskKind::regression});
   known.joint = {{Coalition::single(0), at::Tensor()}};
   known.presence = eq::Presence(std::vector<std::uint64_t>{2}, 1, 2);
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -203,8 +203,7 @@ TEST_CASE("MLA leaves the projection alone in a pass that no record takes part i
 TEST_CASE("MLA weighs a regression's modalities by their running losses", "[balancing][worked]") {
   const eq::Presence both(2, 2);
   const at::Tensor a = torch::ones({1, 2, 1}, torch::kDouble), b = torch::zeros({1, 2, 1}, torch::kDouble);
-  const eq::OutputContext context{0, eq::TaskKind::regression, both,
-                                  [&](const eq::Presence& p) { return p.anywhere(0) ? a : b; }};
+  const eq::OutputContext context{0, both, [&](const eq::Presence& p) { return p.anywhere(0) ? a : b; }};
   // exp(-u / τ) with u = (0.1, 0.3), τ = 0.2: softmax of (-0.5, -1.5).
   const at::Tensor fused = eq::Mla{}.on_outputs({{}, {0.1, 0.3}}, context, a);
   same(numbers(fused), {0.731059, 0.731059});
@@ -213,8 +212,7 @@ TEST_CASE("MLA weighs a regression's modalities by their running losses", "[bala
 TEST_CASE("MLA tells a regression's perfect modality from one of which no loss is known", "[balancing][missing]") {
   const eq::Presence presence(std::vector<std::uint64_t>{3, 1}, 1, 2);  // the second record has a alone
   const at::Tensor a = torch::ones({1, 2, 1}, torch::kDouble), b = torch::zeros({1, 2, 1}, torch::kDouble);
-  const eq::OutputContext context{0, eq::TaskKind::regression, presence,
-                                  [&](const eq::Presence& p) { return p.anywhere(0) ? a : b; }};
+  const eq::OutputContext context{0, presence, [&](const eq::Presence& p) { return p.anywhere(0) ? a : b; }};
   const auto fused = [&](double u_a, double u_b) {
     return numbers(eq::Mla{}.on_outputs({{}, {u_a, u_b}}, context, a));
   };
@@ -225,7 +223,7 @@ TEST_CASE("MLA tells a regression's perfect modality from one of which no loss i
 }
 
 TEST_CASE("MLA's running loss is that of the first batch, and goes on from a perfect one", "[balancing][worked]") {
-  Known known(2, 1, {eq::TaskKind::regression});
+  Known known(2, 1, {support::TaskKind::regression});
   known.joint = {{Coalition::single(0), table({1, 1}, 2)}};
   KnownStep step(std::move(known));
   step.now.active = Coalition::single(0);

@@ -16,7 +16,7 @@ namespace {
 
 /// Two regressions of two modalities; every coalition's loss is a leaf, the tasks' of different size.
 KnownStep two_tasks() {
-  Known known(2, 1, {eq::TaskKind::regression, eq::TaskKind::regression});
+  Known known(2, 1, {support::TaskKind::regression, support::TaskKind::regression});
   for (std::size_t k = 0; k < 2; ++k) {
     const double unit = k == 0 ? 1 : 10;
     known.losses[k] = {{Coalition(0), leaf(std::vector{1.0 * unit})},
@@ -47,14 +47,14 @@ TEST_CASE("Gradient-Blending minimises each branch's loss by its weight, within 
           "[balancing][worked]") {
   KnownStep step = two_tasks();
   GivenObjectives objectives(step.known);
-  objectives.with_tasks().find("z")->weight = 2;
+  objectives.with_tasks().find({.task = 1})->weight = 2;
   eq::GradientBlending::State state{{0.118033, 0.734426, 0.147541}};
   eq::GradientBlending{}.on_objectives(state, step, objectives);
   same(coefficients(step, objectives), {0.118033, 0.734426, 0.147541, 2 * 0.118033, 2 * 0.734426, 2 * 0.147541});
 }
 
 TEST_CASE("Gradient-Blending probes every branch once in a super-epoch", "[balancing][behaviour]") {
-  const Known known(2, 8, {eq::TaskKind::regression});
+  const Known known(2, 8, {support::TaskKind::regression});
   const eq::GradientBlending policy{.super_epoch = 2, .probe_epochs = 3};
   eq::GradientBlending::State state;
   const auto measured = [&](std::int64_t index, double joint_after) {
@@ -81,7 +81,7 @@ TEST_CASE("modality loss factors are those of the contributions so far, and the 
   // Shares (.75, .25) of the first task: factors (0.5, 1.5), times their mean a_0 = 0.5; equal ones of the second.
   eq::ShapleyLossFactors::State factors{{.6, .2, .3, .3}};
   GivenObjectives objectives(step.known);
-  objectives.with_tasks().find("z")->weight = 3;
+  objectives.with_tasks().find({.task = 1})->weight = 3;
   eq::ShapleyLossFactors{}.on_objectives(factors, step, objectives);
   same(coefficients(step, objectives), {0.25, 0.75, 1, 1.5, 1.5, 3});
   // Nothing is known before the first step: all factors are a_0.
@@ -103,7 +103,7 @@ TEST_CASE("BMMQA's two policies minimise Σ w_t [l_t + Σ a_tm l_tm], in either 
   const eq::ContributionWeighting weight{};
   for (const bool factors_first : {true, false}) {
     GivenObjectives objectives(step.known);
-    objectives.with_tasks().find("z")->weight = 2;  // what somebody else has given it
+    objectives.with_tasks().find({.task = 1})->weight = 2;  // what somebody else has given it
     if (factors_first) factor.on_objectives(factors, step, objectives);
     weight.on_objectives(weights, step, objectives);
     if (!factors_first) factor.on_objectives(factors, step, objectives);
@@ -134,11 +134,11 @@ TEST_CASE("contributions follow the step's own losses, and only where all modali
 }
 
 TEST_CASE("uncertainty weighting of the worked losses, and its gradient", "[weighting][worked]") {
-  KnownStep step(Known(2, 1, {eq::TaskKind::regression}));
+  KnownStep step(Known(2, 1, {support::TaskKind::regression}));
   eq::UncertaintyWeighting::State state{leaf(std::vector{0.2})};
   const auto total = [&](double loss) {
     GivenObjectives objectives(step.known);
-    objectives.add("y", torch::tensor(loss, torch::kDouble));
+    objectives.add({.task = 0}, torch::tensor(loss, torch::kDouble));
     eq::UncertaintyWeighting{}.on_objectives(state, step, objectives);
     return objectives.list()[0].value;
   };
@@ -158,13 +158,13 @@ TEST_CASE("uncertainty weighting of the worked losses, and its gradient", "[weig
 
 TEST_CASE("uncertainty weighting of a classification has no half before the loss, and derived losses share its factor",
           "[weighting][worked]") {
-  KnownStep step(Known(2, 1, {eq::TaskKind::regression, eq::TaskKind::classification}));
+  KnownStep step(Known(2, 1, {support::TaskKind::regression, support::TaskKind::classification}));
   eq::UncertaintyWeighting::State state{leaf(std::vector{0.2, -0.1})};
   const at::Tensor loss = leaf(std::vector{1.0}), own = leaf(std::vector{3.0}), other = leaf(std::vector{1.0});
   GivenObjectives objectives(step.known);
-  objectives.add("y", other[0]);
-  objectives.add("z", loss[0]);
-  objectives.add("z/unimodal", own[0]);
+  objectives.add({.task = 0}, other[0]);
+  objectives.add({.task = 1}, loss[0]);
+  objectives.add({.task = 1, .kind = eq::ObjectiveKind::unimodal}, own[0]);
   eq::UncertaintyWeighting{}.on_objectives(state, step, objectives);
   objectives.total().backward();
   // e^0.1 (1 + 3) - 0.05, and e^-0.2 / 2 + 0.1 of the regression
@@ -175,10 +175,10 @@ TEST_CASE("uncertainty weighting of a classification has no half before the loss
 }
 
 TEST_CASE("uncertainty weighting's own term is a micro-batch's part of it", "[weighting][worked]") {
-  KnownStep step(Known(2, 1, {eq::TaskKind::classification}));
+  KnownStep step(Known(2, 1, {support::TaskKind::classification}));
   eq::UncertaintyWeighting::State state{leaf(std::vector{0.4})};
   GivenObjectives quarter(step.known, 0.25);
-  quarter.add("y", torch::zeros({}, torch::kDouble));
+  quarter.add({.task = 0}, torch::zeros({}, torch::kDouble));
   eq::UncertaintyWeighting{}.on_objectives(state, step, quarter);
   CHECK(quarter.total().item<double>() == printed(0.25 * 0.2, 1e-12));
 }

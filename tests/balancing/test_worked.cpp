@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/known.hpp"
 #include "support/toy.hpp"
 #include "support/worked.hpp"
 
@@ -86,7 +87,7 @@ TEST_CASE("MLA fuses by fixed weights where it is given any, over the modalities
           "[balancing][worked]") {
   const eq::Presence three(std::vector<std::uint64_t>{7, 5}, 1, 3);
   const auto full = [](double v) { return torch::full({1, 2, 1}, v, torch::kDouble); };
-  const eq::OutputContext context{0, eq::TaskKind::regression, three, [&](const eq::Presence& p) {
+  const eq::OutputContext context{0, three, [&](const eq::Presence& p) {
                                     return full(p.anywhere(0) ? 1 : p.anywhere(1) ? 2 : 4);
                                   }};
   eq::Mla mla;
@@ -107,15 +108,17 @@ TEST_CASE("MLA fuses the toy batch by certainty", "[balancing][worked]") {
   const at::Tensor a = torch::tensor({{2.0, 0.0, 0.0}, {0.0, 0.0, 2.0}}, torch::kDouble),
                    v = torch::tensor({{1.0, 0.0, 0.0}, {0.0, 1.0, 0.0}}, torch::kDouble);
   const eq::Presence both(2, 2);
-  const eq::OutputContext context{0, eq::TaskKind::classification, both,
-                                  [&](const eq::Presence& p) { return (p.anywhere(0) ? a : v).unsqueeze(0); }};
+  const eq::OutputContext context{0, both, [&](const eq::Presence& p) { return (p.anywhere(0) ? a : v).unsqueeze(0); },
+                                  support::negative_entropy};
   const at::Tensor fused = eq::Mla{}.on_outputs({}, context, (a + v).unsqueeze(0));
   CHECK(torch::allclose(fused[0], 0.576825 * a + 0.423175 * v, 0, 2e-6));
   // With a third modality that says nothing.
   const eq::Presence three(2, 3);
-  const eq::OutputContext wider{0, eq::TaskKind::classification, three, [&](const eq::Presence& p) {
+  const eq::OutputContext wider{0, three,
+                                [&](const eq::Presence& p) {
                                   return (p.anywhere(0) ? a : p.anywhere(1) ? v : torch::zeros_like(a)).unsqueeze(0);
-                                }};
+                                },
+                                support::negative_entropy};
   CHECK(
       torch::allclose(eq::Mla{}.on_outputs({}, wider, (a + v).unsqueeze(0))[0], 0.419787 * a + 0.307967 * v, 0, 3e-6));
 }

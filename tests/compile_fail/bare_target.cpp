@@ -1,4 +1,4 @@
-// error: equipoise: a target needs Values, Labels or Maps around its tensor, e.g. eq::Values{tensor}
+// error: equipoise: a target needs a type around its tensor that says what is missing: eq::Values, Labels, Maps or one of your own, e.g. eq::Values{tensor}
 #include <equipoise/core/batch/batch.hpp>
 
 namespace eq = equipoise;

@@ -1,4 +1,4 @@
-// error: equipoise: the batch's target is of another kind than the task's (Values, Labels or Maps)
+// error: equipoise: the batch's target is of another type than the task's `Target`
 #include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>

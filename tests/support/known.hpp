@@ -17,6 +17,26 @@ namespace support {
 
 namespace eq = equipoise;
 
+/// What a known task is like.
+enum class TaskKind { regression, classification };
+
+[[nodiscard]] inline eq::TaskTraits traits_of(TaskKind kind) {
+  if (kind == TaskKind::regression) return {};
+  return {.score = true, .certainty = true, .probabilities = true, .correctness = true, .likelihood_scale = 1};
+}
+
+/// The probability of the true class, [C, B].
+[[nodiscard]] inline at::Tensor true_class(const at::Tensor& logits, const at::Tensor& labels) {
+  const at::Tensor wanted = labels.clamp_min(0).view({1, -1, 1}).expand({logits.size(0), -1, 1});
+  return logits.log_softmax(2).gather(2, wanted).squeeze(2).exp();
+}
+
+/// The certainty of logits [C, B, classes]: [C, B].
+[[nodiscard]] inline at::Tensor negative_entropy(const at::Tensor& logits) {
+  const at::Tensor log_p = logits.log_softmax(2);
+  return log_p.exp().mul(log_p).sum(2);
+}
+
 /// What a fake step knows. Losses, outputs and joint features may have a graph: `GivenObjectives` hands it on.
 struct Known {
   using Table = std::map<eq::Coalition, at::Tensor>;
@@ -32,7 +52,7 @@ struct Known {
   double smoothing = 0;              ///< of the classifications' losses
 
   /// Modalities "a", "b", … with four features each, and tasks "y", "z", … of three outputs, all there.
-  Known(std::size_t modalities, std::int64_t records, const std::vector<eq::TaskKind>& kinds)
+  Known(std::size_t modalities, std::int64_t records, const std::vector<TaskKind>& kinds)
       : presence(records, modalities),
         losses(kinds.size()),
         outputs(kinds.size()),
@@ -41,7 +61,7 @@ struct Known {
     for (std::size_t m = 0; m < modalities; ++m)
       schema.modalities.emplace_back(1, static_cast<char>('a' + m)), schema.widths.push_back(4);
     for (std::size_t k = 0; k < kinds.size(); ++k)
-      schema.tasks.push_back({std::string(1, static_cast<char>('y' + k)), kinds[k], 3});
+      schema.tasks.push_back({std::string(1, static_cast<char>('y' + k)), 3, traits_of(kinds[k])});
   }
 
   [[nodiscard]] bool counts(std::size_t k, std::size_t i, eq::Coalition s) const {
@@ -62,10 +82,9 @@ struct Known {
   [[nodiscard]] at::Tensor loss(std::size_t k, const at::Tensor& predictions) const {
     std::vector<at::Tensor> rows;
     for (std::int64_t c = 0; c < predictions.size(0); ++c)
-      rows.push_back(
-          schema.tasks[k].kind == eq::TaskKind::classification
-              ? torch::cross_entropy_loss(predictions[c], targets[k], {}, at::Reduction::None, -100, smoothing)
-              : (predictions[c] - targets[k]).square().flatten(1).mean(1));
+      rows.push_back(schema.tasks[k].traits.score ? torch::cross_entropy_loss(predictions[c], targets[k], {},
+                                                                              at::Reduction::None, -100, smoothing)
+                                                  : (predictions[c] - targets[k]).square().flatten(1).mean(1));
     return torch::stack(rows);
   }
   [[nodiscard]] static at::Tensor rows_of(const Table& table, std::span<const eq::Coalition> coalitions) {
@@ -91,6 +110,9 @@ class KnownStep final : public eq::Step {
     return Known::rows_of(known.outputs[k], coalitions).detach();
   }
   at::Tensor loss_of(std::size_t k, const at::Tensor& predictions) override { return known.loss(k, predictions); }
+  at::Tensor score_of(std::size_t k, const at::Tensor& predictions) override {
+    return known.schema.tasks[k].traits.score ? true_class(predictions, known.targets[k]) : at::Tensor();
+  }
   const at::Tensor& target(std::size_t k) override { return known.targets[k]; }
   at::Tensor joint(std::size_t, eq::Coalition s) override {
     const at::Tensor& input = known.joint.at(s);
@@ -129,6 +151,11 @@ class GivenObjectives final : public eq::Objectives {
     return Known::rows_of(known_.outputs[k], coalitions);
   }
   at::Tensor loss_of(std::size_t k, const at::Tensor& predictions) override { return known_.loss(k, predictions); }
+  at::Tensor score_of(std::size_t k, const at::Tensor& predictions) override {
+    return known_.schema.tasks[k].traits.score ? true_class(predictions, known_.targets[k]) : at::Tensor();
+  }
+  at::Tensor probabilities_of(std::size_t, const at::Tensor& predictions) override { return predictions.softmax(-1); }
+  at::Tensor residual_loss_of(std::size_t, const at::Tensor&, const at::Tensor&) override { return {}; }
   const at::Tensor& target(std::size_t k) const override { return known_.targets[k]; }
   at::Tensor mean(std::size_t k, const at::Tensor& values, eq::Coalition s) override {
     return known_.mean(k, values, s);
@@ -139,8 +166,7 @@ class GivenObjectives final : public eq::Objectives {
   /// As the training loop begins: each task's mean loss of everything.
   GivenObjectives& with_tasks() {
     const eq::Coalition full = eq::Coalition::full(known_.schema.modalities.size());
-    for (std::size_t k = 0; k < known_.schema.tasks.size(); ++k)
-      add(known_.schema.tasks[k].name, mean_losses(k, {&full, 1}, 1)[0]);
+    for (std::size_t k = 0; k < known_.schema.tasks.size(); ++k) add({.task = k}, mean_losses(k, {&full, 1}, 1)[0]);
     return *this;
   }
   /// As it ends: what is minimised.
@@ -153,7 +179,7 @@ class GivenObjectives final : public eq::Objectives {
   void collect(eq::Gradients& gradients) {
     for (const eq::Objective& o : list()) {
       (o.value * o.weight).backward({}, /*retain_graph=*/true);
-      gradients.accumulate(o.name);
+      gradients.accumulate(o.key);
     }
     gradients.sum_objectives();
   }

@@ -129,7 +129,7 @@ TEST_CASE("a policy that asks for a group, a task or an objective that is not th
   CHECK_THAT(refusal([](auto&, auto& g) { g.scale(9, 0.5); }), Contains("index below 3, got 9"));
   CHECK_THAT(refusal([](auto&, auto& g) { (void)g.of(0, 0); }),
              Contains("value.218") && Contains("Needs::objective_gradients"));
-  CHECK_THAT(refusal([](auto&, auto& g) { (void)g.objective_name(2); }), Contains("value.218"));
+  CHECK_THAT(refusal([](auto&, auto& g) { (void)g.objective_key(2); }), Contains("value.218"));
   const std::vector<double> one = {1};
   CHECK_THAT(refusal([&](auto&, auto& g) { g.template route<double>(0, one); }), Contains("value.218"));
   const eq::Coalition all = eq::Coalition::full(2);

@@ -124,17 +124,17 @@ struct Agm {
     double tasks = 0;
     for (std::size_t k = 0; k < step.tasks(); ++k) {
       if (!step.labelled(k)) continue;
-      const bool classes = step.schema().tasks[k].kind == TaskKind::classification;
+      const bool scored = step.schema().tasks[k].traits.score;
       const at::Tensor r = responses(step.outputs(k, all), step.modalities());  // [M, B, …]
       const at::Tensor losses =
-          classes ? detail::cross_entropy(r, step.target(k)).clamp_max(-std::log(1e-8)) : step.loss_of(k, r);  // [M, B]
+          scored ? step.score_of(k, r).clamp_min(1e-8).log().neg() : step.loss_of(k, r);  // [M, B]
       std::vector<double> mean(s.size());
       for (std::size_t m = 0; m < s.size(); ++m)
         mean[m] = step.count(k, Coalition::single(m)) > 0
                       ? host_value(step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), Coalition::single(m)))
                       : std::numeric_limits<double>::quiet_NaN();
       const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);
-      state.tau[k] = classes ? 1 : updated_tau(state.tau[k], sum / static_cast<double>(s.size()));
+      state.tau[k] = scored ? 1 : updated_tau(state.tau[k], sum / static_cast<double>(s.size()));
       std::ranges::transform(s, mean, s.begin(),
                              [tau = state.tau[k]](double total, double x) { return total + x / tau; });
       tasks += 1;

@@ -151,15 +151,12 @@ struct Mla {
   }
 
  private:
-  /// -H for classes, -u / τ for regressions (τ the mean of the known u; a modality without one has a say only where there
-  /// is no other), or the logarithm of a fixed weight: [C, B, 1].
+  /// The task's certainty (-H of classes), else -u / τ (τ the mean of the known u; a modality without one has a say only
+  /// where there is no other), or the logarithm of a fixed weight: [C, B, 1].
   [[nodiscard]] at::Tensor certainty(const State& state, const OutputContext& context, const at::Tensor& z,
                                      std::size_t m) const {
     if (!weights.empty()) return at::full_like(z.select(2, 0), std::log(weights[m])).unsqueeze(2);
-    if (context.kind == TaskKind::classification) {
-      const at::Tensor log_p = z.log_softmax(2);
-      return log_p.exp().mul(log_p).sum(2, true);
-    }
+    if (context.certainty) return context.certainty(z).unsqueeze(2);
     const std::size_t modalities = context.presence.modalities();
     const auto u = std::span(state.losses).subspan(context.task * modalities, modalities);
     double sum = 0, known = 0;

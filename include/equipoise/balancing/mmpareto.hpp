@@ -82,7 +82,7 @@ struct MMPareto {
       Gradients::List g(gradients.parameters(m).size()), u(g.size());
       for (std::size_t k = 0; k < gradients.objectives(); ++k)
         for (std::size_t p = 0; p < g.size(); ++p) {
-          at::Tensor& to = gradients.objective_name(k).ends_with(detail::kUnimodal) ? u[p] : g[p];
+          at::Tensor& to = gradients.objective_key(k).kind == ObjectiveKind::unimodal ? u[p] : g[p];
           if (const at::Tensor& j = gradients.of(k, m)[p]; j.defined()) to = to.defined() ? to.add(j) : j;
         }
       combine(m, g, u, gradients);

@@ -4,9 +4,10 @@
 /// \file
 /// ReconBoost: modalities take turns as weak learners of an ensemble z = ν Σ_m z_m; in a stage's first phase only
 /// modality m learns what the others get wrong, in its second all parameters learn the ensemble.
-///   phase 1, classification: -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
+///   phase 1, tasks with a score (classes): -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
 ///                            J = sg(ν Σ_{n≠m} z_n)
-///   phase 1, regression:     l(J + z_m, y), which for squared error fits z_m to the residual (ours)
+///   phase 1, other tasks:    l(J + z_m, y), which for squared error fits z_m to the residual (ours); a task may bring a
+///                            residual loss of its own
 /// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
 /// term, so that it has no gradient; here only the previous modality is detached (ours).
 ///
@@ -82,7 +83,7 @@ struct ReconBoost {
     const auto m = static_cast<std::size_t>(state.learner);
     for (const auto& [k, task] : views::enumerate(step.schema().tasks))
       if (step.labelled(k))
-        objectives.add(task.name,
+        objectives.add({.task = k},
                        objectives.mean(k, learner_losses(state, step, objectives, k, m), Coalition::single(m)));
   }
 
@@ -140,14 +141,17 @@ struct ReconBoost {
       if (n == previous) before = said;
     }
     const at::Tensor nu = state.nu.detach(), z = own.div(nu);
-    if (step.schema().tasks[k].kind != TaskKind::classification)
-      return objectives.loss_of(k, others.add(z).unsqueeze(0)).squeeze(0);
-    const at::Tensor label = objectives.target(k).clamp_min(0).unsqueeze(1);
+    const TaskTraits& task = step.schema().tasks[k].traits;
+    if (task.residual_loss) return objectives.residual_loss_of(k, z.unsqueeze(0), others.unsqueeze(0)).squeeze(0);
+    if (!task.score) return objectives.loss_of(k, others.add(z).unsqueeze(0)).squeeze(0);
     at::Tensor losses = objectives.loss_of(k, z.unsqueeze(0)).squeeze(0);
-    losses = losses.mul(sample_weights(others.softmax(1).gather(1, label).squeeze(1), z.size(1)));
-    if (state.stage == 0) return losses;
+    losses = losses.mul(sample_weights(objectives.score_of(k, others.unsqueeze(0)).squeeze(0), z.size(1)));
+    if (state.stage == 0 || !task.probabilities) return losses;
     // Where the previous modality is absent there is nobody to agree with.
-    const at::Tensor apart = z.softmax(1).sub(before.div(nu).softmax(1)).square().mean(1);
+    const auto probabilities = [&](const at::Tensor& x) {
+      return objectives.probabilities_of(k, x.unsqueeze(0)).squeeze(0);
+    };
+    const at::Tensor apart = probabilities(z).sub(probabilities(before.div(nu))).square().mean(1);
     return losses.add(apart.mul(present.select(1, static_cast<std::int64_t>(previous))), agreement);
   }
 };

@@ -73,13 +73,6 @@ inline constexpr double kScoreShare = 0.25;
 
 namespace detail {
 
-/// Cross-entropy [C, B] of logits [C, B, classes] against labels [B], without what a task may add to its loss; of no
-/// meaning where the label is missing.
-[[nodiscard]] inline at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& label) {
-  const at::Tensor wanted = label.clamp_min(0).view({1, -1, 1}).expand({logits.size(0), -1, 1});
-  return logits.log_softmax(2).gather(2, wanted).squeeze(2).neg();
-}
-
 /// Divides scores by the mean of the finite ones, so that several tasks' can be averaged whatever their units.
 inline void over_their_mean(std::vector<double>& scores) {
   double sum = 0, n = 0;
@@ -88,40 +81,59 @@ inline void over_their_mean(std::vector<double>& scores) {
   for (double& s : scores) s *= n / sum;
 }
 
-/// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
-inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
-                            std::vector<double>& tasks) {
-  const TaskKind task = step.schema().tasks[k].kind;
-  if (task == TaskKind::classification) kind = Score::exp_loss;  // with τ = 1: the true class's probability
-  const double share = decoded_share(task, kScoreShare);
-  std::vector<Coalition> seen;  // modalities that some record with a label has
+/// The modalities that some labelled record of the step has, alone.
+[[nodiscard]] inline std::vector<Coalition> seen_alone(const Step& step, std::size_t k, double share) {
+  std::vector<Coalition> seen;
   for (const std::size_t m : step.active().members())
     if (step.count(k, Coalition::single(m), share) > 0) seen.push_back(Coalition::single(m));
-  if (seen.empty()) return;
-  std::vector<Coalition> coalitions = seen;
+  return seen;
+}
+
+/// Mean scores of a task that has one, in the order of `seen`.
+[[nodiscard]] inline std::vector<double> own_scores(Step& step, std::size_t k, std::span<const Coalition> seen) {
+  const at::Tensor scores = step.score_of(k, step.outputs(k, seen));  // [A, B]
+  std::vector<double> out;
+  for (std::size_t a = 0; a < seen.size(); ++a)
+    out.push_back(host_value(step.mean(k, scores.select(0, static_cast<std::int64_t>(a)), seen[a])));
+  return out;
+}
+
+/// Mean scores of a task that has only a loss, in the order of `seen`; NaN where a loss is not finite, and all NaN where
+/// there is nothing that a loss could be held against. `tau` is the task's own.
+[[nodiscard]] inline std::vector<double> loss_scores(Step& step, std::size_t k, Score kind, double share, double& tau,
+                                                     bool follow, std::span<const Coalition> seen) {
+  std::vector<Coalition> coalitions(seen.begin(), seen.end());
   if (kind == Score::skill) coalitions.push_back(Coalition::none());
-  const at::Tensor losses = task == TaskKind::classification
-                                ? cross_entropy(step.outputs(k, coalitions), step.target(k))
-                                : step.losses(k, coalitions, share);  // [A, B]
+  const at::Tensor losses = step.losses(k, coalitions, share);  // [A, B]
+  const auto row = [&](std::size_t a) { return losses.select(0, static_cast<std::int64_t>(a)); };
   const auto mean = [&](std::size_t a, const at::Tensor& values) {
     return host_value(step.mean(k, values, coalitions[a], share));
   };
-  const auto row = [&](std::size_t a) { return losses.select(0, static_cast<std::int64_t>(a)); };
   std::vector<double> means;
   for (std::size_t a = 0; a < coalitions.size(); ++a) means.push_back(mean(a, row(a)));
   if (follow)
-    tau = task == TaskKind::classification
-              ? 1.0
-              : updated_tau(
-                    tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /
+    tau =
+        updated_tau(tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /
                              static_cast<double>(seen.size()));
-  const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
-  if (!measured) return;  // there is nothing that a loss could be held against
   std::vector<double> scores(seen.size(), std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t a = 0; a < seen.size(); ++a)
+  const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
+  for (std::size_t a = 0; measured && a < seen.size(); ++a)
     if (std::isfinite(means[a]))
       scores[a] = score_of(kind, means[a], kind == Score::exp_loss ? mean(a, row(a).div(-tau).exp()) : 0, means.back());
   if (kind == Score::inverse_loss) over_their_mean(scores);
+  return scores;
+}
+
+/// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
+inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
+                            std::vector<double>& tasks) {
+  const Schema::Task& task = step.schema().tasks[k];
+  const double share = task.traits.score ? 1 : decoded_share(task, kScoreShare);
+  const std::vector<Coalition> seen = seen_alone(step, k, share);
+  if (seen.empty()) return;
+  if (task.traits.score && follow) tau = 1;
+  const std::vector<double> scores =
+      task.traits.score ? own_scores(step, k, seen) : loss_scores(step, k, kind, share, tau, follow, seen);
   for (std::size_t a = 0; a < seen.size(); ++a) {
     if (!std::isfinite(scores[a])) continue;
     const auto m = static_cast<std::size_t>(std::countr_zero(seen[a].bits()));

@@ -25,7 +25,7 @@ namespace equipoise::detail {
 /// are taken of them, and a batch whose l(∅) is next to nothing then weighs next to nothing. A modality's is the mean
 /// over the records that have it, so that being absent is not taken for contributing nothing; NaN where nobody has it.
 [[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
-  const double share = decoded_share(step.schema().tasks[task].kind, dense_share);
+  const double share = decoded_share(step.schema().tasks[task], dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
   const at::Tensor losses = step.losses(task, all, share);  // [2^M, B']
   Eigen::MatrixXd mean(losses.size(0), 1);
@@ -47,7 +47,7 @@ inline void follow_contributions(Step& step, std::vector<double>& phi, double mo
   const std::size_t modalities = step.modalities();
   if (phi.empty()) phi.assign(step.tasks() * modalities, std::numeric_limits<double>::quiet_NaN());
   for (std::size_t k = 0; k < step.tasks(); ++k) {
-    if (step.count(k, step.full(), decoded_share(step.schema().tasks[k].kind, dense_share)) == 0) continue;
+    if (step.count(k, step.full(), decoded_share(step.schema().tasks[k], dense_share)) == 0) continue;
     const std::vector<double> now = step_contributions(step, k, dense_share);
     for (std::size_t m = 0; m < modalities; ++m) {
       double& running = phi[k * modalities + m];

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// How well a model does on a data set: of each task the mean loss, and of classifications the accuracy, for every
+/// How well a model does on a data set: of each task the mean loss, the accuracy where the task says what is right, and its own metrics, for every
 /// coalition of modalities, with intervals over groups.
 /// \code
 /// const auto report = eq::evaluate(*model, test);
@@ -30,8 +30,9 @@ namespace equipoise {
 /// What a coalition reaches in one task.
 struct CoalitionScore {
   Coalition coalition;
-  Interval loss;      ///< mean over the records with a label
-  Interval accuracy;  ///< share of right answers; NaN where the task is no classification
+  Interval loss;                       ///< mean over the records with a label
+  Interval accuracy;                   ///< share of right answers; NaN where the task does not say what is right
+  std::vector<MetricValue> metrics{};  ///< the task's own
 };
 
 /// One task's scores, in the order of the coalitions asked for; none where the data has no target of it.
@@ -78,6 +79,7 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
             << " [" << s.loss.low << ", " << s.loss.high << "]";
         if (std::isfinite(s.accuracy.value))
           out << ", accuracy " << s.accuracy.value << " [" << s.accuracy.low << ", " << s.accuracy.high << "]";
+        for (const MetricValue& m : s.metrics) out << ", " << m.name << " " << m.value;
         out << "\n";
       }
     });
@@ -114,6 +116,7 @@ template <class T>
     CoalitionScore s{coalitions[c],
                      mean_interval(table.losses[task].const_data_ptr<double>() + at, labelled, data.groups),
                      {nan, nan, nan}};
+    if (!table.metrics[task].empty()) s.metrics = table.metrics[task][c];
     if (table.correct[task].defined())
       s.accuracy = mean_interval(table.correct[task].const_data_ptr<bool>() + at, labelled, data.groups);
     out.coalitions.push_back(s);
@@ -130,7 +133,7 @@ template <class Encoders, class Tasks, class In, class Out>
                                          std::span<const Coalition> coalitions) {
   const ModelBatch arranged = model.to_model_batch(data);
   detail::check_any_record(arranged, "evaluate", "records");
-  const CoalitionTable table = coalition_table(model, arranged, coalitions);
+  const CoalitionTable table = coalition_table(model, arranged, coalitions, 64, WithMetrics::yes);
   Evaluation<Tasks> out{model.schema(), {}};
   std::size_t k = 0;
   out.tasks.for_each([&](auto, TaskScores& scores) {

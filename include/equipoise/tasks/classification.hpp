@@ -23,6 +23,7 @@ namespace equipoise {
 class ClassificationModule : public torch::nn::Module {
  public:
   using Target = Labels;
+  static constexpr double likelihood_scale = 1;
 
   ClassificationModule(std::int64_t joint_width, std::int64_t classes, double smoothing)
       : torch::nn::Module("Classification"), smoothing_(smoothing) {
@@ -42,6 +43,22 @@ class ClassificationModule : public torch::nn::Module {
     return torch::cross_entropy_loss(prediction.flatten(0, 1), wanted.clamp_min(missing), {}, at::Reduction::None,
                                      missing, smoothing_)
         .view({prediction.size(0), prediction.size(1)});
+  }
+
+  /// Probability of the true class, [C', B]; of no meaning where the label is missing.
+  [[nodiscard]] at::Tensor score(const at::Tensor& prediction, const at::Tensor& target) const {
+    const at::Tensor wanted = target.clamp_min(0).view({1, -1, 1}).expand({prediction.size(0), -1, 1});
+    return prediction.log_softmax(2).gather(2, wanted).squeeze(2).exp();
+  }
+  /// The negative entropy of the classes' probabilities, [C', B].
+  [[nodiscard]] at::Tensor certainty(const at::Tensor& prediction) const {
+    const at::Tensor log_p = prediction.log_softmax(2);
+    return log_p.exp().mul(log_p).sum(2);
+  }
+  [[nodiscard]] at::Tensor probabilities(const at::Tensor& prediction) const { return prediction.softmax(-1); }
+  /// Whether the likeliest class is the true one, [C', B]; a NaN is no answer.
+  [[nodiscard]] at::Tensor correct(const at::Tensor& prediction, const at::Tensor& target) const {
+    return prediction.argmax(2).eq(target.unsqueeze(0)).logical_and(prediction.isnan().any(2).logical_not());
   }
 
   /// \param targets [N] labels of the training records; a class that never occurs counts as half a record

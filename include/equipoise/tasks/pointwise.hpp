@@ -27,7 +27,7 @@ namespace detail {
                                             PointLoss loss, double delta) {
   at::Tensor valid, wanted = target.unsqueeze(0);
   if (has_missing) {
-    valid = wanted.isfinite();
+    valid = wanted.isnan().logical_not();
     wanted = wanted.masked_fill(valid.eq(false), 0);
   }
   const at::Tensor error = prediction - wanted;

@@ -43,6 +43,7 @@ class Fit {
       : model_(model), policies_(std::make_shared<PolicyStack>(std::move(policies))), options_(std::move(options)) {
     check(options_);
     check_stack();
+    check_coupled();
     check_outputs();
     move_to_device();
     std::vector<at::Tensor> own;
@@ -135,7 +136,7 @@ class Fit {
 
   void validate(const ModelBatch& validation, EpochRecord& record) {
     const Coalition full = model_.full();
-    const CoalitionTable table = coalition_table(model_, validation, {&full, 1});
+    const CoalitionTable table = coalition_table(model_, validation, {&full, 1}, 64, WithMetrics::yes);
     double objective = 0;
     bool labelled = false;
     for (const auto& [k, task] : views::enumerate(model_.schema().tasks)) {
@@ -147,6 +148,9 @@ class Fit {
       record.values.emplace_back("val/" + task.name, *loss);
       if (const auto accuracy = table.accuracy(k))
         record.values.emplace_back("val/" + task.name + "/accuracy", *accuracy);
+      if (!table.metrics[k].empty())
+        for (const MetricValue& m : table.metrics[k][0])
+          record.values.emplace_back("val/" + task.name + "/" + m.name, m.value);
       objective += *loss;
       labelled = true;
     }
@@ -193,6 +197,14 @@ class Fit {
                                "expected at least two groups of records to split, got ", groups.size()));
     holdout = train.select(held);
     train = train.select(kept);
+  }
+
+  /// A loss over the batch is not a sum over its parts.
+  void check_coupled() const {
+    for (const Schema::Task& task : model_.schema().tasks)
+      if (task.traits.couples_records && options_.micro_batches > 1)
+        throw ValueError(message("value.225", "TrainerOptions.micro_batches", "expected 1, since the loss of task ",
+                                 task.name, " depends on all records of a batch, got ", options_.micro_batches));
   }
 
   void check_stack() const {

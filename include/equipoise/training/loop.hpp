@@ -79,7 +79,7 @@ class Loop {
     Gradients gradients(groups_);
     const bool routed = std::any_of(policies.begin(), policies.end(),
                                     [](const AnyPolicy* p) { return p->needs().objective_gradients; });
-    std::vector<std::pair<std::string, double>> values;  // of the objectives, summed over micro-batches
+    std::vector<std::pair<ObjectiveKey, double>> values;  // of the objectives, summed over micro-batches
     for (const auto& part : step.parts()) {
       step.enter(*part);
       part->encode();
@@ -91,7 +91,7 @@ class Loop {
       backward(*part, gradients, routed, values);
       if (step.parts().size() > 1) part->finish();
     }
-    for (const auto& [name, value] : values) log.add("train/" + name, value);
+    for (const auto& [key, value] : values) log.add("train/" + name_of(key, model_.schema()), value);
     if (routed) gradients.sum_objectives();
     run_gradient_hooks(policies, step, gradients);
     optimizer_.keep_only(pass.groups);
@@ -144,12 +144,12 @@ class Loop {
   /// micro-batch has the same ones, whichever of its records are labelled.
   void add_task_objectives(const EffectiveBatch& whole, MicroBatch& part) const {
     const Coalition full = model_.full();
-    for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
-      if (whole.count(k, full, 1) > 0) part.add(task.name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
+    for (std::size_t k = 0; k < model_.task_count(); ++k)
+      if (whole.count(k, full, 1) > 0) part.add({.task = k}, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
   }
 
   void backward(MicroBatch& part, Gradients& gradients, bool routed,
-                std::vector<std::pair<std::string, double>>& sums) const {
+                std::vector<std::pair<ObjectiveKey, double>>& sums) const {
     std::vector<at::Tensor> values;
     for (const Objective& o : part.list()) {
       values.push_back(o.weight == 1 ? o.value : o.value.mul(o.weight));
@@ -158,7 +158,7 @@ class Loop {
     if (routed) {
       for (std::size_t k = 0; k < values.size(); ++k) {
         if (values[k].requires_grad()) torch::autograd::backward({values[k]}, {}, k + 1 < values.size());
-        gradients.accumulate(part.list()[k].name);
+        gradients.accumulate(part.list()[k].key);
       }
       return;
     }
@@ -169,21 +169,22 @@ class Loop {
   }
 
   /// Stops the run where an objective is not a number, with the records that did it.
-  static void check_finite(const Objective& o, const MicroBatch& part,
-                           std::vector<std::pair<std::string, double>>& sums) {
+  void check_finite(const Objective& o, const MicroBatch& part,
+                    std::vector<std::pair<ObjectiveKey, double>>& sums) const {
     const double value = host_value(o.value);
     if (std::isfinite(value) && std::isfinite(value * o.weight)) {
-      const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& s) { return s.first == o.name; });
+      const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& s) { return s.first == o.key; });
       if (known == sums.end())
-        sums.emplace_back(o.name, value);
+        sums.emplace_back(o.key, value);
       else
         known->second += value;
       return;
     }
-    throw NumericError(message("numeric.501", "objective " + o.name, "expected a finite value, got ", value,
-                               o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight),
-                               "; records of the batch: ", first_ids(part.batch().ids)),
-                       part.batch().ids);
+    throw NumericError(
+        message("numeric.501", "objective " + name_of(o.key, model_.schema()), "expected a finite value, got ", value,
+                o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight),
+                "; records of the batch: ", first_ids(part.batch().ids)),
+        part.batch().ids);
   }
 
   [[nodiscard]] ModelBatch planned(const ModelBatch& data, const EpochPlan& plan,

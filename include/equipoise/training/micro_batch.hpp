@@ -113,6 +113,19 @@ class MicroBatch final : public Objectives {
     return model_.loss(task, predictions, batch_.targets[task], (batch_.incomplete >> task) & 1U);
   }
 
+  [[nodiscard]] at::Tensor score_of(std::size_t task, const at::Tensor& predictions) override {
+    check_asked(model_.schema(), batch_, task);
+    return model_.score(task, predictions, batch_.targets[task]);
+  }
+  [[nodiscard]] at::Tensor probabilities_of(std::size_t task, const at::Tensor& predictions) override {
+    return model_.probabilities(task, predictions);
+  }
+  [[nodiscard]] at::Tensor residual_loss_of(std::size_t task, const at::Tensor& predictions,
+                                            const at::Tensor& others) override {
+    check_asked(model_.schema(), batch_, task);
+    return model_.residual_loss(task, predictions, others, batch_.targets[task], (batch_.incomplete >> task) & 1U);
+  }
+
   [[nodiscard]] const at::Tensor& target(std::size_t task) const override {
     check_index(task, batch_.targets.size(), "step, task");
     return batch_.targets[task];
@@ -195,7 +208,7 @@ class MicroBatch final : public Objectives {
                                      bool graph) {
     if (const Slice slice = find(task, s, share, graph); slice.block) return slice;
     std::vector<Coalition> wanted(requested.begin(), requested.end());
-    const bool dense = model_.schema().tasks[task].kind == TaskKind::dense_regression;
+    const bool dense = model_.schema().tasks[task].traits.dense;
     if (share >= 1 && !(graph && dense)) {
       const auto& more = graph ? prefetch_.objectives : prefetch_.outputs;
       wanted.insert(wanted.end(), more.begin(), more.end());

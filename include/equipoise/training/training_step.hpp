@@ -63,6 +63,11 @@ class TrainingStep final : public Step {
     const at::NoGradGuard no_grad;
     return model_.loss(task, predictions, whole_.records().targets[task], (whole_.records().incomplete >> task) & 1U);
   }
+  [[nodiscard]] at::Tensor score_of(std::size_t task, const at::Tensor& predictions) override {
+    check_asked(schema(), whole_.records(), task);
+    const at::NoGradGuard no_grad;
+    return model_.score(task, predictions, whole_.records().targets[task]);
+  }
   [[nodiscard]] const at::Tensor& target(std::size_t task) override { return whole_.records().targets[task]; }
   [[nodiscard]] at::Tensor joint(std::size_t task, Coalition coalition) override {
     const at::Tensor seen = joined(0, [&](MicroBatch& part) { return part.detached_joint(task, coalition); });

@@ -95,7 +95,7 @@ struct ContributionWeighting {
     for (const auto& [k, task] : views::enumerate(step.schema().tasks)) {
       step.log("weight/" + task.name, w[k]);
       for (Objective& o : objectives.list())
-        if (o.name == task.name || o.name.starts_with(task.name + "/")) o.weight *= w[k];
+        if (o.key.task == k) o.weight *= w[k];
     }
   }
 

@@ -4,7 +4,7 @@
 /// \file
 /// Uncertainty weighting: each task's loss is divided by a learned variance.
 ///   regression: e^{-s} L / 2 + s / 2,  classification: e^{-s} L + s / 2,  s = log variance, learned
-/// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Objectives that a policy derived from the task (`<task>/…`)
+/// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Other objectives of the task
 /// share its factor (ours): in a stack it comes after the policies that derive them.
 ///
 /// When: Tasks whose losses differ in scale.
@@ -50,12 +50,10 @@ struct UncertaintyWeighting {
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     for (const auto& [k, task] : views::enumerate(step.schema().tasks)) {
       const at::Tensor s = state.log_variance.select(0, static_cast<std::int64_t>(k));
-      const double half = task.kind == TaskKind::classification ? 1 : 0.5;
       for (Objective& o : objectives.list()) {
-        if (o.name == task.name)
-          o.value = o.value.mul(s.neg().exp()).mul(half).add(s, 0.5 * objectives.part_of_batch());
-        else if (o.name.starts_with(task.name + "/"))
-          o.value = o.value.mul(s.neg().exp()).mul(half);
+        if (o.key.task != k) continue;
+        o.value = o.value.mul(s.neg().exp()).mul(task.traits.likelihood_scale);
+        if (o.key.kind == ObjectiveKind::joint) o.value = o.value.add(s, 0.5 * objectives.part_of_batch());
       }
       step.log("log_variance/" + task.name, host_value(s));
     }

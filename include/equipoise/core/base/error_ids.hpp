@@ -53,6 +53,8 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.221", "a task's training targets are all missing"},
     ErrorKind{"value.222", "a trainer without the policies that made a model's outputs would remove them"},
     ErrorKind{"value.223", "a device that this LibTorch cannot use"},
+    ErrorKind{"value.224", "a target that is infinite"},
+    ErrorKind{"value.225", "micro-batches with a task whose loss depends on the whole batch"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},

@@ -12,10 +12,10 @@
 #include <equipoise/core/base/named_tuple.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/batch/presence.hpp>
+#include <equipoise/core/batch/target.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/isnan.h>
 
 #include <algorithm>
 #include <concepts>
@@ -28,35 +28,19 @@
 
 namespace equipoise {
 
-/// Targets of a regression, [N, O]; NaN where a value is missing.
-struct Values {
-  at::Tensor tensor;
-};
-/// Targets of a classification, int64 [N] in 0..C-1; negative where the label is missing.
-struct Labels {
-  at::Tensor tensor;
-};
-/// Targets of a dense regression, [N, C, H, W]; NaN where a pixel is not valid.
-struct Maps {
-  at::Tensor tensor;
-};
-
 /// One modality's input [N, …] under its name.
 template <FixedString Text>
 [[nodiscard]] slot<Text, at::Tensor> input(at::Tensor tensor) {
   return {std::move(tensor)};
 }
 
-namespace detail {
-template <class T>
-concept is_a_target = std::same_as<T, Values> || std::same_as<T, Labels> || std::same_as<T, Maps>;
-}  // namespace detail
-
-/// One task's target under its name; `Target` is `Values`, `Labels` or `Maps`.
-template <FixedString Text, class Target>
-[[nodiscard]] slot<Text, Target> target(Target values) {
-  static_assert(detail::is_a_target<Target>,
-                "equipoise: a target needs Values, Labels or Maps around its tensor, e.g. eq::Values{tensor}");
+/// One task's target under its name: `Values`, `Labels`, `Maps` or a type of your own that models `Target`.
+template <FixedString Text, class T>
+[[nodiscard]] slot<Text, T> target(T values) {
+  static_assert(
+      Target<T>,
+      "equipoise: a target needs a type around its tensor that says what is missing: eq::Values, Labels, Maps "
+      "or one of your own, e.g. eq::Values{tensor}");
   return {std::move(values)};
 }
 
@@ -85,25 +69,17 @@ struct MissingTargets {
   bool any = false;
 };
 
-[[nodiscard]] inline MissingTargets missing_of(const at::Tensor& missing) {  // [N, …] bool
+/// Nothing is known to be missing of a target without values (the meta device).
+template <Target T>
+[[nodiscard]] MissingTargets missing_of(const T& target) {
+  if (target.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(target.tensor.size(0)), true), false};
   MissingTargets out;
-  const at::Tensor flat = missing.unsqueeze(1).flatten(1);  // of no record, too
-  out.any = flat.any().item<bool>();
+  const at::Tensor flat = T::missing(target.tensor).unsqueeze(1).flatten(1);  // [N, …] bool; of no record, too
+  out.any = flat.any().template item<bool>();
   const at::Tensor whole = host_copy(flat.all(1));
   out.labelled.resize(static_cast<std::size_t>(whole.size(0)));
-  for (std::size_t i = 0; i < out.labelled.size(); ++i) out.labelled[i] = !whole.const_data_ptr<bool>()[i];
+  for (std::size_t i = 0; i < out.labelled.size(); ++i) out.labelled[i] = !whole.template const_data_ptr<bool>()[i];
   return out;
-}
-
-/// Nothing is known to be missing of a target without values (the meta device).
-[[nodiscard]] inline MissingTargets missing_of(const Labels& t) {
-  if (t.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(t.tensor.size(0)), true), false};
-  return missing_of(t.tensor.lt(0));
-}
-template <class Real>
-[[nodiscard]] MissingTargets missing_of(const Real& t) {
-  if (t.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(t.tensor.size(0)), true), false};
-  return missing_of(at::isnan(t.tensor));
 }
 
 }  // namespace detail

@@ -27,7 +27,7 @@ struct CheckBatchInput {
 template <class Wanted, class Given>
 struct CheckTarget {
   static_assert(std::is_same_v<Wanted, Given>,
-                "equipoise: the batch's target is of another kind than the task's (Values, Labels or Maps)");
+                "equipoise: the batch's target is of another type than the task's `Target`");
   static constexpr bool ok = std::is_same_v<Wanted, Given>;
 };
 
@@ -56,29 +56,6 @@ struct CheckTargets<named_tuple<Tasks...>, named_tuple<Targets...>> {
   return {std::move(masks), 1, columns.size()};
 }
 
-/// A tensor that would be broadcast against the predictions, or a class that does not exist, must not be learned from.
-/// \throws ShapeError, ValueError that name the task.
-inline void check_target(const Values& target, const Schema::Task& task) {
-  if (target.tensor.dim() != 2 || target.tensor.size(1) != task.outputs || !target.tensor.is_floating_point())
-    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs,
-                             "] of a floating type, got ", target.tensor.sizes(), " of ", target.tensor.scalar_type()));
-}
-inline void check_target(const Maps& target, const Schema::Task& task) {
-  if (target.tensor.dim() != 4 || target.tensor.size(1) != task.outputs || !target.tensor.is_floating_point())
-    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs,
-                             ", H, W] of a floating type, got ", target.tensor.sizes(), " of ",
-                             target.tensor.scalar_type()));
-}
-inline void check_target(const Labels& target, const Schema::Task& task) {
-  if (target.tensor.dim() != 1 || target.tensor.scalar_type() != at::kLong)
-    throw ShapeError(message("shape.110", "target of task " + task.name, "expected int64 [B], got ",
-                             target.tensor.scalar_type(), " ", target.tensor.sizes()));
-  if (target.tensor.numel() == 0 || target.tensor.is_meta()) return;
-  if (const auto largest = target.tensor.max().item<std::int64_t>(); largest >= task.outputs)
-    throw ValueError(message("value.214", "target of task " + task.name, "expected labels below ", task.outputs,
-                             " (negative where missing), got ", largest));
-}
-
 /// A map [C, B, O, H, W] that is the same everywhere may have come as one pixel.
 [[nodiscard]] inline bool is_one_pixel(const at::Tensor& prediction) {
   return prediction.dim() == 5 && prediction.size(3) == 1 && prediction.size(4) == 1;
@@ -93,12 +70,14 @@ inline void check_map_size(const at::Tensor& prediction, const at::Tensor& targe
 }
 
 /// Puts task `k`'s target where the model wants it; undefined where the batch has none.
-template <class Key, class Target, class... Out>
+/// A tensor that would be broadcast against the predictions, or a class that does not exist, must not be learned from.
+/// \throws ShapeError, ValueError that name the task.
+template <class Key, class Wanted, class... Out>
 void append_target(const named_tuple<Out...>& targets, std::size_t k, const Schema::Task& task, ModelBatch& out) {
   if constexpr (is_one_of<Key, typename Out::key...>) {
     const auto& target = targets[boost::hana::type_c<Key>];
-    if constexpr (CheckTarget<Target, std::decay_t<decltype(target)>>::ok) {
-      check_target(target, task);
+    if constexpr (CheckTarget<Wanted, std::decay_t<decltype(target)>>::ok) {
+      Wanted::check(target.tensor, task);
       const MissingTargets missing = missing_of(target);
       out.targets.push_back(target.tensor);
       if (missing.any) out.incomplete |= std::uint64_t{1} << k;

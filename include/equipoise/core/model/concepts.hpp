@@ -9,6 +9,7 @@
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/presence.hpp>
 #include <equipoise/core/batch/schema.hpp>
+#include <equipoise/core/model/metric.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -79,7 +80,7 @@ concept says_its_width = requires(const T& part) {
 };
 
 template <class T>
-concept names_its_target = is_a_target<typename T::Target>;
+concept names_its_target = Target<typename T::Target>;
 
 template <class T>
 concept says_its_outputs = requires(const T& task) {
@@ -102,6 +103,33 @@ concept has_a_prior = requires(T& task, const at::Tensor& targets) {
   task.fit_prior(targets);
 };
 
+// Optional members of a task, for what its loss alone does not say. Predictions are [C, B, …], targets [B, …].
+
+template <class T>
+concept has_a_score = requires(T& task, const at::Tensor& prediction, const at::Tensor& target) {
+  { task.score(prediction, target) } -> std::same_as<at::Tensor>;
+};
+template <class T>
+concept has_a_certainty = requires(T& task, const at::Tensor& prediction) {
+  { task.certainty(prediction) } -> std::same_as<at::Tensor>;
+};
+template <class T>
+concept has_probabilities = requires(T& task, const at::Tensor& prediction) {
+  { task.probabilities(prediction) } -> std::same_as<at::Tensor>;
+};
+template <class T>
+concept has_a_residual_loss = requires(T& task, const at::Tensor& prediction, const at::Tensor& target) {
+  { task.residual_loss(prediction, prediction, target, true) } -> std::same_as<at::Tensor>;
+};
+template <class T>
+concept says_what_is_correct = requires(T& task, const at::Tensor& prediction, const at::Tensor& target) {
+  { task.correct(prediction, target) } -> std::same_as<at::Tensor>;
+};
+template <class T>
+concept has_metrics = requires(const T& task) {
+  { task.metrics() } -> std::convertible_to<std::vector<Metric>>;
+};
+
 }  // namespace detail
 
 /// A module that turns one modality's input [B, …] into a vector, token or map feature, and says how wide it is.
@@ -113,7 +141,19 @@ template <class F>
 concept Fusion = detail::is_a_torch_module<F> &&
     (detail::fuses_in_two_stages<F> || detail::fuses_vectors<F>)&&detail::says_its_width<F>;
 
-/// A module that turns a joint feature into a prediction and judges it against its target.
+/// A module that turns a joint feature into a prediction and judges it against its target. Beside what the concept asks
+/// for, a task may have any of these members; policies, contributions and evaluation use them where they are, and the
+/// loss where they are not:
+///   at::Tensor score(prediction, target)      [C, B] in [0, 1]: what OGM, OPM and their kin compare; else exp(-loss / τ)
+///   at::Tensor certainty(prediction)          [C, B], larger is surer: MLA's weights; else the modalities' running losses
+///   at::Tensor probabilities(prediction)      [C, B, classes]: ReconBoost's agreement of modalities; else no agreement
+///   at::Tensor residual_loss(prediction, others, target, has_missing)   [C, B] of a modality's prediction given the sum
+///                                             of the others': ReconBoost; else the loss of the two together
+///   at::Tensor correct(prediction, target)    bool [C, B]: accuracy, and the value of a coalition in `SampleValuation`
+///   std::vector<Metric> metrics() const       figures by name, with a direction
+///   static constexpr double likelihood_scale  of `UncertaintyWeighting`; else 1/2
+///   static constexpr bool dense               it reads a joint map; else whether its target is `Maps`
+///   static constexpr bool couples_records     its loss of a record depends on the batch's other records: see there
 template <class T>
 concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> && detail::says_its_outputs<T> &&
     detail::predicts_from_a_joint_feature<T> && detail::has_a_loss_per_record<T> && detail::has_a_prior<T>;
@@ -146,7 +186,8 @@ struct CheckFusion {
 template <class T>
 struct CheckTask {
   static_assert(detail::is_a_torch_module<T>, "equipoise: a task must derive from torch::nn::Module");
-  static_assert(detail::names_its_target<T>, "equipoise: a task needs `using Target = Values`, `Labels` or `Maps`");
+  static_assert(detail::names_its_target<T>,
+                "equipoise: a task needs `using Target = Values`, `Labels`, `Maps` or a target type of your own");
   static_assert(detail::says_its_outputs<T>,
                 "equipoise: a task needs a member `outputs()`, the size of its prediction");
   static_assert(detail::predicts_from_a_joint_feature<T>,
@@ -194,11 +235,37 @@ inline constexpr bool needs_a_map = [] {
 
 /// Whether task `T` reads a joint map rather than a joint vector.
 template <class T>
-inline constexpr bool is_dense = std::same_as<typename T::Target, Maps>;
+inline constexpr bool is_dense = [] {
+  if constexpr (requires { T::dense; })
+    return static_cast<bool>(T::dense);
+  else
+    return std::same_as<typename T::Target, Maps>;
+}();
 
+/// Whether a record's loss in task `T` depends on the other records of the batch, as that of a partial likelihood or of a
+/// contrast does. `loss` then returns each record's part of the batch's loss. Such a task is trained without micro-batches
+/// and judged over the whole data set at once; the contribution of a modality to a record is that to its part, where every
+/// record's prediction is of the same coalition.
 template <class T>
-inline constexpr TaskKind task_kind = std::same_as<typename T::Target, Values>   ? TaskKind::regression
-                                      : std::same_as<typename T::Target, Labels> ? TaskKind::classification
-                                                                                 : TaskKind::dense_regression;
+inline constexpr bool couples_records = [] {
+  if constexpr (requires { T::couples_records; })
+    return static_cast<bool>(T::couples_records);
+  else
+    return false;
+}();
+
+/// What task `T` offers beside its loss.
+template <class T>
+[[nodiscard]] constexpr TaskTraits traits_of() {
+  TaskTraits traits{.dense = is_dense<T>,
+                    .score = detail::has_a_score<T>,
+                    .certainty = detail::has_a_certainty<T>,
+                    .probabilities = detail::has_probabilities<T>,
+                    .residual_loss = detail::has_a_residual_loss<T>,
+                    .correctness = detail::says_what_is_correct<T>,
+                    .couples_records = couples_records<T>};
+  if constexpr (requires { T::likelihood_scale; }) traits.likelihood_scale = T::likelihood_scale;
+  return traits;
+}
 
 }  // namespace equipoise

@@ -67,7 +67,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       fusion_list->register_module(text, entry.fusion);
       head_list->register_module(text, entry.head);
       using Head = std::decay_t<decltype(*entry.head)>;
-      schema_.tasks.push_back({text, task_kind<Head>, entry.head->outputs()});
+      schema_.tasks.push_back({text, entry.head->outputs(), traits_of<Head>()});
     });
   }
 
@@ -179,6 +179,56 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return with_task<at::Tensor>(task, [&](auto& entry) {
       detail::check_map_size(prediction, target);
       return entry.head->loss(prediction, target, has_missing);
+    });
+  }
+
+  [[nodiscard]] at::Tensor score(std::size_t task, const at::Tensor& prediction, const at::Tensor& target) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (detail::has_a_score<std::decay_t<decltype(*entry.head)>>)
+        return entry.head->score(prediction, target);
+      else
+        return at::Tensor();
+    });
+  }
+  [[nodiscard]] at::Tensor certainty(std::size_t task, const at::Tensor& prediction) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (detail::has_a_certainty<std::decay_t<decltype(*entry.head)>>)
+        return entry.head->certainty(prediction);
+      else
+        return at::Tensor();
+    });
+  }
+  [[nodiscard]] at::Tensor probabilities(std::size_t task, const at::Tensor& prediction) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (detail::has_probabilities<std::decay_t<decltype(*entry.head)>>)
+        return entry.head->probabilities(prediction);
+      else
+        return at::Tensor();
+    });
+  }
+  [[nodiscard]] at::Tensor residual_loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& others,
+                                         const at::Tensor& target, bool has_missing) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (detail::has_a_residual_loss<std::decay_t<decltype(*entry.head)>>)
+        return entry.head->residual_loss(prediction, others, target, has_missing);
+      else
+        return at::Tensor();
+    });
+  }
+  [[nodiscard]] at::Tensor correct(std::size_t task, const at::Tensor& prediction, const at::Tensor& target) override {
+    return with_task<at::Tensor>(task, [&](auto& entry) {
+      if constexpr (detail::says_what_is_correct<std::decay_t<decltype(*entry.head)>>)
+        return entry.head->correct(prediction, target);
+      else
+        return at::Tensor();
+    });
+  }
+  [[nodiscard]] std::vector<Metric> metrics(std::size_t task) override {
+    return with_task<std::vector<Metric>>(task, [&](auto& entry) -> std::vector<Metric> {
+      if constexpr (detail::has_metrics<std::decay_t<decltype(*entry.head)>>)
+        return entry.head->metrics();
+      else
+        return {};
     });
   }
 

@@ -11,6 +11,7 @@
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/presence.hpp>
 #include <equipoise/core/batch/schema.hpp>
+#include <equipoise/core/model/metric.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -49,9 +50,10 @@ struct Features {
 /// What an `OutputStage` may ask for: the model's own prediction for any presence of the same batch.
 struct OutputContext {
   std::size_t task = 0;
-  TaskKind kind = TaskKind::regression;
   const Presence& presence;                           ///< [C, B, M] of the prediction at hand
   std::function<at::Tensor(const Presence&)> decode;  ///< -> [C', B, …], without any stage
+  /// How certain a prediction [C, B, …] is: [C, B]; empty where the task does not say.
+  std::function<at::Tensor(const at::Tensor& prediction)> certainty{};
 };
 
 /// Replaces predictions after fusion and head, in training and at inference: the hook `on_outputs` of a policy.
@@ -90,6 +92,19 @@ class ModelBase {
   /// missing.
   [[nodiscard]] virtual at::Tensor loss(std::size_t task, const at::Tensor& prediction, const at::Tensor& target,
                                         bool has_missing) = 0;
+  /// \name What a task may offer beside its loss (core/model/concepts.hpp). Undefined, or empty, where it does not.
+  /// @{
+  [[nodiscard]] virtual at::Tensor score(std::size_t task, const at::Tensor& prediction, const at::Tensor& target) = 0;
+  [[nodiscard]] virtual at::Tensor certainty(std::size_t task, const at::Tensor& prediction) = 0;
+  [[nodiscard]] virtual at::Tensor probabilities(std::size_t task, const at::Tensor& prediction) = 0;
+  /// Of a prediction [C, B, …] given what the other modalities predict together, [C, B, …]: [C, B].
+  [[nodiscard]] virtual at::Tensor residual_loss(std::size_t task, const at::Tensor& prediction,
+                                                 const at::Tensor& others, const at::Tensor& target,
+                                                 bool has_missing) = 0;
+  [[nodiscard]] virtual at::Tensor correct(std::size_t task, const at::Tensor& prediction,
+                                           const at::Tensor& target) = 0;
+  [[nodiscard]] virtual std::vector<Metric> metrics(std::size_t task) = 0;
+  /// @}
   /// Sets what task `task` predicts when every modality is absent: the constant that fits the training targets best.
   virtual void fit_prior(std::size_t task, const at::Tensor& targets) = 0;
 
@@ -97,8 +112,9 @@ class ModelBase {
   [[nodiscard]] at::Tensor outputs(std::size_t task, const Features& features, const Presence& presence) {
     at::Tensor prediction = decode(task, features, presence);
     if (!stage_) return prediction;
-    const OutputContext context{task, schema().tasks[task].kind, presence,
-                                [&](const Presence& p) { return decode(task, features, p); }};
+    OutputContext context{task, presence, [&](const Presence& p) { return decode(task, features, p); }};
+    if (schema().tasks[task].traits.certainty)
+      context.certainty = [&](const at::Tensor& z) { return certainty(task, z); };
     return stage_->apply(context, std::move(prediction));
   }
 

@@ -9,6 +9,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/model/model_base.hpp>
+#include <equipoise/core/policy/step.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros_like.h>
@@ -81,16 +82,16 @@ class Gradients {
 
   /// \name Objective gradients; only for a policy that declares `Needs::objective_gradients`.
   /// @{
-  [[nodiscard]] std::size_t objectives() const { return names_.size(); }
-  /// \throws NameError when there is no objective of that name.
-  [[nodiscard]] std::size_t objective(std::string_view name) const {
-    for (std::size_t k = 0; k < names_.size(); ++k)
-      if (names_[k] == name) return k;
-    throw NameError(message("name.303", "gradients", "no objective \"", name, "\""));
+  [[nodiscard]] std::size_t objectives() const { return keys_.size(); }
+  /// \throws NameError when there is no such objective.
+  [[nodiscard]] std::size_t objective(const ObjectiveKey& key) const {
+    const auto known = std::find(keys_.begin(), keys_.end(), key);
+    if (known == keys_.end()) throw NameError(message("name.303", "gradients", "no objective of task ", key.task));
+    return static_cast<std::size_t>(known - keys_.begin());
   }
-  [[nodiscard]] std::string_view objective_name(std::size_t k) const {
+  [[nodiscard]] const ObjectiveKey& objective_key(std::size_t k) const {
     check_objective(k);
-    return names_[k];
+    return keys_[k];
   }
   /// J[k][g], weighted as the objective is.
   [[nodiscard]] const List& of(std::size_t objective, std::size_t group) const {
@@ -129,11 +130,11 @@ class Gradients {
   /// @}
 
   /// Adds one objective's gradient, called by the training loop for every micro-batch.
-  void accumulate(const std::string& name) {
-    const auto known = std::find(names_.begin(), names_.end(), name);
-    const auto objective = static_cast<std::size_t>(known - names_.begin());
-    if (known == names_.end()) {
-      names_.push_back(name);
+  void accumulate(const ObjectiveKey& key) {
+    const auto known = std::find(keys_.begin(), keys_.end(), key);
+    const auto objective = static_cast<std::size_t>(known - keys_.begin());
+    if (known == keys_.end()) {
+      keys_.push_back(key);
       of_.emplace_back();
       for (const auto& group : groups_) of_.back().emplace_back(group.size());
     }
@@ -148,17 +149,17 @@ class Gradients {
   }
   /// The default routing: the plain sum.
   void sum_objectives() {
-    const std::vector<double> ones(names_.size(), 1.0);
+    const std::vector<double> ones(keys_.size(), 1.0);
     for (std::size_t g = 0; g < groups_.size(); ++g) route<double>(g, ones);
   }
 
  private:
   void check_group(std::size_t group) const { check_index(group, groups_.size(), "gradients of a group"); }
   void check_objective(std::size_t k) const {
-    if (names_.empty())
+    if (keys_.empty())
       throw ValueError(message("value.218", "gradients of an objective",
                                "expected a policy that declares Needs::objective_gradients, got none"));
-    check_index(k, names_.size(), "gradients of an objective");
+    check_index(k, keys_.size(), "gradients of an objective");
   }
   void check_factor(std::size_t group, double factor) const {
     check_group(group);
@@ -172,7 +173,7 @@ class Gradients {
 
   ParameterGroups groups_;
   std::vector<double> rates_;
-  std::vector<std::string> names_;
+  std::vector<ObjectiveKey> keys_;
   std::vector<std::vector<List>> of_;  ///< [objective][group][parameter]
 };
 

@@ -50,6 +50,9 @@ class Step {
   [[nodiscard]] virtual at::Tensor outputs(std::size_t task, std::span<const Coalition> coalitions) = 0;
   /// Per-record losses [C, B] of other predictions [C, B, …] for the whole batch.
   [[nodiscard]] virtual at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) = 0;
+  /// Scores [C, B] in [0, 1] of predictions [C, B, …] for the whole batch; undefined where the task has no score
+  /// (`TaskTraits::score`).
+  [[nodiscard]] virtual at::Tensor score_of(std::size_t task, const at::Tensor& predictions) = 0;
   /// The target [B, …] of the whole batch.
   [[nodiscard]] virtual const at::Tensor& target(std::size_t task) = 0;
   /// The input of the task's head, [B, W], without gradient; zeros for records that have no modality of the coalition.
@@ -91,15 +94,37 @@ class Step {
   [[nodiscard]] bool labelled(std::size_t task) const { return count(task, Coalition::none()) > 0; }
 };
 
-/// A named scalar to be minimised.
+/// What an objective is of its task.
+enum class ObjectiveKind : std::uint8_t {
+  joint,       ///< the loss of all present modalities
+  unimodal,    ///< losses of modalities alone, beside the joint one: of one modality, or a sum over them
+  regulariser  ///< anything else that a policy adds
+};
+
+/// Which objective it is: the task, the modality where it is of one alone, and the kind. Two objectives of one key are one.
+struct ObjectiveKey {
+  std::size_t task = 0;
+  std::optional<std::size_t> modality{};
+  ObjectiveKind kind = ObjectiveKind::joint;
+
+  friend bool operator==(const ObjectiveKey&, const ObjectiveKey&) = default;
+};
+
+/// A scalar to be minimised.
 struct Objective {
-  std::string name;
+  ObjectiveKey key;
   at::Tensor value;   ///< 0-dim, with its graph
   double weight = 1;  ///< a learned weight is part of `value` instead
 };
 
-/// What the step minimises: at first one objective a task, under the task's name, with the mean loss of all present
-/// modalities.
+/// What an objective is called in logs and messages: `gpr`, `gpr/unimodal`, `gpr/unimodal/dose`, `gpr/regulariser`.
+[[nodiscard]] inline std::string name_of(const ObjectiveKey& key, const Schema& schema) {
+  std::string out = schema.tasks.at(key.task).name;
+  if (key.kind != ObjectiveKind::joint) out += key.kind == ObjectiveKind::unimodal ? "/unimodal" : "/regulariser";
+  return key.modality ? out + "/" + schema.modalities.at(*key.modality) : out;
+}
+
+/// What the step minimises: at first the joint objective of each task that the batch has labels of.
 class Objectives {
  public:
   virtual ~Objectives() = default;
@@ -113,6 +138,12 @@ class Objectives {
   [[nodiscard]] virtual at::Tensor outputs(std::size_t task, std::span<const Coalition> coalitions) = 0;
   /// Per-record losses [C, b] of any predictions [C, b, …] for this micro-batch.
   [[nodiscard]] virtual at::Tensor loss_of(std::size_t task, const at::Tensor& predictions) = 0;
+  /// What the task may say of predictions [C, b, …] for this micro-batch; undefined where it does not (`TaskTraits`):
+  /// scores [C, b], probabilities [C, b, classes], and losses [C, b] given what the other modalities predict together.
+  [[nodiscard]] virtual at::Tensor score_of(std::size_t task, const at::Tensor& predictions) = 0;
+  [[nodiscard]] virtual at::Tensor probabilities_of(std::size_t task, const at::Tensor& predictions) = 0;
+  [[nodiscard]] virtual at::Tensor residual_loss_of(std::size_t task, const at::Tensor& predictions,
+                                                    const at::Tensor& others) = 0;
   /// The target [b, …] of this micro-batch.
   [[nodiscard]] virtual const at::Tensor& target(std::size_t task) const = 0;
   /// Mean over the whole batch of per-record values [b] of this micro-batch (this micro-batch's share of it), for
@@ -127,14 +158,14 @@ class Objectives {
   [[nodiscard]] virtual double part_of_batch() const = 0;
 
   [[nodiscard]] std::vector<Objective>& list() { return list_; }
-  /// The objective of that name, or null.
-  [[nodiscard]] Objective* find(std::string_view name) {
+  /// The objective of that key, or null.
+  [[nodiscard]] Objective* find(const ObjectiveKey& key) {
     for (Objective& o : list_)
-      if (o.name == name) return &o;
+      if (o.key == key) return &o;
     return nullptr;
   }
-  void add(std::string name, at::Tensor value, double weight = 1) {
-    list_.push_back({std::move(name), std::move(value), weight});
+  void add(const ObjectiveKey& key, at::Tensor value, double weight = 1) {
+    list_.push_back({key, std::move(value), weight});
   }
 
  private:
@@ -146,16 +177,17 @@ enum class Split : std::uint8_t { train, holdout };
 
 /// Per-record results of coalitions for every record of a split, in evaluation mode.
 struct CoalitionTable {
-  std::vector<at::Tensor> losses;           ///< [K], each [C, N] double on the host
-  std::vector<at::Tensor> correct;          ///< [K], each bool [C, N] for classifications, else undefined
-  std::vector<std::vector<bool>> labelled;  ///< [K][N]
+  std::vector<at::Tensor> losses;   ///< [K], each [C, N] double on the host
+  std::vector<at::Tensor> correct;  ///< [K], each bool [C, N] where the task says what is correct, else undefined
+  std::vector<std::vector<bool>> labelled;                       ///< [K][N]
+  std::vector<std::vector<std::vector<MetricValue>>> metrics{};  ///< [K][C] the task's own, where they were asked for
 
   /// The mean loss of one coalition over the records that have a label of the task; nothing where none has.
   [[nodiscard]] std::optional<double> mean_loss(std::size_t task, std::int64_t coalition = 0) const {
     check_index(task, losses.size(), "losses of a task");
     return mean<double>(losses[task], task, coalition);
   }
-  /// The share of right answers, likewise; nothing of what is no classification.
+  /// The share of right answers, likewise; nothing where the task does not say what is right.
   [[nodiscard]] std::optional<double> accuracy(std::size_t task, std::int64_t coalition = 0) const {
     check_index(task, correct.size(), "accuracy of a task");
     return mean<bool>(correct[task], task, coalition);

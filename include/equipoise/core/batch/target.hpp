@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Targets: a type around a tensor [N, …] that says which entries are missing, and which tensors fit a task. `Values`,
+/// `Labels` and `Maps` are the library's; a type of your own that models `Target` is used in the same places.
+
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/schema.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/isinf.h>
+#include <ATen/ops/isnan.h>
+
+#include <concepts>
+#include <cstdint>
+#include <utility>
+
+namespace equipoise {
+
+namespace detail {
+
+template <class T>
+concept holds_a_tensor = requires(const T& target) {
+  { target.tensor } -> std::convertible_to<const at::Tensor&>;
+}
+&&requires(at::Tensor tensor) {
+  T{std::move(tensor)};
+};
+
+template <class T>
+concept says_what_is_missing = requires(const at::Tensor& tensor) {
+  { T::missing(tensor) } -> std::same_as<at::Tensor>;
+};
+
+template <class T>
+concept checks_itself = requires(const at::Tensor& tensor, const Schema::Task& task) {
+  T::check(tensor, task);
+};
+
+}  // namespace detail
+
+/// A task's target, made of one tensor whose first dimension is the records: `T{tensor}` makes it, `tensor` is it,
+/// `T::missing(tensor)` is a bool tensor [N, …] that is true where an entry is missing (a record all of whose entries are
+/// missing has no label), and `T::check(tensor, task)` throws where the tensor does not fit a task. Records are selected
+/// and moved to a device along the first dimension.
+template <class T>
+concept Target = detail::holds_a_tensor<T> && detail::says_what_is_missing<T> && detail::checks_itself<T>;
+
+namespace detail {
+
+/// \throws ShapeError unless the target is of a floating type and [N, O] or [N, O, H, W]; ValueError where it is infinite
+inline void check_real_target(const at::Tensor& t, const Schema::Task& task, std::int64_t dims, const char* shape) {
+  if (t.dim() != dims || t.size(1) != task.outputs || !t.is_floating_point())
+    throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, shape,
+                             "] of a floating type, got ", t.sizes(), " of ", t.scalar_type()));
+  if (!t.is_meta() && at::isinf(t).any().item<bool>())
+    throw ValueError(message("value.224", "target of task " + task.name,
+                             "expected finite values, or NaN where one is missing, got an infinite one"));
+}
+
+}  // namespace detail
+
+/// Targets of a regression, [N, O]; NaN where a value is missing.
+struct Values {
+  at::Tensor tensor;
+
+  [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return at::isnan(t); }
+  static void check(const at::Tensor& t, const Schema::Task& task) { detail::check_real_target(t, task, 2, ""); }
+};
+
+/// Targets of a classification, int64 [N] in 0..C-1; negative where the label is missing.
+struct Labels {
+  at::Tensor tensor;
+
+  [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return t.lt(0); }
+  static void check(const at::Tensor& t, const Schema::Task& task) {
+    if (t.dim() != 1 || t.scalar_type() != at::kLong)
+      throw ShapeError(message("shape.110", "target of task " + task.name, "expected int64 [B], got ", t.scalar_type(),
+                               " ", t.sizes()));
+    if (t.numel() == 0 || t.is_meta()) return;
+    if (const auto largest = t.max().item<std::int64_t>(); largest >= task.outputs)
+      throw ValueError(message("value.214", "target of task " + task.name, "expected labels below ", task.outputs,
+                               " (negative where missing), got ", largest));
+  }
+};
+
+/// Targets of a dense regression, [N, C, H, W]; NaN where a pixel is not valid.
+struct Maps {
+  at::Tensor tensor;
+
+  [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return at::isnan(t); }
+  static void check(const at::Tensor& t, const Schema::Task& task) { detail::check_real_target(t, task, 4, ", H, W"); }
+};
+
+}  // namespace equipoise

@@ -52,8 +52,7 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
       double failing = 0;
       for (const std::size_t i : members)
         if (const double g = cohort.records[i].gpr[c]; std::isfinite(g)) x.push_back(g), failing += g < 90;
-      row.push_back(x.size() < 2 ? "–"
-                                 : fixed(eq::detail::mean_of(x), 1) + " ± " + fixed(eq::standard_deviation(x), 1));
+      row.push_back(x.size() < 2 ? "–" : fixed(eq::mean(x), 1) + " ± " + fixed(eq::standard_deviation(x), 1));
       if (c == 2) row.push_back(x.empty() ? "–" : fixed(100 * failing / static_cast<double>(x.size()), 1));
     }
     rows.push_back(row);

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <range/v3/view/zip.hpp>
 #include <span>
 #include <vector>
 
@@ -19,8 +20,8 @@ class ConformalResiduals {
  public:
   /// \param truth, predicted of the calibration records; a record without a finite truth does not count
   ConformalResiduals(std::span<const double> truth, std::span<const double> predicted) {
-    for (std::size_t i = 0; i < truth.size(); ++i)
-      if (std::isfinite(truth[i])) residual_.push_back(truth[i] - predicted[i]);
+    for (const auto [y, z] : ranges::views::zip(truth, predicted))
+      if (std::isfinite(y)) residual_.push_back(y - z);
     std::sort(residual_.begin(), residual_.end());
     for (const double r : residual_) size_.push_back(std::abs(r));
     std::sort(size_.begin(), size_.end());

@@ -51,6 +51,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.219", "a factor on gradients or on a learning rate is not finite"},
     ErrorKind{"value.220", "a policy asks for a task of which the batch has no target, or for no coalition"},
     ErrorKind{"value.221", "a task's training targets are all missing"},
+    ErrorKind{"value.224", "a paired test of differences of which one is NaN"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},
@@ -61,7 +62,8 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.309", "a leaf that is nowhere, or farther than 2 m from the axis"},
     ErrorKind{"value.311", "gamma of doses whose axes point different ways"},
     ErrorKind{"value.331",
-              "a setting or mismatch of the simulator that no cohort can have, or a name in `cohort.json` that no setting has"},
+              "a setting or mismatch of the simulator that no cohort can have, or a name in `cohort.json` that no "
+              "setting has"},
     ErrorKind{"name.302", "no such option or command; the nearest one is named"},
     ErrorKind{"name.303", "no such objective"},
     ErrorKind{"name.304", "a checkpoint holds a state that the policy does not have"},
@@ -74,7 +76,8 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"name.312", "a coalition that was not evaluated"},
     ErrorKind{"file.401", "a file is missing or cannot be read"},
     ErrorKind{"file.402",
-              "a checkpoint is damaged, or of another model, optimiser or stack; the option or parameter that differs is named"},
+              "a checkpoint is damaged, or of another model, optimiser or stack; the option or parameter that differs "
+              "is named"},
     ErrorKind{"file.403", "a file cannot be written (disk full, no permission); what was there is untouched"},
     ErrorKind{"file.411", "not an NPY file"},
     ErrorKind{"file.412", "a truncated array"},

@@ -5,6 +5,8 @@
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <filesystem>
+#include <iostream>
+#include <stdexcept>
 
 namespace psqa = equipoise::psqa;
 
@@ -13,11 +15,14 @@ void deflate(const std::filesystem::path& from, const std::filesystem::path& to)
   DcmFileFormat file;
   if (file.loadFile(from.c_str()).bad() || file.loadAllDataIntoMemory().bad() ||
       file.saveFile(to.c_str(), EXS_DeflatedLittleEndianExplicit).bad())
-    throw equipoise::FileError("cannot deflate " + from.string());
+    throw std::runtime_error("cannot deflate " + from.string());
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_corpus FOLDER\n";
+    return 2;
+  }
   const std::filesystem::path root = argv[1];
   for (const char* folder : {"rtplan", "rtdose"}) std::filesystem::create_directories(root / folder);
   psqa::Plan plan;

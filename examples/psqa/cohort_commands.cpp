@@ -9,7 +9,7 @@
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>

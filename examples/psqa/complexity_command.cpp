@@ -8,7 +8,7 @@
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/files/file_kind.hpp>
 #include <equipoise/psqa/readers/log_reader.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -89,7 +90,7 @@ void gamma_of(const char* name, std::array<std::size_t, 3> shape, double spacing
       bench::ratios([&] { (void)psqa::gamma_pass_rate(measured, plan, c); },
                     [&] { (void)psqa::gamma_pass_rate(measured, plan, c, psqa::WendlingSearch<>{}); }, repeats);
   const std::vector<float> values = psqa::gamma(measured, plan, c).map;
-  const psqa::GammaCriteria same_norm{.dd_percent = 2, .dta_mm = 2, .norm = psqa::detail::largest_dose(plan)};
+  const psqa::GammaCriteria same_norm{.dd_percent = 2, .dta_mm = 2, .norm = psqa::maximum_dose(plan)};
   const std::vector<float> bilinear =
       shape[0] == 1 ? psqa::gamma(measured, finer(plan, 8), same_norm).map : std::vector<float>();
   for (const int n : parts) {

@@ -65,14 +65,14 @@ std::optional<Calibration> read_calibration(const Run& run) {
   return out;
 }
 
-Sureness sureness_of(const Calibration& c, std::size_t criterion, double predicted) {
+Uncertainty uncertainty_of(const Calibration& c, std::size_t criterion, double predicted) {
   const eq::ConformalResiduals& residuals = c.rates[criterion];
   const double half = residuals.half_width(0.9);
   return {std::max(0.0, predicted - half), std::min(100.0, predicted + half),
           residuals.probability_below(psqa::kUniversalAction, predicted)};
 }
 
-std::vector<std::string> foreign_metrics(const Calibration& c, const std::vector<double>& row) {
+std::vector<std::string> metrics_outside_training(const Calibration& c, const std::vector<double>& row) {
   std::vector<std::string> out;
   for (std::size_t m = 0; m < row.size() && m < c.metrics.size(); ++m) {
     const auto& [name, smallest, largest] = c.metrics[m];

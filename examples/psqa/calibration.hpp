@@ -31,13 +31,13 @@ void write_calibration(Run& run, const psqa::Cohort& cohort);
 [[nodiscard]] std::optional<Calibration> read_calibration(const Run& run);
 
 /// A passing rate's 90 % interval, within 0 .. 100 %, and the chance that it is below 90 %. \param criterion in `kCriteria`
-struct Sureness {
+struct Uncertainty {
   double low, high, failing;
 };
-[[nodiscard]] Sureness sureness_of(const Calibration& c, std::size_t criterion, double predicted);
+[[nodiscard]] Uncertainty uncertainty_of(const Calibration& c, std::size_t criterion, double predicted);
 
 /// The metrics of a plan that lie further outside of what training plans had than a quarter of their range, as sentences.
 /// \param row `table_row` of the plan
-[[nodiscard]] std::vector<std::string> foreign_metrics(const Calibration& c, const std::vector<double>& row);
+[[nodiscard]] std::vector<std::string> metrics_outside_training(const Calibration& c, const std::vector<double>& row);
 
 }  // namespace psqa_program

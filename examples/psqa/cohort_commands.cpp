@@ -5,10 +5,13 @@
 #include <cmath>
 #include <equipoise/psqa/cohort/acceptance.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
-#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/cohort/simulate.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/simulator/noise_ceiling.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iomanip>

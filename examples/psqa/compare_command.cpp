@@ -45,7 +45,7 @@ using Entries = std::map<std::string, Entry>;  ///< by record id
 
 void add(Entries& entries, const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
          const std::vector<std::int64_t>& test) {
-  const psqa::detail::MapErrors maps = psqa::detail::map_errors(predictions);
+  const psqa::MapErrors maps = psqa::map_errors(predictions);
   for (std::size_t i = 0; i < test.size(); ++i) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
     Entry& e = entries[r.id];
@@ -72,7 +72,7 @@ Column column_of(const Entries& a, const Entries* minus, std::size_t figure) {
 }
 
 eq::Interval interval_of(const Column& c) {
-  return eq::bootstrap(c.patients, psqa::detail::mean_of(c.values));
+  return eq::bootstrap(c.patients, psqa::mean_over_records(c.values));
 }
 
 /// A way to divide the cohort, and what it is called among the runs' folders.

@@ -56,7 +56,7 @@ void print(const psqa::MetricList& list, const char* indent) {
 psqa::ComplexityChoices choices_of(const std::vector<std::string>& texts) {
   psqa::ComplexityChoices choices;
   set_options(choices, texts, "--choice");
-  psqa::detail::check_choices(choices);
+  psqa::check(choices);
   return choices;
 }
 
@@ -128,10 +128,12 @@ void complexity(const ComplexityArguments& a) {
   }
   if (a.json) {
     Json chosen;
-    for (const auto& [option, value] : eq::options(choices)) {
-      const std::optional<double> number = psqa::detail::to_number(value);
-      chosen[option] = number ? Json(*number) : Json(value);
-    }
+    eq::for_each_member(choices, [&](std::string_view option, const auto& value) {
+      if constexpr (std::is_same_v<decltype(value), const double&>)
+        chosen[std::string(option)] = value;
+      else
+        chosen[std::string(option)] = eq::name_of(value);
+    });
     Json out{{"choices", chosen}, {"plans", plans}};
     if (!errors.empty()) out["errors"] = errors;
     print_json(out);

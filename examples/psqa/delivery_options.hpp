@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <equipoise/psqa/simulator/simulate.hpp>
+#include <equipoise/psqa/simulator/settings.hpp>
 #include <string>
 #include <vector>
 

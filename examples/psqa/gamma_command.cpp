@@ -74,8 +74,7 @@ void write_map(const fs::path& path, const psqa::DoseGrid& reference, const psqa
                                                    reference.shape[1], colour, zoom));
 }
 
-psqa::GammaResult predict_test_records(const GammaArguments& a, const psqa::DoseGrid& reference,
-                                       const psqa::DoseGrid& evaluated) {
+psqa::GammaResult gamma_of(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
   if (a.search == "wendling")
     return psqa::gamma(reference, evaluated, a.criteria, psqa::WendlingSearch<>{.pitch_mm = a.pitch}, a.execution);
   if (a.search == "classic") return psqa::gamma(reference, evaluated, a.criteria, psqa::ClassicSearch{}, a.execution);
@@ -84,9 +83,9 @@ psqa::GammaResult predict_test_records(const GammaArguments& a, const psqa::Dose
 
 /// The norm dose: the maximum of one of the distributions, or a number.
 double norm_of(const std::string& norm, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
-  if (norm == "reference") return psqa::detail::largest_dose(reference);
-  if (norm == "evaluated") return psqa::detail::largest_dose(evaluated);
-  const std::optional<double> number = psqa::detail::to_number(norm);
+  if (norm == "reference") return psqa::maximum_dose(reference);
+  if (norm == "evaluated") return psqa::maximum_dose(evaluated);
+  const std::optional<double> number = psqa::parse_number(norm);
   if (!number || *number <= 0)
     throw eq::ValueError(
         eq::message("value.301", "--norm", "expected reference, evaluated or a dose > 0, got \"", norm, "\""));
@@ -96,7 +95,7 @@ double norm_of(const std::string& norm, const psqa::DoseGrid& reference, const p
 /// Says on standard error what makes a rate doubtful. \throws ValueError when no point was judged
 void warn(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated,
           const psqa::GammaResult& r) {
-  const double m = psqa::detail::largest_dose(reference), p = psqa::detail::largest_dose(evaluated);
+  const double m = psqa::maximum_dose(reference), p = psqa::maximum_dose(evaluated);
   if (m > 10 * p || p > 10 * m)
     std::cerr << "warning: the largest doses are " << eq::report::number(m, 4) << " (reference) and "
               << eq::report::number(p, 4) << " (evaluated): are both in one unit?\n";
@@ -215,7 +214,7 @@ void gamma(GammaArguments a) {
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
   if (a.space == "plane") a.criteria.space = psqa::GammaSpace::plane;
-  const psqa::GammaResult r = predict_test_records(a, reference, evaluated);
+  const psqa::GammaResult r = gamma_of(a, reference, evaluated);
   warn(a, reference, evaluated, r);
   if (!a.map.empty())
     write_map(a.map, reference, r, a.criteria.max_gamma,

@@ -3,6 +3,7 @@
 /// The command import: a cohort of plans, planes, logs and patients that there are.
 
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/import.hpp>
 #include <equipoise/psqa/cohort/writer.hpp>
 #include <filesystem>
@@ -103,7 +104,7 @@ class Importing {
 
   void write() const {
     const std::size_t n = a_.settings.pixels;
-    Json simulated = psqa::detail::delivery_about(a_.settings), planes = simulated["planes"];
+    Json simulated = psqa::delivery_description(a_.settings), planes = simulated["planes"];
     simulated.erase("planes"), planes.erase("geometry"), planes["unit"] = "Gy";
     psqa::CohortWriter writer(a_.out,
                               {{"schema", psqa::kCohortSchema},

@@ -5,10 +5,15 @@
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
-#include <equipoise/psqa/cohort/writer.hpp>
+#include <equipoise/psqa/cohort/simulate.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/psqa/fields.hpp>
+#include <equipoise/psqa/simulator/planning_system.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <iostream>
 #include <optional>
@@ -103,21 +108,29 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 // ---- predict
 
 /// How far off rates may be, and what of the plan no training plan had.
-void add_sureness(const Calibration& calibration, const std::array<double, 3>& rates,
-                  const std::vector<double>& metrics, Json& j) {
+void add_uncertainty(const Calibration& calibration, const std::array<double, 3>& rates,
+                     const std::vector<double>& metrics, Json& j) {
   for (std::size_t c = 0; c < 3; ++c) {
-    const Sureness s = sureness_of(calibration, c, rates[c]);
+    const Uncertainty s = uncertainty_of(calibration, c, rates[c]);
     j["interval_90"][psqa::kCriteria[c].name] = {number_or_null(s.low), number_or_null(s.high)};
     j["probability_below_90"][psqa::kCriteria[c].name] = s.failing;
   }
-  j["unlike_training"] = foreign_metrics(calibration, metrics);
+  j["unlike_training"] = metrics_outside_training(calibration, metrics);
 }
 
+/// A run with what its predictions need of the cohort that it was trained on.
+struct Predictor {
+  Run& run;
+  std::optional<Calibration> calibration;
+  psqa::RecordsOf records;
+  psqa::PlanningSystem planning;
+};
+
 /// \param stem of the names of the map's files
-Json predict_one(Run& run, const std::optional<Calibration>& calibration, psqa::Simulator& simulator,
-                 const psqa::Plan& plan, const fs::path& out, const std::string& stem) {
+Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& out, const std::string& stem) {
+  Run& run = predictor.run;
   const std::vector<double> metrics = psqa::table_row(plan);
-  const psqa::DoseGrid planned = simulator.planned_plane(plan);
+  const psqa::DoseGrid planned = predictor.planning.planned_plane(plan);
   psqa::PsqaOutput output =
       run.learner->predict(shown(psqa::plan_batch(planned, metrics, run.scales), run.config.modalities));
   const auto side = [&](std::size_t axis) { return static_cast<std::int64_t>(planned.shape[axis]) / run.scales.pool; };
@@ -133,20 +146,20 @@ Json predict_one(Run& run, const std::optional<Calibration>& calibration, psqa::
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
   Json j;
   for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
-  if (calibration) add_sureness(*calibration, rates, metrics, j);
+  if (predictor.calibration) add_uncertainty(*predictor.calibration, rates, metrics, j);
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
   return j;
 }
 
 /// What is predicted of a file: one entry, or one a field where the run's records are fields.
-void predict_file(Run& run, const std::optional<Calibration>& calibration, psqa::Simulator& simulator,
-                  const fs::path& file, const fs::path& out, const psqa::RtplanOptions& options, Json& predictions) {
+void predict_file(Predictor& predictor, const fs::path& file, const fs::path& out, const psqa::RtplanOptions& options,
+                  Json& predictions) {
   const psqa::Plan plan = psqa::read_rtplan(file, options);
   for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::string stem = file.stem().string();
   const auto add = [&](const psqa::Plan& of, Json j, const std::string& name) {
-    j.update(predict_one(run, calibration, simulator, of, out, name));
+    j.update(predict_one(predictor, of, out, name));
     if (const Json unlike = j.value("unlike_training", Json::array()); !unlike.empty()) {
       std::cerr << "warning: " << file.string() << ": unlike the plans of training in " << unlike.size() << " metrics";
       for (std::size_t i = 0; i < std::min<std::size_t>(unlike.size(), 5); ++i)
@@ -156,7 +169,7 @@ void predict_file(Run& run, const std::optional<Calibration>& calibration, psqa:
     predictions.push_back(std::move(j));
   };
   const Json about{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
-  if (simulator.settings().records == psqa::RecordsOf::plans) return add(plan, about, stem);
+  if (predictor.records == psqa::RecordsOf::plans) return add(plan, about, stem);
   for (const auto& [beam, field] : psqa::fields_of(plan)) {
     Json of_field = about;
     of_field["field"] = field.beams[0].name;
@@ -176,12 +189,12 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
     std::cerr << "warning: " << run.folder.string()
               << ": its cohort was imported; planes for the prediction are computed with the "
               << "built-in dose model, as those of imported plans without planes\n";
-  const std::optional<Calibration> calibration = read_calibration(run);
-  psqa::Simulator simulator{psqa::plane_settings(run.cohort_about)};
+  const psqa::CohortSettings settings = psqa::plane_settings(run.cohort_about);
+  Predictor predictor{run, read_calibration(run), settings.records, psqa::PlanningSystem(settings)};
   Json predictions = Json::array();
   for (const std::string& file : files)
     attempt(errors, eq::as_utf8(fs::path(file).filename().string()),
-            [&] { predict_file(run, calibration, simulator, file, out, options, predictions); });
+            [&] { predict_file(predictor, file, out, options, predictions); });
   return predictions;
 }
 

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <equipoise/core/base/heap.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/utf8.hpp>
@@ -75,12 +76,12 @@ std::string unknown_words(const CLI::App& app) {
   const auto option = std::find_if(words.begin(), words.end(), [](const std::string& w) { return w.starts_with("-"); });
   if (option != words.end() && (option == words.begin() || !chosen.empty())) {
     const std::string given = option->substr(0, option->find('='));
-    return eq::message("name.302", where, "no option \"", given, "\"; ",
-                       eq::nearest_name(given, option_names(command)))
+    return eq::message("name.302", where, "no option \"", given, "\"; ", eq::nearest_name(given, option_names(command)))
         .text;
   }
   const std::string given = words.empty() ? "" : words[0];
-  if (!chosen.empty()) return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"").text;
+  if (!chosen.empty())
+    return eq::message("value.212", where, "expected no further arguments, got \"", given, "\"").text;
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(c->get_name());
   return eq::message("name.302", "psqa", "no command \"", given, "\"; ", eq::nearest_name(given, names)).text;
@@ -98,17 +99,16 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   }
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
-  std::cerr << "psqa: " << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what).text
-            << "\n";
+  std::cerr << "psqa: "
+            << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what).text << "\n";
   return 2;
 }
 }  // namespace
 
 CLI::Validator above_zero() {
   return {[](std::string& text) {
-            double value = 0;
-            const bool number = CLI::detail::lexical_cast(text, value);
-            return number && value > 0 && std::isfinite(value) ? "" : "expected a number > 0, got \"" + text + "\"";
+            const double value = CLI::Number(text).empty() ? std::strtod(text.c_str(), nullptr) : 0;
+            return value > 0 && std::isfinite(value) ? "" : "expected a number > 0, got \"" + text + "\"";
           },
           "> 0"};
 }

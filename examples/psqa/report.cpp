@@ -145,8 +145,8 @@ void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort,
     const std::int64_t i = order[place].item<std::int64_t>();
     const auto record = static_cast<std::size_t>(run.split.test[static_cast<std::size_t>(i)]);
     const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width);
-    const at::Tensor planned = psqa::detail::pooled(cohort.plane(cohort.planned, record), 1, h, w, 1)[0][0],
-                     measured = psqa::detail::pooled(cohort.plane(cohort.measured, record), 1, h, w, 1)[0][0];
+    const at::Tensor planned = psqa::pooled_planes(cohort.plane(cohort.planned, record), 1, h, w, 1)[0][0],
+                     measured = psqa::pooled_planes(cohort.plane(cohort.measured, record), 1, h, w, 1)[0][0];
     const double maximum = planned.max().item<double>();
     const std::string id = cohort.records[record].id + " (" + name + ", " + fixed(error[i].item<double>(), 2) + " %)";
     page.row({picture(planned, id + ": planned", maximum, false), picture(measured, "measured", maximum, false),

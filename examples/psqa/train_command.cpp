@@ -52,7 +52,7 @@ std::string text_of(const toml::node& node) {
     else if constexpr (std::is_same_v<V, toml::value<std::int64_t>>)
       out = std::to_string(*v);
     else if constexpr (std::is_same_v<V, toml::value<double>>)
-      out = eq::detail::to_text(*v);
+      out = eq::option_text(*v);
   });
   return out;
 }

@@ -1,5 +1,7 @@
 // MMPareto through its hooks: what becomes of the gradients of the joint loss and of each modality's own.
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <equipoise/balancing/mmpareto.hpp>
 
 #include "support/known.hpp"
@@ -107,7 +109,7 @@ TEST_CASE("MMPareto keeps the sum of a tensor's gradients that cancel in h", "[b
 }
 
 TEST_CASE("MMPareto keeps the sum of gradients that cancel in h but for rounding", "[balancing][numeric]") {
-  at::Generator generator = at::detail::createCPUGenerator(1);
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
   for (const auto dtype : {torch::kFloat, torch::kDouble})
     for (const bool per_tensor : {false, true})
       for (int draw = 0; draw < 20; ++draw) {

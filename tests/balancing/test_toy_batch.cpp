@@ -107,7 +107,7 @@ constexpr std::int64_t kEntries = 40000;
 
 /// Groups of the two modalities and of what they share: parameters whose gradients have the deviations 3 and 0.01.
 eq::ParameterGroups noisy_groups() {
-  at::Generator generator = at::detail::createCPUGenerator(1);
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
   eq::ParameterGroups groups(3);
   for (auto& group : groups)
     for (const double deviation : {3.0, 0.01}) {

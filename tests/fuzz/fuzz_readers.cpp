@@ -157,7 +157,7 @@ const std::map<std::string, std::function<void(const fs::path&)>> kReaders = {
     {"opg", [](const fs::path& p) { use(psqa::read_opg(p)); }},
     {"xio", [](const fs::path& p) { use(psqa::read_xio_plane(p)); }},
     {"log", [](const fs::path& p) { use(psqa::read_elekta_log(p).delivered); }},
-    {"openkbp", [](const fs::path& p) { (void)psqa::detail::read_sparse_csv(p); }}};
+    {"openkbp", [](const fs::path& p) { (void)psqa::read_openkbp_csv(p); }}};
 
 std::string contents(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);

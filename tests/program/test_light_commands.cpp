@@ -1,5 +1,5 @@
 #include <equipoise/io/npy.hpp>
-#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 
 #include <png.h>
@@ -321,8 +321,8 @@ TEST_CASE("a file with bytes of another encoding costs the others nothing", "[ps
     DcmFileFormat file;
     REQUIRE(file.loadFile(bad.c_str()).good());
     REQUIRE(file.loadAllDataIntoMemory().good());
-    DcmItem& beam = *detail::items_of(*file.getDataset(), DCM_BeamSequence).at(0);
-    DcmItem& point = *detail::items_of(beam, DCM_ControlPointSequence).at(0);
+    DcmItem& beam = *sequence_items(*file.getDataset(), DCM_BeamSequence).at(0);
+    DcmItem& point = *sequence_items(beam, DCM_ControlPointSequence).at(0);
     REQUIRE(point.putAndInsertString(DCM_GantryAngle, "1\xff").good());
     REQUIRE(file.saveFile(bad.c_str()).good());
   }

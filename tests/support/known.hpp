@@ -170,14 +170,14 @@ class KnownEpoch final : public eq::Epoch {
       : now(index),
         schema_(std::move(schema)),
         presence_(std::move(presence)),
-        plan_(eq::Plan::joint(presence_.records(), schema_.modalities.size())) {}
+        plan_(eq::EpochPlan::joint(presence_.records(), schema_.modalities.size())) {}
 
   const eq::Schema& schema() const override { return schema_; }
   std::int64_t index() const override { return now; }
   std::int64_t records() const override { return presence_.records(); }
   const eq::Presence& presence() const override { return presence_; }
   std::int64_t batches() const override { return 2; }
-  eq::Plan& plan() override { return plan_; }
+  eq::EpochPlan& plan() override { return plan_; }
   eq::ModelBase& model() override { throw std::logic_error("a known epoch has no model"); }
   eq::CoalitionTable evaluate(eq::Split split, std::span<const eq::Coalition>) override {
     evaluated = split;
@@ -202,7 +202,7 @@ class KnownEpoch final : public eq::Epoch {
  private:
   eq::Schema schema_;
   eq::Presence presence_;
-  eq::Plan plan_;
+  eq::EpochPlan plan_;
 };
 
 /// One parameter [2, 2] a group, each with a gradient of ones.

@@ -4,7 +4,7 @@
 /// \file
 /// A simulator and a record for tests that need any: its machine is commissioned once for all of them.
 
-#include <equipoise/psqa/simulator/simulate.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 namespace support {
 

@@ -4,6 +4,8 @@
 /// \file
 /// Small models and data for tests: M modalities of four columns, double precision, every kind of task.
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <equipoise/equipoise.hpp>
 #include <equipoise/training/policies.hpp>
 #include <utility>
@@ -63,7 +65,7 @@ auto toy_model(const Fusion& fusion, double dropout = 0) {
 /// Records that go with `toy_model`; targets depend on every modality.
 template <std::size_t M, Kind K>
 auto toy_data(std::int64_t n, std::uint64_t seed = 3) {
-  auto generator = at::detail::createCPUGenerator(seed);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const auto make = [&](std::size_t i) {
     return K == Kind::dense && i == 0 ? torch::randn({n, 1, 8, 8}, generator, torch::kDouble)
                                       : torch::randn({n, 4}, generator, torch::kDouble);

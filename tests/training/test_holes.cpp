@@ -25,7 +25,7 @@ auto two_tasks() {
 /// 24 records in which every modality and every label is missing somewhere, one record that has nothing at all, and NaN
 /// wherever a modality is missing.
 auto with_holes(std::int64_t n = 24) {
-  auto generator = at::detail::createCPUGenerator(8);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(8);
   const auto draw = [&](std::int64_t columns) { return torch::randn({n, columns}, generator, torch::kDouble); };
   std::vector<at::Tensor> x = {draw(4), draw(4), draw(4)};
   at::Tensor presence = torch::ones({n, 3}, torch::kBool), y = draw(2);

@@ -11,6 +11,7 @@
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
@@ -60,7 +61,7 @@ struct Agm {
                                                    double alpha, double cap) {
     const std::vector<double> ratio = relative(s), tau = relative(running);
     std::vector<double> kappa;
-    for (std::size_t m = 0; m < s.size(); ++m) kappa.push_back(std::exp(alpha * std::min(tau[m] - ratio[m], cap)));
+    for (const auto& [t, r] : views::zip(tau, ratio)) kappa.push_back(std::exp(alpha * std::min(t - r, cap)));
     return kappa;
   }
 
@@ -68,7 +69,8 @@ struct Agm {
   [[nodiscard]] static std::vector<double> averaged(std::vector<double> running, std::span<const double> s,
                                                     std::int64_t t) {
     const double n = static_cast<double>(t);
-    for (std::size_t m = 0; m < s.size(); ++m) running[m] = running[m] * (n - 1) / n + s[m] / n;
+    std::ranges::transform(running, s, running.begin(),
+                           [n](double mean, double x) { return mean * (n - 1) / n + x / n; });
     return running;
   }
 
@@ -128,7 +130,8 @@ struct Agm {
                       : std::numeric_limits<double>::quiet_NaN();
       const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);
       state.tau[k] = classes ? 1 : updated_tau(state.tau[k], sum / static_cast<double>(s.size()));
-      for (std::size_t m = 0; m < s.size(); ++m) s[m] += mean[m] / state.tau[k];
+      std::ranges::transform(s, mean, s.begin(),
+                             [tau = state.tau[k]](double total, double x) { return total + x / tau; });
       tasks += 1;
     }
     for (double& x : s) x /= tasks;  // NaN without any labelled task

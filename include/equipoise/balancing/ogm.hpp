@@ -54,8 +54,7 @@ struct Ogm {
     if (step.active().size() < 2) return;
     const std::vector<double> scores = modality_scores(step, score, state.tau);
     const std::vector<double> rho = ratios(scores, ratio);
-    for (std::size_t m = 0; m < rho.size(); ++m) {
-      if (!step.active().contains(m)) continue;
+    for (const std::size_t m : step.active().members()) {
       step.log("ogm/skipped/" + step.schema().modalities[m], std::isfinite(scores[m]) ? 0 : 1);
       if (!std::isfinite(scores[m])) continue;
       const double k = factor(rho[m], alpha);

@@ -12,6 +12,7 @@
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
@@ -54,7 +55,7 @@ struct Opm {
   /// θ: the expected share of feature channels that are dropped.
   [[nodiscard]] static double dropped_share(std::span<const double> q, std::span<const double> widths) {
     double dropped = 0, total = 0;
-    for (std::size_t m = 0; m < q.size(); ++m) dropped += q[m] * widths[m], total += widths[m];
+    for (const auto& [drop, width] : views::zip(q, widths)) dropped += drop * width, total += width;
     return total > 0 ? dropped / total : 0;
   }
 
@@ -62,9 +63,8 @@ struct Opm {
     if (step.active().size() < 2) return;
     const bool follow = std::exchange(state.step, step.index()) != step.index();
     const std::vector<double> scores = modality_scores(step, score, state.tau, follow), rho = ratios(scores, ratio);
-    for (std::size_t m = 0; m < scores.size(); ++m)
-      if (step.active().contains(m))
-        step.log("opm/skipped/" + step.schema().modalities[m], std::isfinite(scores[m]) ? 0 : 1);
+    for (const std::size_t m : step.active().members())
+      step.log("opm/skipped/" + step.schema().modalities[m], std::isfinite(scores[m]) ? 0 : 1);
     if (to_uniform(step.seed("opm")) >= probability) return;
     std::vector<double> q(rho.size()), widths(rho.size(), 0);
     for (std::size_t m = 0; m < rho.size(); ++m) {

@@ -10,6 +10,7 @@
 /// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
 /// term, so that it has no gradient; here only the previous modality is detached (ours).
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
 #include <ATen/ops/ones.h>
@@ -71,9 +72,9 @@ struct ReconBoost {
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (state.learner < 0) return;
     const auto m = static_cast<std::size_t>(state.learner);
-    for (std::size_t k = 0; k < step.tasks(); ++k)
+    for (const auto& [k, task] : views::enumerate(step.schema().tasks))
       if (step.labelled(k))
-        objectives.add(step.schema().tasks[k].name,
+        objectives.add(task.name,
                        objectives.mean(k, learner_losses(state, step, objectives, k, m), Coalition::single(m)));
   }
 

@@ -81,9 +81,9 @@ struct SampleValuation {
         if (table.labelled[k][static_cast<std::size_t>(i)]) mean.col(i) += phi.col(i), tasks(i) += 1;
     }
     std::int64_t added = 0;
-    for (Eigen::Index i = 0; i < mean.cols(); ++i)
-      for (std::size_t m = 0; m < modalities && tasks(i) > 0; ++m) {
-        if (!Coalition(masks[static_cast<std::size_t>(i)]).contains(m)) continue;
+    for (Eigen::Index i = 0; i < mean.cols(); ++i) {
+      if (!(tasks(i) > 0)) continue;
+      for (const std::size_t m : Coalition(masks[static_cast<std::size_t>(i)]).members()) {
         const double expected = copies(mean(static_cast<Eigen::Index>(m), i) / tasks(i), kappa, max_copies);
         const double fraction = expected - std::floor(expected);
         const auto n =
@@ -91,6 +91,7 @@ struct SampleValuation {
         for (std::int64_t c = 0; c < n; ++c) epoch.plan().items.push_back({i, Coalition::single(m)});
         added += n;
       }
+    }
     epoch.log("sample_valuation/copies", static_cast<double>(added));
   }
 };

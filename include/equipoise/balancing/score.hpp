@@ -95,9 +95,8 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
   if (task == TaskKind::classification) kind = Score::exp_loss;  // with τ = 1: the true class's probability
   const double share = decoded_share(task, kScoreShare);
   std::vector<Coalition> seen;  // modalities that some record with a label has
-  for (std::size_t m = 0; m < step.modalities(); ++m)
-    if (step.active().contains(m) && step.count(k, Coalition::single(m), share) > 0)
-      seen.push_back(Coalition::single(m));
+  for (const std::size_t m : step.active().members())
+    if (step.count(k, Coalition::single(m), share) > 0) seen.push_back(Coalition::single(m));
   if (seen.empty()) return;
   std::vector<Coalition> coalitions = seen;
   if (kind == Score::skill) coalitions.push_back(Coalition::none());
@@ -141,8 +140,9 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
   tau.resize(step.tasks(), 0.0);
   for (std::size_t k = 0; k < step.tasks(); ++k)
     if (step.labelled(k)) detail::add_task_scores(step, k, kind, tau[k], follow, scores, tasks);
-  for (std::size_t m = 0; m < scores.size(); ++m)
-    scores[m] = tasks[m] > 0 ? scores[m] / tasks[m] : std::numeric_limits<double>::quiet_NaN();
+  std::ranges::transform(scores, tasks, scores.begin(), [](double sum, double n) {
+    return n > 0 ? sum / n : std::numeric_limits<double>::quiet_NaN();
+  });
   return scores;
 }
 

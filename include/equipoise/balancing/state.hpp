@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -77,8 +78,8 @@ template <class State>
       if constexpr (std::same_as<T, at::Tensor>) {
         if (value.defined()) out.emplace_back(name, value.detach().clone());
       } else if constexpr (std::same_as<T, std::vector<at::Tensor>>) {
-        for (std::size_t i = 0; i < value.size(); ++i)
-          out.emplace_back(name + "." + std::to_string(i), value[i].detach().clone());
+        for (const auto& [i, tensor] : views::enumerate(value))
+          out.emplace_back(name + "." + std::to_string(i), tensor.detach().clone());
       } else if constexpr (detail::state_number<T>) {
         out.emplace_back(name, detail::to_state(std::vector<T>{value}));
       } else {

@@ -4,6 +4,7 @@
 /// \file
 /// Objectives of the modalities alone, beside each task's joint one.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/step.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -24,8 +25,7 @@ inline constexpr std::string_view kUnimodal = "/unimodal";
 template <class Weights>
 void add_unimodal(Step& step, Objectives& objectives, double dense_share, Weights&& weights) {
   const std::vector<Coalition> alone = singletons(step.modalities());
-  for (std::size_t k = 0; k < step.tasks(); ++k) {
-    const Schema::Task& task = step.schema().tasks[k];
+  for (const auto& [k, task] : views::enumerate(step.schema().tasks)) {
     Objective* joint = objectives.find(task.name);
     if (!joint) continue;
     const double weight = joint->weight;

@@ -47,14 +47,13 @@ namespace detail {
   const std::size_t players = detail::players_of(static_cast<std::size_t>(values.rows()));
   const std::vector<double> weights = detail::shapley_weights(players);
   Eigen::MatrixXd phi = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(players), values.cols());
-  for (std::uint64_t s = 0; s < static_cast<std::uint64_t>(values.rows()); ++s)
-    for (std::size_t m = 0; m < players; ++m) {
-      const Coalition without(s);
-      if (without.contains(m)) continue;
-      phi.row(static_cast<Eigen::Index>(m)) +=
-          weights[without.size()] *
-          (values.row(static_cast<Eigen::Index>(without.with(m).bits())) - values.row(static_cast<Eigen::Index>(s)));
-    }
+  const auto row = [&](Coalition s) { return values.row(static_cast<Eigen::Index>(s.bits())); };
+  const Coalition all = Coalition::full(players);
+  for (std::uint64_t bits = 0; bits <= all.bits(); ++bits) {
+    const Coalition s(bits);
+    for (const std::size_t m : (all - s).members())
+      phi.row(static_cast<Eigen::Index>(m)) += weights[s.size()] * (row(s.with(m)) - row(s));
+  }
   return phi;
 }
 

@@ -6,13 +6,13 @@
 /// independent.
 
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/base/statistics.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <range/v3/view/enumerate.hpp>
 #include <string>
 #include <vector>
 
@@ -29,7 +29,7 @@ template <class Statistic>
                                  int resamples = 2000, std::uint64_t seed = 1) {
   std::map<std::string, std::vector<std::size_t>> members;
   std::vector<std::size_t> all;
-  for (const auto& [i, group] : groups | ranges::views::enumerate) members[group].push_back(i), all.push_back(i);
+  for (const auto& [i, group] : views::enumerate(groups)) members[group].push_back(i), all.push_back(i);
   std::vector<const std::vector<std::size_t>*> list;
   for (const auto& [name, records] : members) list.push_back(&records);
   std::vector<double> values;

@@ -6,11 +6,12 @@
 /// that did not train the model say how far off it may be on others, whatever the model is. It holds as far as
 /// calibration and new records are exchangeable: records that also chose an epoch or a penalty promise a little too much.
 
+#include <equipoise/core/base/ranges.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <range/v3/view/zip.hpp>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,7 @@ class ConformalResiduals {
  public:
   /// \param truth, predicted of the calibration records; a record without a finite truth does not count
   ConformalResiduals(std::span<const double> truth, std::span<const double> predicted) {
-    for (const auto [y, z] : ranges::views::zip(truth, predicted))
+    for (const auto [y, z] : views::zip(truth, predicted))
       if (std::isfinite(y)) residual_.push_back(y - z);
     std::sort(residual_.begin(), residual_.end());
     for (const double r : residual_) size_.push_back(std::abs(r));

@@ -68,8 +68,8 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
       out << t.task << " (" << t.records << " records)\n";
       for (const CoalitionScore& s : t.coalitions) {
         std::string names;
-        for (std::size_t m = 0; m < e.schema.modalities.size(); ++m)
-          if (s.coalition.contains(m)) names += (names.empty() ? "" : " + ") + e.schema.modalities[m];
+        for (const std::size_t m : (s.coalition & Coalition::full(e.schema.modalities.size())).members())
+          names += (names.empty() ? "" : " + ") + e.schema.modalities[m];
         out << "  " << std::left << std::setw(40) << (names.empty() ? "nothing" : names) << " loss " << s.loss.value
             << " [" << s.loss.low << ", " << s.loss.high << "]";
         if (std::isfinite(s.accuracy.value))

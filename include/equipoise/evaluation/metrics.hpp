@@ -5,6 +5,7 @@
 /// How far predictions are off: errors, rank correlation, and how well failing cases are told from passing ones. NaN
 /// truths are left out by the caller.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/base/statistics.hpp>
 
 #include <algorithm>
@@ -39,20 +40,20 @@ namespace detail {
 
 [[nodiscard]] inline double mean_absolute_error(std::span<const double> truth, std::span<const double> predicted) {
   double sum = 0;
-  for (const auto [y, z] : ranges::views::zip(truth, predicted)) sum += std::abs(z - y);
+  for (const auto [y, z] : views::zip(truth, predicted)) sum += std::abs(z - y);
   return sum / static_cast<double>(truth.size());
 }
 
 [[nodiscard]] inline double root_mean_squared_error(std::span<const double> truth, std::span<const double> predicted) {
   double sum = 0;
-  for (const auto [y, z] : ranges::views::zip(truth, predicted)) sum += (z - y) * (z - y);
+  for (const auto [y, z] : views::zip(truth, predicted)) sum += (z - y) * (z - y);
   return std::sqrt(sum / static_cast<double>(truth.size()));
 }
 
 /// 1 - residual / total sum of squares; negative where the mean would do better.
 [[nodiscard]] inline double r_squared(std::span<const double> truth, std::span<const double> predicted) {
   double residual = 0;
-  for (const auto [y, z] : ranges::views::zip(truth, predicted)) residual += (z - y) * (z - y);
+  for (const auto [y, z] : views::zip(truth, predicted)) residual += (z - y) * (z - y);
   return 1 - residual / (static_cast<double>(truth.size()) * variance(truth));
 }
 

@@ -12,6 +12,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/presence.hpp>
 #include <equipoise/fusion/masked.hpp>
@@ -46,10 +47,10 @@ class FilmModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& projected, const Presence& presence) const {
     at::Tensor mask, total;
     std::vector<at::Tensor> terms;  // [C, B, 3 * width], zero where absent
-    for (std::size_t m = 0; m < projected.size(); ++m) {
-      if (!projected[m].defined()) continue;
-      if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(projected[m]);
-      terms.push_back(detail::masked(projected[m], m, presence, mask));
+    for (const auto& [m, value] : views::enumerate(projected)) {
+      if (!value.defined()) continue;
+      if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(value);
+      terms.push_back(detail::masked(value, m, presence, mask));
       total = total.defined() ? total + terms.back() : terms.back();
     }
     at::Tensor joint;

@@ -5,6 +5,7 @@
 /// Values of the present modalities and their sums, for all coalitions at once. What is absent is filled, not multiplied
 /// by zero: even a value that is not a number in a modality leaves the coalitions without it alone.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/presence.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -28,10 +29,10 @@ namespace equipoise::detail {
 template <class Weight>
 [[nodiscard]] at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence, Weight&& weight) {
   at::Tensor sum, mask;
-  for (std::size_t m = 0; m < values.size(); ++m) {
-    if (!values[m].defined()) continue;
-    if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(values[m]);
-    const at::Tensor term = weight(m, masked(values[m], m, presence, mask));
+  for (const auto& [m, value] : views::enumerate(values)) {
+    if (!value.defined()) continue;
+    if (!mask.defined() && !presence.everywhere(m)) mask = presence.tensor(value);
+    const at::Tensor term = weight(m, masked(value, m, presence, mask));
     sum = sum.defined() ? sum.add(term) : term;
   }
   return sum;

@@ -16,6 +16,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/model/concepts.hpp>
 #include <equipoise/core/model/norm.hpp>
 
@@ -87,10 +88,10 @@ class SpatialCascadeModule : public torch::nn::Module {
         if (parts[m].is_map) maps |= std::uint64_t{1} << m;
       }
     JointMap out;
-    for (std::size_t row = 0; row < presence.masks().size(); ++row) {
-      if (presence.masks()[row] & maps)
+    for (const auto& [row, mask] : views::enumerate(presence.masks())) {
+      if (mask & maps)
         out.varying_rows.push_back(static_cast<std::int64_t>(row));
-      else if (presence.masks()[row] & any)
+      else if (mask & any)
         out.uniform_rows.push_back(static_cast<std::int64_t>(row));
     }
     if (!out.varying_rows.empty()) out.varying = decode_varying(Rows(parts, presence, out.varying_rows));

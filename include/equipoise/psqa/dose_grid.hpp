@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -93,5 +94,13 @@ struct DoseGrid {
     return g;
   }
 };
+
+/// The maximum dose of those that are numbers; NaN when there is none.
+[[nodiscard]] inline double maximum_dose(const DoseGrid& g) {
+  double maximum = std::numeric_limits<double>::quiet_NaN();
+  for (const double v : g.values)
+    if (!(v <= maximum)) maximum = std::isnan(v) ? maximum : v;
+  return maximum;
+}
 
 }  // namespace equipoise::psqa

@@ -5,6 +5,7 @@
 /// The treatment plan: beams, their multileaf collimators and control points. One model for imported and simulated
 /// plans. Geometry at the isocentre plane (IEC 61217): mm, degree, MU, Gy. Needs nothing but the standard library.
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -71,9 +72,13 @@ struct Beam {
   /// Whether any dose can be computed of it: there are MU, and leaves that shape them.
   [[nodiscard]] bool delivers() const { return mu > 0 && !layers.empty(); }
 
+  /// MU between two control points that follow one another.
+  [[nodiscard]] double interval_mu(const ControlPoint& from, const ControlPoint& to) const {
+    return mu * (to.weight - from.weight);
+  }
   /// MU between control points `j - 1` and `j`; 1 <= j < control_points.size().
   [[nodiscard]] double interval_mu(std::size_t j) const {
-    return mu * (control_points[j].weight - control_points[j - 1].weight);
+    return interval_mu(control_points[j - 1], control_points[j]);
   }
 };
 
@@ -87,6 +92,23 @@ struct Beam {
       for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - 1e-6;
     }
   return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
+}
+
+/// Degrees from one control point to the next in the sense of rotation that the plan gives; the shorter way where it gives
+/// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
+[[nodiscard]] inline double gantry_step(const ControlPoint& from, const ControlPoint& to) {
+  const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
+  const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
+  const bool turned = from.rotation != Rotation::none && wanted <= -1;
+  return turned ? 360 + wanted : std::abs(shortest);
+}
+
+/// Degrees that the gantry turns during a beam: the length of its arc.
+[[nodiscard]] inline double gantry_travel(const Beam& beam) {
+  double sum = 0;
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k)
+    sum += gantry_step(beam.control_points[k - 1], beam.control_points[k]);
+  return sum;
 }
 
 struct Plan {

@@ -6,8 +6,10 @@
 
 #include <equipoise/psqa/cohort/acceptance.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/import.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/cohort/simulate.hpp>
 #include <equipoise/psqa/cohort/writer.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/dicom/rtdose_reader.hpp>
@@ -18,4 +20,6 @@
 #include <equipoise/psqa/learning/evaluate.hpp>
 #include <equipoise/psqa/learning/learner.hpp>
 #include <equipoise/psqa/learning/methods.hpp>
+#include <equipoise/psqa/simulator/noise_ceiling.hpp>
+#include <equipoise/psqa/simulator/planning_system.hpp>
 #include <equipoise/psqa/tg218.hpp>

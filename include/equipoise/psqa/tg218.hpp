@@ -8,6 +8,7 @@
 ///   action = 100 - DA / 2,   DA = β · sqrt(variance + (mean - 100)²),   β = 6
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/base/statistics.hpp>
 
 #include <algorithm>
@@ -44,19 +45,19 @@ struct ControlChart {
   ControlChart c;
   c.results = rates.size();
   double maximum = 0;
-  std::vector<double> moves;
   for (std::size_t i = 0; i < rates.size(); ++i) {
     if (!(rates[i] >= 0 && rates[i] <= 100))
       throw ValueError(
           message("value.303", "tg218", "result ", i + 1, ": expected a rate within 0 .. 100 %, got ", rates[i]));
     maximum = std::max(maximum, rates[i]);
-    if (i > 0) moves.push_back(std::abs(rates[i] - rates[i - 1]));
     c.below_universal_tolerance += rates[i] < kUniversalTolerance;
     c.below_universal_action += rates[i] < kUniversalAction;
   }
   if (maximum <= 1)
     throw ValueError(message("value.303", "tg218", "expected rates in %, got only numbers up to ", maximum,
                              ": is 1 meant to be 100 %?"));
+  std::vector<double> moves;
+  for (const auto& [before, rate] : views::adjacent(rates)) moves.push_back(std::abs(rate - before));
   c.mean = mean(rates), c.sd = sample_standard_deviation(rates), c.moving_range = mean(moves);
   c.tolerance = c.centre_low = c.mean - 2.660 * c.moving_range;
   c.centre_high = std::min(100.0, c.mean + 2.660 * c.moving_range);

@@ -7,6 +7,7 @@
 
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
@@ -216,8 +217,8 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   for (const AnyPolicy& p : policies) states.push_back(p.save());
   detail::write_policies(archive, "policy", policies, states);
   StateList best;
-  const std::vector<at::Tensor>& copies = run.best.parameters.copies();
-  for (std::size_t i = 0; i < copies.size(); ++i) best.emplace_back("t" + std::to_string(i), copies[i]);
+  for (const auto& [i, copy] : views::enumerate(run.best.parameters.copies()))
+    best.emplace_back("t" + std::to_string(i), copy);
   detail::write_list(archive, "best", best);
   detail::write_policies(archive, "best_policy", policies, run.best.policies);
   archive.write("generator", at::detail::getDefaultCPUGenerator().get_state(), true);

@@ -6,6 +6,7 @@
 
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/training/loop.hpp>
 #include <equipoise/training/snapshot.hpp>
 
@@ -25,8 +26,8 @@ namespace equipoise::detail {
 /// The losses of a branch, and of no modality, of the records that have something of it.
 [[nodiscard]] inline CoalitionTable branch_table(ModelBase& model, const ModelBatch& data, Coalition branch) {
   std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < data.size(); ++i)
-    if (!(data.presence.of_row(static_cast<std::size_t>(i)) & branch).empty()) rows.push_back(i);
+  for (const auto& [i, mask] : views::enumerate(data.presence.masks()))
+    if (!(Coalition(mask) & branch).empty()) rows.push_back(static_cast<std::int64_t>(i));
   return coalition_table(model, data.select(rows), std::array{branch, Coalition::none()});
 }
 

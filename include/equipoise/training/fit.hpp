@@ -4,6 +4,7 @@
 /// \file
 /// A run over epochs: plan, train, validate, keep the best, write a checkpoint.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/training/checkpoint.hpp>
 #include <equipoise/training/epoch_start.hpp>
 #include <equipoise/training/loop.hpp>
@@ -96,10 +97,10 @@ class Fit {
  private:
   /// A task is trained on labels, or not at all: targets that are all missing are a mistake, and their prior is NaN.
   void check_labels(const ModelBatch& train) const {
-    for (std::size_t k = 0; k < model_.task_count(); ++k)
-      if (train.targets[k].defined() &&
-          std::none_of(train.labelled.begin(), train.labelled.end(), [&](std::uint64_t l) { return (l >> k) & 1U; }))
-        throw ValueError(message("value.221", "fit", "expected labels of task ", model_.schema().tasks[k].name,
+    for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
+      if (train.targets[k].defined() && std::none_of(train.labelled.begin(), train.labelled.end(),
+                                                     [k = k](std::uint64_t l) { return (l >> k) & 1U; }))
+        throw ValueError(message("value.221", "fit", "expected labels of task ", task.name,
                                  ", got only missing ones; leave the target out to train without the task"));
   }
 
@@ -135,15 +136,15 @@ class Fit {
     const CoalitionTable table = coalition_table(model_, validation, {&full, 1});
     double objective = 0;
     bool labelled = false;
-    for (std::size_t k = 0; k < table.losses.size(); ++k) {
+    for (const auto& [k, task] : views::enumerate(model_.schema().tasks)) {
       const std::optional<double> loss = table.mean_loss(k);
       if (!loss) continue;
-      const std::string& task = model_.schema().tasks[k].name;
       if (!std::isfinite(*loss))
         throw NumericError(message("numeric.503", "validation after epoch " + std::to_string(record.epoch + 1),
-                                   "expected a finite loss of task ", task, ", got ", *loss));
-      record.values.emplace_back("val/" + task, *loss);
-      if (const auto accuracy = table.accuracy(k)) record.values.emplace_back("val/" + task + "/accuracy", *accuracy);
+                                   "expected a finite loss of task ", task.name, ", got ", *loss));
+      record.values.emplace_back("val/" + task.name, *loss);
+      if (const auto accuracy = table.accuracy(k))
+        record.values.emplace_back("val/" + task.name + "/accuracy", *accuracy);
       objective += *loss;
       labelled = true;
     }
@@ -199,9 +200,9 @@ class Fit {
     if (count([](const AnyPolicy& p) { return p.sets_passes(); }) > 1)
       throw ValueError(message("value.207", "policies", "expected at most one that sets the passes of an epoch"));
     for (const AnyPolicy& p : *policies_)
-      for (std::size_t k = 0; p.needs().linear_head && k < model_.task_count(); ++k)
-        if (!model_.head_weight(k).defined())
-          throw ValueError(message("value.208", "policy " + std::string(p.id()), "task ", model_.schema().tasks[k].name,
+      for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
+        if (p.needs().linear_head && !model_.head_weight(k).defined())
+          throw ValueError(message("value.208", "policy " + std::string(p.id()), "task ", task.name,
                                    ": expected a linear head, got one without weight()"));
   }
 

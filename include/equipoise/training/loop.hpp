@@ -7,6 +7,7 @@
 /// plan.
 
 #include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/policy/gradients.hpp>
@@ -111,9 +112,8 @@ class Loop {
     if ((groups & all) == all) return;
     modes.emplace(model_.module());
     std::unordered_set<const void*> trained;
-    for (std::size_t g = 0; g < groups_.size(); ++g)
-      for (const at::Tensor& p : groups_[g])
-        if ((groups >> g) & 1U) trained.insert(p.unsafeGetTensorImpl());
+    for (const std::size_t g : Coalition(groups & all).members())
+      for (const at::Tensor& p : groups_[g]) trained.insert(p.unsafeGetTensorImpl());
     for (const auto& part : model_.module().modules(/*include_self=*/false)) {
       const std::vector<at::Tensor> own = part->parameters();
       if (!own.empty() && std::none_of(own.begin(), own.end(),
@@ -143,9 +143,8 @@ class Loop {
   /// micro-batch has the same ones, whichever of its records are labelled.
   void add_task_objectives(const EffectiveBatch& whole, MicroBatch& part) const {
     const Coalition full = model_.full();
-    for (std::size_t k = 0; k < model_.task_count(); ++k)
-      if (whole.count(k, full, 1) > 0)
-        part.add(model_.schema().tasks[k].name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
+    for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
+      if (whole.count(k, full, 1) > 0) part.add(task.name, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
   }
 
   void backward(MicroBatch& part, Gradients& gradients, bool routed,

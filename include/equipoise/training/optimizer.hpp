@@ -5,6 +5,7 @@
 /// The optimiser over the model's own parameter groups, so that a modality's learning rate can differ and a pass can
 /// leave groups untouched.
 
+#include <equipoise/core/batch/coalition.hpp>
 #include <equipoise/core/model/model_base.hpp>
 #include <equipoise/core/policy/gradients.hpp>
 #include <equipoise/training/options.hpp>
@@ -65,9 +66,8 @@ class GroupedOptimizer {
 
   /// Parameters of groups outside `mask` get no gradient, so that neither momentum nor decay moves them.
   void keep_only(std::uint64_t mask) const {
-    for (std::size_t g = 0; g < groups_.size(); ++g)
-      if (!((mask >> g) & 1U))
-        for (const at::Tensor& p : groups_[g]) p.mutable_grad() = at::Tensor();
+    for (const std::size_t g : (Coalition::full(groups_.size()) - Coalition(mask)).members())
+      for (const at::Tensor& p : groups_[g]) p.mutable_grad() = at::Tensor();
   }
 
   void zero_grad() const {

@@ -55,7 +55,7 @@ void for_each_policy(F&& f) {
         throw ValueError(
             message("value.210", where,
                     "expected no window: the policy changes the deployed model and cannot be switched off"));
-      if (!detail::from_text(text, epoch))
+      if (!parse_option(text, epoch))
         throw ValueError(message("value.202", where, "option ", key, ": expected an epoch, got \"", text, "\""));
       (key == "from" ? window.from : window.to) = epoch;
     }

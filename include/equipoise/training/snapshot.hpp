@@ -4,6 +4,8 @@
 /// \file
 /// A copy of a module's parameters and buffers, to return to.
 
+#include <equipoise/core/base/ranges.hpp>
+
 #include <ATen/core/grad_mode.h>
 #include <torch/nn/module.h>
 
@@ -25,7 +27,7 @@ class Snapshot {
   void restore(torch::nn::Module& module) const {
     const at::NoGradGuard no_grad;
     const std::vector<at::Tensor> to = tensors(module);
-    for (std::size_t i = 0; i < to.size(); ++i) to[i].detach().copy_(copies_[i]);
+    for (const auto& [tensor, copy] : views::zip(to, copies_)) tensor.detach().copy_(copy);
   }
 
  private:

@@ -8,6 +8,7 @@
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
 
 #include <equipoise/balancing/step_contributions.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
@@ -59,11 +60,11 @@ struct ContributionWeighting {
     const auto tasks = static_cast<double>(share.size()), modalities = static_cast<double>(share.front().size());
     std::vector<double> mean(share.front().size(), 0.0);  // C_m
     for (const std::vector<double>& c : share)
-      for (std::size_t m = 0; m < c.size(); ++m) mean[m] += c[m] / tasks;
+      std::ranges::transform(mean, c, mean.begin(), [tasks](double sum, double x) { return sum + x / tasks; });
     for (const std::vector<double>& c : share) {
       double sum = 0;
-      for (std::size_t m = 0; m < c.size(); ++m)
-        if (c[m] > 0) sum += c[m] / std::pow(modalities * mean[m], gamma);
+      for (const auto& [x, of_all] : views::zip(c, mean))
+        if (x > 0) sum += x / std::pow(modalities * of_all, gamma);
       w.push_back(sum);
     }
     return of_mean_one(std::move(w));
@@ -82,11 +83,10 @@ struct ContributionWeighting {
     for (std::size_t k = 0; k < step.tasks(); ++k)
       share.push_back(detail::task_shares(state.contributions, k, step.modalities()));
     const std::vector<double> w = weights(share);
-    for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const std::string& name = step.schema().tasks[k].name;
-      step.log("weight/" + name, w[k]);
+    for (const auto& [k, task] : views::enumerate(step.schema().tasks)) {
+      step.log("weight/" + task.name, w[k]);
       for (Objective& o : objectives.list())
-        if (o.name == name || o.name.starts_with(name + "/")) o.weight *= w[k];
+        if (o.name == task.name || o.name.starts_with(task.name + "/")) o.weight *= w[k];
     }
   }
 

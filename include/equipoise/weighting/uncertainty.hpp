@@ -7,6 +7,7 @@
 /// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Objectives that a policy derived from the task (`<task>/…`)
 /// share its factor (ours): in a stack it comes after the policies that derive them.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
@@ -43,8 +44,7 @@ struct UncertaintyWeighting {
   [[nodiscard]] std::vector<at::Tensor> parameters(State& state) const { return {state.log_variance}; }
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
-    for (std::size_t k = 0; k < step.tasks(); ++k) {
-      const Schema::Task& task = step.schema().tasks[k];
+    for (const auto& [k, task] : views::enumerate(step.schema().tasks)) {
       const at::Tensor s = state.log_variance.select(0, static_cast<std::int64_t>(k));
       const double half = task.kind == TaskKind::classification ? 1 : 0.5;
       for (Objective& o : objectives.list()) {

@@ -1,11 +1,15 @@
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/acceptance.hpp>
+#include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/cohort/simulate.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/cohort/writer.hpp>
 #include <equipoise/psqa/dicom/rtdose_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
+#include <equipoise/psqa/simulator/planning_system.hpp>
 
 #include <cstdlib>
 #include <fstream>
@@ -210,13 +214,14 @@ TEST_CASE("a metric that a plan lacks is an empty cell, and comes back as such",
   Cohort cohort = read_cohort_table(folder.path() / "c");
   CHECK(cohort.records[0].metrics[at("MF_MU_per_cGy")] > 1);
   cohort.records[0].metrics = row;
-  const std::string text = read_text(folder.path() / "c" / "records.csv");
-  write_text(folder.path() / "c" / "records.csv",
-             text.substr(0, text.find('\n') + 1) + detail::csv_line(cohort.records[0]));
-  const Cohort back = read_cohort_table(folder.path() / "c");
+  const DoseGrid plane = DoseGrid::plane(2, 2, 1);
+  CohortWriter writer(folder.path() / "lacking", cohort.about, 2, 2, cohort.metric_names);
+  writer.append(cohort.records[0], plane, plane);
+  writer.commit();
+  const Cohort back = read_cohort_table(folder.path() / "lacking");
   CHECK(std::isnan(back.records[0].metrics[at("PMU")]));
   CHECK(back.records[0].metrics[at("MU")] == Approx(row[at("MU")]));
-  CHECK(fingerprint(back) == fingerprint(read_cohort_table(folder.path() / "c")));
+  CHECK(fingerprint(back) == fingerprint(read_cohort_table(folder.path() / "lacking")));
 }
 
 TEST_CASE("a cohort comes back as it was written", "[psqa][cohort][behaviour]") {
@@ -310,7 +315,7 @@ TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][coh
   const std::vector<double> general = Simulator(s).planned_plane(plan).values;
   for (const DosePlane& plane : {DosePlane{PlaneKind::water, 100}, DosePlane{PlaneKind::epid}}) {
     s.plane = plane;
-    nlohmann::ordered_json about = detail::cohort_about(s);
+    nlohmann::ordered_json about = cohort_description(s);
     const CohortSettings back = plane_settings(about);
     CHECK(back.plane.kind == plane.kind);
     CHECK(back.plane.depth_mm == plane.depth_mm);
@@ -322,6 +327,24 @@ TEST_CASE("a cohort says what its planned planes are computed with", "[psqa][coh
     about["planes"]["kind"] = "edip";
     CHECK_THROWS_WITH(plane_settings(about), Catch::Contains("kind") && Catch::Contains("did you mean \"epid\""));
   }
+}
+
+TEST_CASE("the planning system alone plans as the simulator does, on any machine and in any plane",
+          "[psqa][cohort][property]") {
+  CohortSettings s = few(3);
+  s.pixels = 60, s.spacing_mm = 4, s.machines = 3;
+  for (const LinacModel model : {LinacModel::millennium_120, LinacModel::halcyon})
+    for (const DosePlane& plane : {DosePlane{}, DosePlane{PlaneKind::water, 100}, DosePlane{PlaneKind::epid}}) {
+      s.model = model, s.plane = plane;
+      Simulator simulator(s);
+      PlanningSystem planning(s);
+      const Plan first = simulator.plan(0), second = simulator.plan(1);
+      INFO(eq::name_of(model) << " " << eq::name_of(plane.kind));
+      CHECK(planning.planned_plane(first).values == simulator.planned_plane(first).values);
+      CHECK(planning.planes_of(first, second).second.values == simulator.planes_of(first, second).second.values);
+    }
+  s.machines = 0;
+  CHECK_THROWS_WITH(PlanningSystem(s), Catch::Contains("value.331") && Catch::Contains("machines"));
 }
 
 TEST_CASE("a plane written as RTDOSE comes back to a part in four billion", "[psqa][dicom][property]") {
@@ -433,7 +456,7 @@ TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohor
   for (const auto& [key, value] : eq::options(s.mismatch))
     if (key != "low_mu_percent") keys.push_back(key);  // of step-and-shoot
   std::vector<double> gain(keys.size()), error(keys.size());
-  detail::parallel_for(keys.size(), 2, [&](std::size_t k) {
+  eq::parallel_for(keys.size(), 2, [&](std::size_t k) {
     Mismatch m = s.mismatch;
     eq::set_option(m, keys[k], "0");
     const std::vector<double> without = rates(m);
@@ -488,7 +511,7 @@ TEST_CASE("every technique stays within the limits of every machine", "[psqa][pl
           CHECK(fastest <= limits.leaf_speed_mm_per_s * 1.001);
           CHECK(steepest <= 5 + 1e-6);
           if (t == Technique::arc) {
-            CHECK(detail::gantry_travel(b) == Approx(358));
+            CHECK(gantry_travel(b) == Approx(358));
             CHECK(b.control_points.size() >= 90);
             CHECK(b.control_points.size() <= 180);
           }
@@ -618,14 +641,14 @@ TEST_CASE("a phantom's dose does not depend on the plane that the machine's kern
 
 TEST_CASE("segments add up to the fluence that they were cut from", "[psqa][plans][worked]") {
   // One row that rises to 3 and falls to 1: three segments, nested as sweeps to the right.
-  std::array<double, detail::kColumns> row{};
+  FluenceRow row{};
   const std::array<double, 6> steps = {1, 3, 2, 2, 1, 1};
   for (std::size_t x = 0; x < steps.size(); ++x) row[20 + x] = steps[x];
-  const detail::UnitRow unit = detail::unit_row(row, 1);
+  const SegmentEdges unit = segment_edges(row, 1);
   REQUIRE(unit.rises.size() == 3);
   REQUIRE(unit.falls.size() == 3);
-  for (std::size_t x = 0; x < detail::kColumns; ++x) {
-    const double place = -detail::kExtent + detail::kStep * double(x);
+  for (std::size_t x = 0; x < kFluenceSamples; ++x) {
+    const double place = -kFluenceExtent_mm + kFluenceStep_mm * double(x);
     double open = 0;
     for (std::size_t i = 0; i < 3; ++i) open += unit.rises[i] < place && place < unit.falls[i];
     CHECK(open == row[x]);
@@ -783,10 +806,10 @@ TEST_CASE("a plan's volume is its dose from all sides, and passes as planned", "
 TEST_CASE("an arc is cut into parts that add up", "[psqa][cohort][volume]") {
   const Plan plan = generate_plan(5, 1, "m", {}, Technique::arc);
   double mu = 0;
-  for (const auto& [part, first] : detail::static_parts(plan.beams[0])) {
+  for (const auto& [part, first] : static_parts(plan.beams[0])) {
     mu += part.mu;
     CHECK(part.control_points.back().weight == Approx(1));
-    CHECK(detail::gantry_travel(part) < 12);
+    CHECK(gantry_travel(part) < 12);
   }
   CHECK(mu == Approx(plan.beams[0].mu));
 }

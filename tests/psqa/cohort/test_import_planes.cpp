@@ -82,7 +82,7 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
       c.change_planes = [&](DcmItem& plane) {
         const double feet = kIsocentre[2] + r.planned.origin[1], left = kIsocentre[0] + r.planned.origin[2];
         set(plane, DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\1");
-        set(plane, DCM_ImagePositionPatient, detail::decimals(std::vector{left, kIsocentre[1], feet}));
+        set(plane, DCM_ImagePositionPatient, decimal_string(std::vector{left, kIsocentre[1], feet}));
       };
       check(imported(std::move(c)));
     }
@@ -123,11 +123,11 @@ TEST_CASE("a measurement that leaves out a part of the planned dose is refused, 
   DoseGrid planned = DoseGrid::plane(20, 20, 2), measured = planned;
   planned.values.assign(400, 2.0), measured.values.assign(400, 1.9);
   measured.values[7] = std::numeric_limits<double>::quiet_NaN();
-  detail::fill_planes(planned, measured, "m.dcm");
+  fill_holes(planned, measured, "m.dcm");
   CHECK(measured.values[7] == 2.0);
   CHECK(measured.values[8] == 1.9);
   std::fill(measured.values.begin(), measured.values.begin() + 40, std::numeric_limits<double>::quiet_NaN());
-  CHECK_THROWS_WITH(detail::fill_planes(planned, measured, "m.dcm"),
+  CHECK_THROWS_WITH(fill_holes(planned, measured, "m.dcm"),
                     Catch::Contains("m.dcm") && Catch::Contains("10 % of them"));
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("a record's texts are UTF-8", "[psqa][import][behaviour]") {
   Plan plan = Case{}.record.plan;
   plan.patient = "M\xfcller, \"A\"";
   plan.beams[0].machine = "\xff";
-  const CohortRecord r = detail::record_of(plan, "pl\xe4n", "unknown");
+  const CohortRecord r = table_record(plan, "pl\xe4n", "unknown");
   CHECK(r.id == "pl\xc3\xa4n");
   CHECK(r.patient == "M\xc3\xbcller_ _A_");
   CHECK(r.machine == "\xc3\xbf");

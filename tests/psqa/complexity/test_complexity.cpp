@@ -278,15 +278,15 @@ TEST_CASE("two layers with the same openings are one, and leaves along y are lea
 }
 
 TEST_CASE("fluence maps: a flat one is smooth, noise is rough", "[psqa][complexity][worked]") {
-  detail::FluenceMap ramp{20, 20, 2.5, {}}, noise{20, 20, 2.5, {}};
+  FluenceMap ramp{20, 20, 2.5, {}}, noise{20, 20, 2.5, {}};
   for (std::size_t i = 0; i < 400; ++i) {
     ramp.values.push_back(1 + double(i % 20));
     noise.values.push_back(eq::to_uniform(eq::hash_of({5, i})));
   }
-  CHECK(detail::fractal_dimension(ramp) == Approx(2).margin(0.15));
-  CHECK(detail::fractal_dimension(noise) > 2.6);
+  CHECK(fractal_dimension(ramp) == Approx(2).margin(0.15));
+  CHECK(fractal_dimension(noise) > 2.6);
   // On a ramp of 20 steps neighbours along x and both diagonals differ by 1, along y by 0; the standard deviation is 5.77.
-  const detail::FluenceFeatures f = detail::fluence_features(ramp);
+  const FluenceFeatures f = fluence_features(ramp);
   CHECK(f.webb == Approx(0.75 / std::sqrt(399.0 / 12)));
   CHECK(f.max_over_mean == Approx(20 / 10.5));
   CHECK(f.gradient == Approx(1 / (2.5 * 20)));

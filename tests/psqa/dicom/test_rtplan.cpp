@@ -44,7 +44,7 @@ Plan changed(const Change& change) {
   DcmFileFormat file;
   REQUIRE(file.loadFile(path.c_str()).good());
   DcmItem& data = *file.getDataset();
-  change(data, *detail::items_of(data, DCM_BeamSequence)[1]);
+  change(data, *sequence_items(data, DCM_BeamSequence)[1]);
   REQUIRE(file.saveFile(path.c_str()).good());
   return read_rtplan(path);
 }
@@ -53,15 +53,15 @@ void set(DcmItem& item, const DcmTagKey& tag, const char* value) {
   REQUIRE(item.putAndInsertString(tag, value).good());
 }
 DcmItem& first(DcmItem& item, const DcmTagKey& sequence) {
-  return *detail::items_of(item, sequence).at(0);
+  return *sequence_items(item, sequence).at(0);
 }
 /// Positions of a device (0: x jaws, 1: y jaws, 2: leaves) at a control point.
 void set_positions(DcmItem& beam, std::size_t point, std::size_t device, const char* value) {
-  DcmItem& cp = *detail::items_of(beam, DCM_ControlPointSequence).at(point);
-  set(*detail::items_of(cp, DCM_BeamLimitingDevicePositionSequence).at(device), DCM_LeafJawPositions, value);
+  DcmItem& cp = *sequence_items(beam, DCM_ControlPointSequence).at(point);
+  set(*sequence_items(cp, DCM_BeamLimitingDevicePositionSequence).at(device), DCM_LeafJawPositions, value);
 }
 DcmItem& reference(DcmItem& plan, std::size_t beam) {
-  return *detail::items_of(first(plan, DCM_FractionGroupSequence), DCM_ReferencedBeamSequence).at(beam);
+  return *sequence_items(first(plan, DCM_FractionGroupSequence), DCM_ReferencedBeamSequence).at(beam);
 }
 bool warned(const Plan& plan, const std::string& text) {
   return std::any_of(plan.warnings.begin(), plan.warnings.end(),
@@ -75,7 +75,7 @@ TEST_CASE("setup and electron beams are dropped before anything of them is judge
     const Plan plan = changed([&, tag = tag, value = value](DcmItem&, DcmItem& beam) {
       set(beam, tag, value);
       set_positions(beam, 0, 2, "1\\2\\3");
-      set(*detail::items_of(beam, DCM_ControlPointSequence)[0], DCM_CumulativeMetersetWeight, "2");
+      set(*sequence_items(beam, DCM_ControlPointSequence)[0], DCM_CumulativeMetersetWeight, "2");
     });
     CHECK(plan.beams.size() == 1);
     CHECK(warned(plan, "beam 2"));
@@ -85,7 +85,7 @@ TEST_CASE("setup and electron beams are dropped before anything of them is judge
 TEST_CASE("a treatment beam without leaves keeps its MU", "[psqa][dicom][behaviour]") {
   const auto without_positions = [](DcmItem&, DcmItem& beam) {
     for (std::size_t point : {0U, 1U}) {
-      DcmItem& cp = *detail::items_of(beam, DCM_ControlPointSequence)[point];
+      DcmItem& cp = *sequence_items(beam, DCM_ControlPointSequence)[point];
       DcmSequenceOfItems* devices = nullptr;
       REQUIRE(cp.findAndGetSequence(DCM_BeamLimitingDevicePositionSequence, devices).good());
       delete devices->remove(2UL);
@@ -122,7 +122,7 @@ TEST_CASE("a beam that contradicts itself is refused, and named", "[psqa][dicom]
   };
   const auto boundaries = [](const char* value) {
     return [=](DcmItem&, DcmItem& beam) {
-      set(*detail::items_of(beam, DCM_BeamLimitingDeviceSequence)[2], DCM_LeafPositionBoundaries, value);
+      set(*sequence_items(beam, DCM_BeamLimitingDeviceSequence)[2], DCM_LeafPositionBoundaries, value);
     };
   };
   const auto positions = [](std::size_t point, std::size_t device, const char* value) {
@@ -142,14 +142,14 @@ TEST_CASE("a beam that contradicts itself is refused, and named", "[psqa][dicom]
   refused("meterset", meterset("-5"));
   refused("expected numbers", meterset("inf"));
   refused("only zeros", [](DcmItem&, DcmItem& beam) {
-    set(*detail::items_of(beam, DCM_ControlPointSequence)[1], DCM_CumulativeMetersetWeight, "0");
+    set(*sequence_items(beam, DCM_ControlPointSequence)[1], DCM_CumulativeMetersetWeight, "0");
   });
   refused("one meterset", [](DcmItem& plan, DcmItem&) { set(reference(plan, 0), DCM_ReferencedBeamNumber, "2"); });
   std::string sides = "-20";
   for (int side = 1; side <= 201; ++side) sides += "\\" + std::to_string(-20 + side);
   refused("at most 200 leaf pairs, got 201", boundaries(sides.c_str()));
   refused("one axis", [](DcmItem&, DcmItem& beam) {
-    DcmItem& device = detail::add_item(beam, DCM_BeamLimitingDeviceSequence);
+    DcmItem& device = add_sequence_item(beam, DCM_BeamLimitingDeviceSequence);
     set(device, DCM_RTBeamLimitingDeviceType, "MLCY");
     set(device, DCM_LeafPositionBoundaries, "-10\\0\\10");
   });
@@ -190,7 +190,7 @@ TEST_CASE("the gantry turns in the sense that the plan gives", "[psqa][complexit
     beam.control_points.resize(2);
     beam.control_points[0].gantry = from, beam.control_points[1].gantry = to;
     beam.control_points[0].rotation = rotation;
-    return detail::gantry_travel(beam);
+    return gantry_travel(beam);
   };
   CHECK(arc(182, 178, Rotation::clockwise) == Approx(356));
   CHECK(arc(178, 182, Rotation::counter_clockwise) == Approx(356));
@@ -273,8 +273,8 @@ TEST_CASE("a treatment beam that no fraction group names stays, without MU", "[p
   CHECK(metric(complexity(plan).plan, "NBEAM") == 1);
   const Plan other = changed([&](DcmItem& data, DcmItem& beam) {
     unnamed(data, beam);
-    DcmItem& group = detail::add_item(data, DCM_FractionGroupSequence);
-    set(detail::add_item(group, DCM_ReferencedBeamSequence), DCM_ReferencedBeamNumber, "2");
+    DcmItem& group = add_sequence_item(data, DCM_FractionGroupSequence);
+    set(add_sequence_item(group, DCM_ReferencedBeamSequence), DCM_ReferencedBeamNumber, "2");
   });
   CHECK(other.beams.size() == 1);
   CHECK_FALSE(warned(other, "beam 2"));
@@ -297,7 +297,7 @@ TEST_CASE("what is not of photons, or not measured in MU, is dropped with a reas
 TEST_CASE("a control point without its weight is refused where the beam has MU", "[psqa][dicom][error]") {
   const auto without_weight = [](std::size_t point) {
     return [=](DcmItem&, DcmItem& beam) {
-      DcmItem& cp = *detail::items_of(beam, DCM_ControlPointSequence).at(point);
+      DcmItem& cp = *sequence_items(beam, DCM_ControlPointSequence).at(point);
       REQUIRE(cp.findAndDeleteElement(DCM_CumulativeMetersetWeight).good());
     };
   };

@@ -4,7 +4,7 @@
 
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
-#include <equipoise/psqa/simulator/simulate.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <cstdlib>
 #include <fstream>
@@ -114,9 +114,9 @@ TEST_CASE("plans of one name are told apart by their identifiers", "[psqa][dicom
     write_rtdose(r.planned, r.plan, "planned", folder.path() / "d.dcm");
     std::vector<std::string> out;
     for (const char* file : {"p.dcm", "d.dcm"}) {
-      const auto opened = detail::open_dicom(folder.path() / file);
+      const auto opened = open_dicom(folder.path() / file);
       for (const DcmTagKey& tag : {DCM_SOPInstanceUID, DCM_StudyInstanceUID, DCM_FrameOfReferenceUID})
-        out.push_back(detail::text_of(*opened->getDataset(), tag));
+        out.push_back(dicom_text(*opened->getDataset(), tag));
     }
     return out;
   };

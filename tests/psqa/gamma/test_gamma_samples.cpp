@@ -65,10 +65,9 @@ TEST_CASE("pairs of planes with known pass rates and mean values", "[psqa][gamma
     const Json& k = known[name];
     CHECK(r.shape[1] == k["shape"][0].get<std::size_t>());
     CHECK(r.shape[2] == k["shape"][1].get<std::size_t>());
-    CHECK(detail::largest_dose(r) == Approx(k["ref_max"].get<double>()).margin(1e-9));
+    CHECK(maximum_dose(r) == Approx(k["ref_max"].get<double>()).margin(1e-9));
     CHECK(k["gpr_meanGamma_points"].size() >= 5);
-    for (const auto& [key, values] : k["gpr_meanGamma_points"].items())
-      reproduces(r, e, detail::largest_dose(r), key, values);
+    for (const auto& [key, values] : k["gpr_meanGamma_points"].items()) reproduces(r, e, maximum_dose(r), key, values);
   }
 }
 
@@ -83,7 +82,7 @@ TEST_CASE("film against plan: what is reference matters", "[psqa][gamma][samples
     const std::size_t criteria = key.find(' ') + 1;
     const bool film_is_reference = key.rfind("ref=film,eval=tps ", 0) == 0;
     REQUIRE((film_is_reference || key.rfind("ref=tps,eval=film ", 0) == 0));
-    reproduces(film_is_reference ? film : plan, film_is_reference ? plan : film, detail::largest_dose(plan),
+    reproduces(film_is_reference ? film : plan, film_is_reference ? plan : film, maximum_dose(plan),
                key.substr(criteria), values);
   }
 }

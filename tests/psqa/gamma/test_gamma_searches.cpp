@@ -93,7 +93,7 @@ TEST_CASE("a film and its plan differ as they are known to", "[psqa][gamma][samp
   const auto folder = support::samples("film_tps");
   if (folder.empty()) return;
   const DoseGrid film = read_csv_plane(folder / "D_FILM.csv", 1), plan = read_csv_plane(folder / "D_TPS.csv", 1);
-  const double maximum = detail::largest_dose(plan);
+  const double maximum = maximum_dose(plan);
   double sum = 0, squares = 0, n = 0;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const double d = 100 * (film.values[i] - plan.values[i]) / maximum;

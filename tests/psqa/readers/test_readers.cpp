@@ -334,8 +334,8 @@ TEST_CASE("detector samples are read whole", "[psqa][readers][samples]") {
   const DoseGrid snc = read_dose(folder / "SNCTest10x10.txt");
   CHECK(snc.size() == 2025);
   CHECK(std::count_if(snc.values.begin(), snc.values.end(), [](double v) { return !std::isnan(v); }) == 445);
-  CHECK(detail::largest_dose(snc) == Approx(1.142286488));
-  CHECK(detail::largest_dose(read_dose(folder / "tomo_mapcheck_test.txt")) == Approx(1.0357197011));
+  CHECK(maximum_dose(snc) == Approx(1.142286488));
+  CHECK(maximum_dose(read_dose(folder / "tomo_mapcheck_test.txt")) == Approx(1.0357197011));
   const DoseGrid ptw = read_dose(folder / "PTWTest20x20.mcc"), iba = read_dose(folder / "IBATest20x20.opg"),
                  xio = read_dose(folder / "XiO-Patient-0.txt");
   CHECK(ptw.shape == std::array<std::size_t, 3>{1, 27, 27});
@@ -364,7 +364,7 @@ TEST_CASE("RTDOSE in every transfer syntax holds the same doses", "[psqa][reader
   const DoseGrid eclipse = read_rtdose(folder / "eclipse_plane_52x52_5mm.dcm");
   CHECK(eclipse.spacing[1] == Approx(5));
   CHECK(std::count_if(eclipse.values.begin(), eclipse.values.end(), [](double v) { return std::isnan(v); }) == 6);
-  CHECK(detail::largest_dose(eclipse) == Approx(62.2).margin(0.05));
+  CHECK(maximum_dose(eclipse) == Approx(62.2).margin(0.05));
 }
 
 TEST_CASE("OpenKBP patients have their doses and structures", "[psqa][readers][samples]") {

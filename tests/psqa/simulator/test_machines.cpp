@@ -1,5 +1,5 @@
-#include <equipoise/psqa/cohort/acceptance.hpp>
-#include <equipoise/psqa/simulator/simulate.hpp>
+#include <equipoise/psqa/simulator/noise_ceiling.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <cmath>
 #include <map>
@@ -26,13 +26,7 @@ Mismatch none() {
 
 /// The error of the three test plans of a machine, in %.
 double left_by_commissioning(const Linac& linac, DoseEngine& engine) {
-  std::vector<detail::TestField> tests;
-  for (std::uint64_t t = 0; t < 3; ++t) {
-    Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0}, Technique::sliding_window, {}, {}, linac.model);
-    DoseGrid real = plan_fluence(plan, linac.real, exact_leaves, engine.pixels(), engine.spacing_mm());
-    tests.push_back({std::move(plan), std::move(real)});
-  }
-  return 100 * detail::test_field_error(linac, tests, engine);
+  return 100 * commissioning_error(linac, engine);
 }
 
 double mean_ratio(const Record& r) {
@@ -72,7 +66,7 @@ TEST_CASE("faults come at their share, of every kind, and within their sizes", "
   std::map<std::string, double> count;
   constexpr int plans = 20000;
   for (std::uint64_t i = 0; i < plans; ++i) {
-    const detail::Fault f = detail::draw_fault(mm, 7, i, 30);
+    const Fault f = draw_fault(mm, 7, i, 30);
     count[f.name] += 1.0 / plans;
     const double output = 100 * std::abs(f.output - 1), bank = std::abs(f.bank_shift);
     CHECK((f.name == "output") == (output > 0));
@@ -86,7 +80,7 @@ TEST_CASE("faults come at their share, of every kind, and within their sizes", "
   for (const char* kind : {"output", "bank", "stuck_leaf", "collimator"})
     CHECK(count[kind] == Approx(0.1).margin(0.01));
   mm.fault_share = 0;
-  CHECK(detail::draw_fault(mm, 7, 0, 30).name == "none");
+  CHECK(draw_fault(mm, 7, 0, 30).name == "none");
 }
 
 TEST_CASE("a fault of every kind is labelled, and changes what is measured", "[psqa][cohort][behaviour]") {
@@ -99,7 +93,7 @@ TEST_CASE("a fault of every kind is labelled, and changes what is measured", "[p
   std::set<std::string> seen;
   for (std::int64_t i = 0; i < 60 && seen.size() < 4; ++i) {
     const auto expected =
-        detail::draw_fault(s.mismatch, s.seed, static_cast<std::uint64_t>(i), design_of(s.model).boundaries.size() / 2);
+        draw_fault(s.mismatch, s.seed, static_cast<std::uint64_t>(i), design_of(s.model).boundaries.size() / 2);
     if (seen.contains(expected.name)) continue;
     const Record r = simulator.record(i);
     INFO(r.fault);
@@ -140,7 +134,7 @@ TEST_CASE("an HD120 has 60 pairs, 32 of 2.5 mm about the axis, and each within 1
   CHECK(b.front() == -110);
   CHECK(b.back() == 110);
   for (std::size_t l = 0; l < 60; ++l) CHECK(b[l + 1] - b[l] == (l >= 14 && l < 46 ? 2.5 : 5.0));
-  const detail::LeafRows rows(design);
+  const LeafRows rows(design);
   REQUIRE(rows.size() == 12 + 32 + 12);
   CHECK(rows.low(0) == -100);
   CHECK(rows.pair(0) == 2);
@@ -178,16 +172,16 @@ TEST_CASE("a field's modulation is as long, in mm, whatever the leaves' width", 
   // Rows 10 mm apart in the middle, where leaves are 5 and 2.5 mm wide: exp(-d^2 / 2 l^2) is 0.61 for l = 10 mm. The
   // error of a mean over 200 fields of some 15 independent stretches is 0.02.
   for (const LinacModel model : {LinacModel::millennium_120, LinacModel::hd120}) {
-    const detail::LeafRows rows(design_of(model));
+    const LeafRows rows(design_of(model));
     const std::size_t apart = model == LinacModel::hd120 ? 4 : 2, middle = rows.size() / 2;
     double joint = 0, squares = 0;
     for (std::uint64_t n = 0; n < 200; ++n) {
-      const detail::Fluence f = detail::random_field(Noise({9, n}, "test"), rows, 10);
-      for (std::size_t x = 0; x < detail::kColumns; ++x)
+      const FluenceRows f = gaussian_random_field(RandomStream({9, n}, "test"), rows, 10);
+      for (std::size_t x = 0; x < kFluenceSamples; ++x)
         joint += f[middle][x] * f[middle + apart][x], squares += f[middle][x] * f[middle][x];
     }
     INFO(eq::name_of(model));
-    CHECK(squares / 200 / detail::kColumns == Approx(1).margin(0.06));
+    CHECK(squares / 200 / kFluenceSamples == Approx(1).margin(0.06));
     CHECK(joint / squares == Approx(0.61).margin(0.06));
   }
 }

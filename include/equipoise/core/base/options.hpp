@@ -44,16 +44,19 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
+}  // namespace detail
+
+/// The text form of an option's value; a list's has commas, an absent one's is `none`.
 template <class T>
-[[nodiscard]] std::string to_text(const T& value) {
+[[nodiscard]] std::string option_text(const T& value) {
   if constexpr (std::same_as<T, bool>) {
     return value ? "true" : "false";
-  } else if constexpr (is_list<T>) {
+  } else if constexpr (detail::is_list<T>) {
     std::string out;
-    for (const auto& x : value) out += (out.empty() ? "" : ",") + to_text(x);
+    for (const auto& x : value) out += (out.empty() ? "" : ",") + option_text(x);
     return out;
-  } else if constexpr (is_optional<T>) {
-    return value ? to_text(*value) : "none";
+  } else if constexpr (detail::is_optional<T>) {
+    return value ? option_text(*value) : "none";
   } else if constexpr (NamedEnumeration<T>) {
     return std::string(name_of(value));
   } else if constexpr (std::floating_point<T>) {
@@ -66,8 +69,9 @@ template <class T>
   }
 }
 
+/// Reads an option's value from its text form. \returns whether it is one; `value` is left as it is where not
 template <class T>
-[[nodiscard]] bool from_text(std::string_view text, T& value) {
+[[nodiscard]] bool parse_option(std::string_view text, T& value) {
   if constexpr (std::same_as<T, bool>) {
     if (text != "true" && text != "false" && text != "1" && text != "0") return false;
     value = text == "true" || text == "1";
@@ -75,17 +79,17 @@ template <class T>
   } else if constexpr (std::same_as<T, std::string>) {
     value = text;
     return true;
-  } else if constexpr (is_list<T>) {
+  } else if constexpr (detail::is_list<T>) {
     T parsed;
     std::istringstream in{std::string(text)};
     for (std::string part; std::getline(in, part, ',');)
-      if (!from_text(part, parsed.emplace_back())) return false;
+      if (!parse_option(part, parsed.emplace_back())) return false;
     value = std::move(parsed);
     return true;
-  } else if constexpr (is_optional<T>) {
+  } else if constexpr (detail::is_optional<T>) {
     if (text == "none") return value.reset(), true;
     typename T::value_type inner{};
-    return from_text(text, inner) && (value = inner, true);
+    return parse_option(text, inner) && (value = inner, true);
   } else if constexpr (NamedEnumeration<T>) {
     const auto& names = names_of(value);
     const auto found = std::find(std::begin(names), std::end(names), text);
@@ -100,6 +104,8 @@ template <class T>
     return true;
   }
 }
+
+namespace detail {
 
 /// Levenshtein distance.
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -151,8 +157,7 @@ void for_each_member(T& object, F&& f) {
 template <Reflected T>
 [[nodiscard]] OptionList options(const T& spec) {
   OptionList out;
-  for_each_member(spec,
-                  [&](std::string_view key, const auto& value) { out.emplace_back(key, detail::to_text(value)); });
+  for_each_member(spec, [&](std::string_view key, const auto& value) { out.emplace_back(key, option_text(value)); });
   return out;
 }
 
@@ -167,8 +172,8 @@ void set_option(T& spec, std::string_view key, std::string_view text, std::strin
     names.emplace_back(name);
     if (name != key) return;
     found = true;
-    if (!detail::from_text(text, value))
-      throw ValueError(message("value.202", where, "option ", key, ": expected a value like ", detail::to_text(value),
+    if (!parse_option(text, value))
+      throw ValueError(message("value.202", where, "option ", key, ": expected a value like ", option_text(value),
                                ", got \"", text, "\""));
   });
   if (!found) throw NameError(message("name.302", where, "no option \"", key, "\"; ", nearest_name(key, names)));

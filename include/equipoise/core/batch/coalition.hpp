@@ -40,13 +40,57 @@ class Coalition {
   [[nodiscard]] constexpr std::size_t size() const { return static_cast<std::size_t>(std::popcount(bits_)); }
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
 
+  class Members;
+  /// The modalities in the coalition, in ascending order, for a range-based loop.
+  [[nodiscard]] constexpr Members members() const;
+
   friend constexpr Coalition operator&(Coalition a, Coalition b) { return Coalition(a.bits_ & b.bits_); }
   friend constexpr Coalition operator|(Coalition a, Coalition b) { return Coalition(a.bits_ | b.bits_); }
+  /// The members of `a` that are not in `b`.
+  friend constexpr Coalition operator-(Coalition a, Coalition b) { return Coalition(a.bits_ & ~b.bits_); }
   friend constexpr auto operator<=>(Coalition, Coalition) = default;
 
  private:
   std::uint64_t bits_ = 0;
 };
+
+/// A view of a coalition's members.
+class Coalition::Members {
+ public:
+  class Iterator {
+   public:
+    using value_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+
+    constexpr Iterator() = default;
+    constexpr explicit Iterator(std::uint64_t left) : left_(left) {}
+    [[nodiscard]] constexpr std::size_t operator*() const { return static_cast<std::size_t>(std::countr_zero(left_)); }
+    constexpr Iterator& operator++() {
+      left_ &= left_ - 1;  // clears the lowest bit
+      return *this;
+    }
+    constexpr Iterator operator++(int) {
+      const Iterator before = *this;
+      ++*this;
+      return before;
+    }
+    friend constexpr bool operator==(Iterator, Iterator) = default;
+
+   private:
+    std::uint64_t left_ = 0;
+  };
+
+  constexpr explicit Members(Coalition coalition) : bits_(coalition.bits()) {}
+  [[nodiscard]] constexpr Iterator begin() const { return Iterator(bits_); }
+  [[nodiscard]] constexpr Iterator end() const { return Iterator(); }
+
+ private:
+  std::uint64_t bits_;
+};
+
+constexpr Coalition::Members Coalition::members() const {
+  return Members(*this);
+}
 
 /// All 2^M coalitions, in the order of their masks: the empty one first, the full one last.
 /// \throws ValueError above 16 modalities, where the table no longer fits a training step: sample permutations instead.

@@ -4,6 +4,7 @@
 /// \file
 /// Features and presence in, predictions out: fusion, head and prior for all coalitions in one pass.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/model/concepts.hpp>
 #include <equipoise/core/model/model_base.hpp>
 
@@ -24,9 +25,8 @@ namespace equipoise::detail {
   if (!feature.defined() || !presence.anywhere(m)) return {};
   const std::int64_t records = presence.records();
   std::vector<bool> seen(static_cast<std::size_t>(records), false);
-  const auto masks = presence.masks();
-  for (std::size_t row = 0; row < masks.size(); ++row)
-    if ((masks[row] >> m) & 1U) seen[row % static_cast<std::size_t>(records)] = true;
+  for (const auto& [row, mask] : views::enumerate(presence.masks()))
+    if (Coalition(mask).contains(m)) seen[row % static_cast<std::size_t>(records)] = true;
   std::vector<std::int64_t> unseen;
   for (std::int64_t i = 0; i < records; ++i)
     if (!seen[static_cast<std::size_t>(i)]) unseen.push_back(i);

@@ -5,6 +5,7 @@
 /// Makes a fusion of any module with `at::Tensor forward(features, presence)`: coalitions become rows, absent features
 /// are zero.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/model/concepts.hpp>
 #include <equipoise/core/model/mode.hpp>
 
@@ -55,8 +56,8 @@ class RowFusion : public torch::nn::Module {
   /// The same of one coalition, by its records that are not empty; the others' rows are zero.
   [[nodiscard]] at::Tensor combine_one(const std::vector<at::Tensor>& vectors, const Presence& presence) {
     std::vector<std::int64_t> rows;
-    for (std::size_t i = 0; i < presence.masks().size(); ++i)
-      if (!presence.of_row(i).empty()) rows.push_back(static_cast<std::int64_t>(i));
+    for (const auto& [i, mask] : views::enumerate(presence.masks()))
+      if (!Coalition(mask).empty()) rows.push_back(static_cast<std::int64_t>(i));
     const auto mode = mode_for_rows(*fusion_, static_cast<std::int64_t>(rows.size()));
     if (static_cast<std::int64_t>(rows.size()) == presence.records()) return combine_rows(vectors, presence);
     const at::Tensor like = *std::find_if(vectors.begin(), vectors.end(), [](const auto& v) { return v.defined(); });
@@ -74,12 +75,12 @@ class RowFusion : public torch::nn::Module {
       if (v.defined()) like = v;
     const at::Tensor mask = presence.tensor(like);  // [C, B, M]
     std::vector<at::Tensor> rows;                   // M x [C * B, D_m]
-    for (std::size_t m = 0; m < vectors.size(); ++m) {
-      if (!vectors[m].defined()) {
+    for (const auto& [m, vector] : views::enumerate(vectors)) {
+      if (!vector.defined()) {
         rows.push_back(like.new_zeros({c * b, specs_[m].width}));
         continue;
       }
-      at::Tensor wide = vectors[m].unsqueeze(0).expand({c, b, -1});
+      at::Tensor wide = vector.unsqueeze(0).expand({c, b, -1});
       if (!presence.everywhere(m))
         wide = wide.masked_fill(mask.select(2, static_cast<std::int64_t>(m)).eq(false).unsqueeze(2), 0);
       rows.push_back(wide.reshape({c * b, -1}));

@@ -7,6 +7,7 @@
 /// Σ_k R[g][k] J[k][g].
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/model/model_base.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -101,9 +102,9 @@ class Gradients {
   /// Inner product of two lists of one group, 0-dim double; undefined gradients are zero.
   [[nodiscard]] static at::Tensor dot(const List& a, const List& b) {
     at::Tensor sum;
-    for (std::size_t p = 0; p < a.size(); ++p) {
-      if (!a[p].defined() || !b[p].defined()) continue;
-      const at::Tensor term = a[p].mul(b[p]).sum(at::kDouble);
+    for (const auto& [x, y] : views::zip(a, b)) {
+      if (!x.defined() || !y.defined()) continue;
+      const at::Tensor term = x.mul(y).sum(at::kDouble);
       sum = sum.defined() ? sum.add(term) : term;
     }
     return sum;

@@ -3,8 +3,7 @@
 
 /// \file
 /// Whether a virtual cohort behaves like a clinic's: its passing rates, their relation to complexity, and its
-/// dose-difference maps against bands from the literature (docs/simulator.md). The noise ceiling says how far repeated
-/// deliveries of one plan differ: no model can predict better.
+/// dose-difference maps against bands from the literature (docs/simulator.md).
 
 #include <equipoise/core/base/statistics.hpp>
 
@@ -15,13 +14,11 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -154,44 +151,6 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
   out.push_back({"SD of dose differences", "% of max", dd.sd, 2, 3});
   out.push_back({"99th percentile of |dose difference|", "% of max", dd.p99, 8, 10});
   out.push_back({"correlation of |dose difference| with |gradient|", "", dd.with_gradient, 0.3, 1});
-  return out;
-}
-
-/// How well the rates of one delivery predict those of another: mean absolute difference from the record's mean over
-/// repeated deliveries, in points. \param plans how many of the cohort's, \param deliveries of each
-[[nodiscard]] inline std::array<double, 3> noise_ceiling(const CohortSettings& settings, std::int64_t plans,
-                                                         std::uint64_t deliveries, unsigned threads = 1) {
-  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
-  std::vector<Simulator> simulators(threads, Simulator(settings));
-  struct Sums {
-    std::array<double, 3> differences{};
-    double records = 0;
-  };
-  std::vector<Sums> of_plan(static_cast<std::size_t>(plans));
-  detail::parallel_for(threads, threads, [&](std::size_t t) {
-    for (std::size_t i = t; i < of_plan.size(); i += threads) {
-      std::vector<std::vector<std::array<double, 3>>> rates;  // [record][delivery]
-      for (std::uint64_t d = 0; d < deliveries; ++d) {
-        const std::vector<Record> records = simulators[t].records(static_cast<std::int64_t>(i), d);
-        rates.resize(records.size());
-        for (std::size_t r = 0; r < records.size(); ++r) rates[r].push_back(records[r].gpr);
-      }
-      of_plan[i].records = static_cast<double>(rates.size());
-      for (const auto& of_record : rates)
-        for (std::size_t c = 0; c < 3; ++c) {
-          std::vector<double> x;
-          for (const auto& r : of_record) x.push_back(r[c]);
-          const double centre = mean(x);
-          for (double& v : x) v = std::abs(v - centre);
-          of_plan[i].differences[c] += mean(x);
-        }
-    }
-  });
-  std::array<double, 3> out{};
-  double records = 0;
-  for (const Sums& p : of_plan) records += p.records;
-  for (const Sums& p : of_plan)
-    for (std::size_t c = 0; c < 3; ++c) out[c] += p.differences[c] / records;
   return out;
 }
 

@@ -4,15 +4,10 @@
 /// \file
 /// A cohort is a folder: `cohort.json` (schema, units, provenance, seed), `records.csv` (id, patient, site, machine,
 /// fault, passing rates, metrics), `planned.npy` and `measured.npy` (float32 [N, H, W], Gy). It is written under a
-/// temporary name and renamed when it is whole (cohort_writer.hpp), and checked when it is read (cohort_reader.hpp).
+/// temporary name and renamed when it is whole (writer.hpp), and checked when it is read (reader.hpp).
 
-#include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/errors.hpp>
-#include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/random.hpp>
-#include <equipoise/core/base/utf8.hpp>
-#include <equipoise/psqa/complexity/complexity.hpp>
-#include <equipoise/psqa/simulator/simulate.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -25,7 +20,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -50,29 +44,6 @@ inline constexpr const char* kSimulatedDeliveries = "simulated_deliveries";
 /// Whether a plan may lack a metric: without a prescription there is no dose per fraction, without jaws no jaw area.
 [[nodiscard]] inline bool may_be_undefined(std::string_view metric) {
   return metric == "PMU" || metric == "MF_MU_per_cGy" || metric == "BAR";
-}
-
-/// The table's row for a plan; NaN where it lacks a metric. A map without contrast has Webb's index 0 and dimension 2.
-/// \throws ValueError for a plan without leaves or MU, or with a metric that is not finite.
-[[nodiscard]] inline std::vector<double> table_row(const Plan& plan) {
-  const Complexity c = complexity(plan);
-  std::vector<double> row;
-  for (const std::string& name : table_metrics()) {
-    double value = metric(c.plan, name);
-    if (std::isnan(value) && (name == "WMI" || name == "FD")) value = name == "FD" ? 2 : 0;
-    if (!std::isfinite(value) && !(std::isnan(value) && may_be_undefined(name)))
-      throw ValueError(message("value.302", plan.id, "expected apertures that define ", name, ", got none"));
-    row.push_back(value);
-  }
-  return row;
-}
-
-/// A name from a file as a cell of records.csv.
-[[nodiscard]] inline std::string table_text(const std::string& text) {
-  std::string out = as_utf8(text);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return c == ',' || c == '"' || c == '\n' || c == '\r'; }, '_');
-  return out;
 }
 
 /// One line of records.csv.
@@ -114,43 +85,6 @@ struct Cohort {
     for (const double m : r.metrics) h = hash_of({h, std::isnan(m) ? 0 : std::bit_cast<std::uint64_t>(m)});
   }
   return h;
-}
-
-namespace detail {
-
-/// Reads the value of an enumeration that an object of `cohort.json` names under `key`, where it does.
-/// \throws ValueError for a name that is none of the enumeration's
-template <class E>
-void read_choice(const nlohmann::ordered_json& object, const char* key, E& value) {
-  const std::string name = object.value(key, std::string(name_of(value)));
-  if (equipoise::detail::from_text(name, value)) return;
-  const auto names = names_of(value);
-  throw ValueError(message("value.331", std::string("cohort.json ") + key, "got \"", name, "\"; ",
-                           nearest_name(name, {names.begin(), names.end()})));
-}
-
-}  // namespace detail
-
-/// What the records of a cohort's kind are, and what their planned planes are computed with, from its `cohort.json`; what
-/// it does not say keeps its default. \throws ValueError for planes that are not square, and for names that are not known
-[[nodiscard]] inline CohortSettings plane_settings(const nlohmann::ordered_json& about) {
-  CohortSettings s;
-  const nlohmann::ordered_json planes = about.value("planes", nlohmann::ordered_json::object()),
-                               made = about.value(kSimulatedDeliveries, about);
-  s.seed = made.value("seed", s.seed), s.machines = made.value("machines", s.machines);
-  s.pixels = planes.value("height", s.pixels);
-  if (const std::size_t width = planes.value("width", s.pixels); width != s.pixels)
-    throw ValueError(
-        message("value.331", "cohort.json planes", "expected square planes, got ", s.pixels, " x ", width));
-  s.spacing_mm = planes.value("spacing_mm", s.spacing_mm);
-  s.plane.depth_mm = planes.value("depth_mm", s.plane.depth_mm);
-  detail::read_choice(planes, "kind", s.plane.kind);
-  detail::read_choice(about, "records_of", s.records);
-  detail::read_choice(made, "linac_model", s.model);
-  // The planning system is tuned to machines that differ from it by the mismatches.
-  const nlohmann::ordered_json mismatch = made.value("mismatch", nlohmann::ordered_json::object());
-  for (const auto& [key, value] : mismatch.items()) set_option(s.mismatch, key, value.dump(), "cohort.json mismatch");
-  return s;
 }
 
 }  // namespace equipoise::psqa

@@ -10,10 +10,17 @@
 #include <equipoise/psqa/cohort/cohort.hpp>
 #include <equipoise/psqa/cohort/import_find.hpp>
 #include <equipoise/psqa/cohort/import_plane.hpp>
+#include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/gamma/passing_rates.hpp>
+#include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/readers/log_reader.hpp>
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
+#include <equipoise/psqa/simulator/plan_generator.hpp>
+#include <equipoise/psqa/simulator/settings.hpp>
+#include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -45,18 +52,6 @@ struct ImportOptions {
 
 namespace detail {
 
-[[nodiscard]] inline CohortRecord record_of(const Plan& plan, std::string id, std::string site) {
-  CohortRecord r;
-  r.id = std::move(id);
-  r.patient = plan.patient.empty() ? r.id : plan.patient;
-  r.site = std::move(site);
-  r.machine = plan.beams[0].machine.empty() ? "unknown" : plan.beams[0].machine;
-  r.fault = "unknown";
-  r.metrics = table_row(plan);
-  for (std::string* text : {&r.id, &r.patient, &r.site, &r.machine}) *text = table_text(*text);
-  return r;
-}
-
 /// A plane of a plan. \throws FileError when the file leaves its spacing to its reader and nobody gave it
 [[nodiscard]] inline DoseGrid import_plane(const std::filesystem::path& path, const ImportOptions& options,
                                            bool interpolated) {
@@ -76,7 +71,7 @@ namespace detail {
     throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
                             item.planned.empty() ? item.measured.string() : item.planned.string()));
   ImportedRecord out;
-  out.record = record_of(plan, item.path.stem().string(), "unknown");
+  out.record = table_record(plan, item.path.stem().string(), "unknown");
   if (item.planned.empty()) {
     Record r = simulator.delivered(std::move(plan), index);
     out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
@@ -102,10 +97,10 @@ namespace detail {
   const bool holes = std::any_of(m.values.begin(), m.values.end(), [](double v) { return std::isnan(v); });
   out.planned = on_cohort_grid(p, axis_p, s.pixels, s.spacing_mm);
   out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, axis_m, s.pixels, s.spacing_mm);
-  fill_planes(out.planned, out.measured, item.measured.string());
+  fill_holes(out.planned, out.measured, item.measured.string());
   // The rates are those of the files' own grids; a detector's holes are no points there.
   if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
-  out.record.gpr = rates_of(m, p);
+  out.record.gpr = passing_rates(m, p);
   if (std::isnan(out.record.gpr[0]))
     throw FileError(message("file.446", where,
                             "expected planes that overlap, got no measured point with a planned "
@@ -117,9 +112,9 @@ namespace detail {
 [[nodiscard]] inline ImportedRecord import_log(const std::filesystem::path& path, Simulator& simulator) {
   const DeliveryLog log = read_elekta_log(path);
   ImportedRecord out;
-  out.record = record_of(log.prescribed, path.stem().string(), "unknown");
+  out.record = table_record(log.prescribed, path.stem().string(), "unknown");
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
-  out.record.gpr = rates_of(out.measured, out.planned);
+  out.record.gpr = passing_rates(out.measured, out.planned);
   out.source = "logged";
   return out;
 }
@@ -132,7 +127,7 @@ namespace detail {
       generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
   plan.patient = patient;
   ImportedRecord out;
-  out.record = record_of(plan, patient, "head_and_neck");
+  out.record = table_record(plan, patient, "head_and_neck");
   Record r = simulator.delivered(std::move(plan), index);
   out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
   out.planned = std::move(r.planned), out.measured = std::move(r.measured);

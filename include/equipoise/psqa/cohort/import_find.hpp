@@ -41,14 +41,14 @@ namespace detail {
 [[nodiscard]] inline std::string modality_of(const std::filesystem::path& path) {
   silence_dcmtk();
   try {
-    if (const auto deflated = read_deflated(path)) return text_of(*deflated, DCM_Modality);
+    if (const auto deflated = read_deflated(path)) return dicom_text(*deflated, DCM_Modality);
   } catch (const FileError&) {
     return {};
   }
   DcmFileFormat file;
   const OFCondition status =
       file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_Manufacturer);
-  return status.good() ? text_of(*file.getDataset(), DCM_Modality) : std::string();
+  return status.good() ? dicom_text(*file.getDataset(), DCM_Modality) : std::string();
 }
 
 /// Every file below a folder and every patient's folder, sorted.

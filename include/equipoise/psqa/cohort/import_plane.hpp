@@ -21,7 +21,9 @@
 #include <string>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
+
+namespace detail {
 
 /// A place in a plane's own coordinates, mm.
 struct PlanePoint {
@@ -45,7 +47,7 @@ struct PlaneFrame {
   out.dicom = file_kind(path) == FileKind::dicom;
   if (!out.dicom) return out;
   const auto file = open_dicom(path);
-  out.uid = text_of(*file->getDataset(), DCM_FrameOfReferenceUID);
+  out.uid = dicom_text(*file->getDataset(), DCM_FrameOfReferenceUID);
   return out;
 }
 
@@ -78,9 +80,11 @@ struct PlaneFrame {
   return out;
 }
 
+}  // namespace detail
+
 /// Makes planes on a cohort's grid whole: no planned dose is none, and where nothing was measured nothing is known to
 /// differ. \throws FileError when that is so of more than 5 % of the points with at least 10 % of the planned maximum
-inline void fill_planes(DoseGrid& planned, DoseGrid& measured, const std::string& where) {
+inline void fill_holes(DoseGrid& planned, DoseGrid& measured, const std::string& where) {
   double maximum = 0, dosed = 0, unmeasured = 0;
   for (double& v : planned.values) v = std::isnan(v) ? 0 : v, maximum = std::max(maximum, v);
   for (std::size_t i = 0; i < planned.size(); ++i) {
@@ -94,6 +98,8 @@ inline void fill_planes(DoseGrid& planned, DoseGrid& measured, const std::string
                             "expected a measurement of the points above 10 % of the planned dose, got ",
                             std::round(1000 * unmeasured / dosed) / 10, " % of them beyond it"));
 }
+
+namespace detail {
 
 /// \throws FileError when more than 1 % of the points with at least 10 % of the largest dose are beyond a cohort's grid
 /// about the axis, or no dose is above zero.
@@ -116,4 +122,6 @@ inline void check_on_grid(const DoseGrid& g, PlanePoint axis, std::size_t pixels
                             std::round(1000 * beyond / dosed) / 10, " % of the points above 10 % beyond"));
 }
 
-}  // namespace equipoise::psqa::detail
+}  // namespace detail
+
+}  // namespace equipoise::psqa

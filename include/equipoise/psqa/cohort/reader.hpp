@@ -8,6 +8,7 @@
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 
 #include <nlohmann/json.hpp>
@@ -93,7 +94,7 @@ class CohortTable {
   [[nodiscard]] double number(const std::string& id, std::size_t column, const std::vector<std::string_view>& cells,
                               bool may_miss) const {
     if (cells[column].empty() && may_miss) return std::numeric_limits<double>::quiet_NaN();
-    const std::optional<double> value = to_number(cells[column]);
+    const std::optional<double> value = parse_number(cells[column]);
     if (!value)
       throw FileError(message("file.433", file_.where(), "record ", id, ", column ", header_[column],
                               ": expected a finite number, got \"", cells[column], "\""));

@@ -96,7 +96,8 @@ namespace detail {
 [[nodiscard]] inline Bank::Point midway(const Bank::Point& p, const Bank::Point& q) {
   const auto mean = [](double u, double v) { return u == v ? u : 0.5 * (u + v); };  // infinite jaws stay infinite
   Bank::Point out{p.a, p.b, mean(p.x1, q.x1), mean(p.x2, q.x2), mean(p.y1, q.y1), mean(p.y2, q.y2)};
-  for (std::size_t l = 0; l < p.a.size(); ++l) out.a[l] = mean(p.a[l], q.a[l]), out.b[l] = mean(p.b[l], q.b[l]);
+  std::ranges::transform(p.a, q.a, out.a.begin(), mean);
+  std::ranges::transform(p.b, q.b, out.b.begin(), mean);
   return out;
 }
 

@@ -5,6 +5,7 @@
 /// What a single aperture is like: its outline, the size and place of its gaps, how its leaves stand to one another.
 /// Every number is NaN where the aperture does not define it.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/area_variability.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>
@@ -94,8 +95,8 @@ inline constexpr std::array<double, 4> kSmallGaps = {2, 5, 10, 20};
 /// How many pairs have a small gap, anywhere in the bank and as if it had no jaws.
 [[nodiscard]] inline std::array<double, 4> small_in_bank(const Bank::Point& p, double closed_gap_mm) {
   std::array<double, 4> out{};
-  for (std::size_t l = 0; l < p.a.size(); ++l) {
-    const double gap = p.b[l] - p.a[l];
+  for (const auto& [a, b] : views::zip(p.a, p.b)) {
+    const double gap = b - a;
     for (std::size_t i = 0; i < out.size(); ++i) out[i] += gap > closed_gap_mm && gap < kSmallGaps[i];
   }
   return out;

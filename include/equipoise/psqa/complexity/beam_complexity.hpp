@@ -5,6 +5,7 @@
 /// The complexity metrics of one beam: means over its apertures, its motion, its fluence, and what it is.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/aperture_metrics.hpp>
 #include <equipoise/psqa/complexity/area_variability.hpp>
@@ -130,13 +131,13 @@ struct BeamShape {
 inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
   double jaw_x = 0, jaw_y = 0, widest = 0, highest = 0, displaced = 0, few_mu = 0, small_mu = 0;
   // Not the bank's jaws: there x is along the leaves.
-  for (std::size_t k = 0; k < beam.control_points.size(); ++k) {
-    const ControlPoint &cp = beam.control_points[k], &before = beam.control_points[k == 0 ? 0 : k - 1];
+  for (const ControlPoint& cp : beam.control_points)
     widest = std::max(widest, cp.x2 - cp.x1), highest = std::max(highest, cp.y2 - cp.y1);
-    const double share = k == 0 ? 0 : beam.interval_mu(k) / beam.mu;
+  for (const auto& [from, to] : views::adjacent(beam.control_points)) {
+    const double share = beam.interval_mu(from, to) / beam.mu;
     if (!(share > 0)) continue;
-    jaw_x += 0.5 * share * (cp.x2 - cp.x1 + before.x2 - before.x1);
-    jaw_y += 0.5 * share * (cp.y2 - cp.y1 + before.y2 - before.y1);
+    jaw_x += 0.5 * share * (to.x2 - to.x1 + from.x2 - from.x1);
+    jaw_y += 0.5 * share * (to.y2 - to.y1 + from.y2 - from.y1);
   }
   for (std::size_t j = 0; j < s.points.size(); ++j) {
     double area = 0, along = 0, across = 0;  // the leaves

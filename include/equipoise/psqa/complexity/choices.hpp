@@ -5,9 +5,11 @@
 /// Where published formulas leave room: each choice has a name, a default (this project's reading of the source), and
 /// is written beside the values that it made. docs/complexity.md says which metrics each one touches.
 
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -104,3 +106,22 @@ struct ComplexityChoices {
 BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum,
                         sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, closed_gap_mm,
                         edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s, fluence_pixel_mm);
+
+namespace equipoise::psqa {
+
+/// \throws ValueError for a choice that is out of its range.
+inline void check(const ComplexityChoices& c) {
+  const auto need = [](bool ok, const char* what, double got) {
+    if (!ok) throw ValueError(message("value.306", "complexity", "expected ", what, ", got ", got));
+  };
+  need(c.closed_gap_mm >= 0 && c.closed_gap_mm <= 1000, "closed_gap_mm within 0 .. 1000", c.closed_gap_mm);
+  need(c.edge_distance_mm > 0 && c.edge_distance_mm <= 100, "edge_distance_mm within 0 .. 100", c.edge_distance_mm);
+  need(c.park_k > 0 && c.park_k <= 100, "park_k within 0 .. 100", c.park_k);
+  need(c.default_dose_rate > 0 && std::isfinite(c.default_dose_rate), "default_dose_rate > 0", c.default_dose_rate);
+  need(c.gantry_speed_deg_per_s > 0 && std::isfinite(c.gantry_speed_deg_per_s), "gantry_speed_deg_per_s > 0",
+       c.gantry_speed_deg_per_s);
+  need(c.fluence_pixel_mm >= 0.1 && c.fluence_pixel_mm <= 100, "fluence_pixel_mm within 0.1 .. 100",
+       c.fluence_pixel_mm);
+}
+
+}  // namespace equipoise::psqa

@@ -7,6 +7,7 @@
 /// weighted by MU, where the definition does not say otherwise.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/complexity/beam_complexity.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -109,20 +110,6 @@ namespace detail {
   return out;
 }
 
-inline void check_choices(const ComplexityChoices& c) {
-  const auto need = [](bool ok, const char* what, double got) {
-    if (!ok) throw ValueError(message("value.306", "complexity", "expected ", what, ", got ", got));
-  };
-  need(c.closed_gap_mm >= 0 && c.closed_gap_mm <= 1000, "closed_gap_mm within 0 .. 1000", c.closed_gap_mm);
-  need(c.edge_distance_mm > 0 && c.edge_distance_mm <= 100, "edge_distance_mm within 0 .. 100", c.edge_distance_mm);
-  need(c.park_k > 0 && c.park_k <= 100, "park_k within 0 .. 100", c.park_k);
-  need(c.default_dose_rate > 0 && std::isfinite(c.default_dose_rate), "default_dose_rate > 0", c.default_dose_rate);
-  need(c.gantry_speed_deg_per_s > 0 && std::isfinite(c.gantry_speed_deg_per_s), "gantry_speed_deg_per_s > 0",
-       c.gantry_speed_deg_per_s);
-  need(c.fluence_pixel_mm >= 0.1 && c.fluence_pixel_mm <= 100, "fluence_pixel_mm within 0.1 .. 100",
-       c.fluence_pixel_mm);
-}
-
 /// The smallest gap in mm of a plan's leaf pairs, of all layers at all control points of its beams with MU; that of
 /// crossed leaves is 0.
 [[nodiscard]] inline double smallest_gap(const Plan& plan) {
@@ -131,7 +118,7 @@ inline void check_choices(const ComplexityChoices& c) {
     if (!(beam.mu > 0)) continue;
     for (const ControlPoint& cp : beam.control_points)
       for (const LeafPositions& leaves : cp.leaves)
-        for (std::size_t l = 0; l < leaves.a.size(); ++l) gap = std::min(gap, std::max(0.0, leaves.b[l] - leaves.a[l]));
+        for (const auto& [a, b] : views::zip(leaves.a, leaves.b)) gap = std::min(gap, std::max(0.0, b - a));
   }
   return gap;
 }
@@ -162,7 +149,7 @@ inline void check_leaves(const Plan& plan, const Beam& beam) {
 /// \throws ValueError when no beam has both, a leaf is missing or farther than 2 m from the axis, or a choice is out of
 /// its range.
 [[nodiscard]] inline Complexity complexity(const Plan& plan, const ComplexityChoices& choices = {}) {
-  detail::check_choices(choices);
+  check(choices);
   Complexity out;
   out.choices = choices;
   ComplexityChoices used = choices;

@@ -19,9 +19,9 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
 
-/// Rows along the leaves' travel; relative numbers.
+/// A fluence of relative numbers, its rows along the leaves' travel.
 struct FluenceMap {
   std::size_t rows = 0, columns = 0;
   double pixel = 1;  ///< mm
@@ -33,6 +33,8 @@ struct FluenceMap {
     return {values.data(), static_cast<Eigen::Index>(columns), static_cast<Eigen::Index>(rows)};
   }
 };
+
+namespace detail {
 
 /// A beam's fluence (MU) over the rectangle that its openings reach. Rows sample the leaf pairs' middles.
 [[nodiscard]] inline FluenceMap fluence_map(const Beam& beam, const Bank& bank, const Openings& at_points,
@@ -73,12 +75,16 @@ struct FluenceMap {
   return map;
 }
 
-/// NaN for a map without contrast.
+}  // namespace detail
+
+/// Image features of a fluence map; NaN for a map without contrast.
 struct FluenceFeatures {
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
   double webb = none, fractal = none, max_over_mean = none, variation = none, gradient = none, steep = none,
          entropy = none;
 };
+
+namespace detail {
 
 /// MI = ∫ z(f) df over 0 .. 0.5, z(f) the share of neighbours that differ by more than f standard deviations; mean over
 /// both axes and both diagonals.
@@ -99,7 +105,10 @@ struct FluenceFeatures {
   return sum / 4;
 }
 
-/// D = 3 - slope of log V(r) against log r; V(r) the mean of max - min over windows of 2r + 1 pixels, r = 1 .. 5.
+}  // namespace detail
+
+/// The fractal dimension D of a map by variations.
+///   D = 3 - slope of log V(r) against log r; V(r) the mean of max - min over windows of 2r + 1 pixels, r = 1 .. 5.
 [[nodiscard]] inline double fractal_dimension(const FluenceMap& map) {
   if (map.rows < 3 || map.columns < 3) return FluenceFeatures::none;
   Eigen::ArrayXXd high = map.image(), low = -high, next;  // the lowest as the highest of what is turned over
@@ -123,6 +132,7 @@ struct FluenceFeatures {
   return 3 - (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
+/// Webb's index, fractal dimension, contrast, gradients and entropy of a map.
 [[nodiscard]] inline FluenceFeatures fluence_features(const FluenceMap& map) {
   FluenceFeatures out;
   const auto n = static_cast<double>(map.values.size());
@@ -134,7 +144,7 @@ struct FluenceFeatures {
   const double sd = std::sqrt(squares / n);
   if (!(mean > 0)) return out;
   out.max_over_mean = maximum / mean, out.variation = sd / mean;
-  if (sd > 0) out.webb = webb_index(map, sd), out.fractal = fractal_dimension(map);
+  if (sd > 0) out.webb = detail::webb_index(map, sd), out.fractal = fractal_dimension(map);
   std::vector<double> slopes;
   slopes.reserve(map.values.size());
   std::array<double, 32> bins{};
@@ -160,4 +170,4 @@ struct FluenceFeatures {
   return out;
 }
 
-}  // namespace equipoise::psqa::detail
+}  // namespace equipoise::psqa

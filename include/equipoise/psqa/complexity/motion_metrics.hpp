@@ -5,6 +5,7 @@
 /// How a beam's leaves and gantry move: travel (Masi 2013), and the modulation indices of speed, acceleration and the
 /// whole delivery (Park 2014, PMB 59:7315).
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>
 
@@ -75,27 +76,12 @@ struct Travel {
   return out;
 }
 
-/// Degrees from control point k - 1 to k in the sense of rotation that the plan gives; the shorter way where it gives
-/// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
-[[nodiscard]] inline double gantry_step(const Beam& beam, std::size_t k) {
-  const ControlPoint &from = beam.control_points[k - 1], &to = beam.control_points[k];
-  const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
-  const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
-  const bool turned = from.rotation != Rotation::none && wanted <= -1;
-  return turned ? 360 + wanted : std::abs(shortest);
-}
-
-[[nodiscard]] inline double gantry_travel(const Beam& beam) {
-  double sum = 0;
-  for (std::size_t k = 1; k < beam.control_points.size(); ++k) sum += gantry_step(beam, k);
-  return sum;
-}
-
-/// Seconds from control point k - 1 to k: the MU at the dose rate, or the gantry's way at full speed, whichever takes
+/// Seconds from one control point to the next: the MU at the dose rate, or the gantry's way at full speed, whichever takes
 /// longer.
-[[nodiscard]] inline double interval_time(const Beam& beam, std::size_t k, const ComplexityChoices& choices) {
-  const double planned = beam.control_points[k - 1].dose_rate, rate = planned > 0 ? planned : choices.default_dose_rate;
-  return std::max(60 * beam.interval_mu(k) / rate, gantry_step(beam, k) / choices.gantry_speed_deg_per_s);
+[[nodiscard]] inline double interval_time(const Beam& beam, const ControlPoint& from, const ControlPoint& to,
+                                          const ComplexityChoices& choices) {
+  const double rate = from.dose_rate > 0 ? from.dose_rate : choices.default_dose_rate;
+  return std::max(60 * beam.interval_mu(from, to) / rate, gantry_step(from, to) / choices.gantry_speed_deg_per_s);
 }
 
 /// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
@@ -122,14 +108,16 @@ struct TimedIntervals {
   TimedIntervals(const Beam& beam, const ComplexityChoices& choices) {
     const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
     double gantry = 0, rate = 0;
-    for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
-      const double time = interval_time(beam, k, choices);
+    std::size_t end = 0;
+    for (const auto& [from, to] : views::adjacent(beam.control_points)) {
+      ++end;
+      const double time = interval_time(beam, from, to, choices);
       if (time <= 1e-9) continue;
-      const double gantry_before = std::exchange(gantry, gantry_step(beam, k) / time),
-                   rate_before = std::exchange(rate, beam.interval_mu(k) / time);
+      const double gantry_before = std::exchange(gantry, gantry_step(from, to) / time),
+                   rate_before = std::exchange(rate, beam.interval_mu(from, to) / time);
       weights.push_back(
           ends.empty() ? 1 : weight(std::abs(gantry - gantry_before) / time) * weight(std::abs(rate - rate_before)));
-      ends.push_back(k), seconds.push_back(time);
+      ends.push_back(end), seconds.push_back(time);
     }
   }
 };

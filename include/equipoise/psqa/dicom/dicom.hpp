@@ -23,7 +23,9 @@
 #include <system_error>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
+
+namespace detail {
 
 inline void silence_dcmtk() {
   static const bool once = [] {
@@ -34,38 +36,59 @@ inline void silence_dcmtk() {
   (void)once;
 }
 
+}  // namespace detail
+
 /// A file's data set, whole in memory.
 /// \throws FileError when it is missing, truncated, not DICOM, or deflated out of all proportion.
 [[nodiscard]] inline std::unique_ptr<DcmFileFormat> open_dicom(const std::filesystem::path& path) {
-  silence_dcmtk();
+  detail::silence_dcmtk();
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
-  if (auto data = read_deflated(path)) return std::make_unique<DcmFileFormat>(data.release(), OFFalse);
+  if (auto data = detail::read_deflated(path)) return std::make_unique<DcmFileFormat>(data.release(), OFFalse);
   auto file = std::make_unique<DcmFileFormat>();
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
-  if (const std::string head = head_of(path); status.bad() && !looks_like_dicom(head))
+  if (const std::string head = detail::head_of(path); status.bad() && !detail::looks_like_dicom(head))
     throw FileError(message("file.421", path.string(), "not a DICOM file: expected a DICOM header, got ",
-                            head.empty()            ? "an empty file"
-                            : looks_like_text(head) ? "text"
-                                                    : "other bytes"));
+                            head.empty()                    ? "an empty file"
+                            : detail::looks_like_text(head) ? "text"
+                                                            : "other bytes"));
   if (status.bad())
     throw FileError(message("file.421", path.string(),
                             "expected a whole DICOM file, got one that cannot be read: ", status.text()));
   return file;
 }
 
-/// A text, as UTF-8 whatever the file's character set is.
-[[nodiscard]] inline std::string text_of(DcmItem& item, const DcmTagKey& tag) {
+/// An element's text, as UTF-8 whatever the file's character set is.
+[[nodiscard]] inline std::string dicom_text(DcmItem& item, const DcmTagKey& tag) {
   OFString value;
   return item.findAndGetOFStringArray(tag, value).good() ? as_utf8(value.c_str()) : std::string();
 }
+
+/// The items of a sequence; empty where there is none.
+[[nodiscard]] inline std::vector<DcmItem*> sequence_items(DcmItem& item, const DcmTagKey& tag) {
+  std::vector<DcmItem*> out;
+  DcmSequenceOfItems* sequence = nullptr;
+  if (item.findAndGetSequence(tag, sequence).bad() || !sequence) return out;
+  for (unsigned long i = 0; i < sequence->card(); ++i) out.push_back(sequence->getItem(i));
+  return out;
+}
+
+/// Appends an item to a sequence, which is made where there is none. \throws FileError where DCMTK refuses it
+[[nodiscard]] inline DcmItem& add_sequence_item(DcmItem& item, const DcmTagKey& tag) {
+  DcmItem* added = nullptr;
+  if (item.findOrCreateSequenceItem(tag, added, -2).bad())
+    throw FileError(message("file.422", "dicom", "cannot write a sequence"));
+  return *added;
+}
+
+namespace detail {
 
 /// All values of a decimal or integer string; empty where there are none or one does not parse. The decimal sign is a
 /// point whatever the locale.
 [[nodiscard]] inline std::vector<double> numbers_of(DcmItem& item, const DcmTagKey& tag) {
   std::vector<double> out;
-  const std::string text = text_of(item, tag);
+  const std::string text = dicom_text(item, tag);
   const char *at = text.data(), *const last = at + text.size();
   const auto skip = [&](std::string_view what) {
     while (at != last && what.find(*at) != std::string_view::npos) ++at;
@@ -87,23 +110,14 @@ inline void silence_dcmtk() {
   return values.empty() ? otherwise : values[0];
 }
 
-/// The items of a sequence; empty where there is none.
-[[nodiscard]] inline std::vector<DcmItem*> items_of(DcmItem& item, const DcmTagKey& tag) {
-  std::vector<DcmItem*> out;
-  DcmSequenceOfItems* sequence = nullptr;
-  if (item.findAndGetSequence(tag, sequence).bad() || !sequence) return out;
-  for (unsigned long i = 0; i < sequence->card(); ++i) out.push_back(sequence->getItem(i));
-  return out;
-}
-
-/// The same, where text that is no list of finite numbers is an error. \throws FileError
+/// `numbers_of`, where text that is no list of finite numbers is an error. \throws FileError
 [[nodiscard]] inline std::vector<double> finite_numbers_of(DcmItem& item, const DcmTagKey& tag,
                                                            const std::string& where) {
   std::vector<double> out = numbers_of(item, tag);
   const bool finite = std::all_of(out.begin(), out.end(), [](double v) { return std::isfinite(v); });
-  if (!finite || (out.empty() && !trimmed(text_of(item, tag)).empty()))
+  if (!finite || (out.empty() && !trimmed(dicom_text(item, tag)).empty()))
     throw FileError(message("file.427", where, DcmTag(tag).getTagName(), ": expected numbers, got \"",
-                            text_of(item, tag).substr(0, 60), "\""));
+                            dicom_text(item, tag).substr(0, 60), "\""));
   return out;
 }
 [[nodiscard]] inline double finite_number_of(DcmItem& item, const DcmTagKey& tag, double otherwise,
@@ -128,11 +142,6 @@ inline void put(DcmItem& item, const DcmTagKey& tag, const std::string& value) {
     throw FileError(message("file.422", "dicom", "cannot write ", value.substr(0, 60)));
 }
 
-[[nodiscard]] inline DcmItem& add_item(DcmItem& item, const DcmTagKey& tag) {
-  DcmItem* added = nullptr;
-  if (item.findOrCreateSequenceItem(tag, added, -2).bad())
-    throw FileError(message("file.422", "dicom", "cannot write a sequence"));
-  return *added;
-}
+}  // namespace detail
 
-}  // namespace equipoise::psqa::detail
+}  // namespace equipoise::psqa

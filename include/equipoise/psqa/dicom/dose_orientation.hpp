@@ -5,6 +5,7 @@
 /// From the frames, rows and columns of a DICOM image to a grid whose axes are the patient's, ascending and evenly spaced:
 /// z, y and x, or of a coronal or sagittal plane its normal, z and x or y.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 
 #include <algorithm>
@@ -93,7 +94,7 @@ struct ImageAxes {
 /// little shorter where they would not end at the last frame. \pre at least two places, rising
 inline void space_evenly(DoseGrid& grid, const std::vector<double>& places) {
   double smallest = places[1] - places[0];
-  for (std::size_t k = 1; k < places.size(); ++k) smallest = std::min(smallest, places[k] - places[k - 1]);
+  for (const auto& [below, above] : views::adjacent(places)) smallest = std::min(smallest, above - below);
   const double length = places.back() - places.front(), steps = std::ceil(length / smallest - 1e-3);
   DoseGrid out = grid;
   out.shape[0] = static_cast<std::size_t>(steps) + 1, out.spacing[0] = length / steps;

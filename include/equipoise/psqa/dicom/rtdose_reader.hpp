@@ -5,6 +5,7 @@
 /// DICOM RTDOSE files into dose grids: 16 and 32 bit, either byte order, uncompressed or run-length encoded, frames at
 /// any places, any orientation along the patient's axes.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/dicom/dose_orientation.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
@@ -47,7 +48,7 @@ namespace detail {
   if (!direction.empty() && !axes.orient(direction))
     throw FileError(message("file.426", where,
                             "expected an image orientation of two unit vectors at a right angle, got \"",
-                            text_of(data, DCM_ImageOrientationPatient).substr(0, 120), "\""));
+                            dicom_text(data, DCM_ImageOrientationPatient).substr(0, 120), "\""));
   return axes;
 }
 
@@ -66,10 +67,10 @@ namespace detail {
     if (patient < 3) axes.position[patient] = first;
     for (double& o : offsets) o = sign * (o - first);
   }
-  for (std::size_t k = 1; k < frames; ++k)
-    if ((offsets[k] - offsets[k - 1]) * (offsets[1] - offsets[0]) <= 0)
-      throw FileError(message("file.426", where, "expected frames that follow one another, got offsets ",
-                              offsets[k - 1], " and ", offsets[k]));
+  for (const auto& [before, offset] : views::adjacent(offsets))
+    if ((offset - before) * (offsets[1] - offsets[0]) <= 0)
+      throw FileError(
+          message("file.426", where, "expected frames that follow one another, got offsets ", before, " and ", offset));
   return offsets;
 }
 
@@ -160,9 +161,8 @@ inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes
   }
   const double step = places.back() / static_cast<double>(places.size() - 1);
   double smallest = step, largest = step;
-  for (std::size_t k = 1; k < places.size(); ++k) {
-    smallest = std::min(smallest, places[k] - places[k - 1]), largest = std::max(largest, places[k] - places[k - 1]);
-  }
+  for (const auto& [below, above] : views::adjacent(places))
+    smallest = std::min(smallest, above - below), largest = std::max(largest, above - below);
   grid.spacing[0] = step;
   if (largest - smallest <= 0.01 * step) return;
   if (step > 20 * smallest)
@@ -173,7 +173,7 @@ inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes
 
 /// \throws FileError for a map of dose errors
 inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& where) {
-  const std::string units = text_of(data, DCM_DoseUnits), type = text_of(data, DCM_DoseType);
+  const std::string units = dicom_text(data, DCM_DoseUnits), type = dicom_text(data, DCM_DoseType);
   if (type == "ERROR") throw FileError(message("file.426", where, "expected a dose, got the dose type ERROR"));
   grid.units = units == "GY" ? DoseUnits::gray : units == "RELATIVE" ? DoseUnits::relative : DoseUnits::unknown;
 }
@@ -187,11 +187,11 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   const std::string where = path.string();
   static const bool registered = (DcmRLEDecoderRegistration::registerCodecs(), true);
   (void)registered;
-  const auto file = detail::open_dicom(path);
+  const auto file = open_dicom(path);
   DcmDataset& data = *file->getDataset();
-  if (detail::text_of(data, DCM_SOPClassUID) != UID_RTDoseStorage)
+  if (dicom_text(data, DCM_SOPClassUID) != UID_RTDoseStorage)
     throw FileError(
-        message("file.425", where, "expected an RTDOSE, got SOP class ", detail::text_of(data, DCM_SOPClassUID)));
+        message("file.425", where, "expected an RTDOSE, got SOP class ", dicom_text(data, DCM_SOPClassUID)));
   DoseGrid grid;
   detail::read_kind_of_dose(data, grid, where);
   detail::ImageAxes axes = detail::read_axes(data, grid, where);

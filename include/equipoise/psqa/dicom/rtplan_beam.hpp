@@ -65,8 +65,8 @@ struct BeamSource {
 /// The multileaf collimators that say where their leaves' sides are. \returns the names of those that do not
 [[nodiscard]] inline std::set<std::string> read_devices(DcmItem& item, Beam& beam, const BeamSource& source) {
   std::set<std::string> without_sides;
-  for (DcmItem* device : items_of(item, DCM_BeamLimitingDeviceSequence)) {
-    const std::string type = text_of(*device, DCM_RTBeamLimitingDeviceType);
+  for (DcmItem* device : sequence_items(item, DCM_BeamLimitingDeviceSequence)) {
+    const std::string type = dicom_text(*device, DCM_RTBeamLimitingDeviceType);
     if (!is_multileaf(type)) continue;
     Layer layer;
     layer.axis = type.starts_with("MLCY") ? LeafAxis::y : LeafAxis::x;
@@ -126,8 +126,8 @@ inline void read_leaves(const std::vector<double>& p, const std::string& type, c
 inline void read_positions(DcmItem& item, Beam& beam, const std::set<std::string>& without_sides, ControlPoint& cp,
                            const BeamSource& source) {
   std::vector<bool> taken(beam.layers.size(), false);
-  for (DcmItem* device : items_of(item, DCM_BeamLimitingDevicePositionSequence)) {
-    const std::string type = text_of(*device, DCM_RTBeamLimitingDeviceType);
+  for (DcmItem* device : sequence_items(item, DCM_BeamLimitingDevicePositionSequence)) {
+    const std::string type = dicom_text(*device, DCM_RTBeamLimitingDeviceType);
     const std::vector<double> p = places_of(*device, DCM_LeafJawPositions, "positions of " + type, source);
     if (is_x_jaw(type) && read_jaws(p, type, cp.x1, cp.x2, source)) beam.has_x_jaw = true;
     if (is_y_jaw(type) && read_jaws(p, type, cp.y1, cp.y2, source)) beam.has_y_jaw = true;
@@ -140,7 +140,7 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
   const std::string where = source.where + ": beam " + std::to_string(source.number);
   ControlPoint cp;
   cp.leaves.resize(beam.layers.size());
-  for (DcmItem* point : items_of(item, DCM_ControlPointSequence)) {
+  for (DcmItem* point : sequence_items(item, DCM_ControlPointSequence)) {
     const auto carry = [&](const DcmTagKey& tag, double& value) {
       value = finite_number_of(*point, tag, value, where);
     };
@@ -150,12 +150,13 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
     for (const double angle : {cp.gantry, cp.collimator, cp.couch})
       if (std::abs(angle) > 3600) source.refuse("expected angles within ±3600 degree, got ", angle);
     // Without its weight a control point has no share of the MU; that of the first one is 0.
-    if (beam.mu > 0 && !beam.control_points.empty() && trimmed(text_of(*point, DCM_CumulativeMetersetWeight)).empty())
+    if (beam.mu > 0 && !beam.control_points.empty() &&
+        trimmed(dicom_text(*point, DCM_CumulativeMetersetWeight)).empty())
       source.refuse("control point ", beam.control_points.size(), ": expected a cumulative meterset weight, got none");
     carry(DCM_CumulativeMetersetWeight, cp.weight);
     carry(DCM_DoseRateSet, cp.dose_rate);
     carry(DCM_NominalBeamEnergy, beam.energy_MV);
-    const std::string direction = text_of(*point, DCM_GantryRotationDirection);
+    const std::string direction = dicom_text(*point, DCM_GantryRotationDirection);
     if (!direction.empty())
       cp.rotation = direction == "CW"   ? Rotation::clockwise
                     : direction == "CC" ? Rotation::counter_clockwise
@@ -210,14 +211,14 @@ inline void normalise_weights(DcmItem& item, Beam& beam, const BeamSource& sourc
 [[nodiscard]] inline Beam read_beam(DcmItem& item, double mu, const BeamSource& source) {
   Beam beam;
   beam.number = source.number, beam.mu = mu;
-  beam.name = text_of(item, DCM_BeamName);
-  beam.dynamic = text_of(item, DCM_BeamType) == "DYNAMIC";
-  if (const std::string radiation = text_of(item, DCM_RadiationType); !radiation.empty()) beam.radiation = radiation;
-  beam.machine = text_of(item, DCM_TreatmentMachineName);
+  beam.name = dicom_text(item, DCM_BeamName);
+  beam.dynamic = dicom_text(item, DCM_BeamType) == "DYNAMIC";
+  if (const std::string radiation = dicom_text(item, DCM_RadiationType); !radiation.empty()) beam.radiation = radiation;
+  beam.machine = dicom_text(item, DCM_TreatmentMachineName);
   beam.sad = number_of(item, DCM_SourceAxisDistance, 1000);
-  for (DcmItem* mode : items_of(item, DCM_PrimaryFluenceModeSequence))
-    beam.fff = text_of(*mode, DCM_FluenceMode) == "NON_STANDARD" &&
-               text_of(*mode, DCM_FluenceModeID).find("FFF") != std::string::npos;
+  for (DcmItem* mode : sequence_items(item, DCM_PrimaryFluenceModeSequence))
+    beam.fff = dicom_text(*mode, DCM_FluenceMode) == "NON_STANDARD" &&
+               dicom_text(*mode, DCM_FluenceModeID).find("FFF") != std::string::npos;
   if (number_of(item, DCM_NumberOfWedges, 0) > 0) source.warn("wedges are ignored");
   const std::set<std::string> without_sides = read_devices(item, beam, source);
   read_control_points(item, beam, without_sides, source);

@@ -42,7 +42,7 @@ struct FractionGroup {
 
 [[nodiscard]] inline FractionGroup read_fraction_group(DcmItem& data, const RtplanOptions& options,
                                                        const std::string& where, Plan& plan) {
-  const std::vector<DcmItem*> groups = items_of(data, DCM_FractionGroupSequence);
+  const std::vector<DcmItem*> groups = sequence_items(data, DCM_FractionGroupSequence);
   if (options.fraction_group >= std::max<std::size_t>(groups.size(), 1))
     throw FileError(message("file.423", where, "expected fraction group ", options.fraction_group, ", got ",
                             groups.size(), groups.size() == 1 ? " group" : " groups", ", counted from 0"));
@@ -59,7 +59,7 @@ struct FractionGroup {
   if (out.fractions == 0)
     plan.warnings.push_back(
         "no number of fractions: the dose per fraction and what is taken relative to it are unknown");
-  for (DcmItem* beam : items_of(group, DCM_ReferencedBeamSequence)) {
+  for (DcmItem* beam : sequence_items(group, DCM_ReferencedBeamSequence)) {
     const int number = referenced_beam(*beam, where);
     const double mu = finite_number_of(*beam, DCM_BeamMeterset, 0, where + ": beam " + std::to_string(number));
     if (!(mu >= 0 && mu < 1e7))
@@ -70,7 +70,7 @@ struct FractionGroup {
   }
   for (DcmItem* other : groups)
     if (other != &group)
-      for (DcmItem* beam : items_of(*other, DCM_ReferencedBeamSequence))
+      for (DcmItem* beam : sequence_items(*other, DCM_ReferencedBeamSequence))
         out.of_others.insert(referenced_beam(*beam, where));
   return out;
 }
@@ -91,9 +91,9 @@ inline void warn_of_crossed_leaves(Plan& plan) {
 }
 
 inline void read_prescription(DcmItem& data, Plan& plan) {
-  for (DcmItem* reference : items_of(data, DCM_DoseReferenceSequence)) {
+  for (DcmItem* reference : sequence_items(data, DCM_DoseReferenceSequence)) {
     const double dose = number_of(*reference, DCM_TargetPrescriptionDose, 0);
-    if (text_of(*reference, DCM_DoseReferenceType) == "TARGET" && dose > 0 && std::isfinite(dose))
+    if (dicom_text(*reference, DCM_DoseReferenceType) == "TARGET" && dose > 0 && std::isfinite(dose))
       return void(plan.prescription_Gy = dose);
   }
 }
@@ -101,8 +101,8 @@ inline void read_prescription(DcmItem& data, Plan& plan) {
 /// Why a beam is none of photons for treatment, measured in MU; empty where it is one, or does not say. A beam that is
 /// timed (cobalt) has minutes where others have MU.
 [[nodiscard]] inline std::string reason_to_drop(DcmItem& item) {
-  const std::string delivery = text_of(item, DCM_TreatmentDeliveryType), radiation = text_of(item, DCM_RadiationType),
-                    unit = text_of(item, DCM_PrimaryDosimeterUnit);
+  const std::string delivery = dicom_text(item, DCM_TreatmentDeliveryType),
+                    radiation = dicom_text(item, DCM_RadiationType), unit = dicom_text(item, DCM_PrimaryDosimeterUnit);
   if (!delivery.empty() && delivery != "TREATMENT") return "its delivery type is " + delivery;
   if (!radiation.empty() && radiation != "PHOTON") return "its radiation is " + radiation;
   if (!unit.empty() && unit != "MU") return "its dosimeter counts " + unit;
@@ -116,7 +116,7 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
   std::set<int> numbers;
   for (DcmItem* item : items) {
     if (const std::string reason = reason_to_drop(*item); !reason.empty()) {
-      plan.warnings.push_back("beam " + text_of(*item, DCM_BeamNumber) + " is dropped: " + reason);
+      plan.warnings.push_back("beam " + dicom_text(*item, DCM_BeamNumber) + " is dropped: " + reason);
       continue;
     }
     const int number = whole_number_of(*item, DCM_BeamNumber, 0, -1, kLargestNumber, where);
@@ -140,28 +140,28 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
 /// \throws FileError when the file is missing, damaged, not an RTPLAN, or a treatment beam contradicts itself.
 [[nodiscard]] inline Plan read_rtplan(const std::filesystem::path& path, const RtplanOptions& options = {}) {
   const std::string where = path.string();
-  const auto file = detail::open_dicom(path);
+  const auto file = open_dicom(path);
   DcmItem& data = *file->getDataset();
   Plan plan;
   plan.id = path.filename().string(), plan.file = where;
   plan.fraction_group = options.fraction_group;
-  const std::vector<DcmItem*> beams = detail::items_of(data, DCM_BeamSequence);
-  const std::string modality = detail::text_of(data, DCM_Modality);
+  const std::vector<DcmItem*> beams = sequence_items(data, DCM_BeamSequence);
+  const std::string modality = dicom_text(data, DCM_Modality);
   if (modality != "RTPLAN")
     throw FileError(message("file.425", where, "expected an RTPLAN, got ",
                             modality.empty() ? "no modality" : "modality " + modality));
   if (beams.empty()) throw FileError(message("file.425", where, "expected beams, got an RTPLAN without any"));
-  if (detail::text_of(data, DCM_SOPClassUID) != UID_RTPlanStorage)
-    plan.warnings.push_back("private SOP class " + detail::text_of(data, DCM_SOPClassUID));
-  plan.label = detail::text_of(data, DCM_RTPlanLabel);
-  plan.patient = detail::text_of(data, DCM_PatientID);
-  plan.vendor = detail::text_of(data, DCM_Manufacturer);
-  plan.tps = detail::text_of(data, DCM_ManufacturerModelName);
-  plan.frame = detail::text_of(data, DCM_FrameOfReferenceUID);
+  if (dicom_text(data, DCM_SOPClassUID) != UID_RTPlanStorage)
+    plan.warnings.push_back("private SOP class " + dicom_text(data, DCM_SOPClassUID));
+  plan.label = dicom_text(data, DCM_RTPlanLabel);
+  plan.patient = dicom_text(data, DCM_PatientID);
+  plan.vendor = dicom_text(data, DCM_Manufacturer);
+  plan.tps = dicom_text(data, DCM_ManufacturerModelName);
+  plan.frame = dicom_text(data, DCM_FrameOfReferenceUID);
   detail::read_prescription(data, plan);
   const detail::FractionGroup group = detail::read_fraction_group(data, options, where, plan);
   plan.fractions = group.fractions;
-  detail::read_beams(beams, group, !detail::items_of(data, DCM_FractionGroupSequence).empty(), where, plan);
+  detail::read_beams(beams, group, !sequence_items(data, DCM_FractionGroupSequence).empty(), where, plan);
   detail::warn_of_crossed_leaves(plan);
   if (plan.beams.empty())
     throw FileError(

@@ -26,32 +26,32 @@ namespace detail {
 
 inline void put_devices(DcmItem& item, const Beam& beam) {
   const auto jaw = [&](const char* type) {
-    DcmItem& device = add_item(item, DCM_BeamLimitingDeviceSequence);
+    DcmItem& device = add_sequence_item(item, DCM_BeamLimitingDeviceSequence);
     put(device, DCM_RTBeamLimitingDeviceType, type);
     put(device, DCM_NumberOfLeafJawPairs, "1");
   };
   if (beam.has_x_jaw) jaw("ASYMX");
   if (beam.has_y_jaw) jaw("ASYMY");
   for (const Layer& layer : beam.layers) {
-    DcmItem& device = add_item(item, DCM_BeamLimitingDeviceSequence);
+    DcmItem& device = add_sequence_item(item, DCM_BeamLimitingDeviceSequence);
     put(device, DCM_RTBeamLimitingDeviceType, layer.tag);
     put(device, DCM_NumberOfLeafJawPairs, std::to_string(layer.pairs()));
-    put(device, DCM_LeafPositionBoundaries, decimals(layer.boundaries));
+    put(device, DCM_LeafPositionBoundaries, decimal_string(layer.boundaries));
   }
 }
 
 inline void put_positions(DcmItem& item, const Beam& beam, const ControlPoint& cp) {
   const auto device = [&](const char* type, const std::string& positions) {
-    DcmItem& d = add_item(item, DCM_BeamLimitingDevicePositionSequence);
+    DcmItem& d = add_sequence_item(item, DCM_BeamLimitingDevicePositionSequence);
     put(d, DCM_RTBeamLimitingDeviceType, type);
     put(d, DCM_LeafJawPositions, positions);
   };
-  if (beam.has_x_jaw) device("ASYMX", decimals(std::vector{cp.x1, cp.x2}));
-  if (beam.has_y_jaw) device("ASYMY", decimals(std::vector{cp.y1, cp.y2}));
+  if (beam.has_x_jaw) device("ASYMX", decimal_string(std::vector{cp.x1, cp.x2}));
+  if (beam.has_y_jaw) device("ASYMY", decimal_string(std::vector{cp.y1, cp.y2}));
   for (std::size_t l = 0; l < beam.layers.size(); ++l) {
     std::vector<double> both = cp.leaves[l].a;
     both.insert(both.end(), cp.leaves[l].b.begin(), cp.leaves[l].b.end());
-    device(beam.layers[l].tag.c_str(), decimals(both));
+    device(beam.layers[l].tag.c_str(), decimal_string(both));
   }
 }
 
@@ -60,7 +60,7 @@ inline void put_positions(DcmItem& item, const Beam& beam, const ControlPoint& c
 }
 
 inline void put_beam(DcmItem& data, const Beam& beam) {
-  DcmItem& item = add_item(data, DCM_BeamSequence);
+  DcmItem& item = add_sequence_item(data, DCM_BeamSequence);
   put(item, DCM_TreatmentMachineName, beam.machine);
   put(item, DCM_PrimaryDosimeterUnit, "MU");
   put(item, DCM_SourceAxisDistance, decimal(beam.sad));
@@ -71,7 +71,7 @@ inline void put_beam(DcmItem& data, const Beam& beam) {
   put(item, DCM_RadiationType, beam.radiation);
   put(item, DCM_TreatmentDeliveryType, beam.delivery);
   if (beam.fff) {
-    DcmItem& mode = add_item(item, DCM_PrimaryFluenceModeSequence);
+    DcmItem& mode = add_sequence_item(item, DCM_PrimaryFluenceModeSequence);
     put(mode, DCM_FluenceMode, "NON_STANDARD");
     put(mode, DCM_FluenceModeID, "FFF");
   }
@@ -81,12 +81,12 @@ inline void put_beam(DcmItem& data, const Beam& beam) {
   put(item, DCM_NumberOfControlPoints, std::to_string(beam.control_points.size()));
   for (std::size_t k = 0; k < beam.control_points.size(); ++k) {
     const ControlPoint& cp = beam.control_points[k];
-    DcmItem& point = add_item(item, DCM_ControlPointSequence);
+    DcmItem& point = add_sequence_item(item, DCM_ControlPointSequence);
     put(point, DCM_ControlPointIndex, std::to_string(k));
     put(point, DCM_CumulativeMetersetWeight, decimal(cp.weight));
     if (k == 0) {
       put(point, DCM_NominalBeamEnergy, decimal(beam.energy_MV));
-      put(point, DCM_IsocenterPosition, decimals(beam.isocentre));
+      put(point, DCM_IsocenterPosition, decimal_string(beam.isocentre));
       for (const DcmTagKey& still : {DCM_BeamLimitingDeviceRotationDirection, DCM_PatientSupportRotationDirection,
                                      DCM_TableTopEccentricRotationDirection})
         put(point, still, "NONE");
@@ -120,10 +120,10 @@ inline void put_places(DcmItem& d, const DoseGrid& dose) {
     for (std::size_t axis = 0; axis < 3; ++axis) position[k] += axes[axis][k] * dose.origin[axis];
   for (const std::size_t axis : {2, 1}) cosines.insert(cosines.end(), axes[axis].begin(), axes[axis].end());
   for (std::size_t z = 0; z < dose.shape[0]; ++z) offsets.push_back(dose.spacing[0] * static_cast<double>(z));
-  put(d, DCM_ImagePositionPatient, decimals(position));
-  put(d, DCM_ImageOrientationPatient, decimals(cosines));
-  put(d, DCM_PixelSpacing, decimals(std::vector{dose.spacing[1], dose.spacing[2]}));
-  put(d, DCM_GridFrameOffsetVector, decimals(offsets));
+  put(d, DCM_ImagePositionPatient, decimal_string(position));
+  put(d, DCM_ImageOrientationPatient, decimal_string(cosines));
+  put(d, DCM_PixelSpacing, decimal_string(std::vector{dose.spacing[1], dose.spacing[2]}));
+  put(d, DCM_GridFrameOffsetVector, decimal_string(offsets));
 }
 
 /// Doses as 32-bit pixels; what is negative or NaN becomes 0.
@@ -166,19 +166,19 @@ inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
   detail::put(d, DCM_RTPlanGeometry, "TREATMENT_DEVICE");
   detail::put(d, DCM_ApprovalStatus, "UNAPPROVED");
   if (plan.prescription_Gy > 0) {
-    DcmItem& dose = detail::add_item(d, DCM_DoseReferenceSequence);
+    DcmItem& dose = add_sequence_item(d, DCM_DoseReferenceSequence);
     detail::put(dose, DCM_DoseReferenceNumber, "1");
     detail::put(dose, DCM_DoseReferenceStructureType, "SITE");
     detail::put(dose, DCM_DoseReferenceType, "TARGET");
     detail::put(dose, DCM_TargetPrescriptionDose, detail::decimal(plan.prescription_Gy));
   }
-  DcmItem& group = detail::add_item(d, DCM_FractionGroupSequence);
+  DcmItem& group = add_sequence_item(d, DCM_FractionGroupSequence);
   detail::put(group, DCM_FractionGroupNumber, "1");
   detail::put(group, DCM_NumberOfFractionsPlanned, std::to_string(plan.fractions));
   detail::put(group, DCM_NumberOfBeams, std::to_string(plan.beams.size()));
   detail::put(group, DCM_NumberOfBrachyApplicationSetups, "0");
   for (const Beam& beam : plan.beams) {
-    DcmItem& reference = detail::add_item(group, DCM_ReferencedBeamSequence);
+    DcmItem& reference = add_sequence_item(group, DCM_ReferencedBeamSequence);
     detail::put(reference, DCM_BeamMeterset, detail::decimal(beam.mu));
     detail::put(reference, DCM_ReferencedBeamNumber, std::to_string(beam.number));
   }
@@ -212,10 +212,10 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
   put(d, DCM_DoseType, "PHYSICAL");
   put(d, DCM_DoseSummationType, "FRACTION");
   detail::put_places(d, dose);
-  DcmItem& reference = detail::add_item(d, DCM_ReferencedRTPlanSequence);
+  DcmItem& reference = add_sequence_item(d, DCM_ReferencedRTPlanSequence);
   put(reference, DCM_ReferencedSOPClassUID, UID_RTPlanStorage);
   put(reference, DCM_ReferencedSOPInstanceUID, detail::uid_of(key + "plan"));
-  put(detail::add_item(reference, DCM_ReferencedFractionGroupSequence), DCM_ReferencedFractionGroupNumber, "1");
+  put(add_sequence_item(reference, DCM_ReferencedFractionGroupSequence), DCM_ReferencedFractionGroupNumber, "1");
   detail::put_pixels(d, dose);
   detail::save_dicom(file, path);
 }

@@ -19,7 +19,9 @@
 #include <system_error>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
+
+namespace detail {
 
 /// The shortest text of at most 16 characters.
 [[nodiscard]] inline std::string decimal(double value) {
@@ -36,12 +38,17 @@ namespace equipoise::psqa::detail {
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
+}  // namespace detail
+
+/// Numbers as the text of a DICOM decimal string (DS), between backslashes.
 template <class Numbers>
-[[nodiscard]] std::string decimals(const Numbers& values) {
+[[nodiscard]] std::string decimal_string(const Numbers& values) {
   std::string out;
-  for (const double v : values) out += (out.empty() ? "" : "\\") + decimal(v);
+  for (const double v : values) out += (out.empty() ? "" : "\\") + detail::decimal(v);
   return out;
 }
+
+namespace detail {
 
 /// A UID below 2.25 (made from a UUID-sized number), from a text.
 [[nodiscard]] inline std::string uid_of(std::string_view text) {
@@ -110,4 +117,6 @@ inline void save_dicom(DcmFileFormat& file, const std::filesystem::path& path) {
   throw FileError(message("file.403", path.string(), "cannot be written: ", reason));
 }
 
-}  // namespace equipoise::psqa::detail
+}  // namespace detail
+
+}  // namespace equipoise::psqa

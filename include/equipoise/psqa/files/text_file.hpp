@@ -22,7 +22,9 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
+
+namespace detail {
 
 [[nodiscard]] inline std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r\n\v\f";
@@ -38,20 +40,24 @@ namespace equipoise::psqa::detail {
   return trimmed(text.substr(1, text.size() - 2));
 }
 
-/// A whole number of characters, in quotes or not, as a finite number, or nothing. A lone comma is a decimal sign.
-[[nodiscard]] inline std::optional<double> to_number(std::string_view text) {
-  text = unquoted(text);
+}  // namespace detail
+
+/// A text, in quotes or not, that is a finite number as a whole, or nothing. A lone comma is a decimal sign.
+[[nodiscard]] inline std::optional<double> parse_number(std::string_view text) {
+  text = detail::unquoted(text);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   double value = 0;
   if (const std::size_t comma = text.find(','); comma != std::string_view::npos && text.size() < 40) {
     std::string with_point(text);
     with_point[comma] = '.';
-    return with_point.find('.') == comma ? to_number(with_point) : std::nullopt;
+    return with_point.find('.') == comma ? parse_number(with_point) : std::nullopt;
   }
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
 }
+
+namespace detail {
 
 /// The cells of a line; text in double quotes may hold the separator. A separator at the very end opens no cell.
 [[nodiscard]] inline std::vector<std::string_view> cells_of(std::string_view line, char separator) {
@@ -73,7 +79,7 @@ namespace equipoise::psqa::detail {
   const auto is = [](char c, char lower) { return c == lower || c == lower - 'a' + 'A'; };
   if (text.empty() || (text.size() == 3 && is(text[0], 'n') && is(text[1], 'a') && is(text[2], 'n')))
     return std::numeric_limits<double>::quiet_NaN();
-  return to_number(text);
+  return parse_number(text);
 }
 
 /// The cells of a table's line: semicolon, tab, comma or blanks between them. A semicolon or tab leaves commas to be
@@ -127,14 +133,14 @@ class TextFile {
     throw FileError(message("file.442", where_, "line ", line + 1, ": ", what));
   }
   [[nodiscard]] double number(std::size_t line, std::string_view cell) const {
-    const std::optional<double> value = to_number(cell);
+    const std::optional<double> value = parse_number(cell);
     if (!value) fail(line, "expected a number, got \"" + std::string(cell.substr(0, 40)) + "\"");
     return *value;
   }
   /// The number after `key` and a separator, on the first line that begins with it.
   [[nodiscard]] std::optional<double> value_of(std::string_view key) const {
     const std::optional<std::string_view> text = text_of(key);
-    return text ? to_number(text->substr(0, text->find_first_of(" \t", 0))) : std::nullopt;
+    return text ? parse_number(text->substr(0, text->find_first_of(" \t", 0))) : std::nullopt;
   }
   [[nodiscard]] std::optional<std::string_view> text_of(std::string_view key) const {
     for (const std::string_view line : lines_)
@@ -147,4 +153,6 @@ class TextFile {
   std::vector<std::string_view> lines_;
 };
 
-}  // namespace equipoise::psqa::detail
+}  // namespace detail
+
+}  // namespace equipoise::psqa

@@ -147,14 +147,6 @@ inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference,
   return space;
 }
 
-/// The largest dose that is a number; NaN when there is none.
-[[nodiscard]] inline double largest_dose(const DoseGrid& g) {
-  double maximum = std::numeric_limits<double>::quiet_NaN();
-  for (const double v : g.values)
-    if (!(v <= maximum)) maximum = std::isnan(v) ? maximum : v;
-  return maximum;
-}
-
 /// How far (mm) a coordinate in cells lies outside 0 .. n - 1.
 [[nodiscard]] inline double outside(double at, std::size_t n, double spacing) {
   return std::max({0.0, -at, at - static_cast<double>(n - 1)}) * spacing;

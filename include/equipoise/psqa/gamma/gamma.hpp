@@ -9,50 +9,22 @@
 /// How the minimum is found is a policy: `ExactMinimum` of the interpolated distribution itself, `WendlingSearch` on a
 /// pitch, `ClassicSearch` over grid points.
 
+#include <equipoise/core/base/parallel.hpp>
 #include <equipoise/psqa/gamma/criteria.hpp>
 #include <equipoise/psqa/gamma/exact.hpp>
 #include <equipoise/psqa/gamma/sampled.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
-#include <exception>
 #include <limits>
 #include <span>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
 
 namespace detail {
-
-/// Calls `work(i)` for i in 0 .. n - 1 on several threads. What one throws is thrown here.
-template <class Work>
-void parallel_for(std::size_t n, unsigned threads, Work&& work) {
-  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
-  threads = static_cast<unsigned>(std::min<std::size_t>(threads, n));
-  if (threads <= 1) {
-    for (std::size_t i = 0; i < n; ++i) work(i);
-    return;
-  }
-  std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> failures(threads);
-  std::vector<std::jthread> pool;  // joined also where a thread cannot be started
-  for (unsigned t = 0; t < threads; ++t)
-    pool.emplace_back([&, t] {
-      try {
-        for (std::size_t i = next++; i < n; i = next++) work(i);
-      } catch (...) {
-        failures[t] = std::current_exception();
-        next = n;
-      }
-    });
-  pool.clear();
-  for (const std::exception_ptr& e : failures)
-    if (e) std::rethrow_exception(e);
-}
 
 /// What one row adds to the result; rows are added up in their order, so that the sums do not depend on threads.
 struct GammaTally {
@@ -178,7 +150,7 @@ inline constexpr bool keeps_frames = requires {
 template <GammaSearch Search = ExactMinimum<>>
 [[nodiscard]] GammaResult gamma(const DoseGrid& reference, const DoseGrid& evaluated, const GammaCriteria& criteria,
                                 const Search& search = {}, const GammaExecution& execution = {}) {
-  const double norm = criteria.norm ? *criteria.norm : detail::largest_dose(evaluated);
+  const double norm = criteria.norm ? *criteria.norm : maximum_dose(evaluated);
   const GammaSpace space = detail::check_gamma(criteria, reference, evaluated, norm);
   GammaResult out;
   out.points = reference.size();
@@ -187,7 +159,7 @@ template <GammaSearch Search = ExactMinimum<>>
   std::vector<detail::GammaTally> tallies(frames * rows);
   const auto judge = [&](const auto& searcher, const DoseGrid& grid, std::size_t first, std::size_t count) {
     const detail::GammaFrame frame(reference, grid, criteria, norm);
-    detail::parallel_for(count, execution.threads, [&](std::size_t i) {
+    parallel_for(count, execution.threads, [&](std::size_t i) {
       const std::size_t row = first + i;
       tallies[row] = frame.row(searcher, row / rows, row % rows, out.map.empty() ? nullptr : &out.map[row * columns]);
     });

@@ -14,6 +14,7 @@
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
 
 #include <torch/types.h>
 
@@ -51,6 +52,14 @@ struct Scales {
   }
 };
 
+/// Planes pooled by means, [N, 1, H / pool, W / pool]. \param planes [N * H * W]
+[[nodiscard]] inline at::Tensor pooled_planes(std::span<const float> planes, std::int64_t n, std::int64_t h,
+                                              std::int64_t w, std::int64_t pool) {
+  const at::Tensor t = torch::from_blob(const_cast<float*>(planes.data()), {n, 1, h, w},
+                                        torch::kFloat);  // NOLINT(cppcoreguidelines-pro-type-const-cast): read only
+  return pool == 1 ? t.clone() : torch::avg_pool2d(t, {pool, pool});
+}
+
 namespace detail {
 
 /// Metrics whose logarithm is nearer to normal.
@@ -73,14 +82,6 @@ struct MeanAndSd {
   if (x.empty()) return {0, 1};
   const double sd = standard_deviation(x);
   return {mean(x), sd > 1e-6 ? sd : 1};
-}
-
-/// [N, 1, H, W] pooled by means.
-[[nodiscard]] inline at::Tensor pooled(std::span<const float> planes, std::int64_t n, std::int64_t h, std::int64_t w,
-                                       std::int64_t pool) {
-  const at::Tensor t = torch::from_blob(const_cast<float*>(planes.data()), {n, 1, h, w},
-                                        torch::kFloat);  // NOLINT(cppcoreguidelines-pro-type-const-cast): read only
-  return pool == 1 ? t.clone() : torch::avg_pool2d(t, {pool, pool});
 }
 
 [[nodiscard]] inline at::Tensor metric_tensor(const std::vector<std::vector<double>>& rows,
@@ -114,8 +115,8 @@ struct MeanAndSd {
 /// One record's map, [1, 1, h, w].
 [[nodiscard]] inline at::Tensor dd_of_record(const Cohort& cohort, std::int64_t record, std::int64_t pool) {
   const auto plane = [&](const std::vector<float>& planes) {
-    return pooled(cohort.plane(planes, static_cast<std::size_t>(record)), 1, static_cast<std::int64_t>(cohort.height),
-                  static_cast<std::int64_t>(cohort.width), pool);
+    return pooled_planes(cohort.plane(planes, static_cast<std::size_t>(record)), 1,
+                         static_cast<std::int64_t>(cohort.height), static_cast<std::int64_t>(cohort.width), pool);
   };
   return dd_map(plane(cohort.planned), plane(cohort.measured));
 }
@@ -160,8 +161,8 @@ struct MeanAndSd {
 [[nodiscard]] inline auto learning_batch(const Cohort& cohort, const Scales& s) {
   const auto n = static_cast<std::int64_t>(cohort.records.size()), h = static_cast<std::int64_t>(cohort.height),
              w = static_cast<std::int64_t>(cohort.width);
-  const at::Tensor planned = detail::pooled(cohort.planned, n, h, w, s.pool),
-                   measured = detail::pooled(cohort.measured, n, h, w, s.pool);
+  const at::Tensor planned = pooled_planes(cohort.planned, n, h, w, s.pool),
+                   measured = pooled_planes(cohort.measured, n, h, w, s.pool);
   std::vector<std::vector<double>> rows;
   at::Tensor gpr = torch::empty({n, 3});
   std::map<std::string, std::int64_t> patients;
@@ -183,8 +184,8 @@ struct MeanAndSd {
 /// A plan's inputs alone: its planned plane (Gy) and its metrics.
 [[nodiscard]] inline auto plan_batch(const DoseGrid& planned, const std::vector<double>& metrics, const Scales& s) {
   const std::vector<float> plane(planned.values.begin(), planned.values.end());
-  const at::Tensor dose = detail::pooled(plane, 1, static_cast<std::int64_t>(planned.shape[1]),
-                                         static_cast<std::int64_t>(planned.shape[2]), s.pool);
+  const at::Tensor dose = pooled_planes(plane, 1, static_cast<std::int64_t>(planned.shape[1]),
+                                        static_cast<std::int64_t>(planned.shape[2]), s.pool);
   return batch(input<"dose">(detail::normalised_dose(dose)),
                input<"metrics">(detail::metric_tensor({metrics}, table_metrics(), s)));
 }

@@ -4,6 +4,8 @@
 /// \file
 /// All figures of a method, as a struct and as JSON; and the difference of two methods on the same records.
 
+#include <equipoise/core/base/ranges.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/learning/map_metrics.hpp>
 #include <equipoise/psqa/learning/rate_metrics.hpp>
 
@@ -107,8 +109,8 @@ using OrderedJson = nlohmann::ordered_json;
                                                 std::size_t criterion) {
   const detail::KnownRates of_a(a.truth, a.predicted, criterion), of_b(b.truth, b.predicted, criterion);
   std::vector<double> difference;
-  for (std::size_t i = 0; i < of_a.error.size(); ++i) difference.push_back(of_a.error[i] - of_b.error[i]);
-  return bootstrap(detail::patients_of(a, of_a), detail::mean_of(difference));
+  for (const auto& [error_a, error_b] : views::zip(of_a.error, of_b.error)) difference.push_back(error_a - error_b);
+  return bootstrap(detail::patients_of(a, of_a), mean_over_records(difference));
 }
 
 }  // namespace equipoise::psqa

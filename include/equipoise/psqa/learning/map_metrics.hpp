@@ -8,6 +8,9 @@
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/ssim.hpp>
+#include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/gamma/passing_rates.hpp>
 #include <equipoise/psqa/learning/data.hpp>
 #include <equipoise/psqa/learning/rate_metrics.hpp>
 
@@ -36,17 +39,20 @@ struct MapMetrics {
 
 namespace detail {
 
+[[nodiscard]] inline std::vector<double> host_doubles(const at::Tensor& t) {
+  const at::Tensor host = host_copy(t).to(torch::kDouble).contiguous();
+  return {host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel()};
+}
+
+}  // namespace detail
+
 /// Each record's errors of the map, within its valid pixels.
 struct MapErrors {
   std::vector<double> absolute, squared, ssim;  ///< [N] means: % of the norm, its square, and no unit
   std::vector<double> both, either;             ///< [N] pixels beyond the limit in both maps, and their number in each
 };
 
-[[nodiscard]] inline std::vector<double> host_doubles(const at::Tensor& t) {
-  const at::Tensor host = host_copy(t).to(torch::kDouble).contiguous();
-  return {host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel()};
-}
-
+/// The errors of a method's maps, record by record.
 [[nodiscard]] inline MapErrors map_errors(const MethodPredictions& j) {
   const at::Tensor valid = j.dd_truth.isfinite(), truth = j.dd_truth.nan_to_num(0),
                    predicted = j.dd_predicted.masked_fill(valid.eq(false), 0);
@@ -55,17 +61,19 @@ struct MapErrors {
   const auto h = static_cast<std::size_t>(truth.size(2)), w = static_cast<std::size_t>(truth.size(3));
   const at::Tensor t = host_copy(truth).to(torch::kFloat).contiguous(),
                    p = host_copy(predicted).to(torch::kFloat).contiguous(), counts = host_copy(valid).contiguous();
-  MapErrors out{host_doubles(error.abs().flatten(1).sum(1) / n),
-                host_doubles(error.square().flatten(1).sum(1) / n),
+  MapErrors out{detail::host_doubles(error.abs().flatten(1).sum(1) / n),
+                detail::host_doubles(error.square().flatten(1).sum(1) / n),
                 {},
-                host_doubles((large_truth & large_predicted).flatten(1).sum(1)),
-                host_doubles(large_truth.flatten(1).sum(1) + large_predicted.flatten(1).sum(1))};
+                detail::host_doubles((large_truth & large_predicted).flatten(1).sum(1)),
+                detail::host_doubles(large_truth.flatten(1).sum(1) + large_predicted.flatten(1).sum(1))};
   for (std::size_t i = 0; i < j.size(); ++i)
     out.ssim.push_back(equipoise::ssim({t.const_data_ptr<float>() + i * h * w, h * w},
                                        {p.const_data_ptr<float>() + i * h * w, h * w}, h, w, kDdRange,
                                        {counts.const_data_ptr<bool>() + i * h * w, h * w}));
   return out;
 }
+
+namespace detail {
 
 /// A map [h, w] of a pooled plane on the plane's own pixels [height, width], bilinear; zero in the last rows and columns,
 /// where they are too few to be pooled.
@@ -96,27 +104,27 @@ struct MapErrors {
     const std::span<const float> dose = cohort.plane(cohort.planned, static_cast<std::size_t>(records[i]));
     DoseGrid planned = DoseGrid::plane(cohort.height, cohort.width, cohort.spacing_mm);
     std::copy(dose.begin(), dose.end(), planned.values.begin());
-    const at::Tensor coarse = detail::pooled(dose, 1, h, w, pool)[0][0], maximum = coarse.max();
+    const at::Tensor coarse = pooled_planes(dose, 1, h, w, pool)[0][0], maximum = coarse.max();
     const at::Tensor known =
         maps[static_cast<std::int64_t>(i)][0].masked_fill(coarse < 0.1 * maximum, 0) * (maximum / 100);  // Gy
     const std::vector<double> difference = detail::host_doubles(detail::on_plane(known, pool, h, w));
     DoseGrid measured = planned;
-    for (std::size_t k = 0; k < measured.size(); ++k)
-      measured.values[k] = std::max(0.0, measured.values[k] + difference[k]);
-    out.push_back(detail::rates_of(measured, planned));
+    std::ranges::transform(measured.values, difference, measured.values.begin(),
+                           [](double gray, double added) { return std::max(0.0, gray + added); });
+    out.push_back(passing_rates(measured, planned));
   }
   return out;
 }
 
 /// The figures of a method's maps.
 [[nodiscard]] inline MapMetrics map_metrics(const MethodPredictions& j) {
-  const detail::MapErrors e = detail::map_errors(j);
-  const auto mse = detail::mean_of(e.squared);
+  const MapErrors e = map_errors(j);
+  const auto mse = mean_over_records(e.squared);
   MapMetrics f;
-  f.mae = bootstrap(j.patients, detail::mean_of(e.absolute));
+  f.mae = bootstrap(j.patients, mean_over_records(e.absolute));
   f.rmse = bootstrap(j.patients, [&](const auto& rows) { return std::sqrt(mse(rows)); });
   f.psnr = bootstrap(j.patients, [&](const auto& rows) { return 10 * std::log10(kDdRange * kDdRange / mse(rows)); });
-  f.ssim = bootstrap(j.patients, detail::mean_of(e.ssim));
+  f.ssim = bootstrap(j.patients, mean_over_records(e.ssim));
   f.dice = bootstrap(j.patients, [&](const std::vector<std::size_t>& rows) {
     double both = 0, either = 0;
     for (const std::size_t i : rows) both += 2 * e.both[i], either += e.either[i];
@@ -127,7 +135,7 @@ struct MapErrors {
     f.rate_mae[c] = f.rate_spearman[c] = {nan, nan, nan};
     if (j.map_rates.empty()) continue;
     const detail::KnownRates rates(j.truth, j.map_rates, c);
-    f.rate_mae[c] = bootstrap(detail::patients_of(j, rates), detail::mean_of(rates.error));
+    f.rate_mae[c] = bootstrap(detail::patients_of(j, rates), mean_over_records(rates.error));
     f.rate_spearman[c] = detail::over_patients(
         j, rates, [](const detail::KnownRates& r) { return equipoise::spearman(r.truth, r.predicted); });
   }

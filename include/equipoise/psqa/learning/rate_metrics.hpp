@@ -5,6 +5,7 @@
 /// How well a method predicts passing rates: errors in points with intervals over patients, by stratum; failing plans told
 /// from passing ones; and what its statements about its own errors are worth.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/detection.hpp>
@@ -65,20 +66,21 @@ struct RateMetrics {
   std::vector<GroupError> groups;
 };
 
-namespace detail {
-
-[[nodiscard]] inline std::size_t stratum(double rate) {
-  return rate < 90 ? 0 : rate < 95 ? 1 : 2;
-}
-
-/// The mean over drawn records, of those that have a value.
-[[nodiscard]] inline auto mean_of(const std::vector<double>& values) {
+/// A statistic for `bootstrap`: the mean of the values of the drawn records, without those that are NaN.
+/// \pre `values` outlives it
+[[nodiscard]] inline auto mean_over_records(const std::vector<double>& values) {
   return [&values](const std::vector<std::size_t>& rows) {
     double sum = 0, n = 0;
     for (const std::size_t i : rows)
       if (!std::isnan(values[i])) sum += values[i], n += 1;
     return sum / n;
   };
+}
+
+namespace detail {
+
+[[nodiscard]] inline std::size_t stratum(double rate) {
+  return rate < 90 ? 0 : rate < 95 ? 1 : 2;
 }
 
 /// One criterion's true and predicted rates, of the records whose rate is known.
@@ -135,7 +137,7 @@ template <class Statistic>
                                                          std::array<std::size_t, 3>& n) {
   std::array<double, 3> sum{};
   n = {};
-  for (std::size_t i = 0; i < value.size(); ++i) ++n[stratum(rates.truth[i])], sum[stratum(rates.truth[i])] += value[i];
+  for (const auto& [truth, v] : views::zip(rates.truth, value)) ++n[stratum(truth)], sum[stratum(truth)] += v;
   for (std::size_t s = 0; s < 3; ++s)
     sum[s] = n[s] ? sum[s] / static_cast<double>(n[s]) : std::numeric_limits<double>::quiet_NaN();
   return sum;
@@ -175,7 +177,7 @@ template <class Statistic>
   CoverageMetrics out{level, residuals.half_width(level), {}, {}};
   std::vector<double> covered;
   for (const double e : test.error) covered.push_back(e <= out.half_width ? 1 : 0);
-  out.covered = bootstrap(patients_of(j, test), mean_of(covered));
+  out.covered = bootstrap(patients_of(j, test), mean_over_records(covered));
   std::array<std::size_t, 3> n{};
   out.by_stratum = stratum_means(test, covered, n);
   return out;
@@ -208,7 +210,7 @@ template <class Statistic>
 /// Mean absolute error in points, with its interval over patients. \param criterion position in `kCriteria`
 [[nodiscard]] inline Interval mean_rate_error(const MethodPredictions& j, std::size_t criterion) {
   const detail::KnownRates rates(j.truth, j.predicted, criterion);
-  return bootstrap(detail::patients_of(j, rates), detail::mean_of(rates.error));
+  return bootstrap(detail::patients_of(j, rates), mean_over_records(rates.error));
 }
 
 /// One criterion's figures of a method. \param criterion position in `kCriteria`
@@ -221,8 +223,8 @@ template <class Statistic>
   f.mae = mean_rate_error(j, criterion);
   f.mae_failing = interval([](const Known& r) {
     double sum = 0, n = 0;
-    for (std::size_t i = 0; i < r.truth.size(); ++i)
-      if (r.truth[i] < 90) sum += r.error[i], n += 1;
+    for (const auto& [truth, error] : views::zip(r.truth, r.error))
+      if (truth < 90) sum += error, n += 1;
     return n > 0 ? sum / n : std::numeric_limits<double>::quiet_NaN();
   });
   f.rmse = interval([](const Known& r) { return root_mean_squared_error(r.truth, r.predicted); });

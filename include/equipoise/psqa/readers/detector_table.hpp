@@ -4,6 +4,7 @@
 /// \file
 /// Tables of doses with the places of their rows and columns, as detectors' text files hold them.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 
@@ -21,10 +22,10 @@ namespace equipoise::psqa::detail {
     throw FileError(
         message("file.443", file.where(), "expected at least 2 places along ", axis, ", got ", places.size()));
   const double pitch = (places.back() - places.front()) / static_cast<double>(places.size() - 1);
-  for (std::size_t i = 1; i < places.size(); ++i)
-    if (!(pitch > 0) || !std::isfinite(pitch) || std::abs(places[i] - places[i - 1] - pitch) > 0.02 * pitch)
-      throw FileError(message("file.443", file.where(), "expected evenly spaced places along ", axis, ", got ",
-                              places[i - 1], " and ", places[i]));
+  for (const auto& [before, place] : views::adjacent(places))
+    if (!(pitch > 0) || !std::isfinite(pitch) || std::abs(place - before - pitch) > 0.02 * pitch)
+      throw FileError(message("file.443", file.where(), "expected evenly spaced places along ", axis, ", got ", before,
+                              " and ", place));
   return pitch;
 }
 

@@ -7,6 +7,7 @@
 /// turned. "Positional Error" is the prescribed position less the actual one: their sum is what stays constant while a
 /// segment is delivered.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -152,10 +153,10 @@ class LogReader {
 /// MU as they accumulate become weights of the beam's MU. A counter that jumps back is refused.
 inline void weigh_log(Plan& plan, const TextFile& file) {
   std::vector<ControlPoint>& points = plan.beams[0].control_points;
-  for (std::size_t k = 1; k < points.size(); ++k)
-    if (points[k].weight < points[k - 1].weight)
-      throw FileError(message("file.444", file.where(), "expected MU that never fall, got ", points[k].weight,
-                              " after ", points[k - 1].weight));
+  for (const auto& [from, to] : views::adjacent(points))
+    if (to.weight < from.weight)
+      throw FileError(
+          message("file.444", file.where(), "expected MU that never fall, got ", to.weight, " after ", from.weight));
   const double first = points.front().weight, mu = points.back().weight - first;
   if (!(mu > 0)) throw FileError(message("file.444", file.where(), "expected MU > 0 with radiation on, got ", mu));
   for (ControlPoint& cp : points) cp.weight = (cp.weight - first) / mu;

@@ -4,6 +4,7 @@
 /// \file
 /// Sun Nuclear MapCHECK text files: the diodes' doses, or the plane between them.
 
+#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/readers/chequerboard.hpp>
@@ -83,8 +84,9 @@ namespace detail {
   table.units = DoseUnits::gray;
   for (double& v : table.values) v /= 100;
   bool agrees = table.shape == diodes.shape;
-  for (std::size_t i = 0; agrees && i < diodes.values.size(); ++i)
-    agrees = std::isnan(diodes.values[i]) || std::abs(table.values[i] - diodes.values[i]) <= 0.005 * maximum;
+  if (agrees)
+    for (const auto& [shown, diode] : views::zip(table.values, diodes.values))
+      agrees = agrees && (std::isnan(diode) || std::abs(shown - diode) <= 0.005 * maximum);
   return agrees ? table : between_elements(diodes);
 }
 

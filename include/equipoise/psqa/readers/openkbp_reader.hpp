@@ -32,30 +32,26 @@ struct OpenKbpPatient {
   std::map<std::string, std::vector<std::uint32_t>> structures;  ///< flat indices of the voxels, ascending
 };
 
-namespace detail {
-
-/// `(index, value)` of each line; an empty value is 1.
-[[nodiscard]] inline std::vector<std::pair<std::uint32_t, double>> read_sparse_csv(const std::filesystem::path& path) {
-  const TextFile file(path);
+/// Reads `(index, value)` of each line of a sparse CSV file; an empty value is 1. \throws FileError for a damaged file
+[[nodiscard]] inline std::vector<std::pair<std::uint32_t, double>> read_openkbp_csv(const std::filesystem::path& path) {
+  const detail::TextFile file(path);
   constexpr double voxels = static_cast<double>(kOpenKbpSide * kOpenKbpSide * kOpenKbpSide);
-  if (file.lines().empty() || trimmed(file.lines()[0]) != ",data")
+  if (file.lines().empty() || detail::trimmed(file.lines()[0]) != ",data")
     throw FileError(message("file.445", file.where(), "expected a first line \",data\""));
   std::vector<std::pair<std::uint32_t, double>> out;
   for (std::size_t i = 1; i < file.lines().size(); ++i) {
-    const std::string_view line = trimmed(file.lines()[i]);
+    const std::string_view line = detail::trimmed(file.lines()[i]);
     if (line.empty()) continue;
     const std::size_t comma = line.find(',');
     if (comma == std::string_view::npos) file.fail(i, "expected an index and a value");
     const double index = file.number(i, line.substr(0, comma));
     if (!(index >= 0 && index < voxels) || index != std::floor(index))
       file.fail(i, "expected an index within 0 .. 2097151");
-    const std::string_view value = trimmed(line.substr(comma + 1));
+    const std::string_view value = detail::trimmed(line.substr(comma + 1));
     out.emplace_back(static_cast<std::uint32_t>(index), value.empty() ? 1.0 : file.number(i, value));
   }
   return out;
 }
-
-}  // namespace detail
 
 /// Reads a patient's folder: voxel size, dose where there is one, and every structure. CT and dose mask are not read.
 /// \throws FileError for a folder without voxel_dimensions.csv or with a damaged file.
@@ -81,11 +77,11 @@ namespace detail {
       out.dose.shape = {kOpenKbpSide, kOpenKbpSide, kOpenKbpSide};
       out.dose.spacing = out.voxel_mm;
       out.dose.values.assign(out.dose.size(), 0.0);
-      for (const auto& [index, value] : detail::read_sparse_csv(file)) out.dose.values[index] = value;
+      for (const auto& [index, value] : read_openkbp_csv(file)) out.dose.values[index] = value;
       continue;
     }
     std::vector<std::uint32_t>& structure = out.structures[name];
-    for (const auto& [index, value] : detail::read_sparse_csv(file)) structure.push_back(index);
+    for (const auto& [index, value] : read_openkbp_csv(file)) structure.push_back(index);
     std::sort(structure.begin(), structure.end());
   }
   return out;

@@ -28,7 +28,7 @@ namespace detail {
 
 /// What to say of a table without the column: those that hold rates, or all of them.
 [[nodiscard]] inline ErrorMessage no_column(const std::string& where, const std::string& column,
-                                           const std::vector<std::string_view>& header) {
+                                            const std::vector<std::string_view>& header) {
   std::vector<std::string> rates, all;
   for (const std::string_view cell : header) {
     all.emplace_back(unquoted(cell));
@@ -66,7 +66,7 @@ namespace detail {
     if (seen++ == 0) {
       const std::vector<std::string_view> cells = detail::table_cells(text);
       const bool numbers =
-          std::any_of(cells.begin(), cells.end(), [](std::string_view c) { return detail::to_number(c).has_value(); });
+          std::any_of(cells.begin(), cells.end(), [](std::string_view c) { return parse_number(c).has_value(); });
       if (!numbers) {
         separator = detail::table_separator(text);
         const std::vector<std::string_view> header = detail::cells_of(text, separator);

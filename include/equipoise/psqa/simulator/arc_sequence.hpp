@@ -7,7 +7,7 @@
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
-#include <equipoise/psqa/simulator/noise.hpp>
+#include <equipoise/psqa/simulator/random_stream.hpp>
 
 #include <algorithm>
 #include <array>
@@ -24,12 +24,13 @@ inline constexpr double kArcSpan = 358, kMostLeafTravelPerDegree = 5;  ///< degr
 /// Where one pair of an arc stands, and how far its tips are from the outline's edges.
 class ArcPair {
  public:
-  ArcPair(Noise& noise, double modulation_mm) : walk_{noise.normal(0, modulation_mm), noise.normal(0, modulation_mm)} {}
+  ArcPair(RandomStream& random, double modulation_mm)
+      : walk_{random.normal(0, modulation_mm), random.normal(0, modulation_mm)} {}
 
   /// Goes towards the outline's span, by no more than `reach`; a span that is empty closes the pair.
   void follow(const std::pair<double, double>& span, double reach, double least_gap, double modulation_mm,
-              Noise& noise) {
-    for (double& w : walk_) w = 0.96 * w + noise.normal(0, 0.28 * modulation_mm);
+              RandomStream& random) {
+    for (double& w : walk_) w = 0.96 * w + random.normal(0, 0.28 * modulation_mm);
     const bool wanted = span.second - span.first > least_gap;
     if (!wanted && !tips_) return;
     double a = span.first + std::abs(walk_[0]), b = span.second - std::abs(walk_[1]);
@@ -55,14 +56,14 @@ class ArcPair {
 /// An arc. Its MU are such that the outline, open for part of them, gets the fluence of one `unit`.
 /// \param edge called as edge(y, gantry) for the outline's span at y (mm), empty where last <= first
 template <class Edge>
-[[nodiscard]] Beam arc(Edge&& edge, std::size_t points, double unit, double modulation_mm, bool clockwise, Noise noise,
-                       const LinacDesign& design) {
+[[nodiscard]] Beam arc(Edge&& edge, std::size_t points, double unit, double modulation_mm, bool clockwise,
+                       RandomStream random, const LinacDesign& design) {
   Beam beam = empty_beam(true, design);
   const LeafRows rows(design);
   const double step = kArcSpan / static_cast<double>(points - 1), seconds = step / design.limits.gantry_speed_deg_per_s,
                reach = std::min(design.limits.leaf_speed_mm_per_s * seconds, kMostLeafTravelPerDegree * step);
   std::vector<ArcPair> pairs;
-  for (std::size_t l = 0; l < rows.size(); ++l) pairs.emplace_back(noise, modulation_mm);
+  for (std::size_t l = 0; l < rows.size(); ++l) pairs.emplace_back(random, modulation_mm);
   std::vector<std::vector<std::optional<std::array<double, 2>>>> tips;
   FieldBounds bounds;
   double open = 0, outline = 0;
@@ -74,7 +75,7 @@ template <class Edge>
     tips.emplace_back();
     for (std::size_t l = 0; l < rows.size(); ++l) {
       const std::pair<double, double> span = edge(rows.middle(l), cp.gantry);
-      pairs[l].follow(span, reach, design.limits.least_gap_mm, modulation_mm, noise);
+      pairs[l].follow(span, reach, design.limits.least_gap_mm, modulation_mm, random);
       const auto& at = tips.back().emplace_back(pairs[l].tips());
       if (!at) continue;
       bounds.include(rows, l, (*at)[0], (*at)[1]);

@@ -5,6 +5,7 @@
 /// The machines of a cohort, each commissioned: the planning system's leaf gap is tuned until test fields agree, as
 /// clinics do. Without that step the machines' bias would swamp what depends on the plans.
 
+#include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/dose_engine.hpp>
 #include <equipoise/psqa/simulator/mismatch.hpp>
@@ -25,7 +26,7 @@ struct Linac {
   std::string name;
   LinacModel model = LinacModel::millennium_120;
   MachineModel real, planning;
-  detail::LeafOffsets leaves;
+  LeafOffsets leaves;
 };
 
 namespace detail {
@@ -53,15 +54,21 @@ struct TestField {
   return sum / static_cast<double>(tests.size());
 }
 
-/// Finds the planning leaf gap for which the error of three test plans, the same for every machine, is `target`: by
-/// secants, since the error is nearly linear in the gap, until it is so to a part in 10^5 or six of them are done.
-inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
+/// The three test plans of a machine, the same for all of its model.
+[[nodiscard]] inline std::vector<TestField> test_fields(const Linac& linac, const DoseEngine& engine) {
   std::vector<TestField> tests;
   for (std::uint64_t t = 0; t < 3; ++t) {
     Plan plan = generate_plan(0x7e57, t, linac.name, {0, 0, 0}, Technique::sliding_window, {}, {}, linac.model);
     DoseGrid real = plan_fluence(plan, linac.real, exact_leaves, engine.pixels(), engine.spacing_mm());
     tests.push_back({std::move(plan), std::move(real)});
   }
+  return tests;
+}
+
+/// Finds the planning leaf gap for which the error of three test plans, the same for every machine, is `target`: by
+/// secants, since the error is nearly linear in the gap, until it is so to a part in 10^5 or six of them are done.
+inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
+  const std::vector<TestField> tests = test_fields(linac, engine);
   double& gap = linac.planning.leaf_gap_mm;
   const auto off_target = [&] { return test_field_error(linac, tests, engine) - target; };
   const auto good = [](double off) { return std::abs(off) < 1e-5; };
@@ -78,18 +85,24 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
 
 }  // namespace detail
 
+/// The relative error of the dose that commissioning left in a machine's test fields: its mean where the planned dose is
+/// above half of the maximum.
+[[nodiscard]] inline double commissioning_error(const Linac& linac, DoseEngine& engine) {
+  return detail::test_field_error(linac, detail::test_fields(linac, engine), engine);
+}
+
 /// Machine number `m` of a cohort, with the planning system tuned to it. What is larger than a knob's limit would not
 /// have been accepted. \param plane in which the test fields, as all others, are planned and measured
 [[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm,
                                               const DosePlane& plane, DoseEngine& engine,
                                               LinacModel model = LinacModel::millennium_120) {
-  Noise draw({seed, m}, "linac");
+  RandomStream draw({seed, m}, "linac");
   const auto within = [&](double limit) { return limit * std::clamp(draw.normal(0, 1 / 1.6), -1.0, 1.0); };
   const LinacDesign design = design_of(model);
   Linac linac;
   linac.name = "linac" + std::to_string(m + 1);
   linac.model = model;
-  linac.leaves = detail::LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
+  linac.leaves = LeafOffsets(seed, hash_of({m, hash_of("linac")}), mm.leaf_systematic_mm);
   set_kernel(linac.real, plane);
   linac.real.leaf_gap_mm = std::clamp(design.leaf_gap_mm + draw.normal(0, mm.gap_machine_mm), design.least_leaf_gap_mm,
                                       design.most_leaf_gap_mm);

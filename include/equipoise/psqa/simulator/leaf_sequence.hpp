@@ -13,24 +13,26 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
 
-inline constexpr double kStep = 2;      ///< mm, along the leaves' travel
-inline constexpr double kExtent = 110;  ///< mm, half of what a field may cover
-inline constexpr std::size_t kColumns = 111;
+/// How a field's fluence is sampled before it is sequenced: rows of `kFluenceSamples` from -`kFluenceExtent_mm`.
+inline constexpr double kFluenceStep_mm = 2;      ///< along the leaves' travel
+inline constexpr double kFluenceExtent_mm = 110;  ///< half of what a field may cover along the leaves' travel
+inline constexpr double kFluenceReach_mm = 100;   ///< half of what a field may cover across it
+inline constexpr std::size_t kFluenceSamples = 111;
 
-inline constexpr double kRowReach = 100;  ///< mm, half of what a field may cover across the leaves
+/// The ideal fluence along one leaf pair; zero outside of the outline.
+using FluenceRow = std::array<double, kFluenceSamples>;
+/// That of a field: one row a leaf pair.
+using FluenceRows = std::vector<FluenceRow>;
 
-/// An ideal fluence: one row a leaf pair, kColumns samples from -kExtent; zero outside the outline.
-using Fluence = std::vector<std::array<double, kColumns>>;
-
-/// The rows of a fluence: the leaf pairs within `kRowReach` of the axis, each as high as its leaves are wide.
+/// The rows of a fluence: the leaf pairs within `kFluenceReach_mm` of the axis, each as high as its leaves are wide.
 class LeafRows {
  public:
   explicit LeafRows(const LinacDesign& design) {
     const std::vector<double>& b = design.boundaries;
-    const auto first = std::find_if(b.begin(), b.end(), [](double y) { return y >= -kRowReach; });
-    const auto end = std::find_if(first, b.end(), [](double y) { return y > kRowReach; });
+    const auto first = std::find_if(b.begin(), b.end(), [](double y) { return y >= -kFluenceReach_mm; });
+    const auto end = std::find_if(first, b.end(), [](double y) { return y > kFluenceReach_mm; });
     first_pair_ = static_cast<std::size_t>(first - b.begin());
     edges_.assign(first, end);
     pitch_ = high(0) - low(0);
@@ -53,6 +55,8 @@ class LeafRows {
   double pitch_ = 0;
 };
 
+namespace detail {
+
 /// A beam of a design with both jaws where it has any, without control points.
 [[nodiscard]] inline Beam empty_beam(bool dynamic, const LinacDesign& design) {
   Beam beam;
@@ -64,7 +68,7 @@ class LeafRows {
 
 /// The rectangle that a field needs.
 struct FieldBounds {
-  double left = kExtent, right = -kExtent, bottom = kExtent, top = -kExtent;
+  double left = kFluenceExtent_mm, right = -kFluenceExtent_mm, bottom = kFluenceExtent_mm, top = -kFluenceExtent_mm;
 
   /// Takes in row `l` from `from` to `to`.
   void include(const LeafRows& rows, std::size_t l, double from, double to) {
@@ -93,9 +97,9 @@ struct Row {
   std::vector<double> lead, trail;
 };
 
-[[nodiscard]] inline Row window_row(const std::array<double, kColumns>& f, double speed) {
+[[nodiscard]] inline Row window_row(const FluenceRow& f, double speed) {
   Row row;
-  for (std::size_t x = 0; x < kColumns; ++x)
+  for (std::size_t x = 0; x < kFluenceSamples; ++x)
     if (f[x] > 0) {
       if (!row.any) row.first = x;
       row.last = x;
@@ -105,7 +109,7 @@ struct Row {
   double lead = 0, before = 0;
   for (std::size_t x = row.first; x <= row.last; ++x) {
     const double change = x == row.first ? 0 : f[x] - before;
-    if (x > row.first) lead += kStep / speed + std::max(0.0, -change);
+    if (x > row.first) lead += kFluenceStep_mm / speed + std::max(0.0, -change);
     row.lead.push_back(lead);
     row.trail.push_back(lead + f[x]);
     before = f[x];
@@ -115,13 +119,13 @@ struct Row {
 
 /// Where a leaf is at a time, from when it passes each sample.
 [[nodiscard]] inline double position_at(const Row& row, const std::vector<double>& times, double t) {
-  const double first = -kExtent + kStep * static_cast<double>(row.first);
+  const double first = -kFluenceExtent_mm + kFluenceStep_mm * static_cast<double>(row.first);
   if (t <= times.front()) return first;
   const auto next = std::lower_bound(times.begin(), times.end(), t);
-  if (next == times.end()) return -kExtent + kStep * static_cast<double>(row.last);
+  if (next == times.end()) return -kFluenceExtent_mm + kFluenceStep_mm * static_cast<double>(row.last);
   const auto i = static_cast<double>(next - times.begin());
   const double span = *next - *(next - 1);
-  return first + kStep * (i - 1 + (span > 0 ? (t - *(next - 1)) / span : 1));
+  return first + kFluenceStep_mm * (i - 1 + (span > 0 ? (t - *(next - 1)) / span : 1));
 }
 
 /// The rows of a fluence as a sliding window of some speed, and for how long (in units of fluence) it opens.
@@ -131,14 +135,14 @@ struct Window {
   double total = 0;
 };
 
-[[nodiscard]] inline Window window_of(const Fluence& fluence, const LeafRows& rows, double speed) {
+[[nodiscard]] inline Window window_of(const FluenceRows& fluence, const LeafRows& rows, double speed) {
   Window w;
   for (std::size_t l = 0; l < fluence.size(); ++l) {
     const Row& row = w.rows.emplace_back(window_row(fluence[l], speed));
     if (!row.any) continue;
     w.total = std::max(w.total, row.trail.back());
-    w.bounds.include(rows, l, -kExtent + kStep * static_cast<double>(row.first),
-                     -kExtent + kStep * static_cast<double>(row.last));
+    w.bounds.include(rows, l, -kFluenceExtent_mm + kFluenceStep_mm * static_cast<double>(row.first),
+                     -kFluenceExtent_mm + kFluenceStep_mm * static_cast<double>(row.last));
   }
   return w;
 }
@@ -165,4 +169,6 @@ struct Window {
   return beam;
 }
 
-}  // namespace equipoise::psqa::detail
+}  // namespace detail
+
+}  // namespace equipoise::psqa

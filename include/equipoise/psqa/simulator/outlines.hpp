@@ -6,7 +6,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/psqa/readers/openkbp_reader.hpp>
-#include <equipoise/psqa/simulator/plan_generator.hpp>
+#include <equipoise/psqa/simulator/plan_options.hpp>
 
 #include <algorithm>
 #include <array>

@@ -5,9 +5,9 @@
 /// Dose of a plan in a cylinder of water, for 3D gamma: each beam's fluence, convolved with the kernel of several depths,
 /// attenuated, and turned to the beam's gantry angle. Parallel beams, no density: a phantom, not a patient.
 
+#include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/dose_engine.hpp>
-#include <equipoise/psqa/simulator/mismatch.hpp>
 
 #include <algorithm>
 #include <array>
@@ -27,10 +27,6 @@ struct Phantom {
   double radius_mm = 110;
   double attenuation_per_mm = 0.005066;  ///< of the primary, 6 MV
 };
-
-namespace detail {
-
-inline constexpr std::array<double, 4> kKernelDepths = {20, 80, 140, 200};
 
 /// A beam in parts within which the gantry turns by less than 10 degrees, each as a beam of its own share of the MU, and
 /// the control point at which it begins.
@@ -53,6 +49,10 @@ inline constexpr std::array<double, 4> kKernelDepths = {20, 80, 140, 200};
   }
   return out;
 }
+
+namespace detail {
+
+inline constexpr std::array<double, 4> kKernelDepths = {20, 80, 140, 200};
 
 /// A rotation in a plane; with the sign of `moved`, which turns a whole plane.
 struct Turn {
@@ -117,7 +117,7 @@ template <class LeafError>
   }
   for (std::size_t n = 0; n < plan.beams.size(); ++n) {
     if (!plan.beams[n].delivers()) continue;
-    for (const auto& [part, first] : detail::static_parts(plan.beams[n])) {
+    for (const auto& [part, first] : static_parts(plan.beams[n])) {
       DoseGrid fluence = DoseGrid::plane(pixels, pixels, phantom.spacing_mm);
       add_fluence(
           part, machine,

@@ -5,13 +5,13 @@
 /// Synthetic plans: a site's outline, an ideal fluence (a Gaussian random field within it), and the leaf sequence that
 /// delivers it. The result is a plan as any imported one, so its metrics come from the same code.
 
-#include <equipoise/core/base/options.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/simulator/arc_sequence.hpp>
 #include <equipoise/psqa/simulator/ideal_fluence.hpp>
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
-#include <equipoise/psqa/simulator/noise.hpp>
+#include <equipoise/psqa/simulator/plan_options.hpp>
+#include <equipoise/psqa/simulator/random_stream.hpp>
 #include <equipoise/psqa/simulator/step_and_shoot.hpp>
 
 #include <algorithm>
@@ -19,7 +19,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -46,26 +45,6 @@ inline constexpr std::array<Site, 5> kSites{{{"breast", 0.10, 60, 80, 0.25, 45, 
                                              {"lung", 0.20, 40, 45, 0.60, 16, 47, 5, 7, 2.0, 30},
                                              {"head_and_neck", 0.30, 60, 80, 0.95, 11, 42, 7, 9, 2.12, 33}}};
 
-/// How a plan is delivered.
-enum class Technique : std::uint8_t { sliding_window, step_and_shoot, arc };
-[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Technique) {
-  return {"sliding_window", "step_and_shoot", "arc"};
-}
-
-/// Whether a beam at a gantry angle (degree) sees the target at (x, y), mm.
-using TargetView = std::function<bool(double gantry, double x, double y)>;
-
-/// A real patient's target.
-struct Outline {
-  std::string patient;
-  TargetView view;
-};
-
-/// Spread of the plans' complexity within a site: standard deviations of the logarithms.
-struct ComplexitySpread {
-  double amplitude = 0.45, length = 0.35, speed = 0.30;
-};
-
 namespace detail {
 
 /// What all fields of a plan share.
@@ -84,7 +63,7 @@ struct PlanDraw {
   static constexpr double kOpenOutput = 0.85;
 
   [[nodiscard]] RandomTarget target() const {
-    return {Noise({seed, index}, "target"), site->half_x * size, site->half_y * size};
+    return {RandomStream({seed, index}, "target"), site->half_x * size, site->half_y * size};
   }
 };
 
@@ -94,7 +73,7 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
 [[nodiscard]] inline const Site& site_of(std::string_view name, std::uint64_t seed, std::uint64_t index) {
   for (const Site& s : kSites)
     if (s.name == name) return s;
-  const double drawn = Noise({seed, index}, "site").uniform();
+  const double drawn = RandomStream({seed, index}, "site").uniform();
   double sum = 0;
   for (const Site& s : kSites)
     if (drawn < (sum += s.share)) return s;
@@ -139,12 +118,12 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
   std::vector<Beam> beams;
   for (std::uint64_t field = 0; field < d.fields; ++field) {
     const IdealFluence& ideal = ideals[field];
-    Noise noise({d.seed, d.index, field}, "beam");
-    const auto points = static_cast<std::size_t>(noise.integer(80, 167));
+    RandomStream random({d.seed, d.index, field}, "beam");
+    const auto points = static_cast<std::size_t>(random.integer(80, 167));
     beams.push_back(technique == Technique::sliding_window
                         ? limited_window(ideal, d, points, design)
                         : step_and_shoot(ideal, d.amplitude, d.unit(),
-                                         static_cast<std::size_t>(noise.integer(kLeastLevels, kMostLevels)), design));
+                                         static_cast<std::size_t>(random.integer(kLeastLevels, kMostLevels)), design));
     for (ControlPoint& cp : beams.back().control_points) cp.gantry = gantry_of(field);
   }
   return beams;
@@ -157,9 +136,9 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
   };
   std::vector<Beam> beams;
   for (std::uint64_t field = 0; field < d.fields; ++field) {
-    Noise noise({d.seed, d.index, field}, "beam");
-    const auto points = static_cast<std::size_t>(noise.integer(90, 180));
-    beams.push_back(arc(edge, points, d.unit(), d.amplitude * 0.5 * d.site->half_x, field % 2 == 0, noise, design));
+    RandomStream random({d.seed, d.index, field}, "beam");
+    const auto points = static_cast<std::size_t>(random.integer(90, 180));
+    beams.push_back(arc(edge, points, d.unit(), d.amplitude * 0.5 * d.site->half_x, field % 2 == 0, random, design));
   }
   return beams;
 }
@@ -174,16 +153,16 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
                                         const ComplexitySpread& spread, Technique technique = Technique::sliding_window,
                                         const TargetView& view = {}, std::string_view site = {},
                                         LinacModel model = LinacModel::millennium_120) {
-  Noise noise({seed, index}, "plan");
+  RandomStream random({seed, index}, "plan");
   detail::PlanDraw draw;
   draw.seed = seed, draw.index = index, draw.site = &detail::site_of(site, seed, index);
-  draw.size = std::clamp(noise.lognormal(0.15), 0.7, 1.25);
-  draw.amplitude = draw.site->amplitude * noise.lognormal(spread.amplitude);
-  draw.length = draw.site->length * noise.lognormal(spread.length);
-  draw.speed = draw.site->travel * noise.lognormal(spread.speed);
-  draw.modulation_limit = noise.uniform(7.0, 8.8);
-  draw.fields = view ? 9 : static_cast<std::size_t>(noise.integer(draw.site->min_fields, draw.site->max_fields));
-  if (technique == Technique::arc) draw.fields = static_cast<std::size_t>(noise.integer(1, 2));
+  draw.size = std::clamp(random.lognormal(0.15), 0.7, 1.25);
+  draw.amplitude = draw.site->amplitude * random.lognormal(spread.amplitude);
+  draw.length = draw.site->length * random.lognormal(spread.length);
+  draw.speed = draw.site->travel * random.lognormal(spread.speed);
+  draw.modulation_limit = random.uniform(7.0, 8.8);
+  draw.fields = view ? 9 : static_cast<std::size_t>(random.integer(draw.site->min_fields, draw.site->max_fields));
+  if (technique == Technique::arc) draw.fields = static_cast<std::size_t>(random.integer(1, 2));
   const LinacDesign design = design_of(model);
   Plan plan;
   plan.id = plan.label = "plan" + std::to_string(index);

@@ -17,29 +17,32 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::psqa::detail {
+namespace equipoise::psqa {
 
-inline constexpr std::size_t kLeastSegments = 5, kMostSegments = 15, kLeastLevels = 5, kMostLevels = 10;
-inline constexpr double kLeastSegmentMu = 4, kLeastSegmentArea = 400;  ///< MU, mm²
-
-/// A fluence in whole units: per row, where it rises and falls by one, from left to right. The i-th rise and the i-th
+/// Where a row of a fluence rises and falls by one unit, from left to right, in mm. The i-th rise and the i-th
 /// fall bound segment i (Bortfeld 1994): together the segments are the fluence, and leaves only go to the right.
-struct UnitRow {
+struct SegmentEdges {
   std::vector<double> rises, falls;
 };
 
-[[nodiscard]] inline UnitRow unit_row(const std::array<double, kColumns>& f, double unit) {
-  UnitRow row;
+/// \param unit of the fluence: that of one segment
+[[nodiscard]] inline SegmentEdges segment_edges(const FluenceRow& f, double unit) {
+  SegmentEdges row;
   std::int64_t before = 0;
-  for (std::size_t x = 0; x <= kColumns; ++x) {
-    const std::int64_t now = x < kColumns ? std::llround(f[x] / unit) : 0;
-    const double edge = -kExtent + kStep * (static_cast<double>(x) - 0.5);
+  for (std::size_t x = 0; x <= kFluenceSamples; ++x) {
+    const std::int64_t now = x < kFluenceSamples ? std::llround(f[x] / unit) : 0;
+    const double edge = -kFluenceExtent_mm + kFluenceStep_mm * (static_cast<double>(x) - 0.5);
     for (std::int64_t i = before; i < now; ++i) row.rises.push_back(edge);
     for (std::int64_t i = now; i < before; ++i) row.falls.push_back(edge);
     before = now;
   }
   return row;
 }
+
+namespace detail {
+
+inline constexpr std::size_t kLeastSegments = 5, kMostSegments = 15, kLeastLevels = 5, kMostLevels = 10;
+inline constexpr double kLeastSegmentMu = 4, kLeastSegmentArea = 400;  ///< MU, mm²
 
 /// Segments of equal MU, those below `kLeastSegmentArea` left out.
 struct Segments {
@@ -51,18 +54,18 @@ struct Segments {
   }
 };
 
-[[nodiscard]] inline Segments segments_of(const Fluence& fluence, double unit, std::size_t levels,
+[[nodiscard]] inline Segments segments_of(const FluenceRows& fluence, double unit, std::size_t levels,
                                           const LinacDesign& design) {
   const LeafRows leaves(design);
   double maximum = 0;
   for (const auto& row : fluence) maximum = std::max(maximum, *std::max_element(row.begin(), row.end()));
   if (!(maximum > 0)) return {};
   const double step = maximum / static_cast<double>(levels);
-  std::vector<UnitRow> rows;
+  std::vector<SegmentEdges> rows;
   FieldBounds bounds;
   std::size_t count = 0;
   for (std::size_t l = 0; l < fluence.size(); ++l) {
-    const UnitRow& row = rows.emplace_back(unit_row(fluence[l], step));
+    const SegmentEdges& row = rows.emplace_back(segment_edges(fluence[l], step));
     count = std::max(count, row.rises.size());
     if (!row.rises.empty()) bounds.include(leaves, l, row.rises.front(), row.falls.back());
   }
@@ -87,7 +90,7 @@ struct Segments {
                                          const LinacDesign& design) {
   Segments best;
   for (double flatter = 1; !best.allowed() && flatter > 0; flatter -= 0.1) {
-    const Fluence fluence = ideal.of_amplitude(flatter < 0.05 ? 0 : flatter * amplitude);
+    const FluenceRows fluence = ideal.of_amplitude(flatter < 0.05 ? 0 : flatter * amplitude);
     std::vector<std::size_t> order;
     for (std::size_t n = levels; n >= kLeastLevels; --n) order.push_back(n);
     for (std::size_t n = levels + 1; n <= kMostLevels; ++n) order.push_back(n);
@@ -106,4 +109,6 @@ struct Segments {
   return beam;
 }
 
-}  // namespace equipoise::psqa::detail
+}  // namespace detail
+
+}  // namespace equipoise::psqa

@@ -16,9 +16,9 @@
 
 namespace equipoise::psqa {
 
-class Noise {
+class RandomStream {
  public:
-  Noise(std::initializer_list<std::uint64_t> key, std::string_view purpose)
+  RandomStream(std::initializer_list<std::uint64_t> key, std::string_view purpose)
       : key_(hash_of({hash_of(key), hash_of(purpose)})) {}
 
   [[nodiscard]] double uniform() { return to_uniform(hash_of({key_, ++count_})); }

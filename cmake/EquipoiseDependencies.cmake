@@ -2,9 +2,14 @@
 
 include(CMakeFindDependencyMacro)
 include("${CMAKE_CURRENT_LIST_DIR}/EquipoiseLibTorch.cmake")
-find_dependency(Boost 1.78 REQUIRED)
+find_dependency(Boost 1.81 REQUIRED)
 find_dependency(range-v3 REQUIRED)
 find_dependency(Eigen3 3.4 REQUIRED NO_MODULE)
+find_dependency(utf8cpp REQUIRED)
+
+if(NOT DEFINED EQUIPOISE_REPORT OR EQUIPOISE_REPORT)
+  find_dependency(pugixml REQUIRED)
+endif()
 
 if(NOT DEFINED EQUIPOISE_PSQA OR EQUIPOISE_PSQA)
   find_dependency(PNG REQUIRED)

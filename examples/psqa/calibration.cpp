@@ -5,7 +5,7 @@
 #include <cmath>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/tg218.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <fstream>
 #include <limits>
 

@@ -12,7 +12,7 @@
 #include <equipoise/psqa/simulator/noise_ceiling.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>

@@ -7,7 +7,7 @@
 #include <equipoise/evaluation/paired_tests.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <iomanip>
 #include <iostream>
 #include <map>

@@ -6,7 +6,7 @@
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>

@@ -8,7 +8,7 @@
 #include <equipoise/psqa/gamma/gamma.hpp>
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/tg218.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>

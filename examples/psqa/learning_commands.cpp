@@ -14,7 +14,7 @@
 #include <equipoise/psqa/fields.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/simulator/planning_system.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <iostream>
 #include <optional>
 #include <set>

@@ -52,8 +52,7 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
       double failing = 0;
       for (const std::size_t i : members)
         if (const double g = cohort.records[i].gpr[c]; std::isfinite(g)) x.push_back(g), failing += g < 90;
-      row.push_back(x.size() < 2 ? "–"
-                                 : fixed(eq::detail::mean_of(x), 1) + " ± " + fixed(eq::standard_deviation(x), 1));
+      row.push_back(x.size() < 2 ? "–" : fixed(eq::mean(x), 1) + " ± " + fixed(eq::standard_deviation(x), 1));
       if (c == 2) row.push_back(x.empty() ? "–" : fixed(100 * failing / static_cast<double>(x.size()), 1));
     }
     rows.push_back(row);
@@ -71,7 +70,7 @@ eq::report::Series series_of(const eq::History& history, const std::string& key,
 
 void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
   page.heading("Learning curves");
-  std::vector<std::string> charts;
+  std::vector<eq::report::Chart> charts;
   for (const auto& [key, title] : {std::pair{"gpr", "Passing rates"}, std::pair{"dd", "Dose-difference map"}}) {
     eq::report::Chart c{.title = std::string(title) + ": loss of training and validation records",
                         .x_label = "epoch",
@@ -81,7 +80,7 @@ void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
       c.series.push_back(series_of(run.history, std::string("train/") + key, run.config.method + ", training"));
       c.series.push_back(series_of(run.history, std::string("val/") + key, run.config.method + ", validation"));
     }
-    charts.push_back(eq::report::svg(c));
+    charts.push_back(c);
   }
   page.row(charts);
 }
@@ -89,7 +88,7 @@ void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
 void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredictions>& predictions,
                    const std::vector<psqa::MethodMetrics>& metrics) {
   page.heading("Passing rates at 2%/2 mm");
-  std::vector<std::string> charts;
+  std::vector<eq::report::Chart> charts;
   for (const psqa::MethodPredictions& j : predictions) {
     eq::report::Chart c{.title = j.method + ": predicted against true",
                         .x_label = "true GPR, %",
@@ -99,7 +98,7 @@ void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredict
                         .points = true};
     for (std::size_t i = 0; i < j.truth.size(); ++i)
       c.series[0].x.push_back(j.truth[i][2]), c.series[0].y.push_back(j.predicted[i][2]);
-    charts.push_back(eq::report::svg(c));
+    charts.push_back(c);
   }
   page.row(charts);
   eq::report::Chart strata{.title = "Mean absolute error by stratum of the true rate",
@@ -116,13 +115,13 @@ void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredict
   page.chart(strata);
 }
 
-std::string picture(const at::Tensor& map, std::string_view caption, double top, bool diverging) {
+eq::report::Image picture(const at::Tensor& map, const std::string& caption, double top, bool diverging) {
   const at::Tensor t = map.to(torch::kFloat).contiguous();
   const auto h = static_cast<std::size_t>(t.size(0)), w = static_cast<std::size_t>(t.size(1));
   const auto colour = [&](double v) {
     return diverging ? eq::io::diverging_colour(v / top) : eq::io::sequential_colour(v / top);
   };
-  return eq::report::Page::image(eq::io::map_png<float>({t.const_data_ptr<float>(), h * w}, w, h, colour, 4), caption);
+  return {eq::io::map_png<float>({t.const_data_ptr<float>(), h * w}, w, h, colour, 4), caption};
 }
 
 void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort,
@@ -154,8 +153,7 @@ void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort,
               picture(predictions.dd_truth[i][0], "true difference", 10, true),
               picture(predictions.dd_predicted[i][0].masked_fill(predictions.dd_truth[i][0].isnan(),
                                                                  std::numeric_limits<float>::quiet_NaN()),
-                      "predicted difference", 10, true)},
-             true);
+                      "predicted difference", 10, true)});
   }
 }
 
@@ -173,7 +171,7 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
   }
   page.table({"method, task", "dose", "metrics", "together"}, rows);
   for (const Run& run : runs) {
-    std::vector<std::string> charts;
+    std::vector<eq::report::Chart> charts;
     for (const char* task : {"gpr", "dd"}) {
       eq::report::Chart c{.title = run.config.method + ": shares of the contributions to " + task + " over training",
                           .x_label = "epoch",
@@ -182,7 +180,7 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
                           .from_zero = true};
       for (const char* modality : {"dose", "metrics"})
         c.series.push_back(series_of(run.history, std::string("share/") + task + "/" + modality, modality));
-      if (!c.series[0].x.empty()) charts.push_back(eq::report::svg(c));
+      if (!c.series[0].x.empty()) charts.push_back(c);
     }
     if (!charts.empty()) page.row(charts);
   }

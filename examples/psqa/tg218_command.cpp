@@ -4,7 +4,7 @@
 
 #include <equipoise/psqa/readers/rate_list.hpp>
 #include <equipoise/psqa/tg218.hpp>
-#include <equipoise/report/svg.hpp>
+#include <equipoise/report/numbers.hpp>
 #include <iostream>
 #include <memory>
 

@@ -80,6 +80,21 @@ TEST_CASE("signed ranks of the worked differences, with ties", "[evaluation][wor
   CHECK(eq::wilcoxon_signed_rank(shifted) < 1e-6);
 }
 
+TEST_CASE("signed ranks of published differences", "[evaluation][worked]") {
+  // Depression scores of nine patients before and after (Hollander and Wolfe 1973), and Darwin's maize: scipy.stats.wilcoxon, approximate, with continuity.
+  CHECK(eq::wilcoxon_signed_rank({.952, -.147, 1.022, .43, .62, .59, .49, -.08, .01}) == Approx(0.04401098401295143));
+  CHECK(eq::wilcoxon_signed_rank({6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75}) ==
+        Approx(0.043772323763041174));
+}
+
+TEST_CASE("a difference that is NaN is refused", "[evaluation][error]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(eq::wilcoxon_signed_rank({1, nan, -2}),
+                    "[equipoise.value.226] wilcoxon_signed_rank: expected differences that are numbers, got nan");
+  CHECK_THROWS_AS(eq::wilcoxon_signed_rank({nan}), eq::ValueError);
+  CHECK(eq::wilcoxon_signed_rank({std::numeric_limits<double>::infinity(), 1, 2}) < 1);
+}
+
 TEST_CASE("Holm's correction keeps the order and never exceeds one", "[evaluation][worked]") {
   const std::vector<double> p = eq::holm({0.01, 0.04, 0.03, 0.005});
   CHECK(p[3] == Approx(0.02));

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 
@@ -21,7 +22,10 @@ void deflate(const std::filesystem::path& from, const std::filesystem::path& to)
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_corpus FOLDER\n";
+    return 2;
+  }
   const std::filesystem::path root = argv[1];
   equipoise::for_each_type<psqa::EveryReader>([&]<class R>() {
     if constexpr (requires { R::example(); }) {

@@ -6,6 +6,8 @@
 /// its number alone: `--only N` repeats one. A COUNT of 0 reads the files as they are and prints what each one took.
 /// `fuzz_readers --list` prints the readers.
 
+#include <CLI/CLI.hpp>
+
 #include <equipoise/core/base/random.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/gamma/gamma.hpp>
@@ -174,27 +176,27 @@ extern "C" const char* __asan_default_options() {
 
 int main(int argc, char** argv) {
   __sanitizer_install_malloc_and_free_hooks(Memory::on_malloc, Memory::on_free);
-  std::vector<std::string> words(argv + 1, argv + argc);
-  if (words == std::vector<std::string>{"--list"}) {
-    for (const auto& [name, read] : kReaders) std::cout << name << "\n";
-    return 0;
-  }
-  std::uint64_t only = 0;
-  if (words.size() > 2 && words[0] == "--only")
-    only = std::strtoull(words[1].c_str(), nullptr, 10), words.erase(words.begin(), words.begin() + 2);
-  if (words.size() < 4 || !kReaders.count(words[0])) {
-    std::cerr << "usage: fuzz_readers [--only N] READER COUNT SEED FILE…\nreaders:";
-    for (const auto& [name, read] : kReaders) std::cerr << " " << name;
-    std::cerr << "\n";
-    return 2;
-  }
-  const auto& read = kReaders.at(words[0]);
-  const std::uint64_t count = std::strtoull(words[1].c_str(), nullptr, 10),
-                      seed = std::strtoull(words[2].c_str(), nullptr, 10);
-  std::vector<std::string> corpus;
-  for (std::size_t i = 3; i < words.size(); ++i) corpus.push_back(contents(words[i]));
+  CLI::App app{"Mutated files against one reader of the library."};
+  std::string reader;
+  std::uint64_t count = 0, seed = 0, only = 0;
+  std::vector<std::string> files, corpus;
+  app.add_option("READER", reader)->required()->check(CLI::IsMember(kReaders));
+  app.add_option("COUNT", count, "mutated inputs; 0: the files as they are")->required();
+  app.add_option("SEED", seed)->required();
+  app.add_option("FILE", files, "files to mutate")->required()->check(CLI::ExistingFile);
+  app.add_option("--only", only, "repeat this input alone and write it to fuzz-input");
+  app.add_flag_callback(
+      "--list",
+      [] {
+        for (const auto& [name, read] : kReaders) std::cout << name << "\n";
+        throw CLI::Success();
+      },
+      "print the readers");
+  CLI11_PARSE(app, argc, argv)
+  const auto& read = kReaders.at(reader);
+  for (const std::string& file : files) corpus.push_back(contents(file));
   const fs::path folder = fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path();
-  const fs::path path = folder / ("equipoise-fuzz-" + words[0] + "-" + std::to_string(::getpid()));
+  const fs::path path = folder / ("equipoise-fuzz-" + reader + "-" + std::to_string(::getpid()));
   std::uint64_t refused = 0, bad = 0;
   double slowest = 0, reading = 0, using_it = 0;
   const auto judge = [&](const std::string& s, const std::string& name) {
@@ -208,7 +210,7 @@ int main(int argc, char** argv) {
     } catch (const eq::ValueError&) {
       ++refused;
     } catch (const std::exception& e) {
-      std::cerr << "\n" << words[0] << " " << name << ": not one of the library's errors: " << e.what() << "\n";
+      std::cerr << "\n" << reader << " " << name << ": not one of the library's errors: " << e.what() << "\n";
       ++bad;
     }
     const double seconds = processor_seconds() - begin, to_read = static_cast<double>(Memory::when_reading()),
@@ -218,7 +220,7 @@ int main(int argc, char** argv) {
                large = to_read > kReading + kReadingPerByte * size || to_use > kUsing + kReadingPerByte * size;
     if (slow || large || count == 0)
       std::cerr << "\n"
-                << words[0] << " " << name << ": took " << seconds << " s of the processor, " << to_read
+                << reader << " " << name << ": took " << seconds << " s of the processor, " << to_read
                 << " bytes to read and " << to_use << " to use, for " << s.size() << " bytes\n";
     bad += slow || large;
   };
@@ -227,19 +229,19 @@ int main(int argc, char** argv) {
     read(path);  // what a library makes at its first use is there from here on
   } catch (const std::exception&) {
   }
-  for (std::size_t i = 0; i < corpus.size(); ++i) judge(corpus[i], words[i + 3]);
+  for (std::size_t i = 0; i < corpus.size(); ++i) judge(corpus[i], files[i]);
   for (std::uint64_t i = only ? only : 1; i <= (only ? only : count); ++i) {
     Dice dice(seed, i);
     std::string s = corpus[dice.below(corpus.size())];
     for (std::size_t n = 1 + dice.below(6); n > 0; --n) mutate_once(s, corpus, dice);
     if (only) std::ofstream("fuzz-input", std::ios::binary) << s;
     // A crash leaves this line's number on the terminal.
-    if (i % 10000 == 0) std::cerr << "\r" << words[0] << " " << i << "/" << count << std::flush;
+    if (i % 10000 == 0) std::cerr << "\r" << reader << " " << i << "/" << count << std::flush;
     judge(s, "input " + std::to_string(i) + " of seed " + std::to_string(seed));
   }
   fs::remove(path);
   std::cerr << "\r";
-  std::cout << words[0] << ": " << corpus.size() << " files and " << (only ? 1 : count) << " inputs, " << refused
+  std::cout << reader << ": " << corpus.size() << " files and " << (only ? 1 : count) << " inputs, " << refused
             << " refused, slowest " << slowest << " s, at most " << reading / 1000 << " kB to read and "
             << using_it / 1000 << " kB to use\n";
   return bad > 0 ? 1 : 0;

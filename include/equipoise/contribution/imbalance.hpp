@@ -6,6 +6,7 @@
 /// differ in what they know.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/statistics.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,17 +51,14 @@ namespace equipoise {
 
 /// Gini coefficient Σ_mn |c_m - c_n| / (2 M^2 mean).
 [[nodiscard]] inline double gini(std::span<const double> share) {
-  const double m = static_cast<double>(share.size());
-  const double mean = std::accumulate(share.begin(), share.end(), 0.0) / m;
-  return mean_pairwise_difference(share) * m * (m - 1) / (2 * m * m * mean);
+  std::vector<double> ascending(share.begin(), share.end());
+  std::sort(ascending.begin(), ascending.end());
+  return boost::math::statistics::gini_coefficient(ascending);
 }
 
 /// Standard deviation over mean of the shares.
 [[nodiscard]] inline double coefficient_of_variation(std::span<const double> share) {
-  const double m = static_cast<double>(share.size()), mean = std::accumulate(share.begin(), share.end(), 0.0) / m;
-  double squares = 0;
-  for (const double c : share) squares += (c - mean) * (c - mean);
-  return std::sqrt(squares / m) / mean;
+  return standard_deviation(share) / mean(share);
 }
 
 /// The largest share less the smallest.

@@ -6,8 +6,8 @@
 /// independent.
 
 #include <equipoise/core/base/random.hpp>
-
-#include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/core/base/ranges.hpp>
+#include <equipoise/core/base/statistics.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -29,7 +29,7 @@ template <class Statistic>
                                  int resamples = 2000, std::uint64_t seed = 1) {
   std::map<std::string, std::vector<std::size_t>> members;
   std::vector<std::size_t> all;
-  for (std::size_t i = 0; i < groups.size(); ++i) members[groups[i]].push_back(i), all.push_back(i);
+  for (const auto& [i, group] : views::enumerate(groups)) members[group].push_back(i), all.push_back(i);
   std::vector<const std::vector<std::size_t>*> list;
   for (const auto& [name, records] : members) list.push_back(&records);
   std::vector<double> values;

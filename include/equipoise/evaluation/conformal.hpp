@@ -6,6 +6,8 @@
 /// that did not train the model say how far off it may be on others, whatever the model is. It holds as far as
 /// calibration and new records are exchangeable: records that also chose an epoch or a penalty promise a little too much.
 
+#include <equipoise/core/base/ranges.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -19,8 +21,8 @@ class ConformalResiduals {
  public:
   /// \param truth, predicted of the calibration records; a record without a finite truth does not count
   ConformalResiduals(std::span<const double> truth, std::span<const double> predicted) {
-    for (std::size_t i = 0; i < truth.size(); ++i)
-      if (std::isfinite(truth[i])) residual_.push_back(truth[i] - predicted[i]);
+    for (const auto [y, z] : views::zip(truth, predicted))
+      if (std::isfinite(y)) residual_.push_back(y - z);
     std::sort(residual_.begin(), residual_.end());
     for (const double r : residual_) size_.push_back(std::abs(r));
     std::sort(size_.begin(), size_.end());

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <range/v3/view/zip.hpp>
 #include <span>
 #include <vector>
 
@@ -36,9 +37,9 @@ struct Confusion {
 [[nodiscard]] inline Confusion confusion_at(double threshold, std::span<const double> score,
                                             const std::vector<bool>& positive) {
   Confusion c;
-  for (std::size_t i = 0; i < score.size(); ++i) {
-    const bool flagged = score[i] >= threshold;
-    (positive[i] ? (flagged ? c.true_positives : c.false_negatives)
+  for (const auto [s, is_positive] : ranges::views::zip(score, positive)) {
+    const bool flagged = s >= threshold;
+    (is_positive ? (flagged ? c.true_positives : c.false_negatives)
                  : (flagged ? c.false_positives : c.true_negatives)) += 1;
   }
   return c;
@@ -94,8 +95,8 @@ void walk_thresholds(std::span<const double> score, const std::vector<bool>& pos
 /// Mean squared error of probabilities. [0, 1], 0 is perfect
 [[nodiscard]] inline double brier_score(std::span<const double> probability, const std::vector<bool>& positive) {
   double sum = 0;
-  for (std::size_t i = 0; i < probability.size(); ++i) {
-    const double error = probability[i] - (positive[i] ? 1 : 0);
+  for (const auto [p, is_positive] : ranges::views::zip(probability, positive)) {
+    const double error = p - (is_positive ? 1 : 0);
     sum += error * error;
   }
   return sum / static_cast<double>(probability.size());
@@ -111,10 +112,9 @@ struct ReliabilityBin {
 [[nodiscard]] inline std::vector<ReliabilityBin> reliability(std::span<const double> probability,
                                                              const std::vector<bool>& positive, std::size_t bins = 5) {
   std::vector<ReliabilityBin> all(bins);
-  for (std::size_t i = 0; i < probability.size(); ++i) {
-    const auto at = static_cast<std::size_t>(probability[i] * static_cast<double>(bins));
-    ReliabilityBin& bin = all[std::min(at, bins - 1)];
-    bin.probability += probability[i], bin.frequency += positive[i] ? 1 : 0, ++bin.n;
+  for (const auto [p, is_positive] : ranges::views::zip(probability, positive)) {
+    ReliabilityBin& bin = all[std::min(static_cast<std::size_t>(p * static_cast<double>(bins)), bins - 1)];
+    bin.probability += p, bin.frequency += is_positive ? 1 : 0, ++bin.n;
   }
   std::erase_if(all, [](const ReliabilityBin& b) { return b.n == 0; });
   for (ReliabilityBin& b : all) b.probability /= static_cast<double>(b.n), b.frequency /= static_cast<double>(b.n);

@@ -4,6 +4,10 @@
 /// \file
 /// Tests of paired differences between methods: Wilcoxon's signed ranks, and Holm's correction for several comparisons.
 
+#include <equipoise/core/base/errors.hpp>
+
+#include <boost/math/distributions/normal.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -14,8 +18,11 @@ namespace equipoise {
 
 /// Two-sided p-value of Wilcoxon's signed-rank test that differences are symmetric about zero: the normal approximation
 /// with correction for ties and continuity, zeros left out. One where fewer than two differences are not zero.
-/// Wilcoxon, Biometrics Bulletin 1945, 1, 80.
+/// Wilcoxon, Biometrics Bulletin 1945, 1, 80. \throws ValueError for a difference that is NaN.
 [[nodiscard]] inline double wilcoxon_signed_rank(std::vector<double> differences) {
+  for (const double d : differences)
+    if (std::isnan(d))
+      throw ValueError(message("value.226", "wilcoxon_signed_rank", "expected differences that are numbers, got ", d));
   std::erase(differences, 0.0);
   std::sort(differences.begin(), differences.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
   const double n = static_cast<double>(differences.size());
@@ -32,7 +39,7 @@ namespace equipoise {
   const double mean = n * (n + 1) / 4, variance = n * (n + 1) * (2 * n + 1) / 24 - ties / 48;
   if (!(variance > 0)) return 1;
   const double z = std::max(0.0, std::abs(positive - mean) - 0.5) / std::sqrt(variance);
-  return std::erfc(z / std::sqrt(2.0));
+  return 2 * cdf(complement(boost::math::normal(), z));
 }
 
 /// p-values corrected for their number, in the given order. Holm, Scandinavian Journal of Statistics 1979, 6, 65.

@@ -9,6 +9,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/core/base/statistics.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -43,24 +44,21 @@ struct ControlChart {
     throw ValueError(message("value.303", "tg218", "expected at least 2 passing rates, got ", rates.size()));
   ControlChart c;
   c.results = rates.size();
-  const double n = static_cast<double>(rates.size());
   double maximum = 0;
   for (std::size_t i = 0; i < rates.size(); ++i) {
     if (!(rates[i] >= 0 && rates[i] <= 100))
       throw ValueError(
           message("value.303", "tg218", "result ", i + 1, ": expected a rate within 0 .. 100 %, got ", rates[i]));
     maximum = std::max(maximum, rates[i]);
-    c.mean += rates[i] / n;
     c.below_universal_tolerance += rates[i] < kUniversalTolerance;
     c.below_universal_action += rates[i] < kUniversalAction;
   }
   if (maximum <= 1)
     throw ValueError(message("value.303", "tg218", "expected rates in %, got only numbers up to ", maximum,
                              ": is 1 meant to be 100 %?"));
-  for (const auto& [before, rate] : views::adjacent(rates)) c.moving_range += std::abs(rate - before) / (n - 1);
-  double squares = 0;
-  for (const double r : rates) squares += (r - c.mean) * (r - c.mean);
-  c.sd = std::sqrt(squares / (n - 1));
+  std::vector<double> moves;
+  for (const auto& [before, rate] : views::adjacent(rates)) moves.push_back(std::abs(rate - before));
+  c.mean = mean(rates), c.sd = sample_standard_deviation(rates), c.moving_range = mean(moves);
   c.tolerance = c.centre_low = c.mean - 2.660 * c.moving_range;
   c.centre_high = std::min(100.0, c.mean + 2.660 * c.moving_range);
   c.action = 100 - 0.5 * 6 * std::sqrt(c.sd * c.sd + (c.mean - 100) * (c.mean - 100));

@@ -6,6 +6,7 @@
 /// phone.
 
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/report/markup.hpp>
 #include <equipoise/report/svg.hpp>
 
 #include <cstddef>
@@ -14,7 +15,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace equipoise::report {
@@ -31,47 +31,73 @@ namespace equipoise::report {
   return out;
 }
 
+/// A PNG file's bytes, and what is in it.
+struct Image {
+  std::vector<std::uint8_t> png;
+  std::string caption;
+};
+
 class Page {
  public:
-  explicit Page(std::string title) : title_(std::move(title)) {}
+  explicit Page(const std::string& title) {
+    using detail::append;
+    document_.append_child(pugi::node_doctype).set_value("html");
+    pugi::xml_node html = append(document_, "html", {{"lang", "en"}}), head = append(html, "head");
+    append(head, "meta", {{"charset", "utf-8"}});
+    append(head, "meta", {{"name", "viewport"}, {"content", "width=device-width,initial-scale=1"}});
+    append(head, "title", {}, title);
+    append(head, "style", {}, style());
+    main_ = append(append(html, "body"), "main");
+    append(main_, "h1", {}, title);
+    end_line();
+  }
+  Page(const Page&) = delete;
+  Page& operator=(const Page&) = delete;
 
-  void heading(std::string_view text) { body_ += "<h2>" + escaped(text) + "</h2>\n"; }
-  void paragraph(std::string_view text) { body_ += "<p>" + escaped(text) + "</p>\n"; }
-  void chart(const Chart& c) { body_ += svg(c) + "\n"; }
-  /// Charts side by side where there is room; images stay small enough to be compared.
-  void row(const std::vector<std::string>& figures, bool images = false) {
-    body_ += images ? "<div class='row images'>" : "<div class='row'>";
-    for (const std::string& f : figures) body_ += f;
-    body_ += "</div>\n";
+  void heading(const std::string& text) { block("h2", text); }
+  void paragraph(const std::string& text) { block("p", text); }
+  void chart(const Chart& c) {
+    detail::append_chart(main_, c);
+    end_line();
+  }
+  /// Charts side by side where there is room.
+  void row(const std::vector<Chart>& charts) {
+    pugi::xml_node row = detail::append(main_, "div", {{"class", "row"}});
+    for (const Chart& c : charts) detail::append_chart(row, c);
+    if (charts.empty()) detail::append_text(row, "");
+    end_line();
+  }
+  /// Images side by side, small enough to be compared.
+  void row(const std::vector<Image>& images) {
+    pugi::xml_node row = detail::append(main_, "div", {{"class", "row images"}});
+    for (const Image& image : images) {
+      pugi::xml_node figure = detail::append(row, "figure", {{"class", "image"}});
+      detail::append(figure, "img", {{"alt", image.caption}, {"src", "data:image/png;base64," + base64(image.png)}});
+      detail::append(figure, "figcaption", {}, image.caption);
+    }
+    if (images.empty()) detail::append_text(row, "");
+    end_line();
   }
   /// Cells as text; the first column is a heading. Wide tables scroll by themselves.
   void table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
-    body_ += "<div class='scroll'><table><thead><tr>";
-    for (const std::string& h : header) body_ += "<th>" + escaped(h) + "</th>";
-    body_ += "</tr></thead><tbody>";
+    using detail::append;
+    pugi::xml_node table = append(append(main_, "div", {{"class", "scroll"}}), "table");
+    pugi::xml_node names = append(append(table, "thead"), "tr", {}, ""), body = append(table, "tbody", {}, "");
+    for (const std::string& h : header) append(names, "th", {}, h);
     for (const auto& row : rows) {
-      body_ += "<tr>";
-      for (std::size_t i = 0; i < row.size(); ++i)
-        body_ += (i == 0 ? "<th>" : "<td>") + escaped(row[i]) + (i == 0 ? "</th>" : "</td>");
-      body_ += "</tr>";
+      pugi::xml_node line = append(body, "tr", {}, "");
+      for (std::size_t i = 0; i < row.size(); ++i) append(line, i == 0 ? "th" : "td", {}, row[i]);
     }
-    body_ += "</tbody></table></div>\n";
+    end_line();
   }
-  void details(std::string_view summary, std::string_view text) {
-    body_ += "<details><summary>" + escaped(summary) + "</summary><pre>" + escaped(text) + "</pre></details>\n";
-  }
-
-  [[nodiscard]] static std::string image(std::span<const std::uint8_t> png, std::string_view caption) {
-    return "<figure class='image'><img alt='" + escaped(caption) + "' src='data:image/png;base64," + base64(png) +
-           "'><figcaption>" + escaped(caption) + "</figcaption></figure>";
+  void details(const std::string& summary, const std::string& text) {
+    pugi::xml_node details = detail::append(main_, "details");
+    detail::append(details, "summary", {}, summary);
+    detail::append(details, "pre", {}, text);
+    end_line();
   }
 
-  [[nodiscard]] std::string html() const {
-    return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><meta name='viewport' "
-           "content='width=device-width,initial-scale=1'><title>" +
-           escaped(title_) + "</title><style>" + std::string(style()) + "</style></head><body><main><h1>" +
-           escaped(title_) + "</h1>\n" + body_ + "</main></body></html>\n";
-  }
+  [[nodiscard]] std::string html() const { return detail::written(document_) + "\n"; }
 
   /// \throws FileError when it cannot be written.
   void write(const std::filesystem::path& path) const {
@@ -81,7 +107,14 @@ class Page {
   }
 
  private:
-  [[nodiscard]] static std::string_view style() {
+  void block(const char* name, const std::string& text) {
+    detail::append(main_, name, {}, text);
+    end_line();
+  }
+  /// So that the source has lines.
+  void end_line() { detail::append_text(main_, "\n"); }
+
+  [[nodiscard]] static const char* style() {
     return ":root{--bg:#fff;--fg:#1d2330;--soft:#5c6678;--line:#dfe3ea;--c0:#2563a8;--c1:#c8553d;--c2:#3b8a5a;--c3:#"
            "8a5fb0;--c4:#b08a2e;--c5:#2e9aa8;--c6:#a83279;--c7:#6b7280}"
            "@media(prefers-color-scheme:dark){:root{--bg:#14181f;--fg:#e6e9ef;--soft:#9aa4b5;--line:#2b323d;--c0:#"
@@ -107,7 +140,8 @@ class Page {
            "text{font-size:16px}}";
   }
 
-  std::string title_, body_;
+  pugi::xml_document document_;
+  pugi::xml_node main_;
 };
 
 }  // namespace equipoise::report

@@ -5,14 +5,15 @@
 /// Charts as inline SVG: lines, points with an identity line, bars with intervals. Colours come from CSS variables of
 /// the page, so that they follow its light or dark theme.
 
+#include <equipoise/report/markup.hpp>
+#include <equipoise/report/numbers.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <limits>
-#include <sstream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace equipoise::report {
@@ -31,40 +32,6 @@ struct Chart {
   bool from_zero = false;                 ///< the y axis begins at 0
   std::vector<std::string> categories{};  ///< names of x = 0, 1, …: bars instead of lines
 };
-
-[[nodiscard]] inline std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else if (c == '\'')
-      out += "&#39;";
-    else
-      out += c;
-  }
-  return out;
-}
-
-[[nodiscard]] inline std::string number(double value, int digits = 3) {
-  if (std::isnan(value)) return "–";
-  std::ostringstream out;
-  out.precision(digits);
-  out << value;
-  return std::move(out).str();
-}
-[[nodiscard]] inline std::string fixed(double value, int decimals) {
-  if (std::isnan(value)) return "–";
-  std::ostringstream out;
-  out.precision(decimals);
-  out << std::fixed << value;
-  return std::move(out).str();
-}
 
 namespace detail {
 
@@ -98,21 +65,29 @@ constexpr double kLeft = 62, kTop = 14, kWide = 560, kHigh = 300, kRight = 16, k
 
 class Canvas {
  public:
-  Canvas(Axis x, Axis y) : x_(x), y_(y) {}
+  /// \param svg element to draw in
+  Canvas(pugi::xml_node svg, Axis x, Axis y) : svg_(svg), x_(x), y_(y) {}
   [[nodiscard]] double px(double v) const { return kLeft + x_.place(v) * (kWide - kLeft - kRight); }
   [[nodiscard]] double py(double v) const { return kHigh - kBottom - y_.place(v) * (kHigh - kTop - kBottom); }
 
-  std::ostringstream out;
-
-  void line(double x1, double y1, double x2, double y2, std::string_view style) {
-    out << "<line x1='" << x1 << "' y1='" << y1 << "' x2='" << x2 << "' y2='" << y2 << "' class='" << style << "'/>";
+  void shape(const char* name, std::initializer_list<Attribute> attributes) { append(svg_, name, attributes); }
+  void line(double x1, double y1, double x2, double y2, const char* style) {
+    shape(
+        "line",
+        {{"x1", number(x1, 6)}, {"y1", number(y1, 6)}, {"x2", number(x2, 6)}, {"y2", number(y2, 6)}, {"class", style}});
   }
-  void text(double x, double y, std::string_view words, std::string_view anchor, std::string_view more = "") {
-    out << "<text x='" << x << "' y='" << y << "' text-anchor='" << anchor << "' " << more << ">" << escaped(words)
-        << "</text>";
+  pugi::xml_node text(double x, double y, const std::string& words, const char* anchor) {
+    return append(svg_, "text", {{"x", number(x, 6)}, {"y", number(y, 6)}, {"text-anchor", anchor}}, words);
+  }
+  /// The name of an axis.
+  pugi::xml_node label(double x, double y, const std::string& words) {
+    pugi::xml_node node = text(x, y, words, "middle");
+    node.append_attribute("class").set_value("label");
+    return node;
   }
 
  private:
+  pugi::xml_node svg_;
   Axis x_, y_;
 };
 
@@ -129,73 +104,88 @@ inline void draw_axes(Canvas& c, const Axis& x, const Axis& y, const Chart& char
       c.text(c.px(static_cast<double>(i)), kHigh - kBottom + 17, chart.categories[i], "middle");
   }
   c.line(kLeft, kHigh - kBottom, kWide - kRight, kHigh - kBottom, "axis");
-  c.text((kLeft + kWide - kRight) / 2, kHigh - kBottom + 36, chart.x_label, "middle", "class='label'");
+  c.label((kLeft + kWide - kRight) / 2, kHigh - kBottom + 36, chart.x_label);
   const double middle = (kTop + kHigh - kBottom) / 2;
-  std::ostringstream turn;
-  turn << "class='label' transform='rotate(-90 14 " << middle << ")'";
-  c.text(14, middle, chart.y_label, "middle", turn.str());
+  c.label(14, middle, chart.y_label)
+      .append_attribute("transform")
+      .set_value(("rotate(-90 14 " + number(middle, 6) + ")").c_str());
+}
+
+/// Of a series; the page's style has eight.
+[[nodiscard]] inline std::string colour_of(std::size_t index) {
+  return "var(--c" + std::to_string(index % 8) + ")";
 }
 
 inline void draw_series(Canvas& c, const Series& s, std::size_t index, std::size_t count, const Chart& chart) {
-  const std::string colour = "var(--c" + std::to_string(index % 8) + ")";
+  const std::string colour = colour_of(index);
   const double shift = chart.categories.empty() ? 0
                                                 : (static_cast<double>(index) - 0.5 * static_cast<double>(count - 1)) *
                                                       0.7 / static_cast<double>(count);
   std::string path;
   for (std::size_t i = 0; i < s.x.size(); ++i) {
-    if (!std::isfinite(s.y[i])) continue;
+    if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
     const double x = c.px(s.x[i] + shift), y = c.py(s.y[i]);
     if (!chart.categories.empty()) {
       const double wide = (c.px(1) - c.px(0)) * 0.6 / static_cast<double>(count), zero = c.py(0);
-      c.out << "<rect x='" << x - wide / 2 << "' y='" << std::min(y, zero) << "' width='" << wide << "' height='"
-            << std::abs(zero - y) << "' fill='" << colour << "'/>";
+      c.shape("rect", {{"x", number(x - wide / 2, 6)},
+                       {"y", number(std::min(y, zero), 6)},
+                       {"width", number(wide, 6)},
+                       {"height", number(std::abs(zero - y), 6)},
+                       {"fill", colour}});
     } else if (chart.points) {
-      c.out << "<circle cx='" << x << "' cy='" << y << "' r='3' fill='" << colour << "' fill-opacity='.55'/>";
+      c.shape("circle",
+              {{"cx", number(x, 6)}, {"cy", number(y, 6)}, {"r", "3"}, {"fill", colour}, {"fill-opacity", ".55"}});
     } else {
       path += (path.empty() ? "M" : "L") + number(x, 6) + " " + number(y, 6);
     }
     if (i < s.low.size() && std::isfinite(s.low[i])) c.line(x, c.py(s.low[i]), x, c.py(s.high[i]), "whisker");
   }
   if (!path.empty())
-    c.out << "<path d='" << path << "' fill='none' stroke='" << colour
-          << "' stroke-width='2' stroke-linejoin='round'/>";
+    c.shape("path",
+            {{"d", path}, {"fill", "none"}, {"stroke", colour}, {"stroke-width", "2"}, {"stroke-linejoin", "round"}});
+}
+
+/// Draws the chart as a `<figure>`, with a legend in words.
+inline void append_chart(pugi::xml_node to, const Chart& chart) {
+  const double inf = std::numeric_limits<double>::infinity();
+  double x_low = inf, x_high = -inf, y_low = inf, y_high = -inf;
+  for (const Series& s : chart.series) {
+    extend(s.x, x_low, x_high);
+    for (const auto* values : {&s.y, &s.low, &s.high}) extend(*values, y_low, y_high);
+  }
+  if (y_high >= y_low && (chart.from_zero || !chart.categories.empty()))
+    y_low = std::min(y_low, 0.0), y_high = std::max(y_high, 0.0);
+  if (!(y_high >= y_low)) {
+    append(to, "p", {}, chart.title + ": nothing to draw.");
+    return;
+  }
+  if (chart.identity) x_low = y_low = std::min(x_low, y_low), x_high = y_high = std::max(x_high, y_high);
+  Axis x = Axis::around(x_low, x_high);
+  const Axis y = Axis::around(y_low, y_high);
+  if (!chart.categories.empty()) x = {-0.6, static_cast<double>(chart.categories.size()) - 0.4, 1};
+  pugi::xml_node figure = append(to, "figure");
+  append(figure, "figcaption", {}, chart.title);
+  Canvas c(append(figure, "svg", {{"viewBox", "0 0 " + number(kWide) + " " + number(kHigh)}, {"role", "img"}}), x, y);
+  draw_axes(c, x, y, chart);
+  if (chart.identity) c.line(c.px(x.low), c.py(x.low), c.px(x.high), c.py(x.high), "identity");
+  for (std::size_t i = 0; i < chart.series.size(); ++i) draw_series(c, chart.series[i], i, chart.series.size(), chart);
+  if (chart.series.size() < 2) return;
+  pugi::xml_node legend = append(figure, "p", {{"class", "legend"}});
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    pugi::xml_node entry = append(legend, "span");
+    append(entry, "i", {{"style", "background:" + colour_of(i)}}, "");
+    append_text(entry, chart.series[i].name);
+    append_text(legend, " ");
+  }
 }
 
 }  // namespace detail
 
-/// The chart as a `<figure>` with a legend in words.
+/// The chart as a `<figure>` of HTML, with a legend in words.
 [[nodiscard]] inline std::string svg(const Chart& chart) {
-  const double inf = std::numeric_limits<double>::infinity();
-  double x_low = inf, x_high = -inf, y_low = inf, y_high = -inf;
-  for (const Series& s : chart.series) {
-    detail::extend(s.x, x_low, x_high);
-    for (const auto* values : {&s.y, &s.low, &s.high}) detail::extend(*values, y_low, y_high);
-  }
-  if (y_high >= y_low && (chart.from_zero || !chart.categories.empty()))
-    y_low = std::min(y_low, 0.0), y_high = std::max(y_high, 0.0);
-  if (!(y_high >= y_low)) return "<p>" + escaped(chart.title) + ": nothing to draw.</p>";
-  if (chart.identity) x_low = y_low = std::min(x_low, y_low), x_high = y_high = std::max(x_high, y_high);
-  detail::Axis x = detail::Axis::around(x_low, x_high);
-  const detail::Axis y = detail::Axis::around(y_low, y_high);
-  if (!chart.categories.empty()) x = {-0.6, static_cast<double>(chart.categories.size()) - 0.4, 1};
-  detail::Canvas c(x, y);
-  c.out.precision(6);
-  c.out << "<figure><figcaption>" << escaped(chart.title) << "</figcaption><svg viewBox='0 0 " << detail::kWide << ' '
-        << detail::kHigh << "' role='img'>";
-  detail::draw_axes(c, x, y, chart);
-  if (chart.identity) c.line(c.px(x.low), c.py(x.low), c.px(x.high), c.py(x.high), "identity");
-  for (std::size_t i = 0; i < chart.series.size(); ++i)
-    detail::draw_series(c, chart.series[i], i, chart.series.size(), chart);
-  c.out << "</svg>";
-  if (chart.series.size() > 1) {
-    c.out << "<p class='legend'>";
-    for (std::size_t i = 0; i < chart.series.size(); ++i)
-      c.out << "<span><i style='background:var(--c" << i % 8 << ")'></i>" << escaped(chart.series[i].name)
-            << "</span> ";
-    c.out << "</p>";
-  }
-  c.out << "</figure>";
-  return c.out.str();
+  pugi::xml_document document;
+  detail::append_chart(document, chart);
+  return detail::written(document);
 }
 
 }  // namespace equipoise::report

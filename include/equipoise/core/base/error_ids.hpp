@@ -55,6 +55,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.223", "a device that this LibTorch cannot use"},
     ErrorKind{"value.224", "a target that is infinite"},
     ErrorKind{"value.225", "micro-batches with a task whose loss depends on the whole batch"},
+    ErrorKind{"value.226", "a paired test of differences of which one is NaN"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},

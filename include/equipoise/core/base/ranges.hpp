@@ -29,7 +29,9 @@ using constant_span = std::span<const typename decltype(std::span(std::declval<L
 template <class List>
 concept outlives_an_expression = std::is_lvalue_reference_v<List> || is_span<std::remove_cvref_t<List>>;
 template <class List>
-concept converts_to_a_span = requires { typename constant_span<List>; };
+concept converts_to_a_span = requires {
+  typename constant_span<List>;
+};
 
 }  // namespace detail
 

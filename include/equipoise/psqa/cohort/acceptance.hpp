@@ -5,6 +5,8 @@
 /// Whether a virtual cohort behaves like a clinic's: its passing rates, their relation to complexity, and its
 /// dose-difference maps against bands from the literature (docs/simulator.md).
 
+#include <equipoise/core/base/statistics.hpp>
+
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
 
@@ -35,31 +37,6 @@ struct DoseDifferences {
   double sd = 0, p99 = 0, with_gradient = 0;  ///< the last: mean over records of the correlation of |DD| with |grad D|
 };
 
-namespace detail {
-
-struct Moments {
-  double mean = 0, sd = 0, skew = 0;
-};
-[[nodiscard]] inline Moments moments(const std::vector<double>& x) {
-  Moments m;
-  const double n = static_cast<double>(x.size());
-  for (const double v : x) m.mean += v / n;
-  double second = 0, third = 0;
-  for (const double v : x) second += std::pow(v - m.mean, 2) / n, third += std::pow(v - m.mean, 3) / n;
-  m.sd = std::sqrt(second);
-  m.skew = second > 0 ? third / std::pow(second, 1.5) : 0;
-  return m;
-}
-
-[[nodiscard]] inline double correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  const Moments ma = moments(a), mb = moments(b);
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - ma.mean) * (b[i] - mb.mean) / static_cast<double>(a.size());
-  return ma.sd > 0 && mb.sd > 0 ? sum / (ma.sd * mb.sd) : 0;
-}
-
-}  // namespace detail
-
 /// Gathers a cohort's dose differences record by record: memory does not grow with the cohort.
 class DoseDifferenceStatistics {
  public:
@@ -80,7 +57,8 @@ class DoseDifferenceStatistics {
         slope_.push_back(std::hypot(dose(planned, i + 1) - dose(planned, i - 1),
                                     dose(planned, i + width) - dose(planned, i - width)));
       }
-    gradients_ += detail::correlation(size_, slope_), records_ += 1;
+    const double correlation = pearson(size_, slope_);
+    gradients_ += std::isnan(correlation) ? 0 : correlation, records_ += 1;
   }
 
   [[nodiscard]] DoseDifferences result() const {
@@ -129,7 +107,7 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
   if (!only_sliding_windows(cohort)) return;
   out.push_back({"records with 60-250 MU a field", "%", share_within(per_field, 60, 250), 90, 100});
   out.push_back({"records with 3-9 MU a cGy", "%", share_within(factor, 3, 9), 90, 100});
-  out.push_back({"mean leaf gap", "mm", moments(gap).mean, 16, 27});
+  out.push_back({"mean leaf gap", "mm", mean(gap), 16, 27});
   out.push_back({"records with a mean leaf gap of 16-27 mm", "%", share_within(gap, 16, 27), 50, 100});
 }
 
@@ -153,21 +131,20 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
   const double n = static_cast<double>(cohort.records.size());
   static constexpr std::array<const char*, 3> names = {"3%/3 mm", "2%/3 mm", "2%/2 mm"};
   for (std::size_t c = 0; c < 3; ++c) {
-    const detail::Moments m = detail::moments(rates[c]);
-    out.push_back({std::string("mean ") + names[c], "%", m.mean, bands[c][0], bands[c][1]});
-    out.push_back({std::string("SD ") + names[c], "%", m.sd, bands[c][2], bands[c][3]});
-    out.push_back({std::string("skewness ") + names[c], "", m.skew, -none, -1e-9});
+    out.push_back({std::string("mean ") + names[c], "%", mean(rates[c]), bands[c][0], bands[c][1]});
+    out.push_back({std::string("SD ") + names[c], "%", standard_deviation(rates[c]), bands[c][2], bands[c][3]});
+    out.push_back({std::string("skewness ") + names[c], "", skewness(rates[c]), -none, -1e-9});
   }
   out.push_back({"records below 90 % at 2%/2 mm", "%", 100 * failing / n, 5, 25});
   out.push_back({"records with 3/3 >= 2/3 >= 2/2", "%", 100 * ordered / n, 100, 100});
   detail::add_plan_rows(cohort, rates[2], out);
   double lowest = none, head_and_neck = none;
   for (const auto& [site, sums] : by_site) {
-    const double mean = sums.first / sums.second;
+    const double of_site = sums.first / sums.second;
     if (site == "head_and_neck")
-      head_and_neck = mean;
+      head_and_neck = of_site;
     else
-      lowest = std::min(lowest, mean);
+      lowest = std::min(lowest, of_site);
   }
   if (lowest < none && head_and_neck < none)
     out.push_back({"mean 2%/2 mm of other sites above head and neck", "%", lowest - head_and_neck, 1e-9, none});

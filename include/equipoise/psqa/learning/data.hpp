@@ -10,6 +10,7 @@
 ///   dd       (measured - planned) / max planned in %, over its standard deviation;
 ///            pixels below 10 % of the maximum are not valid                            [N, 1, h, w]
 
+#include <equipoise/core/base/statistics.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
@@ -76,12 +77,11 @@ namespace detail {
 struct MeanAndSd {
   double mean, sd;
 };
+/// What standardises a column; nothing is divided where there are no values, or all are equal.
 [[nodiscard]] inline MeanAndSd mean_and_sd(const std::vector<double>& x) {
-  double sum = 0, squares = 0;
-  for (const double v : x) sum += v, squares += v * v;
-  const double n = static_cast<double>(x.size()), mean = n > 0 ? sum / n : 0;
-  const double variance = n > 0 ? squares / n - mean * mean : 1;
-  return {mean, variance > 1e-12 ? std::sqrt(variance) : 1};
+  if (x.empty()) return {0, 1};
+  const double sd = standard_deviation(x);
+  return {mean(x), sd > 1e-6 ? sd : 1};
 }
 
 [[nodiscard]] inline at::Tensor metric_tensor(const std::vector<std::vector<double>>& rows,

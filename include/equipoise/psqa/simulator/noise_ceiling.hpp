@@ -5,6 +5,7 @@
 /// The noise ceiling: how far repeated deliveries of one plan differ. No model can predict better.
 
 #include <equipoise/core/base/parallel.hpp>
+#include <equipoise/core/base/statistics.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
 
@@ -40,10 +41,11 @@ namespace equipoise::psqa {
       of_plan[i].records = static_cast<double>(rates.size());
       for (const auto& of_record : rates)
         for (std::size_t c = 0; c < 3; ++c) {
-          double mean = 0;
-          for (const auto& r : of_record) mean += r[c] / static_cast<double>(deliveries);
-          for (const auto& r : of_record)
-            of_plan[i].differences[c] += std::abs(r[c] - mean) / static_cast<double>(deliveries);
+          std::vector<double> x;
+          for (const auto& r : of_record) x.push_back(r[c]);
+          const double centre = mean(x);
+          for (double& v : x) v = std::abs(v - centre);
+          of_plan[i].differences[c] += mean(x);
         }
     }
   });

@@ -1,26 +1,46 @@
-# What equipoise's targets link. Used by the build and by the installed package alike.
+# What equipoise's targets link. Used by the build and by the installed package alike. EQUIPOISE_PARTS says which parts are wanted beside the core: psqa, report.
 
 include(CMakeFindDependencyMacro)
-include("${CMAKE_CURRENT_LIST_DIR}/EquipoiseLibTorch.cmake")
-find_dependency(Boost 1.81 REQUIRED)
-find_dependency(range-v3 REQUIRED)
-find_dependency(Eigen3 3.4 REQUIRED NO_MODULE)
-find_dependency(utf8cpp REQUIRED)
 
-if(NOT DEFINED EQUIPOISE_REPORT OR EQUIPOISE_REPORT)
-  find_dependency(pugixml REQUIRED)
+# In the package a missing dependency makes the package not found, so that find_package(equipoise QUIET) goes on; in the build it is an error.
+macro(equipoise_not_found text)
+  if(CMAKE_FIND_PACKAGE_NAME)
+    set(${CMAKE_FIND_PACKAGE_NAME}_FOUND FALSE)
+    set(${CMAKE_FIND_PACKAGE_NAME}_NOT_FOUND_MESSAGE "${text}")
+    return()
+  endif()
+  message(FATAL_ERROR "equipoise: ${text}")
+endmacro()
+
+set(_equipoise_required)
+if(NOT CMAKE_FIND_PACKAGE_NAME)
+  set(_equipoise_required REQUIRED)
 endif()
 
-if(NOT DEFINED EQUIPOISE_PSQA OR EQUIPOISE_PSQA)
-  find_dependency(PNG REQUIRED)
-  find_dependency(nlohmann_json REQUIRED)
+include("${CMAKE_CURRENT_LIST_DIR}/EquipoiseLibTorch.cmake")
+if(_equipoise_libtorch_problem)
+  equipoise_not_found("${_equipoise_libtorch_problem}")
+endif()
+find_dependency(Threads ${_equipoise_required})
+find_dependency(Boost 1.81 ${_equipoise_required})
+find_dependency(range-v3 ${_equipoise_required})
+find_dependency(Eigen3 3.4 ${_equipoise_required} NO_MODULE)
+find_dependency(utf8cpp ${_equipoise_required})
+
+if("report" IN_LIST EQUIPOISE_PARTS)
+  find_dependency(pugixml ${_equipoise_required})
+endif()
+
+if("psqa" IN_LIST EQUIPOISE_PARTS)
+  find_dependency(PNG ${_equipoise_required})
+  find_dependency(nlohmann_json ${_equipoise_required})
   if(NOT TARGET equipoise_dcmtk)
     # DCMTK's own configuration drags in ICU, XML and network libraries; reading and writing files needs only these.
     find_path(EQUIPOISE_DCMTK_INCLUDE dcmtk/dcmdata/dctk.h)
     foreach(library dcmdata oflog ofstd)
       find_library(EQUIPOISE_DCMTK_${library} ${library})
       if(NOT EQUIPOISE_DCMTK_${library} OR NOT EQUIPOISE_DCMTK_INCLUDE)
-        message(FATAL_ERROR "equipoise: DCMTK was not found; install libdcmtk-dev, or configure equipoise itself with -DEQUIPOISE_PSQA=OFF")
+        equipoise_not_found("DCMTK was not found; install libdcmtk-dev, or do without the part psqa (-DEQUIPOISE_PSQA=OFF in the build)")
       endif()
     endforeach()
     add_library(equipoise_dcmtk INTERFACE IMPORTED)

@@ -1,4 +1,4 @@
-# Finds LibTorch and gives the imported target `equipoise_libtorch`.
+# Finds LibTorch and gives the imported target `equipoise_libtorch`, or says in `_equipoise_libtorch_problem` why not.
 #
 # Order: CMAKE_PREFIX_PATH or Torch_DIR; the `torch` of the active Python; a private copy in <checkout>/.deps/python.
 # The target is made by hand from LibTorch's own folder. TorchConfig.cmake would look for c10 and torch on system paths first, which links two c10 libraries on a
@@ -45,11 +45,12 @@ endfunction()
 
 _equipoise_torch_root(EQUIPOISE_LIBTORCH_ROOT)
 if(NOT EQUIPOISE_LIBTORCH_ROOT)
-  message(FATAL_ERROR "equipoise: LibTorch was not found. Run cmake/install-deps, or install it with `pip install torch==2.13.0`, or give its folder: "
-                      "-DCMAKE_PREFIX_PATH=<…>/torch (the folder that holds include/ and lib/)")
+  string(CONCAT _equipoise_libtorch_problem "LibTorch was not found. Run cmake/install-deps, or install it with `pip install torch==2.13.0`, or give its folder: "
+                "-DCMAKE_PREFIX_PATH=<…>/torch (the folder that holds include/ and lib/)")
+  return()
 endif()
 
-find_package(Threads REQUIRED)
+find_package(Threads QUIET)
 add_library(equipoise_libtorch INTERFACE IMPORTED)
 set(_torch_libraries "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cpu.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libc10.so")
 set(EQUIPOISE_LIBTORCH_CUDA OFF)
@@ -72,8 +73,9 @@ if(NOT DEFINED EQUIPOISE_LIBTORCH_ABI_CHECKED)
                             EQUIPOISE_LIBTORCH_ABI_CHECKED)
   if(NOT EQUIPOISE_LIBTORCH_ABI_CHECKED)
     unset(EQUIPOISE_LIBTORCH_ABI_CHECKED CACHE)
-    message(FATAL_ERROR "equipoise: a program does not link with the LibTorch in ${EQUIPOISE_LIBTORCH_ROOT}: it may be built for the old C++ ABI (before 2.6) "
-                        "or another architecture. Take 2.13.0: pip install torch==2.13.0")
+    string(CONCAT _equipoise_libtorch_problem "a program does not link with the LibTorch in ${EQUIPOISE_LIBTORCH_ROOT}: it may be built for the old C++ ABI "
+                  "(before 2.6) or another architecture. Take 2.13.0: pip install torch==2.13.0")
+    return()
   endif()
 endif()
 if(NOT _equipoise_libtorch_told)

@@ -12,20 +12,22 @@ endif()
 
 find_program(EQUIPOISE_PYTHON NAMES python3)
 add_test(NAME gate.headers COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/headers.py --source ${CMAKE_SOURCE_DIR} --work ${CMAKE_CURRENT_BINARY_DIR}/headers
-                                   --compiler ${CMAKE_CXX_COMPILER} -- ${compile_flags})
+                                   --compiler ${CMAKE_CXX_COMPILER} --parts "${EQUIPOISE_PARTS}" -- ${compile_flags})
 add_test(NAME gate.sources COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/sources.py ${CMAKE_SOURCE_DIR})
 set_tests_properties(gate.headers PROPERTIES TIMEOUT 1200)
 
 # Two translation units that include everything link.
 equipoise_program(gate_links TEST SOURCES gates/links_a.cpp gates/links_b.cpp)
-if(EQUIPOISE_PSQA)
-  target_link_libraries(gate_links PRIVATE equipoise::psqa)
-endif()
+foreach(part IN LISTS EQUIPOISE_PARTS)
+  target_link_libraries(gate_links PRIVATE equipoise::${part})
+  string(TOUPPER ${part} option)
+  target_compile_definitions(gate_links PRIVATE EQUIPOISE_${option})
+endforeach()
 add_test(NAME gate.links COMMAND gate_links)
 
 # A project of somebody else's, from the installed package in an odd prefix.
 add_test(NAME gate.consumer COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DBUILD=${CMAKE_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer
-                                    -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
+                                    -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} "-DPARTS=${EQUIPOISE_PARTS}" -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
 set_tests_properties(gate.consumer PROPERTIES TIMEOUT 600)
 
 # Wrong composition: one file, one mistake, one sentence, which is the first error; each also compiles with the mistake left out. They share the tests' precompiled header.

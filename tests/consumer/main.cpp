@@ -2,8 +2,11 @@
 #include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>
-#include <equipoise/report/html.hpp>
 #include <equipoise/tasks/regression.hpp>
+
+#ifdef WITH_REPORT
+#include <equipoise/report/html.hpp>
+#endif
 
 namespace eq = equipoise;
 using namespace eq::literals;
@@ -12,6 +15,8 @@ int main() {
   auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 3}),
                            eq::task<"y">(eq::Concat{.width = 8}, eq::Regression{.outputs = 2}));
   const auto y = model->predict(eq::batch(eq::input<"a">(torch::zeros({4, 3}))));
-  const eq::report::Page page("consumer");
-  return y["y"_n].sizes() == at::IntArrayRef({4, 2}) && !page.html().empty() ? 0 : 1;
+#ifdef WITH_REPORT
+  if (eq::report::Page("consumer").html().empty()) return 1;
+#endif
+  return y["y"_n].sizes() == at::IntArrayRef({4, 2}) ? 0 : 1;
 }

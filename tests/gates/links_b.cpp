@@ -1,5 +1,8 @@
 #include <equipoise/equipoise.hpp>
+
+#ifdef EQUIPOISE_PSQA
 #include <equipoise/psqa/psqa.hpp>
+#endif
 
 int other();
 int other() {

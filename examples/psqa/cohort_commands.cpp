@@ -3,6 +3,7 @@
 /// The command that makes virtual cohorts: simulate.
 
 #include <cmath>
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/cohort/acceptance.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/cohort/simulate.hpp>
@@ -111,7 +112,7 @@ void write_volumes(const SimulateArguments& a) {
     const psqa::VolumeRecord r = simulator.volume(static_cast<std::int64_t>(i), phantom);
     planned.append(std::vector<float>(r.planned.values.begin(), r.planned.values.end()));
     measured.append(std::vector<float>(r.measured.values.begin(), r.measured.values.end()));
-    std::ostringstream line;
+    eq::TextWriter line;
     line << r.plan.id << std::setprecision(8) << ',' << r.gpr[0] << ',' << r.gpr[1] << ',' << r.gpr[2] << '\n';
     table.write(line.str());
     progress.show(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(n));

@@ -261,10 +261,24 @@ void ensure_cohort(const psqa::CohortSettings& settings, const fs::path& folder)
       0);
 }
 
+/// Makes the folder, with a file that says what it is; with `fresh` what is there is deleted first, but only where that
+/// file is there too. \throws FileError for a folder that something else has made
+void begin_anew(const fs::path& root, bool fresh) {
+  const fs::path mark = root / "demo.json";
+  if (fresh && fs::exists(root)) {
+    if (!fs::exists(mark) && !(fs::is_directory(root) && fs::is_empty(root)))
+      throw eq::FileError(eq::message("file.448", root.string(), "expected a folder that psqa demo has made, with ",
+                                      mark.filename().string(), " in it; nothing was deleted. Choose another --out"));
+    fs::remove_all(root);
+  }
+  fs::create_directories(root);
+  if (!fs::exists(mark)) std::ofstream(mark) << Json{{"schema", "equipoise.psqa.demo/1"}}.dump(2) << "\n";
+}
+
 void demo(const DemoArguments& a) {
   catch_interrupts();
   const fs::path root = a.out, cohort = root / "cohort";
-  if (a.fresh) fs::remove_all(root);
+  begin_anew(root, a.fresh);
   ensure_cohort(cohort_settings(a), cohort);
   std::vector<Run> runs;
   {

@@ -107,8 +107,8 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
 
 CLI::Validator above_zero() {
   return {[](std::string& text) {
-            const double value = CLI::Number(text).empty() ? std::strtod(text.c_str(), nullptr) : 0;
-            return value > 0 && std::isfinite(value) ? "" : "expected a number > 0, got \"" + text + "\"";
+            double value = 0;
+            return eq::parse_option(text, value) && value > 0 && std::isfinite(value) ? "" : "expected a number > 0, got \"" + text + "\"";
           },
           "> 0"};
 }

@@ -4,6 +4,7 @@
 
 #include "run.hpp"
 
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/methods.hpp>
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "calibration.hpp"
 
@@ -150,11 +150,11 @@ std::vector<std::string> distinct(const std::vector<std::string>& names) {
 std::vector<PolicyChoice> policies_of_method(const std::string& method) {
   if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
   std::vector<PolicyChoice> out;
-  std::istringstream parts(method);
+  eq::TextReader parts(method);
   std::string part, option;
   std::getline(parts, part, '+');  // the fusion
   while (std::getline(parts, part, '+')) {
-    std::istringstream words(part);
+    eq::TextReader words(part);
     PolicyChoice& policy = out.emplace_back();
     std::getline(words, policy.name, ':');
     while (std::getline(words, option, ':')) policy.options.push_back(key_and_value(option, "--methods"));

@@ -10,6 +10,7 @@
 /// \endcode
 
 #include <equipoise/contribution/table.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/core/model/model.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 
@@ -20,7 +21,6 @@
 #include <limits>
 #include <ostream>
 #include <span>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,7 +68,7 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
 
   /// A table of losses with their intervals, a line a coalition.
   friend std::ostream& operator<<(std::ostream& stream, const Evaluation& e) {
-    std::ostringstream out;
+    TextWriter out;
     e.tasks.for_each([&](auto, const TaskScores& t) {
       out << t.task << " (" << t.records << " records)\n";
       for (const CoalitionScore& s : t.coalitions) {

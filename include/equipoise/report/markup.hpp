@@ -5,10 +5,11 @@
 /// Elements, attributes and text of HTML and SVG. pugixml nests and escapes them, so that what is written is well-formed
 /// whatever a name or a message holds.
 
+#include <equipoise/core/base/text_stream.hpp>
+
 #include <pugixml.hpp>
 
 #include <initializer_list>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -42,7 +43,7 @@ inline pugi::xml_node append(pugi::xml_node to, const char* name, std::initializ
 
 /// The document without an XML declaration and without added space, which HTML would show.
 [[nodiscard]] inline std::string written(const pugi::xml_document& document) {
-  std::ostringstream out;
+  TextWriter out;
   document.save(out, "", pugi::format_raw | pugi::format_no_declaration | pugi::format_skip_control_chars,
                 pugi::encoding_utf8);
   return std::move(out).str();

@@ -4,8 +4,9 @@
 /// \file
 /// Numbers as a reader sees them in tables, charts and on the terminal; NaN is a dash.
 
+#include <equipoise/core/base/text_stream.hpp>
+
 #include <cmath>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace equipoise::report {
 /// \param digits that count
 [[nodiscard]] inline std::string number(double value, int digits = 3) {
   if (std::isnan(value)) return "–";
-  std::ostringstream out;
+  TextWriter out;
   out.precision(digits);
   out << value;
   return std::move(out).str();
@@ -23,7 +24,7 @@ namespace equipoise::report {
 /// \param decimals after the point
 [[nodiscard]] inline std::string fixed(double value, int decimals) {
   if (std::isnan(value)) return "–";
-  std::ostringstream out;
+  TextWriter out;
   out.precision(decimals);
   out << std::fixed << value;
   return std::move(out).str();

@@ -8,6 +8,7 @@
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
@@ -23,7 +24,6 @@
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
-#include <locale>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -96,8 +96,7 @@ inline void write_number(torch::serialize::OutputArchive& archive, const std::st
 
 /// History as plain text: one line an epoch, `epoch`, then names and values in full precision, separated by tabs.
 [[nodiscard]] inline std::string history_text(const History& history) {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
+  TextWriter out;
   out.precision(17);
   for (const EpochRecord& e : history.epochs) {
     out << e.epoch;
@@ -108,9 +107,9 @@ inline void write_number(torch::serialize::OutputArchive& archive, const std::st
 }
 
 inline void read_history(const std::string& text, History& history) {
-  std::istringstream lines(text);
+  TextReader lines(text);
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream in(line);
+    TextReader in(line);
     EpochRecord& e = history.epochs.emplace_back();
     std::string name, value;
     std::getline(in, name, '\t');
@@ -162,7 +161,7 @@ enum class Purpose : std::uint8_t { training, inference };
 inline void check_run_options(const std::string& saved, const OptionList& now, const std::string& where,
                               Purpose purpose) {
   std::vector<std::pair<std::string, std::string>> before;
-  std::istringstream lines(saved);
+  TextReader lines(saved);
   for (std::string line; std::getline(lines, line);)
     if (const std::size_t tab = line.find('\t'); tab != std::string::npos)
       before.emplace_back(line.substr(0, tab), line.substr(tab + 1));

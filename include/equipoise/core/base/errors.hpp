@@ -7,15 +7,19 @@
 /// they also are.
 
 #include <equipoise/core/base/error_ids.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "equipoise: -ffast-math and -ffinite-math-only break NaN, which marks what is missing; compile without them"
+#endif
 
 namespace equipoise {
 
@@ -75,7 +79,7 @@ struct NumericError : std::runtime_error, Error {
 /// Builds `[equipoise.<id>] <where>: <parts…>`, e.g. `message("shape.101", "Gated", "expected [B, ", 128, "]")`.
 template <class... Parts>
 [[nodiscard]] ErrorMessage message(ErrorId id, std::string_view where, const Parts&... parts) {
-  std::ostringstream out;
+  TextWriter out;
   out << "[equipoise." << id.text() << "] " << where << ": ";
   (out << ... << parts);
   return {id, std::move(out).str()};

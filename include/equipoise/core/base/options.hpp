@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 
 #include <algorithm>
 #include <boost/hana/accessors.hpp>
@@ -63,7 +64,7 @@ template <class T>
     char text[64];  // the shortest that reads back as the same number
     return {text, std::to_chars(text, text + sizeof(text), value).ptr};
   } else {
-    std::ostringstream out;
+    TextWriter out;
     out << value;
     return std::move(out).str();
   }
@@ -81,7 +82,7 @@ template <class T>
     return true;
   } else if constexpr (detail::is_list<T>) {
     T parsed;
-    std::istringstream in{std::string(text)};
+    TextReader in{std::string(text)};
     for (std::string part; std::getline(in, part, ',');)
       if (!parse_option(part, parsed.emplace_back())) return false;
     value = std::move(parsed);
@@ -97,7 +98,7 @@ template <class T>
     value = static_cast<T>(found - std::begin(names));
     return true;
   } else {
-    std::istringstream in{std::string(text)};
+    TextReader in{std::string(text)};
     T parsed{};
     if (!(in >> parsed) || in.peek() != std::istringstream::traits_type::eof()) return false;
     value = parsed;

@@ -4,6 +4,7 @@
 /// \file
 /// A model as a table: its parts, what they were built from, and how many parameters each has.
 
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/core/model/model_base.hpp>
 
 #include <torch/nn/module.h>
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iomanip>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -26,7 +26,7 @@ namespace equipoise {
       if (p.key().starts_with(prefix)) n += p.value().numel();
     return n;
   };
-  std::ostringstream out;
+  TextWriter out;
   const auto line = [&](const std::string& place, const std::string& kind, std::int64_t n) -> std::ostream& {
     return out << std::left << std::setw(24) << place << std::setw(18) << kind << std::right << std::setw(10) << n;
   };

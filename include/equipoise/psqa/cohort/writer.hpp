@@ -5,6 +5,7 @@
 /// Writing a cohort: record by record, so that memory does not grow with it, and whole or not at all.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
@@ -16,9 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <locale>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -29,8 +28,7 @@ namespace equipoise::psqa {
 namespace detail {
 
 [[nodiscard]] inline std::string csv_line(const CohortRecord& r) {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
+  TextWriter out;
   out.precision(10);
   out << r.id << ',' << r.patient << ',' << r.site << ',' << r.machine << ',' << r.fault;
   const auto cell = [&](double v) {

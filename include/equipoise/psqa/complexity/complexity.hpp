@@ -8,6 +8,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/complexity/beam_complexity.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -17,7 +18,6 @@
 #include <cstddef>
 #include <limits>
 #include <numbers>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,7 +67,7 @@ namespace detail {
   std::string numbers;
   double mu = 0;
   for (const Beam* b : beams) numbers += (numbers.empty() ? "" : ", ") + std::to_string(b->number), mu += b->mu;
-  std::ostringstream out;
+  TextWriter out;
   if (!beams.empty())
     out << "no multileaf collimator, or a single control point, in beams " << numbers << " (" << mu
         << " MU): they count in MU, PMU, MF and NBEAM, and have no aperture metrics";

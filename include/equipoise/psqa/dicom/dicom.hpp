@@ -18,6 +18,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -25,23 +26,39 @@
 
 namespace equipoise::psqa {
 
-namespace detail {
+/// DCMTK as the readers and writers need it, while one of these is alive: without messages of its own, since errors are
+/// exceptions here, and with types that a writer left open taken from the dictionary. Afterwards DCMTK is as the program
+/// had set it.
+class QuietDcmtk {
+ public:
+  QuietDcmtk() {
+    const std::lock_guard lock(mutex_);
+    if (users_++ > 0) return;
+    level_ = DCM_dcmdataLogger.getLogLevel();
+    conversion_ = dcmEnableUnknownVRConversion.get();
+    DCM_dcmdataLogger.setLogLevel(OFLogger::OFF_LOG_LEVEL);
+    dcmEnableUnknownVRConversion.set(OFTrue);
+  }
+  QuietDcmtk(const QuietDcmtk&) = delete;
+  QuietDcmtk& operator=(const QuietDcmtk&) = delete;
+  ~QuietDcmtk() {
+    const std::lock_guard lock(mutex_);
+    if (--users_ > 0) return;
+    DCM_dcmdataLogger.setLogLevel(level_);
+    dcmEnableUnknownVRConversion.set(conversion_);
+  }
 
-inline void silence_dcmtk() {
-  static const bool once = [] {
-    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-    dcmEnableUnknownVRConversion.set(OFTrue);  // some writers leave types open that the dictionary knows
-    return true;
-  }();
-  (void)once;
-}
-
-}  // namespace detail
+ private:
+  static inline std::mutex mutex_;
+  static inline int users_ = 0;
+  static inline dcmtk::log4cplus::LogLevel level_ = dcmtk::log4cplus::NOT_SET_LOG_LEVEL;
+  static inline OFBool conversion_ = OFFalse;
+};
 
 /// A file's data set, whole in memory.
 /// \throws FileError when it is missing, truncated, not DICOM, or deflated out of all proportion.
 [[nodiscard]] inline std::unique_ptr<DcmFileFormat> open_dicom(const std::filesystem::path& path) {
-  detail::silence_dcmtk();
+  const QuietDcmtk quiet;
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));

@@ -5,6 +5,7 @@
 /// One beam of an RTPLAN: its devices and control points. What vendors leave out is carried forward from control point
 /// to control point; a beam that contradicts itself is refused with a sentence that names it.
 
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/plan.hpp>
 
@@ -14,7 +15,6 @@
 #include <iomanip>
 #include <iterator>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,7 +39,7 @@ struct BeamSource {
 
 /// Three digits, for a sentence.
 [[nodiscard]] inline std::string short_text(double value) {
-  std::ostringstream out;
+  TextWriter out;
   out << std::setprecision(3) << value;
   return std::move(out).str();
 }

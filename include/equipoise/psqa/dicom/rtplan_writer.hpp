@@ -156,7 +156,7 @@ inline void put_pixels(DcmItem& d, const DoseGrid& dose) {
 /// Writes a plan as RTPLAN.
 /// \throws FileError when the file cannot be written; an older one is then untouched.
 inline void write_rtplan(const Plan& plan, const std::filesystem::path& path) {
-  detail::silence_dcmtk();
+  const QuietDcmtk quiet;
   DcmFileFormat file;
   DcmItem& d = *file.getDataset();
   detail::put_common(d, plan, detail::key_of(plan), UID_RTPlanStorage, "plan", "RTPLAN");
@@ -198,7 +198,7 @@ inline void write_rtdose(const DoseGrid& dose, const Plan& plan, const std::stri
     throw ShapeError(message("shape.108", path.string(), "expected a grid of 1 .. 65535 points an axis, got ",
                              dose.shape[0], " x ", dose.shape[1], " x ", dose.shape[2], " with ", dose.values.size(),
                              " doses"));
-  detail::silence_dcmtk();
+  const QuietDcmtk quiet;
   DcmFileFormat file;
   DcmItem& d = *file.getDataset();
   const std::string key = detail::key_of(plan);

@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 
 #include <algorithm>
@@ -16,7 +17,6 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,7 +91,7 @@ namespace detail {
 
 /// As DICOM writes it: the cosines of a row, which runs along the columns, and of a column.
 [[nodiscard]] inline std::string text_of_axes(const PatientAxes& axes) {
-  std::ostringstream out;
+  TextWriter out;
   for (const std::size_t axis : {std::size_t{2}, std::size_t{1}})
     for (std::size_t k = 0; k < 3; ++k)
       out << (axis == 2 && k == 0 ? "[" : ", ") << std::round(axes[axis][k] * 1e4) / 1e4 + 0.0;  // + 0: no -0

@@ -23,7 +23,7 @@ namespace detail {
 
 /// The modality of a DICOM file, read no further than needed; empty where there is none.
 [[nodiscard]] inline std::string modality_of(const std::filesystem::path& path) {
-  silence_dcmtk();
+  const QuietDcmtk quiet;
   try {
     if (const auto deflated = read_deflated(path)) return dicom_text(*deflated, DCM_Modality);
   } catch (const FileError&) {

@@ -12,6 +12,7 @@
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/training/history.hpp>
+#include <equipoise/training/monitor.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/options.hpp>
 #include <equipoise/training/snapshot.hpp>
@@ -56,8 +57,8 @@ struct Deployed {
 
 /// Where a run stands between two epochs.
 struct RunState {
-  std::int64_t next_epoch = 0, step = 0, since_best = 0;
-  double best_objective = 0;
+  std::int64_t next_epoch = 0, step = 0;
+  detail::Watched watched;
   History history;
   detail::Deployed best;
 };
@@ -92,6 +93,21 @@ inline void write_number(torch::serialize::OutputArchive& archive, const std::st
   c10::IValue value;
   archive.read(key, value);
   return value;
+}
+
+inline void write_watched(torch::serialize::OutputArchive& archive, const Watched& watched) {
+  archive.write("monitor", c10::IValue(watched.monitor));
+  if (watched.best) write_number(archive, "best_figure", *watched.best);
+  if (watched.last_big) write_number(archive, "last_big", *watched.last_big);
+  write_number(archive, "since_best", watched.since_best);
+}
+[[nodiscard]] inline Watched read_watched(torch::serialize::InputArchive& archive) {
+  Watched out{.monitor = read_value(archive, "monitor").toStringRef(), .best = {}, .last_big = {}};
+  c10::IValue value;
+  if (archive.try_read("best_figure", value)) out.best = value.toDouble();
+  if (archive.try_read("last_big", value)) out.last_big = value.toDouble();
+  out.since_best = read_value(archive, "since_best").toInt();
+  return out;
 }
 
 /// History as plain text: one line an epoch, `epoch`, then names and values in full precision, separated by tabs.
@@ -242,8 +258,7 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   archive.write("generator", at::detail::getDefaultCPUGenerator().get_state(), true);
   detail::write_number(archive, "next_epoch", run.next_epoch);
   detail::write_number(archive, "step", run.step);
-  detail::write_number(archive, "since_best", run.since_best);
-  detail::write_number(archive, "best_objective", run.best_objective);
+  detail::write_watched(archive, run.watched);
   detail::write_number(archive, "best_epoch", run.history.best_epoch);
   archive.write("history", c10::IValue(detail::history_text(run.history)));
   std::string bytes;  // whole before the disk sees it: LibTorch's writer does not survive an exception from below
@@ -280,8 +295,8 @@ namespace detail {
   RunState run;
   run.next_epoch = read_value(archive, "next_epoch").toInt();
   run.step = read_value(archive, "step").toInt();
-  run.since_best = read_value(archive, "since_best").toInt();
-  run.best_objective = read_value(archive, "best_objective").toDouble();
+  run.watched = read_watched(archive);
+  run.history.monitor = run.watched.monitor;
   run.history.best_epoch = read_value(archive, "best_epoch").toInt();
   read_history(read_value(archive, "history").toStringRef(), run.history);
   return run;

@@ -8,6 +8,7 @@
 #include <equipoise/training/checkpoint.hpp>
 #include <equipoise/training/epoch_start.hpp>
 #include <equipoise/training/loop.hpp>
+#include <equipoise/training/monitor.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -84,9 +85,11 @@ class Fit {
     if (std::any_of(policies_->begin(), policies_->end(),
                     [&](const AnyPolicy& p) { return p.needs().holdout && p.ever_acts(model_.modality_count()); }))
       split_holdout(train, holdout);
-    const auto patient = [&] { return options_.patience == 0 || state_.since_best < options_.patience; };
+    Validation judged(model_, validation, options_);
+    watch(judged);
+    const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
     try {
-      while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, validation);
+      while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
       state_.history.stop = patient() ? StopReason::finished : StopReason::early_stopping;
     } catch (const StopRequested&) {
       optimizer_->zero_grad();
@@ -107,7 +110,7 @@ class Fit {
                                  ", got only missing ones; leave the target out to train without the task"));
   }
 
-  void one_epoch(const ModelBatch& train, const ModelBatch& holdout, const ModelBatch& validation) {
+  void one_epoch(const ModelBatch& train, const ModelBatch& holdout, Validation& validation) {
     const std::int64_t epoch = state_.next_epoch;
     Averages log;
     EpochStart start(model_, train, holdout, options_, epoch, log, should_stop);
@@ -126,7 +129,7 @@ class Fit {
     loop.epoch(train, start.plan(), acting, epoch, state_.step, total_steps(start.plan()), log);
     check_parameters(epoch);
     EpochRecord record{epoch, log.take()};
-    if (validation.size() > 0) validate(validation, record);
+    validate(validation, record);
     state_.history.epochs.push_back(record);
     ++state_.next_epoch;
     if (!options_.checkpoint.empty())
@@ -134,33 +137,21 @@ class Fit {
     if (on_epoch) on_epoch(record);
   }
 
-  void validate(const ModelBatch& validation, EpochRecord& record) {
-    const Coalition full = model_.full();
-    const CoalitionTable table = coalition_table(model_, validation, {&full, 1}, 64, WithMetrics::yes);
-    double objective = 0;
-    bool labelled = false;
-    for (const auto& [k, task] : views::enumerate(model_.schema().tasks)) {
-      const std::optional<double> loss = table.mean_loss(k);
-      if (!loss) continue;
-      if (!std::isfinite(*loss))
-        throw NumericError(message("numeric.503", "validation after epoch " + std::to_string(record.epoch + 1),
-                                   "expected a finite loss of task ", task.name, ", got ", *loss));
-      record.values.emplace_back("val/" + task.name, *loss);
-      if (const auto accuracy = table.accuracy(k))
-        record.values.emplace_back("val/" + task.name + "/accuracy", *accuracy);
-      if (!table.metrics[k].empty())
-        for (const MetricValue& m : table.metrics[k][0])
-          record.values.emplace_back("val/" + task.name + "/" + m.name, m.value);
-      objective += *loss;
-      labelled = true;
-    }
-    if (!labelled) return;  // nothing says which epoch is the best
-    record.values.emplace_back("val/objective", objective);
-    if (state_.history.best_epoch >= 0 && !(objective < state_.best_objective)) return void(++state_.since_best);
-    state_.best_objective = objective;
+  /// Validates the epoch, and keeps it where it is the best one.
+  void validate(Validation& validation, EpochRecord& record) {
+    const std::optional<double> figure = validation.judge(record);
+    if (!figure || !state_.watched.take(*figure, validation.larger_is_better(), options_.min_delta)) return;
     state_.history.best_epoch = record.epoch;
-    state_.since_best = 0;
     if (options_.keep_best) state_.best = Deployed(model_.module(), *policies_);
+  }
+
+  /// What was best by another figure says nothing of this one.
+  void watch(const Validation& validation) {
+    if (validation.monitor() == state_.watched.monitor) return;
+    state_.watched = {.monitor = validation.monitor(), .best = {}, .last_big = {}};
+    state_.history.monitor = validation.monitor();
+    state_.history.best_epoch = -1;
+    state_.best = {};
   }
 
   /// A gradient can overflow behind a finite loss: a run must not go on with what it left, nor be saved.

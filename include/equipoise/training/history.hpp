@@ -34,7 +34,8 @@ enum class StopReason : std::uint8_t { finished, early_stopping, requested };
 
 struct History {
   std::vector<EpochRecord> epochs;
-  std::int64_t best_epoch = -1;  ///< of the smallest validation objective; -1 without validation
+  std::int64_t best_epoch = -1;  ///< the one with the best monitored figure; -1 without validation
+  std::string monitor;           ///< the figure's name, `val/objective` by default; empty without validation
   StopReason stop = StopReason::finished;
 };
 

@@ -45,7 +45,13 @@ struct TrainerOptions {
   std::int64_t warmup_steps = 0;  ///< linear rise of the learning rate
   double clip_norm = 0;           ///< largest global gradient norm; 0 does not clip
 
-  std::int64_t patience = 0;  ///< epochs without a better validation objective before stopping; 0 never stops
+  /// The validation figure that chooses the best epoch and stops early, by its name in the history (with or without
+  /// `val/`): a task's loss ("gpr"), its accuracy ("label/accuracy") or one of its metrics ("gpr/c_index"), whose direction
+  /// is the metric's own. Empty: "objective", the sum of the task losses, each divided by what the task loses without any
+  /// modality, so that no unit counts.
+  std::string monitor{};
+  double min_delta = 0;       ///< an epoch that is better by no more than this does not reset `patience`
+  std::int64_t patience = 0;  ///< epochs without a better monitored figure before stopping; 0 never stops
   bool keep_best = true;      ///< end with the parameters of the best epoch, where there is validation data
   double holdout = 0.15;      ///< share of the training groups kept for policies that need a hold-out
   std::string checkpoint{};   ///< file written after every epoch; empty for none
@@ -73,6 +79,7 @@ inline void check(const TrainerOptions& o) {
   need(o.clip_norm >= 0, "clip_norm", ">= 0", o.clip_norm);
   need(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
   need(o.warmup_steps >= 0, "warmup_steps", ">= 0", o.warmup_steps);
+  need(o.min_delta >= 0, "min_delta", ">= 0", o.min_delta);
   need(o.patience >= 0, "patience", ">= 0", o.patience);
   need(o.holdout > 0 && o.holdout < 1, "holdout", "in (0, 1)", o.holdout);
 }
@@ -80,4 +87,5 @@ inline void check(const TrainerOptions& o) {
 }  // namespace equipoise
 
 BOOST_HANA_ADAPT_STRUCT(equipoise::TrainerOptions, epochs, batch_size, micro_batches, seed, optimizer, learning_rate,
-                        weight_decay, momentum, schedule, warmup_steps, clip_norm, patience, keep_best, holdout);
+                        weight_decay, momentum, schedule, warmup_steps, clip_norm, monitor, min_delta, patience,
+                        keep_best, holdout);

@@ -49,7 +49,7 @@ void runs_for_every_kind() {
 }  // namespace
 
 TEST_CASE("an empty stack is a hand-written LibTorch loop, bit for bit", "[training][law]") {
-  for (const auto optimizer : {eq::Optimizer::sgd, eq::Optimizer::adamw}) {
+  for (const auto& optimizer : {eq::Optimizer::sgd, eq::Optimizer::adamw}) {
     eq::TrainerOptions o = toy_options();
     o.optimizer = optimizer;
     const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6}),

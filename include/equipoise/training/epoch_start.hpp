@@ -97,7 +97,7 @@ class EpochStart final : public Epoch {
     ProbeLosses out{.train_before = sum_of_losses(train, units), .holdout_before = sum_of_losses(holdout, units)};
     TrainerOptions probing = options_;  // a few epochs from here, whatever the run's schedule says of its own
     probing.schedule = Schedule::constant, probing.warmup_steps = 0;
-    GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing);
+    GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing, group_names(model_.schema()));
     Loop loop(model_, optimizer, probing);
     loop.should_stop = should_stop_;
     EpochPlan plan = EpochPlan::joint(train_.size(), model_.modality_count());

@@ -43,6 +43,7 @@ class Fit {
   Fit(ModelBase& model, PolicyStack policies, TrainerOptions options)
       : model_(model), policies_(std::make_shared<PolicyStack>(std::move(policies))), options_(std::move(options)) {
     check(options_);
+    check_groups(options_, group_names(model_.schema()));
     check_stack();
     check_coupled();
     check_outputs();
@@ -53,7 +54,8 @@ class Fit {
       const std::vector<at::Tensor> learned = p.parameters();
       own.insert(own.end(), learned.begin(), learned.end());
     }
-    optimizer_ = std::make_unique<GroupedOptimizer>(model_.parameter_groups(), std::move(own), options_);
+    optimizer_ = std::make_unique<GroupedOptimizer>(model_.parameter_groups(), std::move(own), options_,
+                                                    group_names(model_.schema()));
     install_outputs();
   }
 
@@ -85,6 +87,7 @@ class Fit {
     if (std::any_of(policies_->begin(), policies_->end(),
                     [&](const AnyPolicy& p) { return p.needs().holdout && p.ever_acts(model_.modality_count()); }))
       split_holdout(train, holdout);
+    const FrozenGroups frozen(model_.parameter_groups(), options_, group_names(model_.schema()));
     Validation judged(model_, validation, options_);
     watch(judged);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };

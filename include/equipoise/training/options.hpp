@@ -6,6 +6,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/training/optimizer_choice.hpp>
 
 #include <c10/core/Device.h>
 
@@ -15,13 +16,10 @@
 #include <numbers>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace equipoise {
-
-enum class Optimizer : std::uint8_t { adamw, adam, sgd };
-[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Optimizer) {
-  return {"adamw", "adam", "sgd"};
-}
 
 enum class Schedule : std::uint8_t { constant, cosine };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Schedule) {
@@ -37,10 +35,13 @@ struct TrainerOptions {
   std::uint64_t seed =
       1;  ///< of the order of records and of the policies; weights are drawn when the model is composed
 
-  Optimizer optimizer = Optimizer::adamw;
+  Optimizer optimizer = Optimizer::adamw;  ///< or `adam`, `sgd`, or any of torch::optim: `eq::optimizer<O>(options)`
   double learning_rate = 1e-3;
   double weight_decay = 1e-2;
   double momentum = 0.9;  ///< of sgd
+  /// What a modality's own parameters have of their own, by its name, or under "shared" those of fusions and heads:
+  /// `.groups = {{"dose", {.learning_rate = 1e-4, .frozen = false}}}`.
+  std::vector<std::pair<std::string, GroupOptions>> groups{};
   Schedule schedule = Schedule::constant;
   std::int64_t warmup_steps = 0;  ///< linear rise of the learning rate
   double clip_norm = 0;           ///< largest global gradient norm; 0 does not clip
@@ -76,6 +77,21 @@ inline void check(const TrainerOptions& o) {
   need(o.micro_batches > 0, "micro_batches", "> 0", o.micro_batches);
   need(o.learning_rate > 0, "learning_rate", "> 0", o.learning_rate);
   need(o.weight_decay >= 0, "weight_decay", ">= 0", o.weight_decay);
+  const TrainerOptions unchanged;
+  const char* needless = o.learning_rate != unchanged.learning_rate ? "learning_rate"
+                         : o.weight_decay != unchanged.weight_decay ? "weight_decay"
+                         : o.momentum != unchanged.momentum         ? "momentum"
+                                                                    : nullptr;
+  if (o.optimizer.maker() && needless)
+    throw ValueError(message("value.231", std::string("TrainerOptions.") + needless, "expected no value, since ",
+                             o.optimizer.name(), " has options of its own"));
+  for (const auto& [name, group] : o.groups) {
+    const std::string where = "groups." + name + ".";
+    need(!group.learning_rate || *group.learning_rate > 0, (where + "learning_rate").c_str(), "> 0",
+         group.learning_rate.value_or(0));
+    need(!group.weight_decay || *group.weight_decay >= 0, (where + "weight_decay").c_str(), ">= 0",
+         group.weight_decay.value_or(0));
+  }
   need(o.clip_norm >= 0, "clip_norm", ">= 0", o.clip_norm);
   need(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
   need(o.warmup_steps >= 0, "warmup_steps", ">= 0", o.warmup_steps);

@@ -57,6 +57,8 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.225", "micro-batches with a task whose loss depends on the whole batch"},
     ErrorKind{"value.226", "a paired test of differences of which one is NaN"},
     ErrorKind{"value.230", "a monitor, or patience, without validation data that have a label"},
+    ErrorKind{"value.231", "an option of the trainer that its optimiser does not take"},
+    ErrorKind{"value.232", "a parameter group whose options are given twice"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},
@@ -80,6 +82,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"name.311", "no such machine in the cohort; the nearest one is named"},
     ErrorKind{"name.312", "a coalition that was not evaluated"},
     ErrorKind{"name.320", "no such figure to monitor; those that there are are listed"},
+    ErrorKind{"name.321", "no such parameter group; the nearest one is named"},
     ErrorKind{"file.401", "a file is missing or cannot be read"},
     ErrorKind{"file.402",
               "a checkpoint is damaged, or of another model, optimiser or stack; the option or parameter that differs "

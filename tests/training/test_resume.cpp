@@ -130,7 +130,7 @@ TEMPLATE_LIST_TEST_CASE("a resumed run keeps to its policy's window, bit for bit
 TEMPLATE_LIST_TEST_CASE("a resumed run keeps to its learning rate's schedule, bit for bit", "[training][law]",
                         eq::EveryPolicy) {
   eq::TrainerOptions o = options();
-  o.schedule = eq::Schedule::cosine, o.warmup_steps = 6;  // into the second epoch
+  o.schedule = eq::Schedule::cosine, o.warmup_epochs = 1.5;
   const Runs<> runs([] { return eq::stack(eager<TestType>()); });
   const End whole = runs.whole(o);
   for (const std::int64_t epochs : {1, 2, 3}) same(runs.in_two(o, epochs, Cut::request), whole);

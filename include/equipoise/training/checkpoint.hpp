@@ -15,6 +15,7 @@
 #include <equipoise/training/monitor.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/options.hpp>
+#include <equipoise/training/rate_plan.hpp>
 #include <equipoise/training/snapshot.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -59,6 +60,7 @@ struct Deployed {
 struct RunState {
   std::int64_t next_epoch = 0, step = 0;
   detail::Watched watched;
+  detail::RateState rate;
   History history;
   detail::Deployed best;
 };
@@ -95,19 +97,36 @@ inline void write_number(torch::serialize::OutputArchive& archive, const std::st
   return value;
 }
 
-inline void write_watched(torch::serialize::OutputArchive& archive, const Watched& watched) {
-  archive.write("monitor", c10::IValue(watched.monitor));
-  if (watched.best) write_number(archive, "best_figure", *watched.best);
-  if (watched.last_big) write_number(archive, "last_big", *watched.last_big);
-  write_number(archive, "since_best", watched.since_best);
+inline void write_watched(torch::serialize::OutputArchive& archive, const std::string& prefix, const Watched& watched) {
+  archive.write(prefix + "monitor", c10::IValue(watched.monitor));
+  if (watched.best) write_number(archive, prefix + "best_figure", *watched.best);
+  if (watched.last_big) write_number(archive, prefix + "last_big", *watched.last_big);
+  write_number(archive, prefix + "since_best", watched.since_best);
 }
-[[nodiscard]] inline Watched read_watched(torch::serialize::InputArchive& archive) {
-  Watched out{.monitor = read_value(archive, "monitor").toStringRef(), .best = {}, .last_big = {}};
+[[nodiscard]] inline Watched read_watched(torch::serialize::InputArchive& archive, const std::string& prefix) {
+  Watched out{.monitor = read_value(archive, prefix + "monitor").toStringRef(), .best = {}, .last_big = {}};
   c10::IValue value;
-  if (archive.try_read("best_figure", value)) out.best = value.toDouble();
-  if (archive.try_read("last_big", value)) out.last_big = value.toDouble();
-  out.since_best = read_value(archive, "since_best").toInt();
+  if (archive.try_read(prefix + "best_figure", value)) out.best = value.toDouble();
+  if (archive.try_read(prefix + "last_big", value)) out.last_big = value.toDouble();
+  out.since_best = read_value(archive, prefix + "since_best").toInt();
   return out;
+}
+
+inline void write_rate(torch::serialize::OutputArchive& archive, const RateState& rate) {
+  write_number(archive, "rate_epochs", rate.epochs);
+  write_number(archive, "rate_scale", rate.scale);
+  write_number(archive, "rate_warmup", rate.warmup);
+  write_number(archive, "rate_plateau", rate.plateau);
+  archive.write("rate_schedule", c10::IValue(rate.schedule));
+  write_watched(archive, "rate_", rate.watched);
+}
+[[nodiscard]] inline RateState read_rate(torch::serialize::InputArchive& archive) {
+  return {.epochs = read_value(archive, "rate_epochs").toDouble(),
+          .scale = read_value(archive, "rate_scale").toDouble(),
+          .schedule = read_value(archive, "rate_schedule").toStringRef(),
+          .warmup = read_value(archive, "rate_warmup").toDouble(),
+          .plateau = read_value(archive, "rate_plateau").toDouble(),
+          .watched = read_watched(archive, "rate_")};
 }
 
 /// History as plain text: one line an epoch, `epoch`, then names and values in full precision, separated by tabs.
@@ -258,7 +277,8 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   archive.write("generator", at::detail::getDefaultCPUGenerator().get_state(), true);
   detail::write_number(archive, "next_epoch", run.next_epoch);
   detail::write_number(archive, "step", run.step);
-  detail::write_watched(archive, run.watched);
+  detail::write_watched(archive, "", run.watched);
+  detail::write_rate(archive, run.rate);
   detail::write_number(archive, "best_epoch", run.history.best_epoch);
   archive.write("history", c10::IValue(detail::history_text(run.history)));
   std::string bytes;  // whole before the disk sees it: LibTorch's writer does not survive an exception from below
@@ -295,7 +315,8 @@ namespace detail {
   RunState run;
   run.next_epoch = read_value(archive, "next_epoch").toInt();
   run.step = read_value(archive, "step").toInt();
-  run.watched = read_watched(archive);
+  run.watched = read_watched(archive, "");
+  run.rate = read_rate(archive);
   run.history.monitor = run.watched.monitor;
   run.history.best_epoch = read_value(archive, "best_epoch").toInt();
   read_history(read_value(archive, "history").toStringRef(), run.history);

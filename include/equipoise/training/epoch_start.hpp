@@ -96,7 +96,9 @@ class EpochStart final : public Epoch {
     const std::vector<double> units = probe_units(train, holdout);
     ProbeLosses out{.train_before = sum_of_losses(train, units), .holdout_before = sum_of_losses(holdout, units)};
     TrainerOptions probing = options_;  // a few epochs from here, whatever the run's schedule says of its own
-    probing.schedule = Schedule::constant, probing.warmup_steps = 0;
+    probing.schedule = Schedule::constant, probing.warmup_epochs = 0;
+    RateState state;
+    const RatePlan rates(probing, state);
     GroupedOptimizer optimizer(model_.parameter_groups(), {}, probing, group_names(model_.schema()));
     Loop loop(model_, optimizer, probing);
     loop.should_stop = should_stop_;
@@ -104,7 +106,7 @@ class EpochStart final : public Epoch {
     plan.passes[0].active = branch;
     Averages unlogged;
     std::int64_t step = 0;
-    for (std::int64_t e = 0; e < epochs; ++e) loop.epoch(train_, plan, {}, index_ + e, step, 0, unlogged);
+    for (std::int64_t e = 0; e < epochs; ++e) loop.epoch(train_, plan, {}, index_ + e, step, rates, unlogged);
     out.train_after = sum_of_losses(branch_table(model_, train_, branch), units);
     out.holdout_after = sum_of_losses(branch_table(model_, data(Split::holdout), branch), units);
     return out;

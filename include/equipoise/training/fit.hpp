@@ -90,6 +90,7 @@ class Fit {
     const FrozenGroups frozen(model_.parameter_groups(), options_, group_names(model_.schema()));
     Validation judged(model_, validation, options_);
     watch(judged);
+    const std::string note = rates_.go_on(state_.next_epoch);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
     try {
       while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
@@ -129,7 +130,7 @@ class Fit {
     Loop loop(model_, *optimizer_, options_);
     loop.should_stop = should_stop;
     loop.on_batch = on_batch;
-    loop.epoch(train, start.plan(), acting, epoch, state_.step, total_steps(start.plan()), log);
+    loop.epoch(train, start.plan(), acting, epoch, state_.step, rates_, log);
     check_parameters(epoch);
     EpochRecord record{epoch, log.take()};
     validate(validation, record);
@@ -143,6 +144,7 @@ class Fit {
   /// Validates the epoch, and keeps it where it is the best one.
   void validate(Validation& validation, EpochRecord& record) {
     const std::optional<double> figure = validation.judge(record);
+    if (figure) rates_.watch(*figure, validation.larger_is_better());
     if (!figure || !state_.watched.take(*figure, validation.larger_is_better(), options_.min_delta)) return;
     state_.history.best_epoch = record.epoch;
     if (options_.keep_best) state_.best = Deployed(model_.module(), *policies_);
@@ -163,15 +165,6 @@ class Fit {
       if (!parameter.value().is_meta() && !std::isfinite(host_value(parameter.value().detach().sum())))
         throw NumericError(message("numeric.504", "parameter " + parameter.key(), "expected finite values after epoch ",
                                    epoch + 1, "; a lower learning rate, or TrainerOptions.clip_norm, may help"));
-  }
-
-  /// Optimiser steps of the whole run, as far as the schedule can know: as if every epoch from now on were like this one.
-  [[nodiscard]] std::int64_t total_steps(const EpochPlan& plan) const {
-    const auto items = static_cast<std::int64_t>(plan.items.size());
-    const std::int64_t passes =
-        std::count_if(plan.passes.begin(), plan.passes.end(), [](const Pass& p) { return p.step; });
-    return state_.step +
-           (options_.epochs - state_.next_epoch) * passes * ((items + options_.batch_size - 1) / options_.batch_size);
   }
 
   /// Moves a share of the groups out of the training records, the same groups in every epoch and after a resume.
@@ -251,6 +244,7 @@ class Fit {
   TrainerOptions options_;
   std::unique_ptr<GroupedOptimizer> optimizer_;
   RunState state_;
+  RatePlan rates_{options_, state_.rate};
 };
 
 }  // namespace equipoise::detail

@@ -47,6 +47,8 @@ class Averages {
       if (e.name == name) return void((e.sum += value, ++e.count));
     entries_.push_back({std::string(name), value, 1});
   }
+  /// A figure that is no mean.
+  void set(std::string_view name, double value) { entries_.push_back({std::string(name), value, 1}); }
   [[nodiscard]] std::vector<std::pair<std::string, double>> take() {
     std::vector<std::pair<std::string, double>> out;
     for (const Entry& e : entries_) out.emplace_back(e.name, e.sum / static_cast<double>(e.count));

@@ -12,6 +12,7 @@
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/policy/gradients.hpp>
 #include <equipoise/training/optimizer.hpp>
+#include <equipoise/training/rate_plan.hpp>
 #include <equipoise/training/training_step.hpp>
 
 #include <torch/csrc/autograd/autograd.h>
@@ -43,9 +44,9 @@ class Loop {
   std::function<void(std::int64_t, std::int64_t)> on_batch;
 
   /// One epoch of `plan` over `data`, with the policies that act in it. `index` counts optimiser steps over the run,
-  /// `total` is how many there will be.
+  /// `rates` says at which rate they are taken.
   void epoch(const ModelBatch& data, const EpochPlan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
-             std::int64_t& index, std::int64_t total, Averages& log) {
+             std::int64_t& index, const RatePlan& rates, Averages& log) {
     model_.module().train();
     evaluate_frozen(model_.module());
     const auto items = static_cast<std::int64_t>(plan.items.size());
@@ -53,6 +54,13 @@ class Loop {
         permutation(items, hash_of({options_.seed, hash_of("order"), static_cast<std::uint64_t>(epoch)}));
     const Prefetch prefetch = prefetch_for(policies);
     const std::int64_t batches = (items + options_.batch_size - 1) / options_.batch_size;
+    const std::int64_t steps =
+        batches * std::count_if(plan.passes.begin(), plan.passes.end(), [](const Pass& p) { return p.step; });
+    const auto progress = [&](std::int64_t done) {  // in epochs
+      return static_cast<double>(epoch) + static_cast<double>(done) / static_cast<double>(steps);
+    };
+    std::int64_t done = 0;
+    double factor = 1;
     for (std::int64_t b = 0; b < batches; ++b) {
       if (should_stop && should_stop()) throw StopRequested{};
       const std::int64_t begin = b * options_.batch_size, size = std::min(options_.batch_size, items - begin);
@@ -61,16 +69,18 @@ class Loop {
       for (std::size_t p = 0; p < plan.passes.size(); ++p) {
         const std::uint64_t seed = hash_of(
             {options_.seed, hash_of("step"), static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(b), p});
-        pass(batch, plan.passes[p], policies, prefetch, {epoch, index, p, seed}, total, log);
-        if (plan.passes[p].step) ++index;
+        if (plan.passes[p].step) factor = rates.factor(progress(done), progress(done + 1));
+        pass(batch, plan.passes[p], policies, prefetch, {epoch, index, p, seed}, factor, log);
+        if (plan.passes[p].step) ++index, ++done;
       }
       if (on_batch) on_batch(b + 1, batches);
     }
+    log_rates(factor, log);
   }
 
  private:
   void pass(const ModelBatch& records, const Pass& pass, std::span<AnyPolicy* const> policies, const Prefetch& prefetch,
-            TrainingStep::Position position, std::int64_t total, Averages& log) {
+            TrainingStep::Position position, double factor, Averages& log) {
     std::optional<KeepMode> modes;
     freeze_beside(pass.groups, modes);
     const EffectiveBatch whole(restricted(records, pass.active), position.seed);
@@ -98,11 +108,20 @@ class Loop {
     optimizer_.release();
     if (!pass.step) return check_rates(gradients, position.pass);
     optimizer_.clip();
-    optimizer_.step(schedule_factor(options_, position.index, total), gradients);
+    optimizer_.step(factor, gradients);
     optimizer_.zero_grad();
     step.forget();
     for (AnyPolicy* p : policies)
       if (p->hooks().has(Hook::step)) p->end_step(step);
+  }
+
+  /// The learning rate at the epoch's last step, without what policies have made of it: `rate`, or `rate/<group>` where
+  /// groups differ.
+  void log_rates(double factor, Averages& log) const {
+    const std::vector<double> rates = optimizer_.rates();
+    const std::vector<std::string> names = group_names(model_.schema());
+    if (std::equal(rates.begin() + 1, rates.end(), rates.begin())) return log.set("rate", rates[0] * factor);
+    for (std::size_t g = 0; g < rates.size(); ++g) log.set("rate/" + names[g], rates[g] * factor);
   }
 
   /// Puts what has parameters, but none of `groups`, into evaluation mode: what a pass does not train must not learn

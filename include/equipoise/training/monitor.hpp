@@ -123,6 +123,9 @@ class Validation {
       if (options.patience > 0)
         throw ValueError(message("value.230", "TrainerOptions.patience",
                                  "expected labelled validation data, which say when a run gets no better, got ", got));
+      if (options.schedule.plateau())
+        throw ValueError(message("value.230", "TrainerOptions.schedule",
+                                 "expected labelled validation data for a plateau, got ", got));
       if (!options.monitor.empty())
         throw ValueError(message("value.230", "TrainerOptions.monitor", "expected labelled validation data for ",
                                  options.monitor, ", got ", got));

@@ -7,13 +7,11 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/training/optimizer_choice.hpp>
+#include <equipoise/training/schedule.hpp>
 
 #include <c10/core/Device.h>
 
-#include <array>
-#include <cmath>
 #include <cstdint>
-#include <numbers>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,12 +19,9 @@
 
 namespace equipoise {
 
-enum class Schedule : std::uint8_t { constant, cosine };
-[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Schedule) {
-  return {"constant", "cosine"};
-}
-
 struct TrainerOptions {
+  /// In all. Where a run is resumed with another number, its learning rate goes on from where it was, along the schedule of
+  /// the new length: it neither jumps nor goes back up. A schedule that has come to 0 cannot be prolonged.
   std::int64_t epochs = 40;
   std::int64_t batch_size = 32;  ///< records of one optimiser step
   std::int64_t micro_batches =
@@ -42,9 +37,11 @@ struct TrainerOptions {
   /// What a modality's own parameters have of their own, by its name, or under "shared" those of fusions and heads:
   /// `.groups = {{"dose", {.learning_rate = 1e-4, .frozen = false}}}`.
   std::vector<std::pair<std::string, GroupOptions>> groups{};
+  /// The learning rate over the run, as a function of progress in epochs: `Schedule::cosine`, `StepDecay{.every = 10}`,
+  /// `ExponentialDecay`, `OneCycle`, `Plateau`, or a callable `double(double epochs_done, double epochs_in_all)`.
   Schedule schedule = Schedule::constant;
-  std::int64_t warmup_steps = 0;  ///< linear rise of the learning rate
-  double clip_norm = 0;           ///< largest global gradient norm; 0 does not clip
+  double warmup_epochs = 0;  ///< linear rise of the learning rate before the schedule begins
+  double clip_norm = 0;      ///< largest global gradient norm; 0 does not clip
 
   /// The validation figure that chooses the best epoch and stops early, by its name in the history (with or without
   /// `val/`): a task's loss ("gpr"), its accuracy ("label/accuracy") or one of its metrics ("gpr/c_index"), whose direction
@@ -57,15 +54,6 @@ struct TrainerOptions {
   double holdout = 0.15;      ///< share of the training groups kept for policies that need a hold-out
   std::string checkpoint{};   ///< file written after every epoch; empty for none
 };
-
-/// Learning-rate factor in [0, 1] after `step` of `total` optimiser steps.
-[[nodiscard]] inline double schedule_factor(const TrainerOptions& options, std::int64_t step, std::int64_t total) {
-  if (step < options.warmup_steps) return static_cast<double>(step + 1) / static_cast<double>(options.warmup_steps);
-  if (options.schedule == Schedule::constant) return 1;
-  const double done = static_cast<double>(step - options.warmup_steps) /
-                      static_cast<double>(std::max<std::int64_t>(total - options.warmup_steps, 1));
-  return 0.5 * (1 + std::cos(std::numbers::pi * std::min(done, 1.0)));
-}
 
 /// \throws ValueError that names the first option out of range.
 inline void check(const TrainerOptions& o) {
@@ -94,7 +82,8 @@ inline void check(const TrainerOptions& o) {
   }
   need(o.clip_norm >= 0, "clip_norm", ">= 0", o.clip_norm);
   need(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
-  need(o.warmup_steps >= 0, "warmup_steps", ">= 0", o.warmup_steps);
+  o.schedule.check();
+  need(o.warmup_epochs >= 0, "warmup_epochs", ">= 0", o.warmup_epochs);
   need(o.min_delta >= 0, "min_delta", ">= 0", o.min_delta);
   need(o.patience >= 0, "patience", ">= 0", o.patience);
   need(o.holdout > 0 && o.holdout < 1, "holdout", "in (0, 1)", o.holdout);
@@ -103,5 +92,5 @@ inline void check(const TrainerOptions& o) {
 }  // namespace equipoise
 
 BOOST_HANA_ADAPT_STRUCT(equipoise::TrainerOptions, epochs, batch_size, micro_batches, seed, optimizer, learning_rate,
-                        weight_decay, momentum, schedule, warmup_steps, clip_norm, monitor, min_delta, patience,
+                        weight_decay, momentum, schedule, warmup_epochs, clip_norm, monitor, min_delta, patience,
                         keep_best, holdout);

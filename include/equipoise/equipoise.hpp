@@ -3,7 +3,8 @@
 
 /// \file
 /// Models, their parts, training and contributions. Beside them, each with an include of its own: evaluation/, data/,
-/// report/, io/, contribution/sampling.hpp and imbalance.hpp, training/policies.hpp (by name), psqa/.
+/// report/, io/, contribution/sampling.hpp and imbalance.hpp, training/logs.hpp and tensorboard_log.hpp,
+/// training/policies.hpp (by name), psqa/.
 
 #include <equipoise/balancing/all.hpp>
 #include <equipoise/contribution/data_set.hpp>

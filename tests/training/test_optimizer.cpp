@@ -19,8 +19,7 @@ auto model() {
 
 at::Tensor group(eq::ModelBase& model, std::size_t g) {
   std::vector<at::Tensor> flat;
-  const eq::ParameterGroups groups = model.parameter_groups();
-  for (const at::Tensor& p : groups[g]) flat.push_back(p.detach().clone().flatten());
+  for (const at::Tensor& p : model.parameter_groups()[g]) flat.push_back(p.detach().clone().flatten());
   return torch::cat(flat);
 }
 

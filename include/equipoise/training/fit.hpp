@@ -5,10 +5,12 @@
 /// A run over epochs: plan, train, validate, keep the best, write a checkpoint.
 
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/training/callbacks.hpp>
 #include <equipoise/training/checkpoint.hpp>
 #include <equipoise/training/epoch_start.hpp>
 #include <equipoise/training/loop.hpp>
 #include <equipoise/training/monitor.hpp>
+#include <equipoise/training/progress_line.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -57,12 +59,16 @@ class Fit {
     optimizer_ = std::make_unique<GroupedOptimizer>(model_.parameter_groups(), std::move(own), options_,
                                                     group_names(model_.schema()));
     install_outputs();
+    if (options_.progress) callbacks_.add(std::make_shared<ProgressLine>(*options_.progress));
   }
 
+  /// The callbacks that the trainer sets one at a time; told after the others.
   std::function<void(const EpochRecord&)> on_epoch;
   std::function<void(std::int64_t, std::int64_t)> on_batch;
   std::function<bool()> should_stop;
 
+  [[nodiscard]] Callbacks& callbacks() { return callbacks_; }
+  [[nodiscard]] const History& history() const { return state_.history; }
   [[nodiscard]] const PolicyStack& policies() const { return *policies_; }
 
   void resume(const std::filesystem::path& path, Purpose purpose = Purpose::training) {
@@ -93,18 +99,35 @@ class Fit {
     const std::string note = rates_.go_on(state_.next_epoch);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
     try {
+      callbacks_.on_run_begin(view());
+      if (!note.empty()) callbacks_.on_note(view(), note);
       while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
-      state_.history.stop = patient() ? StopReason::finished : StopReason::early_stopping;
+      finish(patient() ? StopReason::finished : StopReason::early_stopping);
     } catch (const StopRequested&) {
-      optimizer_->zero_grad();
-      state_.history.stop = StopReason::requested;
+      finish(StopReason::requested);
+    } catch (...) {
+      finish(StopReason::failed);
+      callbacks_.after_failure(view());
+      throw;
     }
-    if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
-    model_.module().eval();
+    if (state_.history.stop != StopReason::finished) callbacks_.on_stop(view(), state_.history.stop);
+    callbacks_.on_run_end(view());
     return state_.history;
   }
 
  private:
+  [[nodiscard]] RunView view() const {
+    return {model_.schema(), state_.history, state_.next_epoch, options_.epochs, state_.step};
+  }
+
+  /// However a run ends, the model is the best epoch's (or the last one), in evaluation mode and without gradients.
+  void finish(StopReason reason) {
+    optimizer_->zero_grad();
+    state_.history.stop = reason;
+    if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
+    model_.module().eval();
+  }
+
   /// A task is trained on labels, or not at all: targets that are all missing are a mistake, and their prior is NaN.
   void check_labels(const ModelBatch& train) const {
     for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
@@ -116,8 +139,10 @@ class Fit {
 
   void one_epoch(const ModelBatch& train, const ModelBatch& holdout, Validation& validation) {
     const std::int64_t epoch = state_.next_epoch;
+    callbacks_.on_epoch_begin(view());
+    const auto stop = [&] { return callbacks_.should_stop(view()) || (should_stop && should_stop()); };
     Averages log;
-    EpochStart start(model_, train, holdout, options_, epoch, log, should_stop);
+    EpochStart start(model_, train, holdout, options_, epoch, log, stop);
     std::vector<AnyPolicy*> acting;
     for (AnyPolicy& p : *policies_)
       if (p.acts(epoch, model_.modality_count())) acting.push_back(&p);
@@ -128,16 +153,22 @@ class Fit {
     optimizer_->zero_grad();
     optimizer_->release();
     Loop loop(model_, *optimizer_, options_);
-    loop.should_stop = should_stop;
-    loop.on_batch = on_batch;
+    loop.should_stop = stop;
+    loop.on_batch = [&](const BatchView& batch) {
+      callbacks_.on_batch_end(view(), batch);
+      if (on_batch) on_batch(batch.done, batch.batches);
+    };
     loop.epoch(train, start.plan(), acting, epoch, state_.step, rates_, log);
     check_parameters(epoch);
     EpochRecord record{epoch, log.take()};
     validate(validation, record);
     state_.history.epochs.push_back(record);
     ++state_.next_epoch;
-    if (!options_.checkpoint.empty())
+    if (!options_.checkpoint.empty()) {
       save_checkpoint(options_.checkpoint, model_, *optimizer_, *policies_, options_, state_);
+      callbacks_.on_checkpoint(view(), options_.checkpoint);
+    }
+    callbacks_.on_epoch_end(view(), record);
     if (on_epoch) on_epoch(record);
   }
 
@@ -243,6 +274,7 @@ class Fit {
   std::shared_ptr<PolicyStack> policies_;
   TrainerOptions options_;
   std::unique_ptr<GroupedOptimizer> optimizer_;
+  Callbacks callbacks_;
   RunState state_;
   RatePlan rates_{options_, state_.rate};
 };

@@ -24,19 +24,20 @@ struct EpochRecord {
   }
 };
 
-enum class StopReason : std::uint8_t { finished, early_stopping, requested };
+enum class StopReason : std::uint8_t { finished, early_stopping, requested, failed };
 
 [[nodiscard]] constexpr std::string_view to_string(StopReason reason) {
   return reason == StopReason::finished         ? "finished"
          : reason == StopReason::early_stopping ? "early stopping"
-                                                : "stopped on request";
+         : reason == StopReason::requested      ? "stopped on request"
+                                                : "stopped by an error";
 }
 
 struct History {
   std::vector<EpochRecord> epochs;
-  std::int64_t best_epoch = -1;  ///< the one with the best monitored figure; -1 without validation
-  std::string monitor;           ///< the figure's name, `val/objective` by default; empty without validation
-  StopReason stop = StopReason::finished;
+  std::int64_t best_epoch = -1;            ///< the one with the best monitored figure; -1 without validation
+  std::string monitor;                     ///< the figure's name, `val/objective` by default; empty without validation
+  StopReason stop = StopReason::finished;  ///< of the last `fit`
 };
 
 /// Running means by name, in the order of first use.
@@ -48,10 +49,19 @@ class Averages {
     entries_.push_back({std::string(name), value, 1});
   }
   /// A figure that is no mean.
-  void set(std::string_view name, double value) { entries_.push_back({std::string(name), value, 1}); }
-  [[nodiscard]] std::vector<std::pair<std::string, double>> take() {
+  void set(std::string_view name, double value) {
+    for (Entry& e : entries_)
+      if (e.name == name) return void((e.sum = value, e.count = 1));
+    entries_.push_back({std::string(name), value, 1});
+  }
+  [[nodiscard]] std::vector<std::pair<std::string, double>> means() const {
     std::vector<std::pair<std::string, double>> out;
     for (const Entry& e : entries_) out.emplace_back(e.name, e.sum / static_cast<double>(e.count));
+    return out;
+  }
+  /// The means, and begins anew.
+  [[nodiscard]] std::vector<std::pair<std::string, double>> take() {
+    std::vector<std::pair<std::string, double>> out = means();
     entries_.clear();
     return out;
   }

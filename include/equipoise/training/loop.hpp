@@ -11,6 +11,7 @@
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/policy/gradients.hpp>
+#include <equipoise/training/callbacks.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/rate_plan.hpp>
 #include <equipoise/training/training_step.hpp>
@@ -40,8 +41,8 @@ class Loop {
 
   /// Asked before every batch.
   std::function<bool()> should_stop;
-  /// Told after every batch: batches done and to do in this epoch.
-  std::function<void(std::int64_t, std::int64_t)> on_batch;
+  /// Told after every batch.
+  std::function<void(const BatchView&)> on_batch;
 
   /// One epoch of `plan` over `data`, with the policies that act in it. `index` counts optimiser steps over the run,
   /// `rates` says at which rate they are taken.
@@ -73,9 +74,9 @@ class Loop {
         pass(batch, plan.passes[p], policies, prefetch, {epoch, index, p, seed}, factor, log);
         if (plan.passes[p].step) ++index, ++done;
       }
-      if (on_batch) on_batch(b + 1, batches);
+      log_rates(factor, log);
+      if (on_batch) on_batch({.done = b + 1, .batches = batches, .means = log});
     }
-    log_rates(factor, log);
   }
 
  private:
@@ -119,8 +120,8 @@ class Loop {
   /// groups differ.
   void log_rates(double factor, Averages& log) const {
     const std::vector<double> rates = optimizer_.rates();
-    const std::vector<std::string> names = group_names(model_.schema());
     if (std::equal(rates.begin() + 1, rates.end(), rates.begin())) return log.set("rate", rates[0] * factor);
+    const std::vector<std::string> names = group_names(model_.schema());
     for (std::size_t g = 0; g < rates.size(); ++g) log.set("rate/" + names[g], rates[g] * factor);
   }
 

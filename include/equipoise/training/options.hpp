@@ -12,6 +12,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <iostream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,9 @@ struct TrainerOptions {
   bool keep_best = true;      ///< end with the parameters of the best epoch, where there is validation data
   double holdout = 0.15;      ///< share of the training groups kept for policies that need a hold-out
   std::string checkpoint{};   ///< file written after every epoch; empty for none
+  /// Where a progress line with losses, rate and time left is printed: changing on a terminal, else a line for an epoch, at
+  /// most one every five seconds. Null for none.
+  std::ostream* progress = &std::cerr;
 };
 
 /// \throws ValueError that names the first option out of range.

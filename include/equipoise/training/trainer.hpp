@@ -96,7 +96,18 @@ class Trainer {
   /// hold-out it was trained with.
   void resume_best(const std::filesystem::path& checkpoint) { fit_.resume_best(checkpoint); }
 
-  /// Called after every epoch.
+  /// Adds a callback (callbacks.hpp), told after those added before. With a shared pointer the caller keeps hold of it.
+  template <class C>
+  void add(C callback) {
+    add(std::make_shared<C>(std::move(callback)));
+  }
+  template <class C>
+  void add(std::shared_ptr<C> callback) {
+    static_assert(CheckCallback<C>::ok);
+    fit_.callbacks().add(std::move(callback));
+  }
+
+  /// Called after every epoch, and after the callbacks that were added.
   void on_epoch(std::function<void(const EpochRecord&)> callback) { fit_.on_epoch = std::move(callback); }
   /// Called after every batch with the batches done and to do in the epoch.
   void on_batch(std::function<void(std::int64_t, std::int64_t)> callback) { fit_.on_batch = std::move(callback); }
@@ -105,6 +116,8 @@ class Trainer {
 
   [[nodiscard]] const PolicyStack& policies() const { return fit_.policies(); }
   [[nodiscard]] M& model() { return *model_; }
+  /// Of all epochs so far, those before a resume too; after an exception of `fit` as well.
+  [[nodiscard]] const History& history() const { return fit_.history(); }
 
  private:
   std::shared_ptr<M> model_;

@@ -121,6 +121,7 @@ inline constexpr std::array kErrorKinds{
               "a plane beside a plan without dose, or with dose beyond the cohort's grid about the beam axis"},
     ErrorKind{"file.448", "a folder to be reused holds another run or cohort than asked for"},
     ErrorKind{"file.449", "a run's cohort is not the one that it was trained on"},
+    ErrorKind{"file.450", "a log of a run cannot be written"},
     ErrorKind{"numeric.501", "an objective is not finite; the batch's records are named"},
     ErrorKind{"numeric.502", "a contribution is not finite"},
     ErrorKind{"numeric.503", "the validation loss of a task is not finite"},

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Callbacks: what is told of a run while it runs. A callback is any class with some of the members below; `Trainer::add`
+/// takes any number of them and tells them in order.
+/// \code
+/// struct Print {
+///   void on_epoch_end(const eq::RunView& run, const eq::EpochRecord& record) { std::cout << record.epoch << '\n'; }
+/// };
+/// trainer.add(Print{});
+/// \endcode
+/// Members, each optional:
+///   void on_run_begin(const RunView&)                            before the first epoch of a `fit`
+///   void on_note(const RunView&, const std::string& sentence)    something to know, as what becomes of the rate at a resume
+///   void on_epoch_begin(const RunView&)
+///   bool should_stop(const RunView&)                             asked before every batch; true ends the run
+///   void on_batch_end(const RunView&, const BatchView&)
+///   void on_checkpoint(const RunView&, const std::filesystem::path&)   after the epoch's checkpoint was written
+///   void on_epoch_end(const RunView&, const EpochRecord&)        the record is also the history's last one
+///   void on_stop(const RunView&, StopReason)                     the run ends before its last epoch
+///   void on_run_end(const RunView&)                              always the last, after an exception too
+/// An exception of a callback ends the run, as any other does, and leaves `fit`.
+
+#include <equipoise/core/batch/schema.hpp>
+#include <equipoise/training/history.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+/// Where a run is.
+struct RunView {
+  const Schema& schema;
+  const History& history;   ///< of the epochs that are done
+  std::int64_t epoch = 0;   ///< at hand, or the next one; from 0
+  std::int64_t epochs = 0;  ///< in all
+  std::int64_t step = 0;    ///< optimiser steps done
+};
+
+/// Where an epoch is.
+struct BatchView {
+  std::int64_t done = 0, batches = 0;  ///< of this epoch
+  const Averages& means;               ///< the epoch's figures so far: losses, `rate`, what policies log
+};
+
+namespace detail {
+
+/// A member of that name, callable or not.
+template <class C>
+concept names_run_begin = requires {
+  &C::on_run_begin;
+};
+template <class C>
+concept names_note = requires {
+  &C::on_note;
+};
+template <class C>
+concept names_epoch_begin = requires {
+  &C::on_epoch_begin;
+};
+template <class C>
+concept names_should_stop = requires {
+  &C::should_stop;
+};
+template <class C>
+concept names_batch_end = requires {
+  &C::on_batch_end;
+};
+template <class C>
+concept names_checkpoint = requires {
+  &C::on_checkpoint;
+};
+template <class C>
+concept names_epoch_end = requires {
+  &C::on_epoch_end;
+};
+template <class C>
+concept names_stop = requires {
+  &C::on_stop;
+};
+template <class C>
+concept names_run_end = requires {
+  &C::on_run_end;
+};
+
+template <class C>
+concept hears_run_begin = requires(C& c, const RunView& run) {
+  c.on_run_begin(run);
+};
+template <class C>
+concept hears_notes = requires(C& c, const RunView& run, const std::string& note) {
+  c.on_note(run, note);
+};
+template <class C>
+concept hears_epoch_begin = requires(C& c, const RunView& run) {
+  c.on_epoch_begin(run);
+};
+template <class C>
+concept may_stop = requires(C& c, const RunView& run) {
+  { c.should_stop(run) } -> std::convertible_to<bool>;
+};
+template <class C>
+concept hears_batch_end = requires(C& c, const RunView& run, const BatchView& batch) {
+  c.on_batch_end(run, batch);
+};
+template <class C>
+concept hears_checkpoints = requires(C& c, const RunView& run, const std::filesystem::path& path) {
+  c.on_checkpoint(run, path);
+};
+template <class C>
+concept hears_epoch_end = requires(C& c, const RunView& run, const EpochRecord& record) {
+  c.on_epoch_end(run, record);
+};
+template <class C>
+concept hears_stop = requires(C& c, const RunView& run) {
+  c.on_stop(run, StopReason::requested);
+};
+template <class C>
+concept hears_run_end = requires(C& c, const RunView& run) {
+  c.on_run_end(run);
+};
+
+}  // namespace detail
+
+/// A class that hears at least one event of a run.
+template <class C>
+concept Callback = detail::hears_run_begin<C> || detail::hears_notes<C> || detail::hears_epoch_begin<C> ||
+    detail::may_stop<C> || detail::hears_batch_end<C> || detail::hears_checkpoints<C> || detail::hears_epoch_end<C> ||
+    detail::hears_stop<C> || detail::hears_run_end<C>;
+
+/// Says in one line each what `C` lacks to be a callback.
+template <class C>
+struct CheckCallback {
+  static_assert(Callback<C>,
+                "equipoise: a callback needs at least one of on_run_begin, on_note, on_epoch_begin, should_stop, "
+                "on_batch_end, on_checkpoint, on_epoch_end, on_stop, on_run_end");
+  static_assert(!detail::names_run_begin<C> || detail::hears_run_begin<C>,
+                "equipoise: a callback's on_run_begin takes (const RunView&)");
+  static_assert(!detail::names_note<C> || detail::hears_notes<C>,
+                "equipoise: a callback's on_note takes (const RunView&, const std::string&)");
+  static_assert(!detail::names_epoch_begin<C> || detail::hears_epoch_begin<C>,
+                "equipoise: a callback's on_epoch_begin takes (const RunView&)");
+  static_assert(!detail::names_should_stop<C> || detail::may_stop<C>,
+                "equipoise: a callback's should_stop takes (const RunView&) and returns a bool");
+  static_assert(!detail::names_batch_end<C> || detail::hears_batch_end<C>,
+                "equipoise: a callback's on_batch_end takes (const RunView&, const BatchView&)");
+  static_assert(!detail::names_checkpoint<C> || detail::hears_checkpoints<C>,
+                "equipoise: a callback's on_checkpoint takes (const RunView&, const std::filesystem::path&)");
+  static_assert(!detail::names_epoch_end<C> || detail::hears_epoch_end<C>,
+                "equipoise: a callback's on_epoch_end takes (const RunView&, const EpochRecord&)");
+  static_assert(!detail::names_stop<C> || detail::hears_stop<C>,
+                "equipoise: a callback's on_stop takes (const RunView&, StopReason)");
+  static_assert(!detail::names_run_end<C> || detail::hears_run_end<C>,
+                "equipoise: a callback's on_run_end takes (const RunView&)");
+  static constexpr bool ok = Callback<C>;
+};
+
+namespace detail {
+
+/// The callbacks of a run, in order.
+class Callbacks {
+ public:
+  template <class C>
+  void add(std::shared_ptr<C> callback) {
+    list_.push_back(std::make_unique<Holder<C>>(std::move(callback)));
+  }
+
+  void on_run_begin(const RunView& run) {
+    for (const auto& c : list_) c->on_run_begin(run);
+  }
+  void on_note(const RunView& run, const std::string& note) {
+    for (const auto& c : list_) c->on_note(run, note);
+  }
+  void on_epoch_begin(const RunView& run) {
+    for (const auto& c : list_) c->on_epoch_begin(run);
+  }
+  [[nodiscard]] bool should_stop(const RunView& run) {
+    for (const auto& c : list_)
+      if (c->should_stop(run)) return true;
+    return false;
+  }
+  void on_batch_end(const RunView& run, const BatchView& batch) {
+    for (const auto& c : list_) c->on_batch_end(run, batch);
+  }
+  void on_checkpoint(const RunView& run, const std::filesystem::path& path) {
+    for (const auto& c : list_) c->on_checkpoint(run, path);
+  }
+  void on_epoch_end(const RunView& run, const EpochRecord& record) {
+    for (const auto& c : list_) c->on_epoch_end(run, record);
+  }
+  void on_stop(const RunView& run, StopReason reason) {
+    for (const auto& c : list_) c->on_stop(run, reason);
+  }
+  void on_run_end(const RunView& run) {
+    for (const auto& c : list_) c->on_run_end(run);
+  }
+  /// The same after an exception, which none of them may hide.
+  void after_failure(const RunView& run) noexcept {
+    for (const auto& c : list_) try {
+        c->on_run_end(run);
+      } catch (...) {  // the first exception is the one that is reported
+      }
+  }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual void on_run_begin(const RunView& run) = 0;
+    virtual void on_note(const RunView& run, const std::string& note) = 0;
+    virtual void on_epoch_begin(const RunView& run) = 0;
+    virtual bool should_stop(const RunView& run) = 0;
+    virtual void on_batch_end(const RunView& run, const BatchView& batch) = 0;
+    virtual void on_checkpoint(const RunView& run, const std::filesystem::path& path) = 0;
+    virtual void on_epoch_end(const RunView& run, const EpochRecord& record) = 0;
+    virtual void on_stop(const RunView& run, StopReason reason) = 0;
+    virtual void on_run_end(const RunView& run) = 0;
+  };
+
+  template <class C>
+  struct Holder final : Base {
+    explicit Holder(std::shared_ptr<C> c) : callback(std::move(c)) {}
+    void on_run_begin([[maybe_unused]] const RunView& run) override {
+      if constexpr (hears_run_begin<C>) callback->on_run_begin(run);
+    }
+    void on_note([[maybe_unused]] const RunView& run, [[maybe_unused]] const std::string& note) override {
+      if constexpr (hears_notes<C>) callback->on_note(run, note);
+    }
+    void on_epoch_begin([[maybe_unused]] const RunView& run) override {
+      if constexpr (hears_epoch_begin<C>) callback->on_epoch_begin(run);
+    }
+    bool should_stop([[maybe_unused]] const RunView& run) override {
+      if constexpr (may_stop<C>)
+        return callback->should_stop(run);
+      else
+        return false;
+    }
+    void on_batch_end([[maybe_unused]] const RunView& run, [[maybe_unused]] const BatchView& batch) override {
+      if constexpr (hears_batch_end<C>) callback->on_batch_end(run, batch);
+    }
+    void on_checkpoint([[maybe_unused]] const RunView& run,
+                       [[maybe_unused]] const std::filesystem::path& path) override {
+      if constexpr (hears_checkpoints<C>) callback->on_checkpoint(run, path);
+    }
+    void on_epoch_end([[maybe_unused]] const RunView& run, [[maybe_unused]] const EpochRecord& record) override {
+      if constexpr (hears_epoch_end<C>) callback->on_epoch_end(run, record);
+    }
+    void on_stop([[maybe_unused]] const RunView& run, [[maybe_unused]] StopReason reason) override {
+      if constexpr (hears_stop<C>) callback->on_stop(run, reason);
+    }
+    void on_run_end([[maybe_unused]] const RunView& run) override {
+      if constexpr (hears_run_end<C>) callback->on_run_end(run);
+    }
+    std::shared_ptr<C> callback;
+  };
+
+  std::vector<std::unique_ptr<Base>> list_;
+};
+
+}  // namespace detail
+
+}  // namespace equipoise

@@ -126,7 +126,9 @@ void write_history(const fs::path& file, const eq::History& history) {
 std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
   torch::manual_seed(c.trainer.seed);
   std::unique_ptr<psqa::Learner> learner = psqa::make_learner(c.fusion, c.sizes, c.fusion_options);
-  learner->prepare(stack_of(c.policies), c.trainer);
+  eq::TrainerOptions trainer = c.trainer;
+  trainer.progress = nullptr;  // the program has its own
+  learner->prepare(stack_of(c.policies), trainer);
   return learner;
 }
 

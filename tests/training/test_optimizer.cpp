@@ -19,7 +19,8 @@ auto model() {
 
 at::Tensor group(eq::ModelBase& model, std::size_t g) {
   std::vector<at::Tensor> flat;
-  for (const at::Tensor& p : model.parameter_groups()[g]) flat.push_back(p.detach().clone().flatten());
+  const eq::ParameterGroups groups = model.parameter_groups();
+  for (const at::Tensor& p : groups[g]) flat.push_back(p.detach().clone().flatten());
   return torch::cat(flat);
 }
 

@@ -5,22 +5,22 @@
 /// A run over epochs: plan, train, validate, keep the best, write a checkpoint.
 
 #include <equipoise/core/base/ranges.hpp>
-#include <equipoise/training/callbacks.hpp>
+#include <equipoise/training/callback_list.hpp>
 #include <equipoise/training/checkpoint.hpp>
 #include <equipoise/training/epoch_start.hpp>
+#include <equipoise/training/fit_checks.hpp>
 #include <equipoise/training/loop.hpp>
 #include <equipoise/training/monitor.hpp>
 #include <equipoise/training/progress_line.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -46,8 +46,8 @@ class Fit {
       : model_(model), policies_(std::make_shared<PolicyStack>(std::move(policies))), options_(std::move(options)) {
     check(options_);
     check_groups(options_, group_names(model_.schema()));
-    check_stack();
-    check_coupled();
+    check_stack(model_, *policies_);
+    check_coupled(model_, options_);
     check_outputs();
     move_to_device();
     std::vector<at::Tensor> own;
@@ -73,17 +73,17 @@ class Fit {
 
   void resume(const std::filesystem::path& path, Purpose purpose = Purpose::training) {
     load_checkpoint(path, model_, *optimizer_, *policies_, options_, state_, purpose);
+    last_ = {};
   }
 
   void resume_best(const std::filesystem::path& path) {
     resume(path, Purpose::inference);
-    if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
-    model_.module().eval();
+    deploy();
   }
 
   History run(ModelBatch train, const ModelBatch& validation) {
     check_any_record(train, "fit", "training records");
-    check_labels(train);
+    check_labels(model_, train);
     check_checkpoint();
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
@@ -95,8 +95,9 @@ class Fit {
       split_holdout(train, holdout);
     const FrozenGroups frozen(model_.parameter_groups(), options_, group_names(model_.schema()));
     Validation judged(model_, validation, options_);
-    watch(judged);
     const std::string note = rates_.go_on(state_.next_epoch);
+    return_to_last();  // when nothing is refused any more
+    watch(judged);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
     try {
       callbacks_.on_run_begin(view());
@@ -124,17 +125,23 @@ class Fit {
   void finish(StopReason reason) {
     optimizer_->zero_grad();
     state_.history.stop = reason;
-    if (options_.keep_best) state_.best.restore(model_.module(), *policies_);
+    deploy();
+  }
+
+  /// Puts the best epoch in place of the last one, which is put aside for a `fit` that goes on.
+  void deploy() {
+    if (options_.keep_best && !state_.best.parameters.empty()) {
+      last_ = Deployed(model_.module(), *policies_);
+      state_.best.restore(model_.module(), *policies_);
+    }
     model_.module().eval();
   }
 
-  /// A task is trained on labels, or not at all: targets that are all missing are a mistake, and their prior is NaN.
-  void check_labels(const ModelBatch& train) const {
-    for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
-      if (train.targets[k].defined() && std::none_of(train.labelled.begin(), train.labelled.end(),
-                                                     [k = k](std::uint64_t l) { return (l >> k) & 1U; }))
-        throw ValueError(message("value.221", "fit", "expected labels of task ", task.name,
-                                 ", got only missing ones; leave the target out to train without the task"));
+  /// A second `fit` goes on from where the last one stopped. Parameters that were changed since stay as they are.
+  void return_to_last() {
+    if (!last_.parameters.empty() && state_.best.parameters.is(model_.module()))
+      last_.restore(model_.module(), *policies_);
+    last_ = {};
   }
 
   void one_epoch(const ModelBatch& train, const ModelBatch& holdout, Validation& validation) {
@@ -159,8 +166,8 @@ class Fit {
       if (on_batch) on_batch(batch.done, batch.batches);
     };
     loop.epoch(train, start.plan(), acting, epoch, state_.step, rates_, log);
-    check_parameters(epoch);
-    EpochRecord record{epoch, log.take()};
+    check_parameters(model_, epoch);
+    EpochRecord record{epoch, without_equal_weights(log.take())};
     validate(validation, record);
     state_.history.epochs.push_back(record);
     ++state_.next_epoch;
@@ -190,14 +197,6 @@ class Fit {
     state_.best = {};
   }
 
-  /// A gradient can overflow behind a finite loss: a run must not go on with what it left, nor be saved.
-  void check_parameters(std::int64_t epoch) const {
-    for (const auto& parameter : model_.module().named_parameters())
-      if (!parameter.value().is_meta() && !std::isfinite(host_value(parameter.value().detach().sum())))
-        throw NumericError(message("numeric.504", "parameter " + parameter.key(), "expected finite values after epoch ",
-                                   epoch + 1, "; a lower learning rate, or TrainerOptions.clip_norm, may help"));
-  }
-
   /// Moves a share of the groups out of the training records, the same groups in every epoch and after a resume.
   void split_holdout(ModelBatch& train, ModelBatch& holdout) const {
     std::set<std::int64_t> distinct(train.groups.begin(), train.groups.end());
@@ -215,27 +214,6 @@ class Fit {
                                "expected at least two groups of records to split, got ", groups.size()));
     holdout = train.select(held);
     train = train.select(kept);
-  }
-
-  /// A loss over the batch is not a sum over its parts.
-  void check_coupled() const {
-    for (const Schema::Task& task : model_.schema().tasks)
-      if (task.traits.couples_records && options_.micro_batches > 1)
-        throw ValueError(message("value.225", "TrainerOptions.micro_batches", "expected 1, since the loss of task ",
-                                 task.name, " depends on all records of a batch, got ", options_.micro_batches));
-  }
-
-  void check_stack() const {
-    const auto count = [&](auto&& has) { return std::count_if(policies_->begin(), policies_->end(), has); };
-    if (count([](const AnyPolicy& p) { return p.replaces_gradients(); }) > 1)
-      throw ValueError(message("value.207", "policies", "expected at most one that replaces gradients"));
-    if (count([](const AnyPolicy& p) { return p.sets_passes(); }) > 1)
-      throw ValueError(message("value.207", "policies", "expected at most one that sets the passes of an epoch"));
-    for (const AnyPolicy& p : *policies_)
-      for (const auto& [k, task] : views::enumerate(model_.schema().tasks))
-        if (p.needs().linear_head && !model_.head_weight(k).defined())
-          throw ValueError(message("value.208", "policy " + std::string(p.id()), "task ", task.name,
-                                   ": expected a linear head, got one without weight()"));
   }
 
   /// A stack without outputs of its own would remove those that the model was trained with, without a word.
@@ -275,6 +253,7 @@ class Fit {
   TrainerOptions options_;
   std::unique_ptr<GroupedOptimizer> optimizer_;
   Callbacks callbacks_;
+  Deployed last_;  ///< what was trained last, where the best epoch is deployed in its place
   RunState state_;
   RatePlan rates_{options_, state_.rate};
 };

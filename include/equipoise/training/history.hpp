@@ -43,20 +43,21 @@ struct History {
 /// Running means by name, in the order of first use.
 class Averages {
  public:
-  void add(std::string_view name, double value) {
+  /// \param weight how many the value is a mean of: of means over batches it makes a mean over records
+  void add(std::string_view name, double value, double weight = 1) {
     for (Entry& e : entries_)
-      if (e.name == name) return void((e.sum += value, ++e.count));
-    entries_.push_back({std::string(name), value, 1});
+      if (e.name == name) return void((e.sum += value * weight, e.weight += weight));
+    entries_.push_back({std::string(name), value * weight, weight});
   }
   /// A figure that is no mean.
   void set(std::string_view name, double value) {
     for (Entry& e : entries_)
-      if (e.name == name) return void((e.sum = value, e.count = 1));
+      if (e.name == name) return void((e.sum = value, e.weight = 1));
     entries_.push_back({std::string(name), value, 1});
   }
   [[nodiscard]] std::vector<std::pair<std::string, double>> means() const {
     std::vector<std::pair<std::string, double>> out;
-    for (const Entry& e : entries_) out.emplace_back(e.name, e.sum / static_cast<double>(e.count));
+    for (const Entry& e : entries_) out.emplace_back(e.name, e.sum / e.weight);
     return out;
   }
   /// The means, and begins anew.
@@ -69,8 +70,7 @@ class Averages {
  private:
   struct Entry {
     std::string name;
-    double sum;
-    std::int64_t count;
+    double sum, weight;
   };
   std::vector<Entry> entries_;
 };

@@ -12,6 +12,7 @@
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/policy/gradients.hpp>
 #include <equipoise/training/callbacks.hpp>
+#include <equipoise/training/objective_sums.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/rate_plan.hpp>
 #include <equipoise/training/training_step.hpp>
@@ -19,7 +20,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -90,19 +90,20 @@ class Loop {
     Gradients gradients(groups_);
     const bool routed = std::any_of(policies.begin(), policies.end(),
                                     [](const AnyPolicy* p) { return p->needs().objective_gradients; });
-    std::vector<std::pair<ObjectiveKey, double>> values;  // of the objectives, summed over micro-batches
+    ObjectiveSums sums(model_.schema());
     for (const auto& part : step.parts()) {
       step.enter(*part);
       part->encode();
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::features)) p->on_features(step, part->features_to_change());
       if (pass.joint) add_task_objectives(whole, *part);
+      const std::vector<Objective> plain = part->list();  // before any weighting
       for (AnyPolicy* p : policies)
         if (p->hooks().has(Hook::objectives)) p->on_objectives(step, *part);
-      backward(*part, gradients, routed, values);
+      backward(*part, plain, gradients, routed, sums);
       if (step.parts().size() > 1) part->finish();
     }
-    for (const auto& [key, value] : values) log.add("train/" + name_of(key, model_.schema()), value);
+    sums.log_to(log, whole);
     if (routed) gradients.sum_objectives();
     run_gradient_hooks(policies, step, gradients);
     optimizer_.keep_only(pass.groups);
@@ -168,12 +169,12 @@ class Loop {
       if (whole.count(k, full, 1) > 0) part.add({.task = k}, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
   }
 
-  void backward(MicroBatch& part, Gradients& gradients, bool routed,
-                std::vector<std::pair<ObjectiveKey, double>>& sums) const {
+  void backward(MicroBatch& part, const std::vector<Objective>& plain, Gradients& gradients, bool routed,
+                ObjectiveSums& sums) const {
     std::vector<at::Tensor> values;
     for (const Objective& o : part.list()) {
       values.push_back(o.weight == 1 ? o.value : o.value.mul(o.weight));
-      check_finite(o, part, sums);
+      sums.add(o, plain, part.batch().ids);
     }
     if (routed) {
       for (std::size_t k = 0; k < values.size(); ++k) {
@@ -186,25 +187,6 @@ class Loop {
     for (const at::Tensor& value : values)
       if (value.requires_grad()) sum = sum.defined() ? sum.add(value) : value;
     if (sum.defined()) torch::autograd::backward({sum});
-  }
-
-  /// Stops the run where an objective is not a number, with the records that did it.
-  void check_finite(const Objective& o, const MicroBatch& part,
-                    std::vector<std::pair<ObjectiveKey, double>>& sums) const {
-    const double value = host_value(o.value);
-    if (std::isfinite(value) && std::isfinite(value * o.weight)) {
-      const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& s) { return s.first == o.key; });
-      if (known == sums.end())
-        sums.emplace_back(o.key, value);
-      else
-        known->second += value;
-      return;
-    }
-    throw NumericError(
-        message("numeric.501", "objective " + name_of(o.key, model_.schema()), "expected a finite value, got ", value,
-                o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight),
-                "; records of the batch: ", first_ids(part.batch().ids)),
-        part.batch().ids);
   }
 
   [[nodiscard]] ModelBatch planned(const ModelBatch& data, const EpochPlan& plan,

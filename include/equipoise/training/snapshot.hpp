@@ -24,6 +24,15 @@ class Snapshot {
   [[nodiscard]] bool empty() const { return copies_.empty(); }
   [[nodiscard]] std::vector<at::Tensor>& copies() { return copies_; }
 
+  /// Whether the module still is as it was.
+  [[nodiscard]] bool is(torch::nn::Module& module) const {
+    const std::vector<at::Tensor> now = tensors(module);
+    if (now.size() != copies_.size()) return false;
+    for (std::size_t i = 0; i < now.size(); ++i)
+      if (!now[i].is_meta() && !now[i].equal(copies_[i])) return false;
+    return true;
+  }
+
   void restore(torch::nn::Module& module) const {
     const at::NoGradGuard no_grad;
     const std::vector<at::Tensor> to = tensors(module);

@@ -74,9 +74,13 @@ class Trainer {
   Trainer(std::shared_ptr<M> model, Stack policies, TrainerOptions options = {})
       : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
 
-  /// Trains for the epochs that are left and returns the whole history. With validation data the parameters of the best
-  /// epoch are kept. \throws NumericError when an objective is no longer finite, naming the batch's records; FileError
-  /// when the checkpoint cannot be written.
+  /// Trains for the epochs that are left and returns the whole history. However it ends, by its last epoch, early, on
+  /// request or by an exception: the model is in evaluation mode and without gradients, with the parameters of the best
+  /// epoch so far (`keep_best`, with validation data) or else the last ones that the optimiser made; `history()` has the
+  /// epochs that were finished, and why it ended. A second `fit` goes on from the last parameters, not from the best epoch;
+  /// an epoch that was not finished begins anew.
+  /// \throws NumericError when an objective is no longer finite, naming the batch's records; FileError when the checkpoint
+  /// or a log cannot be written; ValueError where monitor, patience or schedule lack what they need.
   template <class In, class Out>
   History fit(const Batch<In, Out>& train) {
     static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);

@@ -8,9 +8,13 @@
 #include <equipoise/core/base/random.hpp>
 #include <equipoise/core/model/model_base.hpp>
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -36,6 +40,30 @@ class EffectiveBatch {
         static_cast<std::int64_t>(std::ceil(share * static_cast<double>(size()))), 1, size())));
     std::sort(rows.begin(), rows.end());
     return rows;
+  }
+
+  [[nodiscard]] bool weighted() const { return !batch_.weights.empty(); }
+  /// The sum of the weights of the records that a mean runs over; their number where records have none.
+  [[nodiscard]] double total_weight(std::size_t k, Coalition coalition, double share) const {
+    if (!weighted()) return static_cast<double>(count(k, coalition, share));
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(size()));
+    std::iota(rows.begin(), rows.end(), 0);
+    if (share < 1) rows = drawn(share);
+    double sum = 0;
+    for (const std::int64_t i : rows)
+      if (counts(k, static_cast<std::size_t>(i), coalition)) sum += batch_.weights[static_cast<std::size_t>(i)];
+    return sum;
+  }
+  /// Per-record values [n, …] of the records `begin + rows[j]`, times their weights. \pre weighted()
+  [[nodiscard]] at::Tensor times_weights(const at::Tensor& values, const std::vector<std::int64_t>& rows,
+                                         std::int64_t begin) const {
+    at::Tensor w = at::empty({static_cast<std::int64_t>(rows.size())}, at::kDouble);
+    for (std::size_t j = 0; j < rows.size(); ++j)
+      w.mutable_data_ptr<double>()[j] = batch_.weights[static_cast<std::size_t>(begin + rows[j])];
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(values.dim()), 1);
+    shape[0] = w.size(0);
+    return values.mul(
+        w.to(values.device(), values.is_floating_point() ? values.scalar_type() : at::kDouble).view(shape));
   }
 
   /// How many records a mean runs over. With no coalition: all that have a label.

@@ -292,7 +292,7 @@ class MicroBatch final : public Objectives {
   [[nodiscard]] at::Tensor mean_over(std::size_t task, const at::Tensor& values, Coalition coalition, double share,
                                      const std::vector<std::int64_t>& rows) {
     check_index(task, batch_.targets.size(), "step, task");
-    const std::int64_t n = whole_.count(task, coalition, share);
+    const double total = whole_.total_weight(task, coalition, share);
     std::vector<std::int64_t> out;
     for (std::size_t j = 0; j < rows.size(); ++j) {
       const auto i = static_cast<std::size_t>(rows[j]);
@@ -301,8 +301,9 @@ class MicroBatch final : public Objectives {
       if (emptied || !whole_.counts(task, static_cast<std::size_t>(begin_) + i, coalition))
         out.push_back(static_cast<std::int64_t>(j));
     }
-    const at::Tensor counted = out.empty() ? values : values.index_fill(0, index_tensor(out, values), 0);
-    return counted.sum().div(static_cast<double>(std::max<std::int64_t>(n, 1)));
+    at::Tensor counted = out.empty() ? values : values.index_fill(0, index_tensor(out, values), 0);
+    if (whole_.weighted()) counted = whole_.times_weights(counted, rows, begin_);
+    return counted.sum().div(total > 0 ? total : 1.0);
   }
 
   ModelBase& model_;

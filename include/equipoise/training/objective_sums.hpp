@@ -52,12 +52,12 @@ class ObjectiveSums {
     for (const Sum& s : sums_) {
       const Coalition seen =
           s.key.modality ? Coalition::single(*s.key.modality) : Coalition::full(schema_.modalities.size());
-      const std::int64_t records =
-          s.key.kind == ObjectiveKind::regulariser ? whole.size() : whole.count(s.key.task, seen, 1);
+      const double records = s.key.kind == ObjectiveKind::regulariser ? static_cast<double>(whole.size())
+                                                                      : whole.total_weight(s.key.task, seen, 1);
       if (records == 0) continue;
       const std::string name = "train/" + name_of(s.key, schema_);
-      log.add(name, s.loss, static_cast<double>(records));
-      log.add(name + std::string(kWeighted), s.weighted, static_cast<double>(records));
+      log.add(name, s.loss, records);
+      log.add(name + std::string(kWeighted), s.weighted, records);
     }
   }
 

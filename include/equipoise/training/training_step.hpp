@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,15 +84,19 @@ class TrainingStep final : public Step {
   [[nodiscard]] at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                 double share) override {
     check_index(task, tasks(), "step, task");
-    std::vector<std::int64_t> rows, out;
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(values.size(0))), out;
+    std::iota(rows.begin(), rows.end(), 0);
     if (share < 1) rows = whole_.drawn(share);
     for (std::int64_t j = 0; j < values.size(0); ++j) {
-      const std::int64_t i = share < 1 ? rows[static_cast<std::size_t>(j)] : j;
+      const std::int64_t i = rows[static_cast<std::size_t>(j)];
       if (!whole_.counts(task, static_cast<std::size_t>(i), coalition)) out.push_back(j);
     }
-    const at::Tensor counted = out.empty() ? values : values.index_fill(0, index_tensor(out, values), 0);
-    return counted.sum(0).div(
-        static_cast<double>(std::max<std::int64_t>(values.size(0) - static_cast<std::int64_t>(out.size()), 1)));
+    at::Tensor counted = out.empty() ? values : values.index_fill(0, index_tensor(out, values), 0);
+    if (!whole_.weighted())
+      return counted.sum(0).div(
+          static_cast<double>(std::max<std::int64_t>(values.size(0) - static_cast<std::int64_t>(out.size()), 1)));
+    const double total = whole_.total_weight(task, coalition, share);
+    return whole_.times_weights(counted, rows, 0).sum(0).div(total > 0 ? total : 1.0);
   }
 
   [[nodiscard]] std::int64_t count(std::size_t task, Coalition coalition, double share) const override {

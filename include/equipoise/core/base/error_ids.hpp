@@ -61,6 +61,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.232", "a parameter group whose options are given twice"},
     ErrorKind{"value.233", "a schedule's factor is negative or not finite"},
     ErrorKind{"value.234", "more epochs for a run whose schedule has come to 0"},
+    ErrorKind{"value.235", "weights of records that are negative, not finite or all zero"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},

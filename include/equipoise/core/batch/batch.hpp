@@ -18,6 +18,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <numeric>
@@ -93,6 +94,7 @@ struct ModelBatch {
   std::uint64_t incomplete = 0;         ///< bit k: some entry of task k's targets is missing
   std::vector<std::int64_t> ids;        ///< [B] stable record ids
   std::vector<std::int64_t> groups;     ///< [B] records of one group (a patient) stay together in every split
+  std::vector<double> weights{};        ///< [B] in the means that are trained on; empty where all are 1
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 
@@ -105,6 +107,7 @@ struct ModelBatch {
     out.presence = presence.select(records);
     out.incomplete = incomplete;
     for (const std::int64_t i : records) {
+      if (!weights.empty()) out.weights.push_back(weights[static_cast<std::size_t>(i)]);
       out.labelled.push_back(labelled[static_cast<std::size_t>(i)]);
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
       out.groups.push_back(groups[static_cast<std::size_t>(i)]);
@@ -136,6 +139,7 @@ struct Batch {
   Presence presence;                 ///< [1, N, M], columns in the order of `inputs`
   std::vector<std::int64_t> ids;     ///< [N]
   std::vector<std::int64_t> groups;  ///< [N] records of one group (a patient) stay together in every split
+  std::vector<double> weights{};     ///< [N] in the means that are trained on; empty where all are 1
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 
@@ -169,6 +173,24 @@ struct Batch {
     return out;
   }
 
+  /// The same records with weights: a batch's loss is Σ w l / Σ w over its records. They apply to training, not to
+  /// validation, evaluation and contributions. `eq::balanced_weights` gives those that make classes count alike.
+  /// \throws ShapeError, ValueError unless there is a finite weight >= 0 a record, and one that is > 0.
+  [[nodiscard]] Batch with_weights(std::vector<double> of_records) const {
+    if (of_records.size() != ids.size())
+      throw ShapeError(message("shape.104", "weights", "expected ", ids.size(), " weights, got ", of_records.size()));
+    bool any = of_records.empty();
+    for (const double w : of_records) {
+      if (!(w >= 0) || std::isinf(w))
+        throw ValueError(message("value.235", "weights", "expected finite values >= 0, got ", w));
+      any = any || w > 0;
+    }
+    if (!any) throw ValueError(message("value.235", "weights", "expected a value > 0, got only zeros"));
+    Batch out = *this;
+    out.weights = std::move(of_records);
+    return out;
+  }
+
   /// The given records, in that order. \throws ValueError for a row that there is not
   [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
     detail::check_rows(records, size());
@@ -178,9 +200,11 @@ struct Batch {
     out.presence = presence.select(records);
     out.ids.clear();
     out.groups.clear();
+    out.weights.clear();
     for (const std::int64_t i : records) {
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
       out.groups.push_back(groups[static_cast<std::size_t>(i)]);
+      if (!weights.empty()) out.weights.push_back(weights[static_cast<std::size_t>(i)]);
     }
     return out;
   }

@@ -103,6 +103,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       out.presence = detail::in_model_order(batch.presence, columns);
       out.ids = batch.ids;
       out.groups = batch.groups;
+      out.weights = batch.weights;
       out.labelled.assign(batch.ids.size(), 0);
       std::size_t k = 0;
       ((detail::append_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],

@@ -2,6 +2,7 @@
 
 #include <torch/optim/rmsprop.h>
 
+#include <equipoise/data/weights.hpp>
 #include <equipoise/training/logs.hpp>
 #include <equipoise/training/tensorboard_log.hpp>
 #include <filesystem>
@@ -67,6 +68,8 @@ TEST_CASE("the options of the page on training train", "[training][docs]") {
   CHECK(runs(inverse));
   eq::TrainerOptions watched{.monitor = "label/accuracy", .min_delta = 0.001, .patience = 5};
   CHECK(runs(watched));
+  auto weighted = train.with_weights(eq::balanced_weights(train.targets["label"_n]));
+  CHECK(weighted.weights.size() == 32);
   eq::TrainerOptions quiet{.progress = nullptr};
   CHECK(runs(quiet));
 }

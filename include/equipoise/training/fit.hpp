@@ -4,7 +4,6 @@
 /// \file
 /// A run over epochs: plan, train, validate, keep the best, write a checkpoint.
 
-#include <equipoise/core/base/ranges.hpp>
 #include <equipoise/training/callback_list.hpp>
 #include <equipoise/training/checkpoint.hpp>
 #include <equipoise/training/epoch_start.hpp>

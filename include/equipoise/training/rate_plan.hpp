@@ -62,7 +62,7 @@ class RatePlan {
     }
     if (to > 0) state_.scale *= from / to;
     return from == to ? std::string()
-                      : change + "the learning rate goes on from " + to_text(from * before.scale) +
+                      : change + "the learning rate goes on from " + option_text(from * before.scale) +
                             " of its first value along the longer or shorter " + state_.schedule;
   }
 

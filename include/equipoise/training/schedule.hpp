@@ -8,6 +8,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/text_stream.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -200,7 +201,7 @@ class Schedule {
     if (open != std::string::npos && !text.ends_with(')')) return false;
     OptionList list;
     if (open != std::string::npos) {
-      std::istringstream parts(text.substr(open + 1, text.size() - open - 2));
+      TextReader parts(text.substr(open + 1, text.size() - open - 2));
       for (std::string part; std::getline(parts, part, ',');) {
         const std::size_t equals = part.find('=');
         if (equals == std::string::npos) return false;

@@ -43,7 +43,7 @@ ARROWS = {
 # Headers that may reach less than their folder: who reads or writes a cohort compiles neither the simulator nor the metrics.
 NARROW = {r"psqa/cohort/(cohort|reader|writer)\.hpp": {"core/base", "io", "psqa", "psqa/files"}}
 # Headers of tier 0 reach no LibTorch at all; those of tier 1 its tensor, but not what costs a user seconds.
-TIER_0 = ["core/base/", "core/batch/(coalition|schema)", "core/policy/epoch_plan", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|paired_tests|detection|conformal|ridge)",
+TIER_0 = ["core/base/", "core/batch/(coalition|schema)", "core/policy/epoch_plan", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|group_means|paired_tests|detection|conformal|ridge)",
           "data/split", "io/", "report/", "psqa/(?!learning/|psqa)", "training/history"]
 TIER_1 = ["core/batch/", "core/model/(concepts|decode|model_base)", "core/policy/", "balancing/(state|any_policy)", "fusion/masked"]
 THE_END = "the end of the header"

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ struct Interval {
   double value = 0, low = 0, high = 0;
 };
 
-/// The statistic on all records and its percentile interval over resamples of groups. \param groups of each record
+/// The statistic on all records and its percentile interval over resamples of groups; a statistic that is not finite has
+/// no interval (NaN). \param groups of each record
 /// \param statistic called with a list of record positions (with repeats)  \param level e.g. 0.95
 template <class Statistic>
 [[nodiscard]] Interval bootstrap(const std::vector<std::string>& groups, Statistic&& statistic, double level = 0.95,
@@ -32,6 +34,9 @@ template <class Statistic>
   for (const auto& [i, group] : views::enumerate(groups)) members[group].push_back(i), all.push_back(i);
   std::vector<const std::vector<std::size_t>*> list;
   for (const auto& [name, records] : members) list.push_back(&records);
+  const double value = statistic(all);
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  if (!std::isfinite(value)) return {value, nan, nan};
   std::vector<double> values;
   for (int r = 0; r < resamples; ++r) {
     std::vector<std::size_t> drawn;
@@ -42,7 +47,7 @@ template <class Statistic>
     }
     if (const double v = statistic(drawn); std::isfinite(v)) values.push_back(v);
   }
-  return {statistic(all), quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
+  return {value, quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
 }
 
 }  // namespace equipoise

@@ -12,7 +12,7 @@
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/core/model/model.hpp>
-#include <equipoise/evaluation/bootstrap.hpp>
+#include <equipoise/evaluation/group_means.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -26,6 +26,13 @@
 #include <vector>
 
 namespace equipoise {
+
+/// How `evaluate` works; the defaults fit most data.
+struct EvaluateOptions {
+  int resamples = 2000;         ///< of the groups, for the intervals; > 0
+  bool intervals = true;        ///< false leaves them NaN
+  std::int64_t batch_size = 0;  ///< records at a time; 0 chooses by the memory that they need
+};
 
 /// What a coalition reaches in one task.
 struct CoalitionScore {
@@ -75,10 +82,13 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
         std::string names;
         for (const std::size_t m : (s.coalition & Coalition::full(e.schema.modalities.size())).members())
           names += (names.empty() ? "" : " + ") + e.schema.modalities[m];
-        out << "  " << std::left << std::setw(40) << (names.empty() ? "nothing" : names) << " loss " << s.loss.value
-            << " [" << s.loss.low << ", " << s.loss.high << "]";
-        if (std::isfinite(s.accuracy.value))
-          out << ", accuracy " << s.accuracy.value << " [" << s.accuracy.low << ", " << s.accuracy.high << "]";
+        const auto write = [&](const char* what, const Interval& i) {
+          out << what << i.value;
+          if (std::isfinite(i.low)) out << " [" << i.low << ", " << i.high << "]";
+        };
+        out << "  " << std::left << std::setw(40) << (names.empty() ? "nothing" : names);
+        write(" loss ", s.loss);
+        if (std::isfinite(s.accuracy.value)) write(", accuracy ", s.accuracy);
         for (const MetricValue& m : s.metrics) out << ", " << m.name << " " << m.value;
         out << "\n";
       }
@@ -89,37 +99,26 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
 
 namespace detail {
 
-/// The interval over groups of a mean over labelled records. \param row [N] of one coalition
-template <class T>
-[[nodiscard]] Interval mean_interval(const T* row, const std::vector<bool>& labelled,
-                                     const std::vector<std::int64_t>& groups) {
-  std::vector<std::string> names;
-  std::vector<double> values;
-  for (std::size_t i = 0; i < labelled.size(); ++i)
-    if (labelled[i]) names.push_back(std::to_string(groups[i])), values.push_back(static_cast<double>(row[i]));
-  return bootstrap(names, [&](const std::vector<std::size_t>& drawn) {
-    double sum = 0;
-    for (const std::size_t i : drawn) sum += values[i];
-    return sum / static_cast<double>(drawn.size());
-  });
-}
-
 [[nodiscard]] inline TaskScores task_scores(const CoalitionTable& table, std::size_t task, std::string name,
-                                            std::span<const Coalition> coalitions, const ModelBatch& data) {
+                                            std::span<const Coalition> coalitions, const ModelBatch& data,
+                                            const EvaluateOptions& options) {
   TaskScores out{std::move(name), 0, {}};
   if (!table.losses[task].defined()) return out;
-  const std::vector<bool>& labelled = table.labelled[task];
-  for (const bool is_labelled : labelled) out.records += is_labelled ? 1 : 0;
+  const std::size_t records = table.labelled[task].size();
+  GroupMeans means(data.groups, table.labelled[task]);
+  out.records = means.records();
+  const bool judged = table.correct[task].defined();
+  for (std::size_t c = 0; c < coalitions.size(); ++c)
+    means.add(table.losses[task].const_data_ptr<double>() + c * records);
+  for (std::size_t c = 0; judged && c < coalitions.size(); ++c)
+    means.add(table.correct[task].const_data_ptr<bool>() + c * records);
+  const std::vector<Interval> intervals = means.intervals(options.intervals ? options.resamples : 0);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   for (std::size_t c = 0; c < coalitions.size(); ++c) {
-    const std::size_t at = c * labelled.size();
-    CoalitionScore s{coalitions[c],
-                     mean_interval(table.losses[task].const_data_ptr<double>() + at, labelled, data.groups),
-                     {nan, nan, nan}};
+    CoalitionScore s{coalitions[c], intervals[c], {nan, nan, nan}};
+    if (judged) s.accuracy = intervals[coalitions.size() + c];
     if (!table.metrics[task].empty()) s.metrics = table.metrics[task][c];
-    if (table.correct[task].defined())
-      s.accuracy = mean_interval(table.correct[task].const_data_ptr<bool>() + at, labelled, data.groups);
-    out.coalitions.push_back(s);
+    out.coalitions.push_back(std::move(s));
   }
   return out;
 }
@@ -130,14 +129,15 @@ template <class T>
 /// Intervals of 95 % by bootstrap over the data's groups. \throws ValueError where the data has no record
 template <class Encoders, class Tasks, class In, class Out>
 [[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
-                                         std::span<const Coalition> coalitions) {
+                                         std::span<const Coalition> coalitions, const EvaluateOptions& options = {}) {
+  check_option(options.resamples > 0, "EvaluateOptions.resamples", "> 0", options.resamples);
   const ModelBatch arranged = model.to_model_batch(data);
   detail::check_any_record(arranged, "evaluate", "records");
-  const CoalitionTable table = coalition_table(model, arranged, coalitions, 64, WithMetrics::yes);
+  const CoalitionTable table = coalition_table(model, arranged, coalitions, options.batch_size, WithMetrics::yes);
   Evaluation<Tasks> out{model.schema(), {}};
   std::size_t k = 0;
   out.tasks.for_each([&](auto, TaskScores& scores) {
-    scores = detail::task_scores(table, k, model.schema().tasks[k].name, coalitions, arranged);
+    scores = detail::task_scores(table, k, model.schema().tasks[k].name, coalitions, arranged, options);
     ++k;
   });
   return out;
@@ -145,8 +145,9 @@ template <class Encoders, class Tasks, class In, class Out>
 
 /// Scores of all coalitions, the empty one first. \throws ValueError above 16 modalities
 template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data) {
-  return evaluate(model, data, all_coalitions(model.modality_count()));
+[[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+                                         const EvaluateOptions& options = {}) {
+  return evaluate(model, data, all_coalitions(model.modality_count()), options);
 }
 
 }  // namespace equipoise

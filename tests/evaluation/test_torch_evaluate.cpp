@@ -1,10 +1,14 @@
 #include <equipoise/evaluation/evaluate.hpp>
+#include <equipoise/evaluation/infer.hpp>
 
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 
 #include <cmath>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/toy.hpp"
@@ -68,4 +72,85 @@ TEST_CASE("modules of LibTorch's are encoders with the width that they are said 
   CHECK(eq::evaluate(*model, data)["y"_n].of(eq::Coalition::full(2)).loss.value < before);
   CHECK(model->named_parameters().contains("encoders.a.module.0.weight"));
   CHECK(model->parameter_groups()[0].size() == 3);  // weight, bias, and the fusion's part for it
+}
+
+TEST_CASE("intervals are those of the bootstrap over groups, and can be left out", "[evaluation][law]") {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  auto data = support::toy_data<2, Kind::classification>(60);
+  data.targets["y"_n].tensor[3] = -1;
+  std::vector<std::int64_t> triples;
+  for (std::int64_t i = 0; i < 60; ++i) triples.push_back(100 + (i * 7 % 60) / 3);
+  data = data.with_groups(triples);
+  const auto report = eq::evaluate(*model, data);
+  const eq::CoalitionTable table = eq::coalition_table(*model, model->to_model_batch(data), eq::all_coalitions(2));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < 60; ++i)
+    if (i != 3) names.push_back(std::to_string(triples[i]));  // of one length, so that names sort as numbers do
+  for (std::int64_t c = 0; c < 4; ++c) {
+    std::vector<double> losses;
+    for (std::int64_t i = 0; i < 60; ++i)
+      if (i != 3) losses.push_back(table.losses[0][c][i].item<double>());
+    const eq::Interval expected = eq::bootstrap(names, [&](const std::vector<std::size_t>& rows) {
+      double sum = 0;
+      for (const std::size_t i : rows) sum += losses[i];
+      return sum / static_cast<double>(rows.size());
+    });
+    const eq::Interval& loss = report["y"_n].coalitions[static_cast<std::size_t>(c)].loss;
+    CHECK(loss.value == Approx(expected.value).epsilon(1e-12));
+    CHECK(loss.low == Approx(expected.low).epsilon(1e-12));
+    CHECK(loss.high == Approx(expected.high).epsilon(1e-12));
+  }
+  const auto bare = eq::evaluate(*model, data, {.intervals = false});
+  const eq::Interval& loss = bare["y"_n].coalitions[3].loss;
+  CHECK(loss.value == report["y"_n].coalitions[3].loss.value);
+  CHECK((std::isnan(loss.low) && std::isnan(loss.high)));
+  CHECK_THROWS_WITH(eq::evaluate(*model, data, {.resamples = 0}), Catch::Contains("EvaluateOptions.resamples"));
+}
+
+TEST_CASE("the number of records at a time does not change what a model says", "[evaluation][law]") {
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  model->to(torch::kDouble);
+  const auto data = support::toy_data<2, Kind::classification>(200);
+  const at::Tensor whole = eq::infer(*model, data)["y"_n], parts = eq::infer(*model, data, 7)["y"_n];
+  CHECK(torch::allclose(whole, parts, 1e-12, 1e-12));
+  const auto all = eq::all_coalitions(2);
+  CHECK(torch::allclose(eq::infer(*model, data, all)["y"_n], eq::infer(*model, data, all, 7)["y"_n], 1e-12, 1e-12));
+  const double once = eq::evaluate(*model, data)["y"_n].coalitions[2].loss.value;
+  CHECK(eq::evaluate(*model, data, {.batch_size = 13})["y"_n].coalitions[2].loss.value == Approx(once).epsilon(1e-12));
+}
+
+TEST_CASE("records at a time are chosen by the memory that one needs", "[core][worked]") {
+  const auto rows = [](const at::Tensor& input, std::int64_t coalitions = 1) {
+    eq::ModelBatch batch;
+    batch.inputs = {input};
+    const eq::Schema schema{{"a"}, {64}, {{"y", 3, {}}}};
+    return eq::records_at_once(batch, schema, coalitions);
+  };
+  // A table's row: 33 * 4 * 8 + (64 + 3) * 8 * 4 = 3,200 bytes, and one: 64 MB hold 20,964 of them.
+  CHECK(rows(torch::zeros({2, 33})) == 20964);
+  CHECK(rows(torch::zeros({2, 33}), 4) == (64 << 20) / (1057 + 4 * 2144));
+  CHECK(rows(torch::zeros({2, 1, 60, 60})) == 144);
+  CHECK(rows(torch::zeros({2, 3, 512, 512})) == 64);
+}
+
+TEST_CASE("a slice is the selection of its rows", "[core][law]") {
+  auto data = support::toy_data<2, Kind::classification>(9).with_ids({9, 8, 7, 6, 5, 4, 3, 2, 1});
+  at::Tensor seen = torch::ones({9, 2}, torch::kBool);
+  seen[4][1] = false;
+  data = data.with_presence(seen);
+  const std::vector<std::int64_t> rows{3, 4, 5};
+  const auto sliced = data.slice(3, 6), selected = data.select(rows);
+  CHECK(torch::equal(sliced.inputs["a"_n], selected.inputs["a"_n]));
+  CHECK(torch::equal(sliced.targets["y"_n].tensor, selected.targets["y"_n].tensor));
+  CHECK((sliced.presence == selected.presence && sliced.ids == selected.ids && sliced.groups == selected.groups));
+  CHECK(sliced.inputs["a"_n].is_alias_of(data.inputs["a"_n]));
+  const auto model = support::toy_model<2, Kind::classification>(eq::Sum{.width = 6});
+  const eq::ModelBatch whole = model->to_model_batch(data), part = whole.slice(3, 6), same = whole.select(rows);
+  CHECK((part.presence == same.presence && part.ids == same.ids && part.labelled == same.labelled));
+  CHECK(torch::equal(part.targets[0], same.targets[0]));
+  const std::vector<eq::Coalition> all = eq::all_coalitions(2);
+  CHECK(whole.presence.restricted_to(all).slice(3, 6) == whole.presence.restricted_to(all).select(rows));
+  CHECK(data.slice(9, 9).size() == 0);
+  for (const auto& [begin, end] : {std::pair{-1, 2}, {3, 10}, {4, 3}})
+    CHECK_THROWS_WITH(data.slice(begin, end), Catch::Contains("value.217"));
 }

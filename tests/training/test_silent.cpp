@@ -263,9 +263,9 @@ TEST_CASE("undefined inputs, rows that there are not and empty batches are one s
   for (const std::int64_t row : {-1L, 16L})
     CHECK_THROWS_WITH(data.select(std::vector{row}), Contains("value.217") && Contains("below 16"));
   const auto model = ordered_model<"a", "b">();
-  CHECK_THROWS_WITH(eq::infer(*model, data, 0), Contains("infer.batch_size: expected > 0, got 0"));
+  CHECK_THROWS_WITH(eq::infer(*model, data, -1), Contains("infer.batch_size: expected >= 0, got -1"));
   const eq::Coalition full = model->full();
-  CHECK_THROWS_WITH(eq::coalition_table(*model, model->to_model_batch(data), {&full, 1}, 0),
+  CHECK_THROWS_WITH(eq::coalition_table(*model, model->to_model_batch(data), {&full, 1}, -1),
                     Contains("coalition_table.batch_size"));
 }
 

@@ -6,6 +6,7 @@
 /// From this table come Shapley values, resampling plans and validation losses.
 
 #include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/model/batch_size.hpp>
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/model/model_base.hpp>
 #include <equipoise/core/policy/step.hpp>
@@ -16,7 +17,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -28,11 +28,8 @@ namespace detail {
 /// Calls `f(batch)` on consecutive batches of the data, on the device.
 template <class F>
 void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device device, F&& f) {
-  for (std::int64_t begin = 0; begin < data.size(); begin += batch_size) {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(batch_size, data.size() - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
-    f(data.select(rows).to(device));
-  }
+  for (std::int64_t begin = 0; begin < data.size(); begin += batch_size)
+    f(data.slice(begin, std::min(begin + batch_size, data.size())).to(device));
 }
 
 }  // namespace detail
@@ -78,10 +75,12 @@ enum class WithMetrics : bool { no, yes };
 
 /// Evaluates coalitions on every record, in evaluation mode and without gradient. A record's own presence applies to
 /// every coalition. The losses of a task that couples records are those of the whole data set.
+/// \param batch_size records at a time; 0 chooses (`records_at_once`)
 [[nodiscard]] inline CoalitionTable coalition_table(ModelBase& model, const ModelBatch& data,
-                                                    std::span<const Coalition> coalitions, std::int64_t batch_size = 64,
+                                                    std::span<const Coalition> coalitions, std::int64_t batch_size = 0,
                                                     WithMetrics with_metrics = WithMetrics::no) {
-  check_option(batch_size > 0, "coalition_table.batch_size", "> 0", batch_size);
+  check_option(batch_size >= 0, "coalition_table.batch_size", ">= 0", batch_size);
+  if (batch_size == 0) batch_size = records_at_once(data, model.schema(), static_cast<std::int64_t>(coalitions.size()));
   const at::NoGradGuard no_grad;
   const detail::EvaluationMode evaluation(model.module());
   const std::size_t tasks = model.task_count();
@@ -105,10 +104,11 @@ enum class WithMetrics : bool { no, yes };
       if (traits.couples_records || !metrics[k].empty())
         rows[k].predictions.push_back(host_copy(detail::on_all_pixels(z, batch.targets[k]))),
             rows[k].targets.push_back(host_copy(batch.targets[k]));
-      for (const std::uint64_t labelled : batch.labelled) table.labelled[k].push_back((labelled >> k) & 1U);
     }
   });
   for (std::size_t k = 0; k < tasks; ++k) {
+    if (!data.targets[k].defined()) continue;
+    for (const std::uint64_t labelled : data.labelled) table.labelled[k].push_back((labelled >> k) & 1U);
     if (!rows[k].losses.empty()) table.losses[k] = at::cat(rows[k].losses, 1);
     if (!rows[k].correct.empty()) table.correct[k] = at::cat(rows[k].correct, 1);
     if (rows[k].predictions.empty()) continue;

@@ -4,8 +4,8 @@
 /// \file
 /// What a model says of a whole data set: in evaluation mode, without graph, a part of the records at a time.
 
-#include <equipoise/contribution/table.hpp>
 #include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/model/batch_size.hpp>
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/model/model.hpp>
 
@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -37,18 +36,17 @@ namespace detail {
 }
 
 /// \param predict called with each part of the data \param dim where its predictions have their records
-template <class In, class Out, class Predict>
-[[nodiscard]] auto inferred(torch::nn::Module& module, const Batch<In, Out>& data, std::int64_t batch_size,
+template <class Predict>
+[[nodiscard]] auto inferred(ModelBase& model, const ModelBatch& data, std::int64_t batch_size, std::int64_t coalitions,
                             std::int64_t dim, Predict&& predict) {
-  check_option(batch_size > 0, "infer.batch_size", "> 0", batch_size);
+  check_option(batch_size >= 0, "infer.batch_size", ">= 0", batch_size);
+  if (batch_size == 0) batch_size = records_at_once(data, model.schema(), coalitions);
   const at::NoGradGuard no_grad;
-  const EvaluationMode evaluation(module);
+  const EvaluationMode evaluation(model.module());
   std::vector<decltype(predict(data))> parts;
   std::int64_t begin = 0;
   do {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(batch_size, data.size() - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
-    parts.push_back(predict(data.select(rows)));
+    parts.push_back(predict(data.slice(begin, std::min(begin + batch_size, data.size()))));
     parts.back().for_each([](auto, at::Tensor& t) { t = host_copy(t); });
     begin += batch_size;
   } while (begin < data.size());
@@ -64,21 +62,23 @@ template <class In, class Out, class Predict>
 }  // namespace detail
 
 /// Predictions [N, …] of a data set by task name, on the host; maps as one pixel, [N, O, 1, 1], where no record has a
-/// modality that varies in space.
+/// modality that varies in space. Targets are not looked at.
+/// \param batch_size records at a time; 0 chooses by the memory that they need (`records_at_once`)
 /// \code
 /// const at::Tensor rates = eq::infer(*model, test)["gpr"_n];
 /// \endcode
 template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data, std::int64_t batch_size = 64) {
-  return detail::inferred(model, data, batch_size, 0, [&](const Batch<In, Out>& part) { return model.predict(part); });
+[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data, std::int64_t batch_size = 0) {
+  return detail::inferred(model, model.to_model_inputs(data), batch_size, 1, 0,
+                          [&](const ModelBatch& part) { return model.predict(part); });
 }
 
 /// The same for coalitions: [C, N, …].
 template <class Encoders, class Tasks, class In, class Out>
 [[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
-                         std::span<const Coalition> coalitions, std::int64_t batch_size = 64) {
-  return detail::inferred(model, data, batch_size, 1,
-                          [&](const Batch<In, Out>& part) { return model.predict(part, coalitions); });
+                         std::span<const Coalition> coalitions, std::int64_t batch_size = 0) {
+  return detail::inferred(model, model.to_model_inputs(data), batch_size, static_cast<std::int64_t>(coalitions.size()),
+                          1, [&](const ModelBatch& part) { return model.predict(part, coalitions); });
 }
 
 }  // namespace equipoise

@@ -65,7 +65,7 @@ class Validation {
   std::optional<double> judge(EpochRecord& record) {
     if (monitor_.empty()) return {};
     const Coalition full = model_.full();
-    const CoalitionTable table = coalition_table(model_, data_, {&full, 1}, 64, WithMetrics::yes);
+    const CoalitionTable table = coalition_table(model_, data_, {&full, 1}, 0, WithMetrics::yes);
     double objective = 0;
     for (std::size_t k = 0; k < table.losses.size(); ++k) {
       const std::optional<double> loss = table.mean_loss(k);

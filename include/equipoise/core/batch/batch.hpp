@@ -60,6 +60,37 @@ inline void check_rows(std::span<const std::int64_t> rows, std::int64_t records)
       throw ValueError(message("value.217", "select", "expected rows below ", records, ", got ", i));
 }
 
+/// \throws ValueError unless 0 <= begin <= end <= records.
+inline void check_range(std::int64_t begin, std::int64_t end, std::int64_t records) {
+  if (begin < 0 || begin > end || end > records)
+    throw ValueError(message("value.217", "slice", "expected a range within the ", records, " records, got [", begin,
+                             ", ", end, ")"));
+}
+
+/// A view of the records [begin, end).
+[[nodiscard]] inline at::Tensor slice_records(const at::Tensor& from, std::int64_t begin, std::int64_t end) {
+  return from.defined() ? from.narrow(0, begin, end - begin) : from;
+}
+template <class T>
+[[nodiscard]] std::vector<T> slice_records(const std::vector<T>& from, std::int64_t begin, std::int64_t end) {
+  return {from.begin() + begin, from.begin() + end};
+}
+
+/// Selects the same records of several tensors; the index is made once a device.
+class RecordIndex {
+ public:
+  explicit RecordIndex(std::span<const std::int64_t> rows) : rows_(rows) {}
+  [[nodiscard]] at::Tensor of(const at::Tensor& from) {
+    if (!from.defined()) return from;
+    if (!index_.defined() || index_.device() != from.device()) index_ = index_tensor(rows_, from);
+    return from.index_select(0, index_);
+  }
+
+ private:
+  std::span<const std::int64_t> rows_;
+  at::Tensor index_;
+};
+
 [[nodiscard]] inline at::Tensor select_records(const at::Tensor& from, std::span<const std::int64_t> indices) {
   return from.defined() ? from.index_select(0, index_tensor(indices, from)) : from;
 }
@@ -102,8 +133,9 @@ struct ModelBatch {
   [[nodiscard]] ModelBatch select(std::span<const std::int64_t> records) const {
     detail::check_rows(records, size());
     ModelBatch out;
-    for (const at::Tensor& x : inputs) out.inputs.push_back(detail::select_records(x, records));
-    for (const at::Tensor& y : targets) out.targets.push_back(detail::select_records(y, records));
+    detail::RecordIndex index(records);
+    for (const at::Tensor& x : inputs) out.inputs.push_back(index.of(x));
+    for (const at::Tensor& y : targets) out.targets.push_back(index.of(y));
     out.presence = presence.select(records);
     out.incomplete = incomplete;
     for (const std::int64_t i : records) {
@@ -112,6 +144,21 @@ struct ModelBatch {
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
       out.groups.push_back(groups[static_cast<std::size_t>(i)]);
     }
+    return out;
+  }
+
+  /// The records [begin, end), without a copy of their tensors. \throws ValueError for a range that there is not
+  [[nodiscard]] ModelBatch slice(std::int64_t begin, std::int64_t end) const {
+    detail::check_range(begin, end, size());
+    ModelBatch out;
+    for (const at::Tensor& x : inputs) out.inputs.push_back(detail::slice_records(x, begin, end));
+    for (const at::Tensor& y : targets) out.targets.push_back(detail::slice_records(y, begin, end));
+    out.presence = presence.slice(begin, end);
+    out.labelled = detail::slice_records(labelled, begin, end);
+    out.incomplete = incomplete;
+    out.ids = detail::slice_records(ids, begin, end);
+    out.groups = detail::slice_records(groups, begin, end);
+    if (!weights.empty()) out.weights = detail::slice_records(weights, begin, end);
     return out;
   }
 
@@ -191,16 +238,25 @@ struct Batch {
     return out;
   }
 
+  /// The records [begin, end), without a copy of their tensors. \throws ValueError for a range that there is not
+  [[nodiscard]] Batch slice(std::int64_t begin, std::int64_t end) const {
+    detail::check_range(begin, end, size());
+    Batch out{inputs, targets, presence.slice(begin, end), detail::slice_records(ids, begin, end),
+              detail::slice_records(groups, begin, end)};
+    if (!weights.empty()) out.weights = detail::slice_records(weights, begin, end);
+    out.inputs.for_each([&](auto, at::Tensor& x) { x = detail::slice_records(x, begin, end); });
+    out.targets.for_each([&](auto, auto& y) { y.tensor = detail::slice_records(y.tensor, begin, end); });
+    return out;
+  }
+
   /// The given records, in that order. \throws ValueError for a row that there is not
   [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
     detail::check_rows(records, size());
-    Batch out = *this;
+    Batch out{inputs, targets, presence.select(records), {}, {}};
     out.inputs.for_each([&](auto, at::Tensor& x) { x = detail::select_records(x, records); });
     out.targets.for_each([&](auto, auto& y) { y.tensor = detail::select_records(y.tensor, records); });
-    out.presence = presence.select(records);
-    out.ids.clear();
-    out.groups.clear();
-    out.weights.clear();
+    out.ids.reserve(records.size());
+    out.groups.reserve(records.size());
     for (const std::int64_t i : records) {
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
       out.groups.push_back(groups[static_cast<std::size_t>(i)]);

@@ -12,6 +12,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -71,6 +72,14 @@ class Presence {
     return true;
   }
 
+  /// Every record of a decoding has the same modalities, one or none.
+  [[nodiscard]] bool one_a_coalition() const {
+    for (auto rest = masks(); !rest.empty(); rest = rest.subspan(static_cast<std::size_t>(records())))
+      for (const std::uint64_t mask : rest.first(static_cast<std::size_t>(records())))
+        if (mask != rest[0] || (mask != 0 && !std::has_single_bit(mask))) return false;
+    return !masks_.empty();
+  }
+
   /// The C coalitions of this presence's B records: each record's modalities cut down to each coalition. \pre one
   /// decoding.
   [[nodiscard]] Presence restricted_to(std::span<const Coalition> coalitions) const {
@@ -79,6 +88,15 @@ class Presence {
     for (const Coalition s : coalitions)
       for (const std::uint64_t mask : masks_) masks.push_back(mask & s.bits());
     return {std::move(masks), coalitions.size(), modalities_};
+  }
+
+  /// The records [begin, end) in every decoding. \pre both are within `records()`
+  [[nodiscard]] Presence slice(std::int64_t begin, std::int64_t end) const {
+    std::vector<std::uint64_t> masks;
+    masks.reserve(static_cast<std::size_t>(end - begin) * coalitions_);
+    for (std::int64_t row = 0; row < coalitions() * records(); row += records())
+      masks.insert(masks.end(), masks_.begin() + row + begin, masks_.begin() + row + end);
+    return {std::move(masks), coalitions_, modalities_};
   }
 
   /// The given records, in that order, in every decoding.

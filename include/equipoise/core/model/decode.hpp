@@ -23,13 +23,14 @@ namespace equipoise::detail {
 /// backward.
 [[nodiscard]] inline Feature zero_unseen_rows(const Feature& feature, std::size_t m, const Presence& presence) {
   if (!feature.defined() || !presence.anywhere(m)) return {};
-  const std::int64_t records = presence.records();
-  std::vector<bool> seen(static_cast<std::size_t>(records), false);
-  for (const auto& [row, mask] : views::enumerate(presence.masks()))
-    if (Coalition(mask).contains(m)) seen[row % static_cast<std::size_t>(records)] = true;
+  if (presence.everywhere(m)) return feature;
+  const auto records = static_cast<std::size_t>(presence.records());
+  std::vector<std::uint64_t> seen(records, 0);
+  for (auto masks = presence.masks(); !masks.empty(); masks = masks.subspan(records))
+    for (std::size_t i = 0; i < records; ++i) seen[i] |= masks[i];
   std::vector<std::int64_t> unseen;
-  for (std::int64_t i = 0; i < records; ++i)
-    if (!seen[static_cast<std::size_t>(i)]) unseen.push_back(i);
+  for (std::size_t i = 0; i < records; ++i)
+    if (((seen[i] >> m) & 1U) == 0) unseen.push_back(static_cast<std::int64_t>(i));
   if (unseen.empty()) return feature;
   return feature.map_tensors([&](const at::Tensor& t) { return t.index_fill(0, index_tensor(unseen, t), 0); });
 }

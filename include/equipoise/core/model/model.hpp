@@ -76,8 +76,10 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// record has a modality that varies in space: it is the same everywhere.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch) {
-    const ModelBatch records = to_model_batch(batch).to(device());
-    const Features features = encode(records, full());
+    return predict(to_model_inputs(batch));
+  }
+  [[nodiscard]] auto predict(const ModelBatch& batch) {
+    const Features features = encode(batch.to(device()), full());
     return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
   }
 
@@ -85,8 +87,10 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// run once.
   template <class Inputs, class Targets>
   [[nodiscard]] auto predict(const Batch<Inputs, Targets>& batch, std::span<const Coalition> coalitions) {
-    const ModelBatch records = to_model_batch(batch).to(device());
-    const Features features = encode(records, full());
+    return predict(to_model_inputs(batch), coalitions);
+  }
+  [[nodiscard]] auto predict(const ModelBatch& batch, std::span<const Coalition> coalitions) {
+    const Features features = encode(batch.to(device()), full());
     const Presence presence = features.presence.restricted_to(coalitions);
     return predictions([&](std::size_t k) { return outputs(k, features, presence); });
   }
@@ -94,6 +98,19 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// A batch in the model's order. A modality that the batch lacks, or a target of the wrong kind, does not compile.
   template <class... In, class... Out>
   [[nodiscard]] ModelBatch to_model_batch(const Batch<named_tuple<In...>, named_tuple<Out...>>& batch) const {
+    ModelBatch out = to_model_inputs(batch);
+    std::size_t k = 0;
+    out.targets.clear();
+    ((detail::append_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
+                                                                                out),
+      ++k),
+     ...);
+    return out;
+  }
+
+  /// The same without the targets, which predictions need not and which are not looked at.
+  template <class... In, class... Out>
+  [[nodiscard]] ModelBatch to_model_inputs(const Batch<named_tuple<In...>, named_tuple<Out...>>& batch) const {
     using detail::CheckBatchInput;
     static_assert((CheckBatchInput<equipoise::name<ModalityTexts>, typename In::key...>::ok && ...));
     ModelBatch out;
@@ -105,11 +122,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       out.groups = batch.groups;
       out.weights = batch.weights;
       out.labelled.assign(batch.ids.size(), 0);
-      std::size_t k = 0;
-      ((detail::append_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
-                                                                                  out),
-        ++k),
-       ...);
+      out.targets.resize(K);
     }
     return out;
   }

@@ -166,7 +166,7 @@ class Loop {
   void add_task_objectives(const EffectiveBatch& whole, MicroBatch& part) const {
     const Coalition full = model_.full();
     for (std::size_t k = 0; k < model_.task_count(); ++k)
-      if (whole.count(k, full, 1) > 0) part.add({.task = k}, part.mean_losses(k, {&full, 1}, 1).squeeze(0));
+      if (whole.count(k, full, 1) > 0) part.add({.task = k}, part.mean_loss(k, full));
   }
 
   void backward(MicroBatch& part, const std::vector<Objective>& plain, Gradients& gradients, bool routed,

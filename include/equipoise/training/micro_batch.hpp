@@ -93,13 +93,20 @@ class MicroBatch final : public Objectives {
     list().clear();
   }
 
+  /// The mean loss of one coalition over the whole batch, 0-dim; see `mean_losses`.
+  [[nodiscard]] at::Tensor mean_loss(std::size_t task, Coalition coalition) {
+    check_asked(model_.schema(), batch_, task);
+    const Slice slice = find_or_decode(task, coalition, {&coalition, 1}, 1, true);
+    return mean_over(task, slice.block->losses_of(slice.row), coalition, 1, local_rows(1));
+  }
+
   [[nodiscard]] at::Tensor mean_losses(std::size_t task, std::span<const Coalition> coalitions, double share) override {
     check_asked(model_.schema(), batch_, task, coalitions);
     std::vector<at::Tensor> means;
     const std::vector<std::int64_t> rows = local_rows(share);
     for (const Coalition s : coalitions) {
       const Slice slice = find_or_decode(task, s, coalitions, share, true);
-      means.push_back(mean_over(task, slice.block->losses.select(0, slice.row), s, share, rows));
+      means.push_back(mean_over(task, slice.block->losses_of(slice.row), s, share, rows));
     }
     return means.size() == 1 ? means[0].unsqueeze(0) : at::stack(means);
   }
@@ -183,6 +190,10 @@ class MicroBatch final : public Objectives {
     std::vector<Coalition> coalitions;
     at::Tensor predictions, losses;  ///< [C, b', …], [C, b']
 
+    /// [b'] of one coalition; of the only one as a view whose gradient costs no copy.
+    [[nodiscard]] at::Tensor losses_of(std::int64_t row) const {
+      return coalitions.size() == 1 ? losses.squeeze(0) : losses.select(0, row);
+    }
     void detach() {
       graph = false;
       predictions = predictions.detach();

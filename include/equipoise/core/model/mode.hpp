@@ -20,6 +20,13 @@
 
 namespace equipoise::detail {
 
+/// Calls `f` with a module and all of its parts, each before its own parts; without the names that LibTorch's walks make.
+template <class F>
+void for_each_part(torch::nn::Module& module, F&& f) {
+  f(module);
+  for (const auto& part : module.children()) for_each_part(*part, f);
+}
+
 /// Puts a module's modes back, part by part: some may be in another mode than the whole.
 class KeepMode {
  public:
@@ -49,15 +56,31 @@ class KeepMode {
 /// evaluate one model at a time.
 class EvaluationMode {
  public:
-  explicit EvaluationMode(torch::nn::Module& module) {
-    const auto all = module.modules();
-    if (std::none_of(all.begin(), all.end(), [](const auto& part) { return part->is_training(); })) return;
-    before_.emplace(module);
+  explicit EvaluationMode(torch::nn::Module& module) : module_(module) {
+    bool any = false;
+    for_each_part(module, [&](const torch::nn::Module& part) {
+      any = any || part.is_training();
+      all_ = all_ && part.is_training();
+    });
+    if (!any) return;
+    if (!all_) before_.emplace(module);
     module.eval();
+    changed_ = true;
+  }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+  ~EvaluationMode() {
+    if (!changed_ || !all_) return;
+    try {
+      module_.train();
+    } catch (...) {  // a user's own train(): a destructor throws nothing
+    }
   }
 
  private:
-  std::optional<KeepMode> before_;
+  torch::nn::Module& module_;
+  bool all_ = true, changed_ = false;  ///< all parts were in training mode; some mode has been changed
+  std::optional<KeepMode> before_;     ///< where they were in different ones
 };
 
 /// The parts of a module that learn statistics of batches, as batch norm does.

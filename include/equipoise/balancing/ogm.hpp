@@ -14,11 +14,11 @@
 /// Limits: Adam all but undoes a constant factor on a gradient: take `application = update` there.
 
 #include <equipoise/balancing/score.hpp>
+#include <equipoise/core/base/normal.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/normal.h>
-#include <ATen/ops/randn.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <array>
@@ -30,6 +30,45 @@
 #include <vector>
 
 namespace equipoise {
+
+namespace detail {
+
+/// g ← k g + noisy (std(g) + 1e-8) n with n ~ N(0, 1), over at least two numbers in the host's memory.
+template <class T>
+void damp_and_add_noise(std::span<T> g, double k, double noisy, std::uint64_t seed) {
+  // Distances from the first number, whose mean is of the size of their spread; four sums, so that none waits for another.
+  const double first = static_cast<double>(g[0]), n = static_cast<double>(g.size());
+  std::array<double, 4> sums{}, squares{};
+  const auto add = [&](std::size_t i, std::size_t lane) {
+    const double x = static_cast<double>(g[i]) - first;
+    sums[lane] += x, squares[lane] += x * x;
+  };
+  std::size_t i = 0;
+  for (; i + 4 <= g.size(); i += 4)
+    for (std::size_t lane = 0; lane < 4; ++lane) add(i + lane, lane);
+  for (; i < g.size(); ++i) add(i, 0);
+  const double sum = sums[0] + sums[1] + sums[2] + sums[3], square = squares[0] + squares[1] + squares[2] + squares[3];
+  const double spread = std::sqrt(std::max((square - sum * sum / n) / (n - 1), 0.0));
+  const T factor = static_cast<T>(k), scale = static_cast<T>(noisy * (spread + 1e-8));
+  for_each_normal(g.size(), seed, [&](std::size_t j, float z) { g[j] = factor * g[j] + scale * static_cast<T>(z); });
+}
+
+/// The same of a gradient anywhere.
+inline void damp_and_add_noise(at::Tensor& g, double k, double noisy, std::uint64_t seed) {
+  const bool on_host = g.is_cpu() && g.is_non_overlapping_and_dense();
+  const auto n = static_cast<std::size_t>(g.numel());
+  if (on_host && g.scalar_type() == at::kFloat)
+    return damp_and_add_noise(std::span(g.mutable_data_ptr<float>(), n), k, noisy, seed);
+  if (on_host && g.scalar_type() == at::kDouble)
+    return damp_and_add_noise(std::span(g.mutable_data_ptr<double>(), n), k, noisy, seed);
+  at::Tensor drawn = at::empty(g.sizes(), at::kFloat);
+  float* z = drawn.mutable_data_ptr<float>();
+  for_each_normal(n, seed, [&](std::size_t i, float number) { z[i] = number; });
+  const at::Tensor spread = g.std();
+  g.mul_(k).add_(drawn.to(g.options()).mul(spread.add(1e-8)), noisy);
+}
+
+}  // namespace detail
 
 struct Ogm {
   static constexpr std::string_view id = "ogm";
@@ -76,14 +115,15 @@ struct Ogm {
  private:
   /// Damps the gradient by k and adds `noisy` times the noise.
   void modulate(std::size_t m, double k, double noisy, Step& step, Gradients& gradients) const {
-    at::Generator generator = at::detail::createCPUGenerator(step.seed("ogm" + std::to_string(m)));
+    const std::uint64_t seed = step.seed("ogm" + std::to_string(m));
+    std::uint64_t tensor = 0;
     gradients.for_each(m, [&](const at::Tensor& p, at::Tensor& g) {
+      ++tensor;
       if (skip_1d && p.dim() < 2) return;
-      const at::Tensor spread = noise && g.numel() > 1 ? g.std() : at::Tensor();
-      if (k != 1) g.mul_(k);
-      if (!spread.defined()) return;
-      const at::Tensor n = at::randn(g.sizes(), generator, at::kFloat).to(g.options());
-      g.add_(n.mul(spread.add(1e-8)), noisy);
+      if (noise && g.numel() > 1)
+        detail::damp_and_add_noise(g, k, noisy, hash_of({seed, tensor}));
+      else if (k != 1)
+        g.mul_(k);
     });
   }
 };

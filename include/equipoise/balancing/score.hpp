@@ -9,6 +9,9 @@
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/step.hpp>
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/stack.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -89,13 +92,30 @@ inline void over_their_mean(std::vector<double>& scores) {
   return seen;
 }
 
+/// Means [A] of per-record values [A, B], each over the records that count for its coalition, read by the host at once.
+[[nodiscard]] inline std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& values,
+                                                    std::span<const Coalition> coalitions, double share = 1) {
+  const std::int64_t records = values.size(1);
+  at::Tensor means;
+  if (std::all_of(coalitions.begin(), coalitions.end(),
+                  [&](Coalition s) { return step.count(k, s, share) == records; })) {
+    means = values.sum(1).div(static_cast<double>(records));
+  } else {
+    std::vector<at::Tensor> each;
+    for (std::size_t a = 0; a < coalitions.size(); ++a)
+      each.push_back(step.mean(k, values.select(0, static_cast<std::int64_t>(a)), coalitions[a], share));
+    means = at::stack(each);
+  }
+  const at::Tensor host = host_copy(means);
+  if (host.scalar_type() == at::kFloat)
+    return {host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel()};
+  const at::Tensor exact = host.to(at::kDouble);
+  return {exact.const_data_ptr<double>(), exact.const_data_ptr<double>() + exact.numel()};
+}
+
 /// Mean scores of a task that has one, in the order of `seen`.
 [[nodiscard]] inline std::vector<double> own_scores(Step& step, std::size_t k, std::span<const Coalition> seen) {
-  const at::Tensor scores = step.score_of(k, step.outputs(k, seen));  // [A, B]
-  std::vector<double> out;
-  for (std::size_t a = 0; a < seen.size(); ++a)
-    out.push_back(host_value(step.mean(k, scores.select(0, static_cast<std::int64_t>(a)), seen[a])));
-  return out;
+  return host_means(step, k, step.score_of(k, step.outputs(k, seen)), seen);  // of [A, B]
 }
 
 /// Mean scores of a task that has only a loss, in the order of `seen`; NaN where a loss is not finite, and all NaN where
@@ -105,21 +125,17 @@ inline void over_their_mean(std::vector<double>& scores) {
   std::vector<Coalition> coalitions(seen.begin(), seen.end());
   if (kind == Score::skill) coalitions.push_back(Coalition::none());
   const at::Tensor losses = step.losses(k, coalitions, share);  // [A, B]
-  const auto row = [&](std::size_t a) { return losses.select(0, static_cast<std::int64_t>(a)); };
-  const auto mean = [&](std::size_t a, const at::Tensor& values) {
-    return host_value(step.mean(k, values, coalitions[a], share));
-  };
-  std::vector<double> means;
-  for (std::size_t a = 0; a < coalitions.size(); ++a) means.push_back(mean(a, row(a)));
+  const std::vector<double> means = host_means(step, k, losses, coalitions, share);
   if (follow)
     tau =
         updated_tau(tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /
                              static_cast<double>(seen.size()));
   std::vector<double> scores(seen.size(), std::numeric_limits<double>::quiet_NaN());
   const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
+  std::vector<double> exps(coalitions.size(), 0.0);
+  if (measured && kind == Score::exp_loss) exps = host_means(step, k, losses.div(-tau).exp(), coalitions, share);
   for (std::size_t a = 0; measured && a < seen.size(); ++a)
-    if (std::isfinite(means[a]))
-      scores[a] = score_of(kind, means[a], kind == Score::exp_loss ? mean(a, row(a).div(-tau).exp()) : 0, means.back());
+    if (std::isfinite(means[a])) scores[a] = score_of(kind, means[a], exps[a], means.back());
   if (kind == Score::inverse_loss) over_their_mean(scores);
   return scores;
 }

@@ -17,13 +17,8 @@ int main() {
   const at::Tensor target = table.narrow(1, 0, 1) + signal.flatten(1);
   const auto data =
       eq::batch(eq::input<"table">(table), eq::input<"image">(image), eq::target<"y">(eq::Values{target}));
-  const auto records = [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
-    std::iota(rows.begin(), rows.end(), begin);
-    return data.select(rows);
-  };
   // The best epoch is chosen on the validation records; the test records are looked at once.
-  const auto train = records(0, 320), validation = records(320, 384), test = records(384, 512);
+  const auto train = data.slice(0, 320), validation = data.slice(320, 384), test = data.slice(384, 512);
 
   const auto fit = [&](eq::PolicyStack policies) {
     torch::manual_seed(2);

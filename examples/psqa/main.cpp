@@ -14,8 +14,11 @@
 #include <cstdlib>
 #include <equipoise/core/base/heap.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/threads.hpp>
 #include <equipoise/core/base/utf8.hpp>
 #include <iostream>
+#include <iterator>
+#include <string_view>
 
 #include "common.hpp"
 
@@ -163,6 +166,10 @@ void print_json(const Json& value) {
 
 int main(int argc, char** argv) {
   using namespace psqa_program;
+  // Commands that run a model; the others have no threads that wait.
+  constexpr std::string_view with_model[] = {"train", "compare", "evaluate", "predict", "explain", "demo"};
+  if (argc > 1 && std::find(std::begin(with_model), std::end(with_model), argv[1]) != std::end(with_model))
+    eq::wait_passively(argv);
   eq::keep_freed_memory();
   CLI::App app{
       "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Collects the ratios of bench_ratios and the seconds to compile examples/first_model.cpp."""
-import argparse, json, pathlib, shlex, statistics, subprocess, sys, time
+"""Collects the ratios of bench_ratios and bench_psqa, a step beside a busy neighbour, and the seconds to compile examples/first_model.cpp."""
+import argparse, json, os, pathlib, shlex, statistics, subprocess, sys, time
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--json", type=pathlib.Path)
@@ -29,12 +29,44 @@ def compile_seconds():
     return summary(out)
 
 
+def step_under_load():
+    """A training step on all cores beside one busy process, to the same step alone."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+
+    def step():
+        return float(subprocess.run([str(root / "build/bin/bench_ratios"), "threads"], stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout)
+
+    ratios = []
+    for _ in range(3):
+        quiet = step()
+        neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            ratios.append(step() / quiet)
+        finally:
+            neighbour.kill()
+            neighbour.wait()
+    return summary(ratios)
+
+
+# At most; what has none is for comparison.
+GOALS = {
+    "evaluate.rows_1e5": 1.5,
+    "infer.rows_1e6": 1.5,
+    "ogm.small_step": 1.15,
+    "policy.ogm_vs_plain": 1.1,
+    "small_step.vs_torch_optim": 0.8,
+    "threads.busy_neighbour": 2.0,
+    "compile.first_model_s": 30.0,
+}
+
 results = {}
 for program in ("bench_ratios", "bench_psqa"):
     run = subprocess.run([str(root / "build/bin" / program)], stdout=subprocess.PIPE, text=True, check=True)
     results.update({k: summary(v) for k, v in json.loads(run.stdout).items()})
+results["threads.busy_neighbour"] = step_under_load()
 results["compile.first_model_s"] = compile_seconds()
 for key, r in results.items():
-    print(f"{key:58} {r['median']:7.3f}   [{r['min']:.3f}, {r['max']:.3f}]")
+    goal = f"   goal {GOALS[key]}" + (" missed" if r["median"] > GOALS[key] else "") if key in GOALS else ""
+    print(f"{key:58} {r['median']:7.3f}   [{r['min']:.3f}, {r['max']:.3f}]{goal}")
 if arguments.json:
     arguments.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -111,7 +111,9 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
 CLI::Validator above_zero() {
   return {[](std::string& text) {
             double value = 0;
-            return eq::parse_option(text, value) && value > 0 && std::isfinite(value) ? "" : "expected a number > 0, got \"" + text + "\"";
+            return eq::parse_option(text, value) && value > 0 && std::isfinite(value)
+                       ? ""
+                       : "expected a number > 0, got \"" + text + "\"";
           },
           "> 0"};
 }

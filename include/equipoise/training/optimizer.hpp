@@ -191,10 +191,8 @@ class GroupedOptimizer {
       return make_optimizer<FusedSgd>(
           list, torch::optim::SGDOptions(rate).momentum(options_.momentum).weight_decay(decay), chosen.name());
     if (chosen == Optimizer::adam)
-      return make_optimizer<FusedAdam>(list, torch::optim::AdamOptions(rate).weight_decay(decay),
-                                                chosen.name());
-    return make_optimizer<FusedAdamW>(list, torch::optim::AdamWOptions(rate).weight_decay(decay),
-                                               chosen.name());
+      return make_optimizer<FusedAdam>(list, torch::optim::AdamOptions(rate).weight_decay(decay), chosen.name());
+    return make_optimizer<FusedAdamW>(list, torch::optim::AdamWOptions(rate).weight_decay(decay), chosen.name());
   }
 
   ParameterGroups groups_;

@@ -27,7 +27,7 @@ void say(KnownStep& step, const std::array<double, 4>& losses) {
 }
 
 KnownStep regression() {
-  return KnownStep(Known(2, 4, {support::TaskKind::regression}));
+  return KnownStep(Known(2, 4, {support::KnownKind::regression}));
 }
 
 /// What a policy makes of gradients of ones.
@@ -42,7 +42,7 @@ std::vector<double> gradients_of(const P& policy, typename P::State& state, Know
 /// One record of two classes, of which each modality's own cross-entropy is given.
 KnownStep classification(double a, double b) {
   const auto logits = [](double loss) { return torch::tensor({{-std::log(std::expm1(loss)), 0.0}}, torch::kDouble); };
-  Known known(2, 1, {support::TaskKind::classification});
+  Known known(2, 1, {support::KnownKind::classification});
   known.targets[0] = torch::zeros({1}, torch::kLong);
   known.outputs[0] = {{Coalition(0), torch::zeros({1, 2}, torch::kDouble)},
                       {Coalition(1), logits(a)},

@@ -28,7 +28,7 @@ TEST_CASE("MMPareto combines each modality's gradients, and sums the shared ones
   const at::Tensor lonely = leaf(std::vector{0.0});  // of the joint loss alone: no part of the angle
   groups[0].push_back(lonely);
   const auto combined = [&](double weight) {
-    Known known(3, 1, {support::TaskKind::regression});
+    Known known(3, 1, {support::KnownKind::regression});
     at::Tensor joint = groups[3][0].sum() * 2 + lonely.sum();
     for (std::size_t m = 0; m < 3; ++m) {
       joint = joint + (groups[m][0] * g[m]).sum();
@@ -64,7 +64,7 @@ namespace {
 std::vector<double> combined(const std::vector<at::Tensor>& g, const std::vector<at::Tensor>& u, bool per_tensor) {
   eq::ParameterGroups groups(3);
   groups[1].push_back(leaf(std::vector{0.0}));
-  Known known(2, 1, {support::TaskKind::regression});
+  Known known(2, 1, {support::KnownKind::regression});
   at::Tensor joint = groups[1][0].sum(), own = torch::zeros({}, torch::kDouble);
   for (std::size_t p = 0; p < g.size(); ++p) {
     groups[0].push_back(leaf(torch::zeros_like(g[p])));

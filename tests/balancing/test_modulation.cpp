@@ -23,7 +23,7 @@ at::Tensor table(std::initializer_list<double> values, std::int64_t columns) {
 
 /// One record whose responses are r_a = (1.5, -0.5) and r_b = (0.5, 1.5).
 KnownStep regression_step() {
-  Known known(2, 1, {support::TaskKind::regression});
+  Known known(2, 1, {support::KnownKind::regression});
   known.outputs[0] = {{Coalition(0), table({0.2, 0.1}, 2)},
                       {Coalition(1), table({1, 0}, 2)},
                       {Coalition(2), table({0, 2}, 2)},
@@ -78,7 +78,7 @@ TEST_CASE("AGM's application to the update leaves gradients and scales rates", "
 TEST_CASE("AGM scales the toy batch's three groups, and no shared parameter", "[balancing][worked]") {
   const std::vector<at::Tensor> z = {table({2, 0, 0, 0, 0, 2}, 3), table({1, 0, 0, 0, 1, 0}, 3),
                                      torch::zeros({2, 3}, torch::kDouble)};
-  Known known(3, 2, {support::TaskKind::classification});
+  Known known(3, 2, {support::KnownKind::classification});
   known.targets[0] = torch::tensor({0, 2}, torch::kLong);
   for (const Coalition s : eq::all_coalitions(3)) {  // a sum of the modalities' outputs: each is its own response
     at::Tensor sum = torch::zeros({2, 3}, torch::kDouble);
@@ -114,7 +114,7 @@ TEST_CASE("AGM leaves gradients and memory alone where a modality cannot be comp
 }
 
 TEST_CASE("MLA projects the head's gradient before each pass, on what the passes before left", "[balancing][worked]") {
-  Known known(2, 2, {support::TaskKind::regression});
+  Known known(2, 2, {support::KnownKind::regression});
   // Mean head inputs r = (1, 1) of the first modality, (1, -1) of the second.
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1}, 2)}, {Coalition::single(1), table({1, -1, 1, -1}, 2)}};
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -151,7 +151,7 @@ TEST_CASE("MLA projects the head's gradient before each pass, on what the passes
 }
 
 TEST_CASE("MLA as released projects each pass by what it has just used itself", "[balancing][worked]") {
-  Known known(2, 2, {support::TaskKind::regression});
+  Known known(2, 2, {support::KnownKind::regression});
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1}, 2)}};  // r = (1, 1)
   known.losses[0] = {{Coalition::single(0), torch::full({2}, 0.4, torch::kDouble)}};
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -170,7 +170,7 @@ TEST_CASE("MLA as released projects each pass by what it has just used itself", 
 }
 
 TEST_CASE("MLA's mean head input is of the records that have the modality and a label", "[balancing][missing]") {
-  Known known(2, 4, {support::TaskKind::regression});
+  Known known(2, 4, {support::KnownKind::regression});
   known.joint = {{Coalition::single(0), table({0, 3, 2, -1, 50, 50, 0, 0}, 2)}};
   known.losses[0] = {{Coalition::single(0), torch::full({4}, 0.4, torch::kDouble)}};
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -186,7 +186,7 @@ TEST_CASE("MLA's mean head input is of the records that have the modality and a 
 }
 
 TEST_CASE("MLA leaves the projection alone in a pass that no record takes part in", "[balancing][missing]") {
-  Known known(2, 1, {support::TaskKind::regression});
+  Known known(2, 1, {support::KnownKind::regression});
   known.joint = {{Coalition::single(0), at::Tensor()}};
   known.presence = eq::Presence(std::vector<std::uint64_t>{2}, 1, 2);
   known.head_weight = leaf(torch::zeros({2, 2}, torch::kDouble));
@@ -223,7 +223,7 @@ TEST_CASE("MLA tells a regression's perfect modality from one of which no loss i
 }
 
 TEST_CASE("MLA's running loss is that of the first batch, and goes on from a perfect one", "[balancing][worked]") {
-  Known known(2, 1, {support::TaskKind::regression});
+  Known known(2, 1, {support::KnownKind::regression});
   known.joint = {{Coalition::single(0), table({1, 1}, 2)}};
   KnownStep step(std::move(known));
   step.now.active = Coalition::single(0);

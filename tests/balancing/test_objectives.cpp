@@ -16,7 +16,7 @@ namespace {
 
 /// Two regressions of two modalities; every coalition's loss is a leaf, the tasks' of different size.
 KnownStep two_tasks() {
-  Known known(2, 1, {support::TaskKind::regression, support::TaskKind::regression});
+  Known known(2, 1, {support::KnownKind::regression, support::KnownKind::regression});
   for (std::size_t k = 0; k < 2; ++k) {
     const double unit = k == 0 ? 1 : 10;
     known.losses[k] = {{Coalition(0), leaf(std::vector{1.0 * unit})},
@@ -54,7 +54,7 @@ TEST_CASE("Gradient-Blending minimises each branch's loss by its weight, within 
 }
 
 TEST_CASE("Gradient-Blending probes every branch once in a super-epoch", "[balancing][behaviour]") {
-  const Known known(2, 8, {support::TaskKind::regression});
+  const Known known(2, 8, {support::KnownKind::regression});
   const eq::GradientBlending policy{.super_epoch = 2, .probe_epochs = 3};
   eq::GradientBlending::State state;
   const auto measured = [&](std::int64_t index, double joint_after) {
@@ -134,7 +134,7 @@ TEST_CASE("contributions follow the step's own losses, and only where all modali
 }
 
 TEST_CASE("uncertainty weighting of the worked losses, and its gradient", "[weighting][worked]") {
-  KnownStep step(Known(2, 1, {support::TaskKind::regression}));
+  KnownStep step(Known(2, 1, {support::KnownKind::regression}));
   eq::UncertaintyWeighting::State state{leaf(std::vector{0.2})};
   const auto total = [&](double loss) {
     GivenObjectives objectives(step.known);
@@ -158,7 +158,7 @@ TEST_CASE("uncertainty weighting of the worked losses, and its gradient", "[weig
 
 TEST_CASE("uncertainty weighting of a classification has no half before the loss, and derived losses share its factor",
           "[weighting][worked]") {
-  KnownStep step(Known(2, 1, {support::TaskKind::regression, support::TaskKind::classification}));
+  KnownStep step(Known(2, 1, {support::KnownKind::regression, support::KnownKind::classification}));
   eq::UncertaintyWeighting::State state{leaf(std::vector{0.2, -0.1})};
   const at::Tensor loss = leaf(std::vector{1.0}), own = leaf(std::vector{3.0}), other = leaf(std::vector{1.0});
   GivenObjectives objectives(step.known);
@@ -175,7 +175,7 @@ TEST_CASE("uncertainty weighting of a classification has no half before the loss
 }
 
 TEST_CASE("uncertainty weighting's own term is a micro-batch's part of it", "[weighting][worked]") {
-  KnownStep step(Known(2, 1, {support::TaskKind::classification}));
+  KnownStep step(Known(2, 1, {support::KnownKind::classification}));
   eq::UncertaintyWeighting::State state{leaf(std::vector{0.4})};
   GivenObjectives quarter(step.known, 0.25);
   quarter.add({.task = 0}, torch::zeros({}, torch::kDouble));

@@ -46,7 +46,7 @@ constexpr std::uint64_t a = 0b01, b = 0b10;
 TEST_CASE("valuation adds copies of a record with the weak modality alone", "[balancing][worked]") {
   const std::vector<std::array<bool, 3>> right = {{1, 1, 1}, {1, 0, 1}, {0, 1, 1}, {0, 0, 1},
                                                   {1, 1, 0}, {1, 0, 0}, {0, 0, 0}};
-  KnownEpoch epoch(Known(2, 7, {support::TaskKind::classification}).schema, eq::Presence(7, 2));
+  KnownEpoch epoch(Known(2, 7, {support::KnownKind::classification}).schema, eq::Presence(7, 2));
   epoch.table = {{torch::zeros({4, 7}, torch::kDouble)}, {correctness(right)}, {std::vector<bool>(7, true)}};
   CHECK(copies(epoch) == Items{{1, b},
                                {2, a},
@@ -68,7 +68,7 @@ TEST_CASE("valuation adds copies of a record with the weak modality alone", "[ba
 
 TEST_CASE("valuation waits for its warm-up", "[balancing][behaviour]") {
   for (const std::int64_t index : {1, 2}) {
-    KnownEpoch epoch(Known(2, 1, {support::TaskKind::classification}).schema, eq::Presence(1, 2), index);
+    KnownEpoch epoch(Known(2, 1, {support::KnownKind::classification}).schema, eq::Presence(1, 2), index);
     epoch.table = {{torch::zeros({4, 1}, torch::kDouble)}, {correctness({{0, 1, 1}})}, {{true}}};
     CHECK(copies(epoch, {.warmup = 2}) == (index < 2 ? Items{} : Items{{0, a}}));
     CHECK(epoch.evaluated.has_value() == (index == 2));
@@ -77,7 +77,7 @@ TEST_CASE("valuation waits for its warm-up", "[balancing][behaviour]") {
 
 TEST_CASE("valuation copies no modality that a record lacks, and no record without a label", "[balancing][missing]") {
   const std::vector<std::array<bool, 3>> right = {{1, 0, 1}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
-  KnownEpoch epoch(Known(2, 4, {support::TaskKind::classification}).schema,
+  KnownEpoch epoch(Known(2, 4, {support::KnownKind::classification}).schema,
                    eq::Presence(std::vector<std::uint64_t>{a, a, 0, a | b}, 1, 2));
   epoch.table = {{torch::zeros({4, 4}, torch::kDouble)}, {correctness(right)}, {{true, true, true, false}}};
   CHECK(copies(epoch) == Items{{1, a}, {1, a}});  // wrong with all that it has; the first is right with it
@@ -86,7 +86,7 @@ TEST_CASE("valuation copies no modality that a record lacks, and no record witho
 TEST_CASE("valuation takes the mean over the tasks of which a record has a label", "[balancing][worked]") {
   // The first task is right with {a} alone, the second with {b} alone: on average nobody is weak. In the last record
   // both are right with {a} alone.
-  KnownEpoch epoch(Known(2, 4, {support::TaskKind::classification, support::TaskKind::classification}).schema,
+  KnownEpoch epoch(Known(2, 4, {support::KnownKind::classification, support::KnownKind::classification}).schema,
                    eq::Presence(4, 2));
   const at::Tensor losses = torch::zeros({4, 4}, torch::kDouble);
   const std::array<bool, 3> with_a = {true, false, true}, with_b = {false, true, true};
@@ -99,7 +99,7 @@ TEST_CASE("valuation takes the mean over the tasks of which a record has a label
 TEST_CASE("a regression's weak modality is copied by chance, in the expected number", "[balancing][worked]") {
   // l = (1, .5, .7, .3): shares of v(all) = (.45, .25) / .7, times two; 2 (1 - .714286) copies of b are due.
   constexpr std::int64_t n = 4000;
-  KnownEpoch epoch(Known(2, n, {support::TaskKind::regression}).schema, eq::Presence(n, 2));
+  KnownEpoch epoch(Known(2, n, {support::KnownKind::regression}).schema, eq::Presence(n, 2));
   epoch.table = {{torch::tensor({1.0, .5, .7, .3}, torch::kDouble).view({4, 1}).repeat({1, n})},
                  {at::Tensor()},
                  {std::vector<bool>(n, true)}};

@@ -15,7 +15,7 @@ constexpr eq::ReconBoost policy{.alternate_epochs = 1, .rectify_epochs = 1};
 
 /// A step in which modality m said z[m] [B, O]; the ensemble's weight ν is 2, and outputs already are ν z_m.
 struct Turn {
-  Turn(std::vector<at::Tensor> z, const at::Tensor& target, support::TaskKind kind, std::int64_t epoch)
+  Turn(std::vector<at::Tensor> z, const at::Tensor& target, support::KnownKind kind, std::int64_t epoch)
       : said(std::move(z)), step(Known(said.size(), target.size(0), {kind})) {
     state.nu = leaf(std::vector{2.0});
     step.known.targets[0] = target;
@@ -53,7 +53,7 @@ at::Tensor rows(std::initializer_list<double> values, std::int64_t columns) {
 
 TEST_CASE("ReconBoost: modalities take turns in the first phase, the second trains everything",
           "[balancing][behaviour]") {
-  const Known known(3, 4, {support::TaskKind::regression});
+  const Known known(3, 4, {support::KnownKind::regression});
   eq::ReconBoost::State state;
   const std::vector<std::int64_t> learners = {0, -1, 1, -1, 2, -1, 0, -1};
   for (std::size_t e = 0; e < learners.size(); ++e) {
@@ -75,7 +75,7 @@ TEST_CASE("ReconBoost: modalities take turns in the first phase, the second trai
 TEST_CASE("ReconBoost: the first learner's loss counts records less that the others get right", "[balancing][worked]") {
   // The others say ν z_b = (log 8, 0, 0) and (log 2/9, 0, 0): p of the true class is 0.8 and 0.1.
   Turn turn({rows({1, 0, 0, 1, 0, 0}, 3), rows({std::log(8.0) / 2, 0, 0, std::log(2.0 / 9) / 2, 0, 0}, 3)},
-            torch::tensor({0, 0}, torch::kLong), support::TaskKind::classification, 0);
+            torch::tensor({0, 0}, torch::kLong), support::KnownKind::classification, 0);
   CHECK(turn.minimised() == printed((0.772023 + 0.900693) / 2));
   // w (softmax(z) - y) / B, with w = 4.2 / 3 and 4.9 / 3
   const double w = 0.7, v = 4.9 / 6, p = 0.576117, q = 0.211942;
@@ -88,7 +88,7 @@ TEST_CASE("ReconBoost: a later learner agrees with the modality before it, which
   // The others together say nothing, so w = (5 - 1/3) / 3; the one before says softmax = (0.576117, 0.211942, 0.211942)
   // and the learner a third each.
   Turn turn({rows({1, 0, 0}, 3), rows({0, 0, 0}, 3), rows({-1, 0, 0}, 3)}, torch::tensor({0}, torch::kLong),
-            support::TaskKind::classification, 2);
+            support::KnownKind::classification, 2);
   REQUIRE(turn.state.learner == 1);
   CHECK(turn.minimised() == printed(1.708952 + 0.5 * 0.029472));
   // w (p - y) = (-1.037037, 0.518519, 0.518519), and α 2/3 p (p - p_before) on top
@@ -98,7 +98,7 @@ TEST_CASE("ReconBoost: a later learner agrees with the modality before it, which
 
 TEST_CASE("ReconBoost: the first modality, in its second turn, agrees with the last", "[balancing][worked]") {
   Turn turn({rows({0, 0, 0}, 3), rows({-1, 0, 0}, 3), rows({1, 0, 0}, 3)}, torch::tensor({0}, torch::kLong),
-            support::TaskKind::classification, 6);
+            support::KnownKind::classification, 6);
   REQUIRE(turn.state.learner == 0);
   CHECK(turn.minimised() == printed(1.708952 + 0.5 * 0.029472));
   same(numbers(turn.said[0].grad()), {-1.064013, 0.532006, 0.532006});
@@ -108,7 +108,7 @@ TEST_CASE("ReconBoost: the first modality, in its second turn, agrees with the l
 TEST_CASE("ReconBoost: a regression's learner fits the residual of what a record's others say", "[balancing][worked]") {
   // ν z_b = 0.3 and z_a = 0.5 of a target of 1; a record that lacks b, whose residual is the target; one that lacks a.
   Turn turn({rows({0.5, 0.5, 100}, 1), rows({0.15, 7, 0.15}, 1)}, torch::ones({3, 1}, torch::kDouble),
-            support::TaskKind::regression, 0);
+            support::KnownKind::regression, 0);
   turn.step.known.presence = eq::Presence(std::vector<std::uint64_t>{0b11, 0b01, 0b10}, 1, 2);
   CHECK(turn.minimised() == printed((0.04 + 0.25) / 2));
   same(numbers(turn.said[0].grad()), {-0.2, -0.5, 0});  // 2 (J + z - y), of two records

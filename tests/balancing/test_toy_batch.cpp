@@ -14,7 +14,7 @@ KnownStep toy_step(std::size_t modalities, double smoothing = 0) {
   const std::vector<at::Tensor> z = {torch::tensor({{2.0, 0.0, 0.0}, {0.0, 0.0, 2.0}}, torch::kDouble),
                                      torch::tensor({{1.0, 0.0, 0.0}, {0.0, 1.0, 0.0}}, torch::kDouble),
                                      torch::zeros({2, 3}, torch::kDouble)};
-  Known known(modalities, 2, {support::TaskKind::classification});
+  Known known(modalities, 2, {support::KnownKind::classification});
   known.targets[0] = torch::tensor({0, 2}, torch::kLong);
   known.smoothing = smoothing;
   for (std::size_t m = 0; m < modalities; ++m) {
@@ -26,7 +26,7 @@ KnownStep toy_step(std::size_t modalities, double smoothing = 0) {
 
 /// Two unimodal regression losses, and the prior's.
 KnownStep regression_step(double a, double b, double prior) {
-  Known known(2, 4, {support::TaskKind::regression});
+  Known known(2, 4, {support::KnownKind::regression});
   const auto value = [](double x) { return torch::full({4}, x, torch::kDouble); };
   known.losses[0] = {{eq::Coalition::none(), value(prior)},
                      {eq::Coalition::single(0), value(a)},
@@ -59,7 +59,7 @@ TEST_CASE("scores of two regression losses", "[balancing][worked]") {
 
 TEST_CASE("inverse losses of several tasks do not depend on a task's unit", "[balancing][law]") {
   for (const double unit : {1.0, 1000.0}) {
-    Known known(2, 1, {support::TaskKind::regression, support::TaskKind::regression});
+    Known known(2, 1, {support::KnownKind::regression, support::KnownKind::regression});
     const auto value = [](double x) { return torch::full({1}, x, torch::kDouble); };
     known.losses[0] = {{eq::Coalition::single(0), value(0.04)}, {eq::Coalition::single(1), value(0.16)}};
     known.losses[1] = {{eq::Coalition::single(0), value(0.3 * unit)}, {eq::Coalition::single(1), value(0.1 * unit)}};

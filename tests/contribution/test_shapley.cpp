@@ -83,7 +83,7 @@ TEST_CASE("values of records average to the value of the average game", "[contri
   for (Eigen::Index m = 0; m < 3; ++m) CHECK(each.row(m).mean() == Approx(mean(m, 0)).margin(1e-12));
 }
 
-TEST_CASE("losses become values: reduction V3 and explained variance V4", "[contribution][worked]") {
+TEST_CASE("losses become values: loss reduction and explained variance", "[contribution][worked]") {
   Eigen::MatrixXd losses(4, 1);
   losses << 1, .5, .7, .3;
   const Eigen::MatrixXd v3 = eq::shapley(eq::coalition_values(losses, eq::Value::loss_reduction));

@@ -18,10 +18,10 @@ namespace support {
 namespace eq = equipoise;
 
 /// What a known task is like.
-enum class TaskKind { regression, classification };
+enum class KnownKind { regression, classification };
 
-[[nodiscard]] inline eq::TaskTraits traits_of(TaskKind kind) {
-  if (kind == TaskKind::regression) return {};
+[[nodiscard]] inline eq::TaskTraits traits_of(KnownKind kind) {
+  if (kind == KnownKind::regression) return {};
   return {.score = true, .certainty = true, .probabilities = true, .correctness = true, .likelihood_scale = 1};
 }
 
@@ -52,7 +52,7 @@ struct Known {
   double smoothing = 0;              ///< of the classifications' losses
 
   /// Modalities "a", "b", … with four features each, and tasks "y", "z", … of three outputs, all there.
-  Known(std::size_t modalities, std::int64_t records, const std::vector<TaskKind>& kinds)
+  Known(std::size_t modalities, std::int64_t records, const std::vector<KnownKind>& kinds)
       : presence(records, modalities),
         losses(kinds.size()),
         outputs(kinds.size()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// ile
+/// \file
 /// Every balancing policy of the library. Adding one: its header, its include and its entry here, its test
 /// (docs/adding_components.md).
 

@@ -23,7 +23,7 @@ namespace equipoise {
 struct TaskContributions {
   std::string task;
   std::vector<double> mean;    ///< [M] of the data set: Shapley values of the mean losses' game; see `coalition_values`
-  Eigen::MatrixXd per_record;  ///< [M, N] in the loss's unit (V3); NaN where the record has no label
+  Eigen::MatrixXd per_record;  ///< [M, N] in the loss's unit; NaN where the record has no label
   std::vector<double> losses;  ///< [2^M] mean loss of every coalition
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// ile
+/// \file
 /// Every task of the library.
 
 #include <equipoise/core/base/type_list.hpp>

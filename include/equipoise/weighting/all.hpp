@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// ile
+/// \file
 /// Every task weighting of the library; they are policies like the others. Adding one: its header, its include and its
 /// entry here, its test (docs/adding_components.md).
 

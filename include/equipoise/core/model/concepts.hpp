@@ -144,7 +144,7 @@ concept Fusion = detail::is_a_torch_module<F> &&
 /// A module that turns a joint feature into a prediction and judges it against its target. Beside what the concept asks
 /// for, a task may have any of these members; policies, contributions and evaluation use them where they are, and the
 /// loss where they are not:
-///   at::Tensor score(prediction, target)      [C, B] in [0, 1]: what OGM, OPM and their kin compare; else exp(-loss / τ)
+///   at::Tensor score(prediction, target)      [C, B] in [0, 1]: what OGM, OPM and AGM compare; else the loss over a running mean
 ///   at::Tensor certainty(prediction)          [C, B], larger is surer: MLA's weights; else the modalities' running losses
 ///   at::Tensor probabilities(prediction)      [C, B, classes]: ReconBoost's agreement of modalities; else no agreement
 ///   at::Tensor residual_loss(prediction, others, target, has_missing)   [C, B] of a modality's prediction given the sum

@@ -35,7 +35,7 @@ struct GammaMesh {
 /// One cell as the lanes see it: lengths in units of dta, doses in units of the tolerance and less the lanes' doses.
 /// Axes are x, y, z; corner number c has coordinate 1 along axis k where bit k of c is set.
 ///
-/// A simplex, and each of its faces, is a way of perpendicular steps (gamma_foot.hpp): from a middle to the middle of a
+/// A simplex, and each of its faces, is a way of perpendicular steps (foot.hpp): from a middle to the middle of a
 /// face or an edge, and on to a corner. Of faces and edges those that hold the first corner are this cell's, the others
 /// its neighbours'.
 template <int Dims, class L>

@@ -147,7 +147,7 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
 
 /// Plan number `index` of a cohort.
 /// \param machine its name, written into the beams
-/// \param view the target as each beam sees it, instead of random outlines (project_targets of openkbp_reader.hpp)
+/// \param view the target as each beam sees it, instead of random outlines (project_targets of readers/openkbp_reader.hpp)
 /// \param site its name in `kSites`; empty: drawn by the sites' shares
 [[nodiscard]] inline Plan generate_plan(std::uint64_t seed, std::uint64_t index, std::string machine,
                                         const ComplexitySpread& spread, Technique technique = Technique::sliding_window,

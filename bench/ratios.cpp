@@ -2,6 +2,11 @@
 /// \file
 /// Ratios of one run: both sides alternate, each repeat gives one ratio. Prints JSON, a list of ratios a key.
 
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>

@@ -4,6 +4,7 @@
 /// \file
 /// Random regression forest (Breiman 2001, Machine Learning 45:5): the non-linear baseline on a table.
 
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
 
 #include <Eigen/Core>

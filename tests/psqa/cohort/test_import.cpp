@@ -182,7 +182,10 @@ TEST_CASE("every file below a folder is a record, a part of one, or skipped with
 TEST_CASE("all sample files together are imported or skipped", "[psqa][import][samples]") {
   const auto plans = support::samples("rtplan");
   if (plans.empty()) return;
-  const std::vector<ImportItem> items = find_imports(plans.parent_path());
+  std::vector<ImportItem> items;
+  for (const auto& folder : std::filesystem::directory_iterator(plans.parent_path()))
+    if (folder.path().filename() != "reported")  // small inputs of reported faults, not whole samples
+      for (ImportItem& item : find_imports(folder.path())) items.push_back(std::move(item));
   std::size_t kinds[4] = {};
   for (const ImportItem& i : items) {
     ++kinds[static_cast<std::size_t>(i.kind)];

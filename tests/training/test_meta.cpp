@@ -157,6 +157,7 @@ class Decided final : public eq::Step {
     return target_ = torch::zeros(step_.target(k).sizes(), torch::kLong);
   }
   at::Tensor loss_of(std::size_t k, const at::Tensor& z) override { return step_.loss_of(k, z); }
+  at::Tensor score_of(std::size_t k, const at::Tensor& z) override { return step_.score_of(k, z); }
   at::Tensor joint(std::size_t k, eq::Coalition s) override { return step_.joint(k, s); }
   at::Tensor head_weight(std::size_t k) override { return step_.head_weight(k); }
   at::Tensor mean(std::size_t k, const at::Tensor& values, eq::Coalition s, double share) override {

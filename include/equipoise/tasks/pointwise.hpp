@@ -30,9 +30,11 @@ namespace detail {
     valid = wanted.isnan().logical_not();
     wanted = wanted.masked_fill(valid.eq(false), 0);
   }
-  at::Tensor each = loss == PointLoss::l1   ? torch::l1_loss(prediction, wanted, at::Reduction::None)
-                    : loss == PointLoss::l2 ? torch::mse_loss(prediction, wanted, at::Reduction::None)
-                                            : torch::huber_loss(prediction, wanted, at::Reduction::None, delta);
+  const at::Tensor error = prediction - wanted;
+  at::Tensor each = loss == PointLoss::l1 ? error.abs()
+                    : loss == PointLoss::l2
+                        ? error.square()
+                        : torch::huber_loss(error, torch::zeros_like(error), at::Reduction::None, delta);
   if (!has_missing) return each.flatten(2).mean(2);
   each = each.masked_fill(valid.eq(false), 0);
   return each.flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);

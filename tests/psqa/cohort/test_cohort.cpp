@@ -18,9 +18,9 @@
 #include <set>
 #include <sstream>
 
-#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/small_beams.hpp"
 
 using namespace equipoise::psqa;
 using small_beams::open_beam;

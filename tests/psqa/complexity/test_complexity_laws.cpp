@@ -13,9 +13,9 @@
 #include <fstream>
 #include <utility>
 
-#include "support/small_beams.hpp"
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/small_beams.hpp"
 
 using namespace equipoise::psqa;
 using namespace small_beams;

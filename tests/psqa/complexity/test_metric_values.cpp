@@ -8,8 +8,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "support/small_beams.hpp"
 #include "support/catch.hpp"
+#include "support/small_beams.hpp"
 
 using namespace equipoise::psqa;
 using namespace small_beams;

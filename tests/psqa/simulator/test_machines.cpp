@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
-#include "support/small_beams.hpp"
 #include "support/catch.hpp"
+#include "support/small_beams.hpp"
 
 // What is wrong with the machines of a virtual cohort: what commissioning leaves, faults, low MU, kernels, repeated
 // deliveries.

@@ -23,6 +23,13 @@ at::Tensor index_select(const at::Tensor& self, std::int64_t dim, const at::Tens
 at::Tensor where(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
   return a.new_empty(at::infer_size(at::infer_size(condition.sizes(), a.sizes()), b.sizes()));
 }
+at::Tensor is_nan(const at::Tensor& self) {
+  return at::empty(self.sizes(), self.options().dtype(at::kBool));
+}
+at::Tensor& logical_not(const at::Tensor& self, at::Tensor& out) {
+  out.resize_(self.sizes());
+  return out;
+}
 at::Tensor& logical_and(const at::Tensor& a, const at::Tensor& b, at::Tensor& out) {
   out.resize_(at::infer_size(a.sizes(), b.sizes()));
   return out;
@@ -84,6 +91,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
 }
 
 TORCH_LIBRARY_IMPL(aten, Meta, kernels) {
+  kernels.impl("isnan", is_nan);
+  kernels.impl("logical_not.out", logical_not);
   kernels.impl("index_select", index_select);
   kernels.impl("where.self", where);
   kernels.impl("logical_and.out", logical_and);
@@ -157,7 +166,7 @@ class Decided final : public eq::Step {
     return target_ = torch::zeros(step_.target(k).sizes(), torch::kLong);
   }
   at::Tensor loss_of(std::size_t k, const at::Tensor& z) override { return step_.loss_of(k, z); }
-  at::Tensor score_of(std::size_t k, const at::Tensor& z) override { return step_.score_of(k, z); }
+  at::Tensor score_of(std::size_t, const at::Tensor& z) override { return z.softmax(2).select(2, 0); }  // of class 0
   at::Tensor joint(std::size_t k, eq::Coalition s) override { return step_.joint(k, s); }
   at::Tensor head_weight(std::size_t k) override { return step_.head_weight(k); }
   at::Tensor mean(std::size_t k, const at::Tensor& values, eq::Coalition s, double share) override {

@@ -8,15 +8,12 @@
 #include <equipoise/core/batch/coalition.hpp>
 #include <equipoise/core/model/model_base.hpp>
 #include <equipoise/core/policy/gradients.hpp>
-
+#include <equipoise/training/fused_optimizer.hpp>
 #include <equipoise/training/optimizer_choice.hpp>
 #include <equipoise/training/options.hpp>
 
 #include <c10/util/Type.h>
 #include <torch/nn/utils/clip_grad.h>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/sgd.h>
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
 
@@ -191,13 +188,11 @@ class GroupedOptimizer {
     const double rate = options_.learning_rate, decay = options_.weight_decay;
     if (chosen.maker()) return chosen.maker()->make(list);
     if (chosen == Optimizer::sgd)
-      return make_optimizer<torch::optim::SGD>(
+      return make_optimizer<FusedSgd>(
           list, torch::optim::SGDOptions(rate).momentum(options_.momentum).weight_decay(decay), chosen.name());
     if (chosen == Optimizer::adam)
-      return make_optimizer<torch::optim::Adam>(list, torch::optim::AdamOptions(rate).weight_decay(decay),
-                                                chosen.name());
-    return make_optimizer<torch::optim::AdamW>(list, torch::optim::AdamWOptions(rate).weight_decay(decay),
-                                               chosen.name());
+      return make_optimizer<FusedAdam>(list, torch::optim::AdamOptions(rate).weight_decay(decay), chosen.name());
+    return make_optimizer<FusedAdamW>(list, torch::optim::AdamWOptions(rate).weight_decay(decay), chosen.name());
   }
 
   ParameterGroups groups_;

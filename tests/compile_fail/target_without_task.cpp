@@ -1,4 +1,4 @@
-// error: equipoise: a task of the model has no target in the batch, which has one of another name
+// error: equipoise: a task of the model has no target in the batch; eq::target<"name">(eq::NoTarget{}) trains without that task
 #include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/concat.hpp>

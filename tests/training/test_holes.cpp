@@ -116,7 +116,8 @@ TEMPLATE_LIST_TEST_CASE("every policy trains where one task has no target at all
   const auto all = with_holes();
   const auto only_k =
       eq::batch(eq::input<"a">(all.inputs["a"_n].nan_to_num()), eq::input<"b">(all.inputs["b"_n].nan_to_num()),
-                eq::input<"c">(all.inputs["c"_n].nan_to_num()), eq::target<"k">(all.targets["k"_n]));
+                eq::input<"c">(all.inputs["c"_n].nan_to_num()), eq::target<"k">(all.targets["k"_n]),
+                eq::target<"y">(eq::NoTarget{}));
   const auto model = two_tasks();
   const at::Tensor before = model->head("y"_n).parameters()[0].detach().clone();
   eq::TrainerOptions o = options();

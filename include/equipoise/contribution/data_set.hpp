@@ -10,6 +10,7 @@
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/contribution/value.hpp>
 #include <equipoise/core/model/model.hpp>
+#include <equipoise/core/model/records_of.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -68,13 +69,12 @@ struct NamedContributions<named_tuple<slot<ModalityTexts, E>...>, named_tuple<sl
 namespace detail {
 
 /// A loss that is not finite has no contributions. \throws NumericError that names the task and the first ten records
-inline void check_losses(const CoalitionTable& table, std::size_t task, const std::string& name,
-                         const ModelBatch& data) {
+inline void check_losses(const CoalitionTable& table, std::size_t task, const std::string& name, const Records& data) {
   const Eigen::MatrixXd losses = as_matrix(table.losses[task]);
   std::vector<std::int64_t> bad;
   for (Eigen::Index i = 0; i < losses.cols(); ++i)
     if (table.labelled[task][static_cast<std::size_t>(i)] && !losses.col(i).allFinite())
-      bad.push_back(data.ids[static_cast<std::size_t>(i)]);
+      bad.push_back(data.about().ids[static_cast<std::size_t>(i)]);
   if (bad.empty()) return;
   throw NumericError(message("numeric.502", "shapley, task " + name, "expected finite losses of every coalition, got ",
                              bad.size(), " records with others: ", first_ids(bad)),
@@ -85,7 +85,7 @@ inline void check_losses(const CoalitionTable& table, std::size_t task, const st
 
 /// \param value how losses become a game; the data set's mean contributions use it, records use `loss_reduction`
 /// \throws ValueError where the data has no record, NumericError where a record's loss is not finite
-[[nodiscard]] inline Contributions contributions(ModelBase& model, const ModelBatch& data,
+[[nodiscard]] inline Contributions contributions(ModelBase& model, const Records& data,
                                                  Value value = Value::relative_reduction) {
   detail::check_any_record(data, "shapley", "records");
   const CoalitionTable table = coalition_table(model, data, all_coalitions(model.modality_count()));
@@ -111,10 +111,10 @@ inline void check_losses(const CoalitionTable& table, std::size_t task, const st
 }
 
 /// `eq::shapley(*model, test)`: contributions of each modality to each task on a data set.
-template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] NamedContributions<Encoders, Tasks> shapley(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+template <class Encoders, class Tasks, Dataset D>
+[[nodiscard]] NamedContributions<Encoders, Tasks> shapley(Model<Encoders, Tasks>& model, const D& data,
                                                           Value value = Value::relative_reduction) {
-  return NamedContributions<Encoders, Tasks>(contributions(model, model.to_model_batch(data), value));
+  return NamedContributions<Encoders, Tasks>(contributions(model, detail::records_of(model, data), value));
 }
 
 }  // namespace equipoise

@@ -6,6 +6,8 @@
 /// From this table come Shapley values, resampling plans and validation losses.
 
 #include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/batch/model_batch.hpp>
+#include <equipoise/core/batch/records.hpp>
 #include <equipoise/core/model/batch_size.hpp>
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/model/model_base.hpp>
@@ -25,11 +27,14 @@ namespace equipoise {
 
 namespace detail {
 
-/// Calls `f(batch)` on consecutive batches of the data, on the device.
+/// Calls `f(batch)` on consecutive batches of the data, on the model's device.
 template <class F>
-void for_each_batch(const ModelBatch& data, std::int64_t batch_size, c10::Device device, F&& f) {
-  for (std::int64_t begin = 0; begin < data.size(); begin += batch_size)
-    f(data.slice(begin, std::min(begin + batch_size, data.size())).to(device));
+void for_each_batch(const Records& data, std::int64_t batch_size, const ModelBase& model, F&& f) {
+  for (std::int64_t begin = 0; begin < data.size(); begin += batch_size) {
+    const ModelBatch batch = data.slice(begin, std::min(begin + batch_size, data.size()));
+    check_inputs(batch, model.schema());
+    f(batch.to(model.device()));
+  }
 }
 
 }  // namespace detail
@@ -76,11 +81,12 @@ enum class WithMetrics : bool { no, yes };
 /// Evaluates coalitions on every record, in evaluation mode and without gradient. A record's own presence applies to
 /// every coalition. The losses of a task that couples records are those of the whole data set.
 /// \param batch_size records at a time; 0 chooses (`records_at_once`)
-[[nodiscard]] inline CoalitionTable coalition_table(ModelBase& model, const ModelBatch& data,
+[[nodiscard]] inline CoalitionTable coalition_table(ModelBase& model, const Records& data,
                                                     std::span<const Coalition> coalitions, std::int64_t batch_size = 0,
                                                     WithMetrics with_metrics = WithMetrics::no) {
   check_option(batch_size >= 0, "coalition_table.batch_size", ">= 0", batch_size);
-  if (batch_size == 0) batch_size = records_at_once(data, model.schema(), static_cast<std::int64_t>(coalitions.size()));
+  if (batch_size == 0)
+    batch_size = records_at_once(data.example(), model.schema(), static_cast<std::int64_t>(coalitions.size()));
   const at::NoGradGuard no_grad;
   const detail::EvaluationMode evaluation(model.module());
   const std::size_t tasks = model.task_count();
@@ -90,7 +96,7 @@ enum class WithMetrics : bool { no, yes };
   CoalitionTable table{std::vector<at::Tensor>(tasks), std::vector<at::Tensor>(tasks),
                        std::vector<std::vector<bool>>(tasks),
                        std::vector<std::vector<std::vector<MetricValue>>>(tasks)};
-  detail::for_each_batch(data, batch_size, model.device(), [&](const ModelBatch& batch) {
+  detail::for_each_batch(data, batch_size, model, [&](const ModelBatch& batch) {
     const Features features = model.encode(batch, model.full());
     const Presence presence = features.presence.restricted_to(coalitions);
     for (std::size_t k = 0; k < tasks; ++k) {
@@ -107,14 +113,15 @@ enum class WithMetrics : bool { no, yes };
     }
   });
   for (std::size_t k = 0; k < tasks; ++k) {
-    if (!data.targets[k].defined()) continue;
-    for (const std::uint64_t labelled : data.labelled) table.labelled[k].push_back((labelled >> k) & 1U);
+    if (!data.has_target(k)) continue;
+    for (const std::uint64_t labelled : data.about().labelled) table.labelled[k].push_back((labelled >> k) & 1U);
     if (!rows[k].losses.empty()) table.losses[k] = at::cat(rows[k].losses, 1);
     if (!rows[k].correct.empty()) table.correct[k] = at::cat(rows[k].correct, 1);
     if (rows[k].predictions.empty()) continue;
     const at::Tensor predictions = at::cat(rows[k].predictions, 1), targets = at::cat(rows[k].targets);
     if (model.schema().tasks[k].traits.couples_records)
-      table.losses[k] = model.loss(k, predictions, targets, (data.incomplete >> k) & 1U).to(at::kDouble).contiguous();
+      table.losses[k] =
+          model.loss(k, predictions, targets, (data.about().incomplete >> k) & 1U).to(at::kDouble).contiguous();
     if (!metrics[k].empty())
       table.metrics[k] = detail::metric_values(metrics[k], predictions, targets, table.labelled[k]);
   }

@@ -12,6 +12,7 @@
 #include <equipoise/contribution/table.hpp>
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/core/model/model.hpp>
+#include <equipoise/core/model/records_of.hpp>
 #include <equipoise/evaluation/group_means.hpp>
 
 #include <cmath>
@@ -127,25 +128,25 @@ namespace detail {
 
 /// Scores of the given coalitions, from one pass of the encoders; a record's own modalities are cut down to each.
 /// Intervals of 95 % by bootstrap over the data's groups. \throws ValueError where the data has no record
-template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+template <class Encoders, class Tasks, Dataset D>
+[[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const D& data,
                                          std::span<const Coalition> coalitions, const EvaluateOptions& options = {}) {
   check_option(options.resamples > 0, "EvaluateOptions.resamples", "> 0", options.resamples);
-  const ModelBatch arranged = model.to_model_batch(data);
-  detail::check_any_record(arranged, "evaluate", "records");
-  const CoalitionTable table = coalition_table(model, arranged, coalitions, options.batch_size, WithMetrics::yes);
+  const Records records = detail::records_of(model, data);
+  detail::check_any_record(records, "evaluate", "records");
+  const CoalitionTable table = coalition_table(model, records, coalitions, options.batch_size, WithMetrics::yes);
   Evaluation<Tasks> out{model.schema(), {}};
   std::size_t k = 0;
   out.tasks.for_each([&](auto, TaskScores& scores) {
-    scores = detail::task_scores(table, k, model.schema().tasks[k].name, coalitions, arranged, options);
+    scores = detail::task_scores(table, k, model.schema().tasks[k].name, coalitions, records.about(), options);
     ++k;
   });
   return out;
 }
 
 /// Scores of all coalitions, the empty one first. \throws ValueError above 16 modalities
-template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
+template <class Encoders, class Tasks, Dataset D>
+[[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const D& data,
                                          const EvaluateOptions& options = {}) {
   return evaluate(model, data, all_coalitions(model.modality_count()), options);
 }

@@ -4,6 +4,7 @@
 /// \file
 /// What a model says of a whole data set: in evaluation mode, without graph, a part of the records at a time.
 
+#include <equipoise/core/batch/dataset.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/model/batch_size.hpp>
 #include <equipoise/core/model/mode.hpp>
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,21 +37,38 @@ namespace detail {
   return at::cat(parts, dim);
 }
 
+/// The inputs of a data set's records [begin, end), in the model's order.
+template <class M, class In, class Out>
+[[nodiscard]] auto input_parts(const M& model, const Batch<In, Out>& data) {
+  return [all = model.to_model_inputs(data)](std::int64_t begin, std::int64_t end) { return all.slice(begin, end); };
+}
+template <class M, Dataset D>
+[[nodiscard]] auto input_parts(const M& model, const D& data) {
+  return [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
+    std::iota(rows.begin(), rows.end(), begin);
+    return model.to_model_inputs(data.select(rows));
+  };
+}
+
 /// \param predict called with each part of the data \param dim where its predictions have their records
-template <class Predict>
-[[nodiscard]] auto inferred(ModelBase& model, const ModelBatch& data, std::int64_t batch_size, std::int64_t coalitions,
-                            std::int64_t dim, Predict&& predict) {
+template <class M, Dataset D, class Predict>
+[[nodiscard]] auto inferred(M& model, const D& data, std::int64_t batch_size, std::int64_t coalitions, std::int64_t dim,
+                            Predict&& predict) {
   check_option(batch_size >= 0, "infer.batch_size", ">= 0", batch_size);
-  if (batch_size == 0) batch_size = records_at_once(data, model.schema(), coalitions);
+  const auto records = static_cast<std::int64_t>(data.size());
+  const auto part = input_parts(model, data);
+  if (batch_size == 0)
+    batch_size = records_at_once(part(0, std::min<std::int64_t>(records, 1)), model.schema(), coalitions);
   const at::NoGradGuard no_grad;
   const EvaluationMode evaluation(model.module());
-  std::vector<decltype(predict(data))> parts;
+  std::vector<decltype(predict(part(0, 0)))> parts;
   std::int64_t begin = 0;
   do {
-    parts.push_back(predict(data.slice(begin, std::min(begin + batch_size, data.size()))));
+    parts.push_back(predict(part(begin, std::min(begin + batch_size, records))));
     parts.back().for_each([](auto, at::Tensor& t) { t = host_copy(t); });
     begin += batch_size;
-  } while (begin < data.size());
+  } while (begin < records);
   auto out = parts.front();
   out.for_each([&](auto key, at::Tensor& whole) {
     std::vector<at::Tensor> of_task;
@@ -67,18 +86,17 @@ template <class Predict>
 /// \code
 /// const at::Tensor rates = eq::infer(*model, test)["gpr"_n];
 /// \endcode
-template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data, std::int64_t batch_size = 0) {
-  return detail::inferred(model, model.to_model_inputs(data), batch_size, 1, 0,
-                          [&](const ModelBatch& part) { return model.predict(part); });
+template <class Encoders, class Tasks, Dataset D>
+[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const D& data, std::int64_t batch_size = 0) {
+  return detail::inferred(model, data, batch_size, 1, 0, [&](const ModelBatch& part) { return model.predict(part); });
 }
 
 /// The same for coalitions: [C, N, …].
-template <class Encoders, class Tasks, class In, class Out>
-[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const Batch<In, Out>& data,
-                         std::span<const Coalition> coalitions, std::int64_t batch_size = 0) {
-  return detail::inferred(model, model.to_model_inputs(data), batch_size, static_cast<std::int64_t>(coalitions.size()),
-                          1, [&](const ModelBatch& part) { return model.predict(part, coalitions); });
+template <class Encoders, class Tasks, Dataset D>
+[[nodiscard]] auto infer(Model<Encoders, Tasks>& model, const D& data, std::span<const Coalition> coalitions,
+                         std::int64_t batch_size = 0) {
+  return detail::inferred(model, data, batch_size, static_cast<std::int64_t>(coalitions.size()), 1,
+                          [&](const ModelBatch& part) { return model.predict(part, coalitions); });
 }
 
 }  // namespace equipoise

@@ -18,7 +18,6 @@
 #include <equipoise/training/rate_plan.hpp>
 #include <equipoise/training/snapshot.hpp>
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <torch/nn/module.h>
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
@@ -274,7 +273,6 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
     best.emplace_back("t" + std::to_string(i), copy);
   detail::write_list(archive, "best", best);
   detail::write_policies(archive, "best_policy", policies, run.best.policies);
-  archive.write("generator", at::detail::getDefaultCPUGenerator().get_state(), true);
   detail::write_number(archive, "next_epoch", run.next_epoch);
   detail::write_number(archive, "step", run.step);
   detail::write_watched(archive, "", run.watched);
@@ -374,13 +372,10 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
     const std::vector<StateList> states = detail::read_policies(archive, "policy", policies);
     RunState next = detail::read_run(archive);
     next.best = detail::read_best(archive, model.module(), policies);
-    at::Tensor generator;
-    archive.read("generator", generator, true);
     before.emplace(model.module(), optimizer, policies);
     model.module().load(parameters);
     optimizer.load(optim);
     for (std::size_t p = 0; p < policies.size(); ++p) policies[p].load(states[p]);
-    at::Generator(at::detail::getDefaultCPUGenerator()).set_state(host_copy(generator));
     run = std::move(next);
   } catch (const c10::Error& e) {
     throw refused("expected a checkpoint of this model and these policies", e.what_without_backtrace());

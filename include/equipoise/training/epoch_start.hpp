@@ -10,8 +10,6 @@
 #include <equipoise/training/loop.hpp>
 #include <equipoise/training/snapshot.hpp>
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -24,11 +22,11 @@
 namespace equipoise::detail {
 
 /// The losses of a branch, and of no modality, of the records that have something of it.
-[[nodiscard]] inline CoalitionTable branch_table(ModelBase& model, const ModelBatch& data, Coalition branch) {
+[[nodiscard]] inline CoalitionTable branch_table(ModelBase& model, const Records& data, Coalition branch) {
   std::vector<std::int64_t> rows;
-  for (const auto& [i, mask] : views::enumerate(data.presence.masks()))
+  for (const auto& [i, mask] : views::enumerate(data.about().presence.masks()))
     if (!(Coalition(mask) & branch).empty()) rows.push_back(static_cast<std::int64_t>(i));
-  return coalition_table(model, data.select(rows), std::array{branch, Coalition::none()});
+  return coalition_table(model, data.part(rows), std::array{branch, Coalition::none()});
 }
 
 /// What each task's mean losses are multiplied by before they are summed [K]: one over l(∅) of the training records,
@@ -49,21 +47,9 @@ namespace equipoise::detail {
   return sum;
 }
 
-/// Saves LibTorch's generator on the host and puts it back, so that looking does not change a run.
-class GeneratorGuard {
- public:
-  GeneratorGuard() : saved_(at::detail::getDefaultCPUGenerator().get_state()) {}
-  GeneratorGuard(const GeneratorGuard&) = delete;
-  GeneratorGuard& operator=(const GeneratorGuard&) = delete;
-  ~GeneratorGuard() { at::Generator(at::detail::getDefaultCPUGenerator()).set_state(saved_); }
-
- private:
-  at::Tensor saved_;
-};
-
 class EpochStart final : public Epoch {
  public:
-  EpochStart(ModelBase& model, const ModelBatch& train, const ModelBatch& holdout, const TrainerOptions& options,
+  EpochStart(ModelBase& model, const Records& train, const Records& holdout, const TrainerOptions& options,
              std::int64_t index, Averages& log, std::function<bool()> should_stop)
       : model_(model),
         train_(train),
@@ -77,7 +63,7 @@ class EpochStart final : public Epoch {
   [[nodiscard]] const Schema& schema() const override { return model_.schema(); }
   [[nodiscard]] std::int64_t index() const override { return index_; }
   [[nodiscard]] std::int64_t records() const override { return train_.size(); }
-  [[nodiscard]] const Presence& presence() const override { return train_.presence; }
+  [[nodiscard]] const Presence& presence() const override { return train_.about().presence; }
   [[nodiscard]] std::int64_t batches() const override {
     return (static_cast<std::int64_t>(plan_.items.size()) + options_.batch_size - 1) / options_.batch_size;
   }
@@ -89,7 +75,6 @@ class EpochStart final : public Epoch {
   }
 
   [[nodiscard]] ProbeLosses probe(Coalition branch, std::int64_t epochs) override {
-    const GeneratorGuard generator;
     const Restore restore(model_.module());
     const CoalitionTable train = branch_table(model_, train_, branch),
                          holdout = branch_table(model_, data(Split::holdout), branch);
@@ -119,7 +104,7 @@ class EpochStart final : public Epoch {
   void log(std::string_view name, double value) override { log_.add(name, value); }
 
  private:
-  [[nodiscard]] const ModelBatch& data(Split split) const {
+  [[nodiscard]] const Records& data(Split split) const {
     if (split == Split::train) return train_;
     if (holdout_.size() == 0)
       throw ValueError(message("value.204", "evaluate", "expected a hold-out: declare Needs::holdout in the policy"));
@@ -127,8 +112,8 @@ class EpochStart final : public Epoch {
   }
 
   ModelBase& model_;
-  const ModelBatch& train_;
-  const ModelBatch& holdout_;
+  const Records& train_;
+  const Records& holdout_;
   const TrainerOptions& options_;
   std::int64_t index_;
   Averages& log_;

@@ -80,15 +80,21 @@ class Fit {
     deploy();
   }
 
-  History run(ModelBatch train, const ModelBatch& validation) {
+  History run(Records train) { return run(std::move(train), {}, false); }
+  History run(Records train, const Records& validation) { return run(std::move(train), validation, true); }
+
+ private:
+  History run(Records train, const Records& validation, bool validated) {
     check_any_record(train, "fit", "training records");
+    if (validated) check_any_record(validation, "fit", "validation records");
     check_labels(model_, train);
+    check_weights(model_, train);
     check_checkpoint();
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
-        if (train.targets[k].defined() && !train.targets[k].is_meta())  // without values nothing fits
-          model_.fit_prior(k, train.targets[k].to(options_.device));
-    ModelBatch holdout;  // the same however many epochs there are to be: a resumed run may have more
+        if (train.has_target(k) && !train.prior_targets(k).is_meta())  // without values nothing fits
+          model_.fit_prior(k, train.prior_targets(k).to(options_.device));
+    Records holdout;  // the same however many epochs there are to be: a resumed run may have more
     if (std::any_of(policies_->begin(), policies_->end(),
                     [&](const AnyPolicy& p) { return p.needs().holdout && p.ever_acts(model_.modality_count()); }))
       split_holdout(train, holdout);
@@ -98,6 +104,7 @@ class Fit {
     return_to_last();  // when nothing is refused any more
     watch(judged);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
+    const GeneratorGuard generator;
     try {
       callbacks_.on_run_begin(view());
       if (!note.empty()) callbacks_.on_note(view(), note);
@@ -115,7 +122,6 @@ class Fit {
     return state_.history;
   }
 
- private:
   [[nodiscard]] RunView view() const {
     return {model_.schema(), state_.history, state_.next_epoch, options_.epochs, state_.step};
   }
@@ -143,7 +149,7 @@ class Fit {
     last_ = {};
   }
 
-  void one_epoch(const ModelBatch& train, const ModelBatch& holdout, Validation& validation) {
+  void one_epoch(const Records& train, const Records& holdout, Validation& validation) {
     const std::int64_t epoch = state_.next_epoch;
     callbacks_.on_epoch_begin(view());
     const auto stop = [&] { return callbacks_.should_stop(view()) || (should_stop && should_stop()); };
@@ -152,6 +158,7 @@ class Fit {
     std::vector<AnyPolicy*> acting;
     for (AnyPolicy& p : *policies_)
       if (p.acts(epoch, model_.modality_count())) acting.push_back(&p);
+    seed_generator(options_.device, hash_of({options_.seed, hash_of("epoch"), static_cast<std::uint64_t>(epoch)}));
     optimizer_->hold();                      // a probe run must leave no gradient to what another policy learns
     for (const bool passes : {false, true})  // who sets the passes sees the records that the others have planned
       for (AnyPolicy* p : acting)
@@ -197,8 +204,9 @@ class Fit {
   }
 
   /// Moves a share of the groups out of the training records, the same groups in every epoch and after a resume.
-  void split_holdout(ModelBatch& train, ModelBatch& holdout) const {
-    std::set<std::int64_t> distinct(train.groups.begin(), train.groups.end());
+  void split_holdout(Records& train, Records& holdout) const {
+    const std::vector<std::int64_t>& of_records = train.about().groups;
+    std::set<std::int64_t> distinct(of_records.begin(), of_records.end());
     std::vector<std::int64_t> groups(distinct.begin(), distinct.end());
     const std::vector<std::int64_t> order =
         permutation(static_cast<std::int64_t>(groups.size()), hash_of({options_.seed, hash_of("holdout")}));
@@ -207,12 +215,12 @@ class Fit {
     for (std::size_t i = 0; i < n && i < order.size(); ++i) out.insert(groups[static_cast<std::size_t>(order[i])]);
     std::vector<std::int64_t> kept, held;
     for (std::int64_t i = 0; i < train.size(); ++i)
-      (out.contains(train.groups[static_cast<std::size_t>(i)]) ? held : kept).push_back(i);
+      (out.contains(of_records[static_cast<std::size_t>(i)]) ? held : kept).push_back(i);
     if (kept.empty() || held.empty())
       throw ValueError(message("value.206", "TrainerOptions.holdout",
                                "expected at least two groups of records to split, got ", groups.size()));
-    holdout = train.select(held);
-    train = train.select(kept);
+    holdout = train.part(held);
+    train = train.part(kept);
   }
 
   /// A stack without outputs of its own would remove those that the model was trained with, without a word.

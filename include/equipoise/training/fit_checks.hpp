@@ -7,6 +7,7 @@
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/batch/records.hpp>
 #include <equipoise/core/model/model_base.hpp>
 #include <equipoise/training/options.hpp>
 
@@ -20,12 +21,21 @@
 namespace equipoise::detail {
 
 /// A task is trained on labels, or not at all: targets that are all missing are a mistake, and their prior is NaN.
-inline void check_labels(const ModelBase& model, const ModelBatch& train) {
+inline void check_labels(const ModelBase& model, const Records& train) {
   for (std::size_t k = 0; k < model.task_count(); ++k)
-    if (train.targets[k].defined() &&
-        std::none_of(train.labelled.begin(), train.labelled.end(), [&](std::uint64_t l) { return (l >> k) & 1U; }))
+    if (train.has_target(k) && std::none_of(train.about().labelled.begin(), train.about().labelled.end(),
+                                            [&](std::uint64_t l) { return (l >> k) & 1U; }))
       throw ValueError(message("value.221", "fit", "expected labels of task ", model.schema().tasks[k].name,
-                               ", got only missing ones; leave the target out to train without the task"));
+                               ", got only missing ones; eq::NoTarget{} as its target trains without the task"));
+}
+
+/// A loss of a batch in which records depend on each other has no weighted mean over them.
+inline void check_weights(const ModelBase& model, const Records& train) {
+  for (const Schema::Task& task : model.schema().tasks)
+    if (task.traits.couples_records && !train.about().weights.empty())
+      throw ValueError(message("value.238", "fit", "expected records without weights, since the loss of task ",
+                               task.name,
+                               " depends on all records of a batch; a task of your own can weigh them itself"));
 }
 
 /// A gradient can overflow behind a finite loss: a run must not go on with what it left, nor be saved.

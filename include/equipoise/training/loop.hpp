@@ -9,9 +9,13 @@
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
+#include <equipoise/core/batch/model_batch.hpp>
+#include <equipoise/core/batch/records.hpp>
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/policy/gradients.hpp>
 #include <equipoise/training/callbacks.hpp>
+#include <equipoise/training/fetch_ahead.hpp>
+#include <equipoise/training/generator.hpp>
 #include <equipoise/training/objective_sums.hpp>
 #include <equipoise/training/optimizer.hpp>
 #include <equipoise/training/rate_plan.hpp>
@@ -25,6 +29,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -46,8 +51,9 @@ class Loop {
 
   /// One epoch of `plan` over `data`, with the policies that act in it. `index` counts optimiser steps over the run,
   /// `rates` says at which rate they are taken.
-  void epoch(const ModelBatch& data, const EpochPlan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
+  void epoch(const Records& data, const EpochPlan& plan, std::span<AnyPolicy* const> policies, std::int64_t epoch,
              std::int64_t& index, const RatePlan& rates, Averages& log) {
+    check_plan(plan, data.size());
     model_.module().train();
     evaluate_frozen(model_.module());
     const auto items = static_cast<std::int64_t>(plan.items.size());
@@ -60,16 +66,24 @@ class Loop {
     const auto progress = [&](std::int64_t done) {  // in epochs
       return static_cast<double>(epoch) + static_cast<double>(done) / static_cast<double>(steps);
     };
+    const auto key = [&](std::string_view purpose, std::int64_t b, std::uint64_t p = 0) {
+      return hash_of(
+          {options_.seed, hash_of(purpose), static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(b), p});
+    };
+    FetchAhead<ModelBatch> fetched(batches, options_.workers, [&](std::int64_t b) {
+      const std::int64_t begin = b * options_.batch_size, size = std::min(options_.batch_size, items - begin);
+      return planned(data, plan,
+                     std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)),
+                     key("transform", b));
+    });
     std::int64_t done = 0;
     double factor = 1;
     for (std::int64_t b = 0; b < batches; ++b) {
       if (should_stop && should_stop()) throw StopRequested{};
-      const std::int64_t begin = b * options_.batch_size, size = std::min(options_.batch_size, items - begin);
-      const ModelBatch batch = planned(
-          data, plan, std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
+      const ModelBatch batch = fetched.next().to(options_.device);
       for (std::size_t p = 0; p < plan.passes.size(); ++p) {
-        const std::uint64_t seed = hash_of(
-            {options_.seed, hash_of("step"), static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(b), p});
+        const std::uint64_t seed = key("step", b, p);
+        seed_generator(options_.device, seed);
         if (plan.passes[p].step) factor = rates.factor(progress(done), progress(done + 1));
         pass(batch, plan.passes[p], policies, prefetch, {epoch, index, p, seed}, factor, log);
         if (plan.passes[p].step) ++index, ++done;
@@ -189,17 +203,32 @@ class Loop {
     if (sum.defined()) torch::autograd::backward({sum});
   }
 
-  [[nodiscard]] ModelBatch planned(const ModelBatch& data, const EpochPlan& plan,
-                                   std::span<const std::int64_t> order) const {
+  /// \throws ValueError for a plan that a policy has made of what the run does not have.
+  void check_plan(const EpochPlan& plan, std::int64_t records) const {
+    for (const Pass& p : plan.passes)
+      if ((p.active.bits() & ~model_.full().bits()) != 0)
+        throw ValueError(message("value.236", "plan of an epoch", "expected passes over the ", model_.modality_count(),
+                                 " modalities of the model, got one over others too (Pass::active ", p.active.bits(),
+                                 ")"));
+    for (const PlanItem& item : plan.items)
+      if (item.record < 0 || item.record >= records)
+        throw ValueError(
+            message("value.236", "plan of an epoch", "expected records below ", records, ", got ", item.record));
+  }
+
+  [[nodiscard]] ModelBatch planned(const Records& data, const EpochPlan& plan, std::span<const std::int64_t> order,
+                                   std::uint64_t seed) const {
     std::vector<std::int64_t> rows;
     std::vector<std::uint64_t> masks;
     for (const std::int64_t i : order) {
       const PlanItem& item = plan.items[static_cast<std::size_t>(i)];
       rows.push_back(item.record);
-      masks.push_back(data.presence.of_row(static_cast<std::size_t>(item.record)).bits() & item.modalities.bits());
+      masks.push_back(data.about().presence.of_row(static_cast<std::size_t>(item.record)).bits() &
+                      item.modalities.bits());
     }
-    ModelBatch batch = data.select(rows).to(options_.device);
+    ModelBatch batch = data.select(rows, seed);
     batch.presence = Presence(std::move(masks), 1, model_.modality_count());
+    check_inputs(batch, model_.schema());
     return batch;
   }
 

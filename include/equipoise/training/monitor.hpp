@@ -50,7 +50,7 @@ class Validation {
  public:
   /// \pre the tasks' priors are fitted
   /// \throws ValueError when a figure is needed and the data have none; NameError for a monitor that there is not.
-  Validation(ModelBase& model, const ModelBatch& data, const TrainerOptions& options) : model_(model), data_(data) {
+  Validation(ModelBase& model, const Records& data, const TrainerOptions& options) : model_(model), data_(data) {
     if (data.size() > 0) find_figures();
     choose(options);
   }
@@ -92,8 +92,9 @@ class Validation {
   };
 
   [[nodiscard]] bool labelled(std::size_t k) const {
-    return data_.targets[k].defined() && std::any_of(data_.labelled.begin(), data_.labelled.end(),
-                                                     [&](std::uint64_t l) { return ((l >> k) & 1U) != 0; });
+    const std::vector<std::uint64_t>& labels = data_.about().labelled;
+    return data_.has_target(k) &&
+           std::any_of(labels.begin(), labels.end(), [&](std::uint64_t l) { return ((l >> k) & 1U) != 0; });
   }
 
   void find_figures() {
@@ -108,10 +109,8 @@ class Validation {
     }
     if (figures_.empty()) return;
     figures_.push_back({"objective"});
-    ModelBatch nothing = data_;  // no encoder runs: every record is given the prior
-    const Coalition none = Coalition::none(), full = model_.full();
-    nothing.presence = data_.presence.restricted_to({&none, 1});
-    const CoalitionTable table = coalition_table(model_, nothing, {&full, 1});
+    const Coalition full = model_.full();  // no encoder runs: every record is given the prior
+    const CoalitionTable table = coalition_table(model_, data_.restricted_to(Coalition::none()), {&full, 1});
     for (std::size_t k = 0; k < units_.size(); ++k)
       if (const auto loss = table.mean_loss(k); loss && std::isfinite(*loss))
         units_[k] = std::max(std::abs(*loss), 1e-12);  // a likelihood's may be negative
@@ -144,7 +143,7 @@ class Validation {
   }
 
   ModelBase& model_;
-  const ModelBatch& data_;
+  const Records& data_;
   std::vector<Figure> figures_;
   std::vector<double> units_;  ///< [K] l(∅) on the validation data
   std::string monitor_;

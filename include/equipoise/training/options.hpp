@@ -27,11 +27,16 @@ struct TrainerOptions {
   std::int64_t batch_size = 32;  ///< records of one optimiser step
   std::int64_t micro_batches =
       1;  ///< parts into which a batch is cut to save memory; without dropout the result does not depend on it
+  /// Threads that fetch batches ahead of the model; 0 fetches each when its turn comes. The records, their order and their
+  /// transforms are the same for any number.
+  std::int64_t workers = 0;
   c10::Device device = c10::DeviceType::CPU;
   std::uint64_t seed =
       1;  ///< of the order of records and of the policies; weights are drawn when the model is composed
 
-  Optimizer optimizer = Optimizer::adamw;  ///< or `adam`, `sgd`, or any of torch::optim: `eq::optimizer<O>(options)`
+  /// `adamw`, `adam` or `sgd`, whose steps are those of torch::optim to rounding, by LibTorch's fused kernels; or any of
+  /// torch::optim itself: `eq::optimizer<O>(options)`.
+  Optimizer optimizer = Optimizer::adamw;
   double learning_rate = 1e-3;
   double weight_decay = 1e-2;
   double momentum = 0.9;  ///< of sgd
@@ -67,6 +72,7 @@ inline void check(const TrainerOptions& o) {
   need(o.epochs >= 0, "epochs", ">= 0", o.epochs);
   need(o.batch_size > 0, "batch_size", "> 0", o.batch_size);
   need(o.micro_batches > 0, "micro_batches", "> 0", o.micro_batches);
+  need(o.workers >= 0, "workers", ">= 0", o.workers);
   need(o.learning_rate > 0, "learning_rate", "> 0", o.learning_rate);
   need(o.weight_decay >= 0, "weight_decay", ">= 0", o.weight_decay);
   const TrainerOptions unchanged;

@@ -10,6 +10,7 @@
 
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/core/model/model.hpp>
+#include <equipoise/core/model/records_of.hpp>
 #include <equipoise/training/fit.hpp>
 #include <equipoise/training/options.hpp>
 
@@ -81,16 +82,16 @@ class Trainer {
   /// an epoch that was not finished begins anew.
   /// \throws NumericError when an objective is no longer finite, naming the batch's records; FileError when the checkpoint
   /// or a log cannot be written; ValueError where monitor, patience or schedule lack what they need.
-  template <class In, class Out>
-  History fit(const Batch<In, Out>& train) {
-    static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);
-    return fit_.run(model_->to_model_batch(train), {});
+  template <Dataset D>
+  History fit(const D& train) {
+    static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<D>>::ok);
+    return fit_.run(detail::records_of(*model_, train));
   }
-  template <class In, class Out, class In2, class Out2>
-  History fit(const Batch<In, Out>& train, const Batch<In2, Out2>& validation) {
-    static_assert(detail::CheckTargets<typename M::Tasks, Out>::ok);
-    static_assert(detail::CheckTargets<typename M::Tasks, Out2>::ok);
-    return fit_.run(model_->to_model_batch(train), model_->to_model_batch(validation));
+  template <Dataset D, Dataset V>
+  History fit(const D& train, const V& validation) {
+    static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<D>>::ok);
+    static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<V>>::ok);
+    return fit_.run(detail::records_of(*model_, train), detail::records_of(*model_, validation));
   }
 
   /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.

@@ -30,6 +30,10 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.111", "an encoder's feature is not of the shape that it declares"},
     ErrorKind{"shape.112", "a fusion's joint feature is not as wide as it declares"},
     ErrorKind{"shape.113", "maps of another height or width than the task predicts"},
+    ErrorKind{"shape.114",
+              "an input of another type than the encoder's parameters, or one that the encoder cannot take"},
+    ErrorKind{"shape.115", "lengths or padding that do not fit the sequences"},
+    ErrorKind{"shape.116", "a transform that changes the shape of a record"},
     ErrorKind{"value.201", "an option is out of its range"},
     ErrorKind{"value.202", "an option's text is not of its type"},
     ErrorKind{"value.203", "too many modalities for a table of all coalitions"},
@@ -62,6 +66,10 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.233", "a schedule's factor is negative or not finite"},
     ErrorKind{"value.234", "more epochs for a run whose schedule has come to 0"},
     ErrorKind{"value.235", "weights of records that are negative, not finite or all zero"},
+    ErrorKind{"value.236", "an epoch's plan with a pass or an item that the run does not have"},
+    ErrorKind{"value.237", "a sequence that is longer than its tensor"},
+    ErrorKind{"value.238", "weights of records with a task whose loss depends on the whole batch"},
+    ErrorKind{"value.239", "a model in training mode that several threads evaluate"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},
@@ -127,6 +135,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"numeric.502", "a contribution is not finite"},
     ErrorKind{"numeric.503", "the validation loss of a task is not finite"},
     ErrorKind{"numeric.504", "a parameter is not finite after an epoch: its gradient overflowed behind a finite loss"},
+    ErrorKind{"numeric.505", "an input of a record that has the modality is NaN or infinite; the records are named"},
 };
 
 /// Not constexpr: the name is the compiler's message for an id that has no line in `kErrorKinds`.

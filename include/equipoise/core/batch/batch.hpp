@@ -6,16 +6,19 @@
 /// \code
 /// auto data = eq::batch(eq::input<"dose">(planes), eq::input<"metrics">(table), eq::target<"gpr">(eq::Values{rates}));
 /// \endcode
+/// Records that do not fit in memory are a `Dataset` (core/batch/dataset.hpp), which gives batches by index.
 /// What a model works on is a `ModelBatch`: the same tensors in the model's own order, without names.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/named_tuple.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/batch/presence.hpp>
+#include <equipoise/core/batch/sequence.hpp>
 #include <equipoise/core/batch/target.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
+#include <boost/hana/type.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -34,8 +37,14 @@ template <FixedString Text>
 [[nodiscard]] slot<Text, at::Tensor> input(at::Tensor tensor) {
   return {std::move(tensor)};
 }
+/// The same of sequences of different lengths.
+template <FixedString Text>
+[[nodiscard]] slot<Text, Sequences> input(Sequences sequences) {
+  return {std::move(sequences)};
+}
 
-/// One task's target under its name: `Values`, `Labels`, `Maps` or a type of your own that models `Target`.
+/// One task's target under its name: `Values`, `Labels`, `Maps` or a type of your own that models `Target`; `NoTarget{}` where
+/// a model is to be trained without that task.
 template <FixedString Text, class T>
 [[nodiscard]] slot<Text, T> target(T values) {
   static_assert(
@@ -76,6 +85,10 @@ template <class T>
   return {from.begin() + begin, from.begin() + end};
 }
 
+[[nodiscard]] inline Sequences slice_records(const Sequences& from, std::int64_t begin, std::int64_t end) {
+  return {slice_records(from.tensor, begin, end), slice_records(from.padding, begin, end)};
+}
+
 /// Selects the same records of several tensors; the index is made once a device.
 class RecordIndex {
  public:
@@ -93,6 +106,28 @@ class RecordIndex {
 
 [[nodiscard]] inline at::Tensor select_records(const at::Tensor& from, std::span<const std::int64_t> indices) {
   return from.defined() ? from.index_select(0, index_tensor(indices, from)) : from;
+}
+[[nodiscard]] inline Sequences select_records(const Sequences& from, std::span<const std::int64_t> indices) {
+  return {select_records(from.tensor, indices), select_records(from.padding, indices)};
+}
+
+[[nodiscard]] inline const at::Tensor& tensor_of(const at::Tensor& input) {
+  return input;
+}
+[[nodiscard]] inline const at::Tensor& tensor_of(const Sequences& input) {
+  return input.tensor;
+}
+[[nodiscard]] inline at::Tensor& tensor_of(at::Tensor& input) {
+  return input;
+}
+[[nodiscard]] inline at::Tensor& tensor_of(Sequences& input) {
+  return input.tensor;
+}
+[[nodiscard]] inline at::Tensor padding_of(const at::Tensor&) {
+  return {};
+}
+[[nodiscard]] inline at::Tensor padding_of(const Sequences& input) {
+  return input.padding;
 }
 
 /// What is missing of one target: `labelled[i]` and whether any entry at all is missing.
@@ -126,8 +161,11 @@ struct ModelBatch {
   std::vector<std::int64_t> ids;        ///< [B] stable record ids
   std::vector<std::int64_t> groups;     ///< [B] records of one group (a patient) stay together in every split
   std::vector<double> weights{};        ///< [B] in the means that are trained on; empty where all are 1
+  std::vector<at::Tensor> paddings{};  ///< [M] bool [B, T], true at a sequence's padding; undefined, or empty, for none
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
+  /// The padding of modality `m`; undefined where it is no sequence.
+  [[nodiscard]] at::Tensor padding(std::size_t m) const { return m < paddings.size() ? paddings[m] : at::Tensor(); }
 
   /// The given records, in that order. \throws ValueError for a row that there is not
   [[nodiscard]] ModelBatch select(std::span<const std::int64_t> records) const {
@@ -136,6 +174,7 @@ struct ModelBatch {
     detail::RecordIndex index(records);
     for (const at::Tensor& x : inputs) out.inputs.push_back(index.of(x));
     for (const at::Tensor& y : targets) out.targets.push_back(index.of(y));
+    for (const at::Tensor& p : paddings) out.paddings.push_back(index.of(p));
     out.presence = presence.select(records);
     out.incomplete = incomplete;
     for (const std::int64_t i : records) {
@@ -153,6 +192,7 @@ struct ModelBatch {
     ModelBatch out;
     for (const at::Tensor& x : inputs) out.inputs.push_back(detail::slice_records(x, begin, end));
     for (const at::Tensor& y : targets) out.targets.push_back(detail::slice_records(y, begin, end));
+    for (const at::Tensor& p : paddings) out.paddings.push_back(detail::slice_records(p, begin, end));
     out.presence = presence.slice(begin, end);
     out.labelled = detail::slice_records(labelled, begin, end);
     out.incomplete = incomplete;
@@ -164,9 +204,9 @@ struct ModelBatch {
 
   [[nodiscard]] ModelBatch to(c10::Device device) const {
     ModelBatch out = *this;
-    for (at::Tensor& x : out.inputs) x = x.to(device);
-    for (at::Tensor& y : out.targets)
-      if (y.defined()) y = y.to(device);
+    for (auto* tensors : {&out.inputs, &out.targets, &out.paddings})
+      for (at::Tensor& t : *tensors)
+        if (t.defined()) t = t.to(device);
     return out;
   }
 };
@@ -176,6 +216,55 @@ namespace detail {
 inline void check_any_record(const ModelBatch& data, std::string_view where, std::string_view what) {
   if (data.size() == 0) throw ValueError(message("value.205", where, "expected ", what, ", got none"));
 }
+}  // namespace detail
+
+template <class Inputs, class Targets>
+struct Batch;
+
+namespace detail {
+
+template <class Out, class Slots, class... Names>
+struct keep_slots;
+template <class... Out, class... Names>
+struct keep_slots<named_tuple<Out...>, named_tuple<>, Names...> {
+  using type = named_tuple<Out...>;
+};
+template <class... Out, class First, class... Rest, class... Names>
+struct keep_slots<named_tuple<Out...>, named_tuple<First, Rest...>, Names...>
+    : std::conditional_t<is_one_of<typename First::key, Names...>,
+                         keep_slots<named_tuple<Out..., First>, named_tuple<Rest...>, Names...>,
+                         keep_slots<named_tuple<Out...>, named_tuple<Rest...>, Names...>> {};
+
+/// The slots called one of the names, in their own order.
+template <class Slots, class... Names>
+using kept_slots = typename keep_slots<named_tuple<>, Slots, Names...>::type;
+
+/// The modalities of each record under other columns: column `m` of the result is column `columns[m]` of `given`.
+[[nodiscard]] inline Presence with_columns(const Presence& given, std::span<const std::size_t> columns) {
+  std::vector<std::uint64_t> masks;
+  masks.reserve(given.masks().size());
+  for (const std::uint64_t mask : given.masks()) {
+    std::uint64_t out = 0;
+    for (std::size_t m = 0; m < columns.size(); ++m) out |= ((mask >> columns[m]) & 1U) << m;
+    masks.push_back(out);
+  }
+  return {std::move(masks), 1, columns.size()};
+}
+
+template <class Inputs, class Targets, class Source>
+[[nodiscard]] Batch<Inputs, Targets> kept(const Source& from) {
+  Batch<Inputs, Targets> out;
+  std::vector<std::size_t> columns;
+  out.inputs.for_each([&](auto key, auto& x) {
+    x = from.inputs[key];
+    columns.push_back(decltype(from.inputs)::template index<typename decltype(key)::type>());
+  });
+  out.targets.for_each([&](auto key, auto& y) { y = from.targets[key]; });
+  out.presence = with_columns(from.presence, columns);
+  out.ids = from.ids, out.groups = from.groups, out.weights = from.weights;
+  return out;
+}
+
 }  // namespace detail
 
 /// Named inputs and targets of N records; made by `eq::batch`.
@@ -238,13 +327,22 @@ struct Batch {
     return out;
   }
 
+  /// The same records with the named inputs and targets alone: `data.only("dose"_n, "gpr"_n)`. A name that the batch does
+  /// not have does not compile.
+  template <class... Names>
+  [[nodiscard]] auto only(boost::hana::basic_type<Names>...) const {
+    static_assert(((Inputs::template has<Names> || Targets::template has<Names>)&&...),
+                  "equipoise: the batch has no input or target of that name");
+    return detail::kept<detail::kept_slots<Inputs, Names...>, detail::kept_slots<Targets, Names...>>(*this);
+  }
+
   /// The records [begin, end), without a copy of their tensors. \throws ValueError for a range that there is not
   [[nodiscard]] Batch slice(std::int64_t begin, std::int64_t end) const {
     detail::check_range(begin, end, size());
     Batch out{inputs, targets, presence.slice(begin, end), detail::slice_records(ids, begin, end),
               detail::slice_records(groups, begin, end)};
     if (!weights.empty()) out.weights = detail::slice_records(weights, begin, end);
-    out.inputs.for_each([&](auto, at::Tensor& x) { x = detail::slice_records(x, begin, end); });
+    out.inputs.for_each([&](auto, auto& x) { x = detail::slice_records(x, begin, end); });
     out.targets.for_each([&](auto, auto& y) { y.tensor = detail::slice_records(y.tensor, begin, end); });
     return out;
   }
@@ -253,7 +351,7 @@ struct Batch {
   [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
     detail::check_rows(records, size());
     Batch out{inputs, targets, presence.select(records), {}, {}};
-    out.inputs.for_each([&](auto, at::Tensor& x) { x = detail::select_records(x, records); });
+    out.inputs.for_each([&](auto, auto& x) { x = detail::select_records(x, records); });
     out.targets.for_each([&](auto, auto& y) { y.tensor = detail::select_records(y.tensor, records); });
     out.ids.reserve(records.size());
     out.groups.reserve(records.size());
@@ -269,7 +367,8 @@ struct Batch {
 namespace detail {
 
 template <class Slot>
-inline constexpr bool is_input = std::is_same_v<typename Slot::value_type, at::Tensor>;
+inline constexpr bool is_input =
+    std::is_same_v<typename Slot::value_type, at::Tensor> || std::is_same_v<typename Slot::value_type, Sequences>;
 
 /// Splits the arguments of `batch` into the inputs' and the targets' slots, by type.
 template <class In, class Out, class... Slots>
@@ -312,8 +411,10 @@ template <class... Slots>
     if (t.size(0) != records)
       throw ShapeError(message("shape.105", what, "expected ", records, " records, got ", t.size(0)));
   };
-  inputs.for_each([&](auto key, const at::Tensor& x) { check(decltype(key)::type::text, x); });
-  targets.for_each([&](auto key, const auto& y) { check(decltype(key)::type::text, y.tensor); });
+  inputs.for_each([&](auto key, const auto& x) { check(decltype(key)::type::text, detail::tensor_of(x)); });
+  targets.for_each([&](auto key, const auto& y) {
+    if constexpr (!std::is_same_v<std::decay_t<decltype(y)>, NoTarget>) check(decltype(key)::type::text, y.tensor);
+  });
   std::vector<std::int64_t> ids(static_cast<std::size_t>(std::max<std::int64_t>(records, 0)));
   std::iota(ids.begin(), ids.end(), 0);
   const std::int64_t n = std::max<std::int64_t>(records, 0);

@@ -30,9 +30,11 @@ struct MapFeature {
   std::vector<at::Tensor> skips;  ///< each [B, C_i, H_i, W_i]; may be empty
 };
 
-/// Returned by a sequence encoder.
+/// Returned by a sequence encoder. Where the input has padding and the encoder says none, that of the input holds, if there is
+/// one token for each of its steps.
 struct TokenFeature {
-  at::Tensor tokens;  ///< [B, T, D]
+  at::Tensor tokens;     ///< [B, T, D]
+  at::Tensor padding{};  ///< bool [B, T], true at padding; undefined for none
 };
 
 /// Width and kind of an encoder's output, from which fusions and heads take their sizes.
@@ -47,28 +49,47 @@ struct Feature {
   FeatureKind kind = FeatureKind::vector;
   at::Tensor value;
   std::vector<at::Tensor> skips{};
+  at::Tensor padding{};  ///< of tokens, bool [B, T], true at padding, where `value` is zero; undefined for none
 
   Feature() = default;
   explicit Feature(at::Tensor vector) : value(std::move(vector)) {}
-  explicit Feature(TokenFeature from) : kind(FeatureKind::tokens), value(std::move(from.tokens)) {}
+  explicit Feature(TokenFeature from) : kind(FeatureKind::tokens), value(std::move(from.tokens)) {
+    set_padding(std::move(from.padding));
+  }
   explicit Feature(MapFeature from)
       : kind(FeatureKind::map), value(std::move(from.map)), skips(std::move(from.skips)) {}
 
   [[nodiscard]] bool defined() const { return value.defined(); }
 
-  /// [B, D]: tokens and maps are averaged over their positions.
+  /// [B, D]: tokens and maps are averaged over their positions, without padding; zero where all is padding.
   [[nodiscard]] at::Tensor vector() const {
     if (kind == FeatureKind::vector) return value;
-    return kind == FeatureKind::tokens ? value.mean(1) : value.flatten(2).mean(2);
+    if (kind == FeatureKind::map) return value.flatten(2).mean(2);
+    if (!padding.defined()) return value.mean(1);
+    return value.sum(1).div(padding.logical_not().sum(1, true).clamp_min(1).to(value.scalar_type()));
   }
 
-  /// The same function applied to every tensor of the feature: how a policy masks, scales or selects records.
+  /// Says which tokens are padding and sets them to zero.
+  void set_padding(at::Tensor mask) {
+    if (!mask.defined()) return;
+    value = value.masked_fill(mask.unsqueeze(2), 0);
+    padding = std::move(mask);
+  }
+
+  /// The same function applied to every tensor of values: how a policy masks or scales a feature.
   template <class F>
   [[nodiscard]] Feature map_tensors(F&& f) const {
     Feature out = *this;
     if (!defined()) return out;
     out.value = f(value);
     for (at::Tensor& skip : out.skips) skip = f(skip);
+    return out;
+  }
+  /// The same function applied to every tensor, padding too: how records are selected.
+  template <class F>
+  [[nodiscard]] Feature map_records(F&& f) const {
+    Feature out = map_tensors(f);
+    if (out.padding.defined()) out.padding = f(out.padding);
     return out;
   }
 };

@@ -6,9 +6,12 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/batch/schema.hpp>
 
+#include <ATen/ops/isfinite.h>
 #include <boost/hana/type.hpp>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,37 +27,40 @@ struct CheckBatchInput {
   static_assert(is_one_of<Key, Present...>, "equipoise: the batch has no input for this modality of the model");
   static constexpr bool ok = is_one_of<Key, Present...>;
 };
+template <class Key, class... Modalities>
+struct CheckModality {
+  static_assert(
+      is_one_of<Key, Modalities...>,
+      "equipoise: the batch has an input that is no modality of the model; batch.only(\"name\"_n, ...) leaves "
+      "it out");
+  static constexpr bool ok = is_one_of<Key, Modalities...>;
+};
+template <class Key, class... Tasks>
+struct CheckTargetName {
+  static_assert(is_one_of<Key, Tasks...>,
+                "equipoise: the batch has a target that is of no task of the model; batch.only(\"name\"_n, ...) leaves "
+                "it out");
+  static constexpr bool ok = is_one_of<Key, Tasks...>;
+};
 template <class Wanted, class Given>
 struct CheckTarget {
-  static_assert(std::is_same_v<Wanted, Given>,
-                "equipoise: the batch's target is of another type than the task's `Target`");
-  static constexpr bool ok = std::is_same_v<Wanted, Given>;
+  static constexpr bool ok = std::is_same_v<Wanted, Given> || std::is_same_v<Given, NoTarget>;
+  static_assert(ok, "equipoise: the batch's target is of another type than the task's `Target`");
 };
 
-/// Refuses to train with targets that cannot be meant: a task for whose name there is none, beside one that no task has.
+/// Refuses to train a model without a target for each task, but for a task that is left out by name.
 template <class Tasks, class Targets>
 struct CheckTargets;
 template <class... Tasks, class... Targets>
 struct CheckTargets<named_tuple<Tasks...>, named_tuple<Targets...>> {
   static constexpr bool served = (is_one_of<typename Tasks::key, typename Targets::key...> && ...);
-  static constexpr bool used = (is_one_of<typename Targets::key, typename Tasks::key...> && ...);
-  static_assert(served || used,
-                "equipoise: a task of the model has no target in the batch, which has one of another name");
-  static_assert(sizeof...(Targets) > 0, "equipoise: to train a model the batch needs a target");
-  static constexpr bool ok = (served || used) && sizeof...(Targets) > 0;
+  static constexpr bool any = (!std::is_same_v<typename Targets::value_type, NoTarget> || ...);
+  static_assert(served,
+                "equipoise: a task of the model has no target in the batch; "
+                "eq::target<\"name\">(eq::NoTarget{}) trains without that task");
+  static_assert(any || !served, "equipoise: to train a model the batch needs a target");
+  static constexpr bool ok = served && any;
 };
-
-/// The presence [1, B, M] of a model whose m-th modality is the batch's column `columns[m]`.
-[[nodiscard]] inline Presence in_model_order(const Presence& given, std::span<const std::size_t> columns) {
-  std::vector<std::uint64_t> masks;
-  masks.reserve(given.masks().size());
-  for (const std::uint64_t mask : given.masks()) {
-    std::uint64_t out = 0;
-    for (std::size_t m = 0; m < columns.size(); ++m) out |= ((mask >> columns[m]) & 1U) << m;
-    masks.push_back(out);
-  }
-  return {std::move(masks), 1, columns.size()};
-}
 
 /// A map [C, B, O, H, W] that is the same everywhere may have come as one pixel.
 [[nodiscard]] inline bool is_one_pixel(const at::Tensor& prediction) {
@@ -76,7 +82,12 @@ template <class Key, class Wanted, class... Out>
 void append_target(const named_tuple<Out...>& targets, std::size_t k, const Schema::Task& task, ModelBatch& out) {
   if constexpr (is_one_of<Key, typename Out::key...>) {
     const auto& target = targets[boost::hana::type_c<Key>];
-    if constexpr (CheckTarget<Wanted, std::decay_t<decltype(target)>>::ok) {
+    using Given = std::decay_t<decltype(target)>;
+    if constexpr (!CheckTarget<Wanted, Given>::ok || std::is_same_v<Given, NoTarget>) {
+      out.targets.emplace_back();
+    } else if (!target.tensor.defined()) {  // of records without their tensors
+      out.targets.emplace_back();
+    } else {
       Wanted::check(target.tensor, task);
       const MissingTargets missing = missing_of(target);
       out.targets.push_back(target.tensor);
@@ -86,6 +97,34 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
     }
   } else {
     out.targets.emplace_back();
+  }
+}
+
+/// The records that have modality `m` and of whose input some entry is NaN or infinite; padding is not looked at.
+[[nodiscard]] inline std::vector<std::int64_t> records_not_finite(const ModelBatch& batch, std::size_t m) {
+  const at::Tensor x = zero_padding(batch.inputs[m], batch.padding(m));
+  if (batch.presence.everywhere(m) && std::isfinite(host_value(x.sum()))) return {};
+  const at::Tensor finite = host_copy(at::isfinite(x).flatten(1).all(1));
+  std::vector<std::int64_t> out;
+  for (std::size_t i = 0; i < batch.ids.size(); ++i)
+    if (batch.presence.of_row(i).contains(m) && !finite.const_data_ptr<bool>()[i]) out.push_back(batch.ids[i]);
+  return out;
+}
+
+/// What a model is given to encode has numbers in it, labelled or not.
+/// \throws NumericError for NaN or infinity in the input of a record that has the modality, naming both
+inline void check_inputs(const ModelBatch& batch, const Schema& schema) {
+  for (std::size_t m = 0; m < batch.inputs.size(); ++m) {
+    const at::Tensor& x = batch.inputs[m];
+    if (!x.defined() || x.is_meta() || !x.is_floating_point() || x.numel() == 0 || !batch.presence.anywhere(m))
+      continue;
+    const std::vector<std::int64_t> bad = records_not_finite(batch, m);
+    if (!bad.empty())
+      throw NumericError(
+          message("numeric.505", "input of modality " + schema.modalities[m],
+                  "expected finite values in every record that has the modality, got NaN or infinity in ", bad.size(),
+                  bad.size() == 1 ? " record: " : " records: ", first_ids(bad)),
+          bad);
   }
 }
 

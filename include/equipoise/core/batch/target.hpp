@@ -93,4 +93,12 @@ struct Maps {
   static void check(const at::Tensor& t, const Schema::Task& task) { detail::check_real_target(t, task, 4, ", H, W"); }
 };
 
+/// Says that there is no target of a task on purpose: `eq::target<"map">(eq::NoTarget{})` trains a model without that task.
+struct NoTarget {
+  at::Tensor tensor{};  ///< undefined
+
+  [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return t; }
+  static void check(const at::Tensor&, const Schema::Task&) {}
+};
+
 }  // namespace equipoise

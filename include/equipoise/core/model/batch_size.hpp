@@ -16,11 +16,12 @@ namespace equipoise {
 /// cost of a call small beside its work, and no more. Counted are inputs, features and the predictions of `coalitions`
 /// decodings, each with its layers' activations by a rule of thumb: 8 times its own size, and 32 times for what varies in
 /// space. It depends on shapes alone.
-[[nodiscard]] inline std::int64_t records_at_once(const ModelBatch& data, const Schema& schema,
+/// \param example one record or more
+[[nodiscard]] inline std::int64_t records_at_once(const ModelBatch& example, const Schema& schema,
                                                   std::int64_t coalitions = 1) {
   constexpr std::int64_t budget = 64 << 20, least = 64, vector_layers = 8, map_layers = 32, number = 4;
   std::int64_t bytes = 1, pixels = 1;
-  for (const at::Tensor& x : data.inputs) {
+  for (const at::Tensor& x : example.inputs) {
     std::int64_t entries = 1;
     for (std::int64_t d = 1; d < x.dim(); ++d) entries *= x.size(d);
     bytes += entries * static_cast<std::int64_t>(x.element_size()) * (x.dim() > 2 ? map_layers : vector_layers);

@@ -50,6 +50,12 @@ concept encodes_a_batch = requires(E& encoder, const at::Tensor& input) {
   { encoder.forward(input) } -> is_a_feature;
 };
 
+/// An encoder may also take the padding of sequences, bool [B, T] that is true at padding.
+template <class E>
+concept encodes_with_padding = requires(E& encoder, const at::Tensor& input, const at::Tensor& padding) {
+  { encoder.forward(input, padding) } -> is_a_feature;
+};
+
 template <class E>
 concept says_its_feature = requires(const E& encoder) {
   { encoder.feature() } -> std::convertible_to<FeatureSpec>;

@@ -4,6 +4,7 @@
 /// \file
 /// Training and evaluation mode for a while: every part of a module is afterwards in the mode that it was in before.
 
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/presence.hpp>
 
@@ -13,8 +14,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -52,11 +56,29 @@ class KeepMode {
   std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> parts_;
 };
 
+/// The modules that threads have put into evaluation mode for a while, and which thread.
+struct EvaluatedModules {
+  std::mutex mutex;
+  std::map<const torch::nn::Module*, std::thread::id> threads;
+
+  [[nodiscard]] static EvaluatedModules& instance() {
+    static EvaluatedModules all;
+    return all;
+  }
+};
+
 /// Puts a module into evaluation mode and back. A module that is in it already is not touched, so that several threads may
-/// evaluate one model at a time.
+/// evaluate one model at a time. \throws ValueError where another thread will put it back into training mode
 class EvaluationMode {
  public:
   explicit EvaluationMode(torch::nn::Module& module) : module_(module) {
+    EvaluatedModules& all = EvaluatedModules::instance();
+    const std::lock_guard lock(all.mutex);
+    if (const auto held = all.threads.find(&module);
+        held != all.threads.end() && held->second != std::this_thread::get_id())
+      throw ValueError(message("value.239", "model",
+                               "expected evaluation mode, since several threads evaluate it, got "
+                               "training mode: call model->eval() before"));
     bool any = false;
     for_each_part(module, [&](const torch::nn::Module& part) {
       any = any || part.is_training();
@@ -65,14 +87,18 @@ class EvaluationMode {
     if (!any) return;
     if (!all_) before_.emplace(module);
     module.eval();
+    all.threads.emplace(&module, std::this_thread::get_id());
     changed_ = true;
   }
   EvaluationMode(const EvaluationMode&) = delete;
   EvaluationMode& operator=(const EvaluationMode&) = delete;
   ~EvaluationMode() {
-    if (!changed_ || !all_) return;
+    if (!changed_) return;
     try {
-      module_.train();
+      EvaluatedModules& all = EvaluatedModules::instance();
+      const std::lock_guard lock(all.mutex);
+      all.threads.erase(&module_);
+      all_ ? module_.train() : before_.reset();
     } catch (...) {  // a user's own train(): a destructor throws nothing
     }
   }

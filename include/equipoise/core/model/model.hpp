@@ -79,6 +79,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return predict(to_model_inputs(batch));
   }
   [[nodiscard]] auto predict(const ModelBatch& batch) {
+    detail::check_inputs(batch, schema_);
     const Features features = encode(batch.to(device()), full());
     return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
   }
@@ -90,14 +91,17 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return predict(to_model_inputs(batch), coalitions);
   }
   [[nodiscard]] auto predict(const ModelBatch& batch, std::span<const Coalition> coalitions) {
+    detail::check_inputs(batch, schema_);
     const Features features = encode(batch.to(device()), full());
     const Presence presence = features.presence.restricted_to(coalitions);
     return predictions([&](std::size_t k) { return outputs(k, features, presence); });
   }
 
-  /// A batch in the model's order. A modality that the batch lacks, or a target of the wrong kind, does not compile.
+  /// A batch in the model's order. A modality that the batch lacks or that the model lacks, and a target of the wrong kind or
+  /// of no task, do not compile.
   template <class... In, class... Out>
   [[nodiscard]] ModelBatch to_model_batch(const Batch<named_tuple<In...>, named_tuple<Out...>>& batch) const {
+    static_assert((detail::CheckTargetName<typename Out::key, equipoise::name<TaskTexts>...>::ok && ...));
     ModelBatch out = to_model_inputs(batch);
     std::size_t k = 0;
     out.targets.clear();
@@ -113,11 +117,15 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   [[nodiscard]] ModelBatch to_model_inputs(const Batch<named_tuple<In...>, named_tuple<Out...>>& batch) const {
     using detail::CheckBatchInput;
     static_assert((CheckBatchInput<equipoise::name<ModalityTexts>, typename In::key...>::ok && ...));
+    static_assert((detail::CheckModality<typename In::key, equipoise::name<ModalityTexts>...>::ok && ...));
     ModelBatch out;
     if constexpr ((is_one_of<equipoise::name<ModalityTexts>, typename In::key...> && ...)) {
-      out.inputs = {batch.inputs[name_value<ModalityTexts>{}]...};
+      out.inputs = {detail::tensor_of(batch.inputs[name_value<ModalityTexts>{}])...};
+      out.paddings = {detail::padding_of(batch.inputs[name_value<ModalityTexts>{}])...};
+      std::size_t m = 0;
+      (check_type(*encoders_[name_value<ModalityTexts>{}].module, m++, out), ...);
       const std::size_t columns[] = {named_tuple<In...>::template index<equipoise::name<ModalityTexts>>()...};
-      out.presence = detail::in_model_order(batch.presence, columns);
+      out.presence = detail::with_columns(batch.presence, columns);
       out.ids = batch.ids;
       out.groups = batch.groups;
       out.weights = batch.weights;
@@ -279,30 +287,48 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return std::string(Key::type::text);
   }
 
+  /// \throws ShapeError for an input of another floating type than the encoder's parameters
+  void check_type(const torch::nn::Module& encoder, std::size_t m, const ModelBatch& batch) const {
+    const at::Tensor& x = batch.inputs[m];
+    if (!x.defined() || !x.is_floating_point()) return;
+    for (const at::Tensor& p : encoder.parameters())
+      if (p.is_floating_point()) {
+        if (p.scalar_type() == x.scalar_type()) return;
+        throw ShapeError(message("shape.114", "input of modality " + schema_.modalities[m], "expected ",
+                                 p.scalar_type(), ", as the encoder's parameters are, got ", x.scalar_type()));
+      }
+  }
+
   template <class E>
   void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) const {
     if (!out.presence.anywhere(m)) return;
-    const auto run = [&](const at::Tensor& x) {
+    const auto run = [&](const at::Tensor& x, const at::Tensor& padding) {
       const detail::ModeForRows mode(encoder, x.size(0));
       try {
-        return detail::checked_feature(Feature(encoder.forward(x)), detail::feature_spec(encoder), x.size(0));
+        return detail::checked_feature(detail::encoded(encoder, x, padding), detail::feature_spec(encoder), x.size(0));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality
         throw ShapeError(with_place(e, "modality " + schema_.modalities[m]));
+      } catch (const c10::Error& e) {  // of an own encoder that does not check what it is given
+        throw ShapeError(message("shape.114", "input of modality " + schema_.modalities[m],
+                                 "expected what the encoder takes, got ", x.scalar_type(), " ", x.sizes(),
+                                 "; LibTorch says: ", e.what_without_backtrace()));
       }
     };
     if (out.presence.everywhere(m)) {
-      out.items[m] = run(batch.inputs[m]);
+      out.items[m] = run(batch.inputs[m], batch.padding(m));
       return;
     }
     std::vector<std::int64_t> rows;  // an encoder must not learn, or its statistics drift, from fillers
     for (std::int64_t i = 0; i < batch.size(); ++i)
       if (out.presence.of_row(static_cast<std::size_t>(i)).contains(m)) rows.push_back(i);
-    const at::Tensor index = detail::index_tensor(rows, batch.inputs[m]);
-    out.items[m] = run(batch.inputs[m].index_select(0, index)).map_tensors([&](const at::Tensor& t) {
-      std::vector<std::int64_t> shape = t.sizes().vec();
-      shape[0] = batch.size();
-      return t.new_zeros(shape).index_copy(0, index, t);
-    });
+    const at::Tensor index = detail::index_tensor(rows, batch.inputs[m]), padding = batch.padding(m);
+    out.items[m] =
+        run(batch.inputs[m].index_select(0, index), padding.defined() ? padding.index_select(0, index) : padding)
+            .map_records([&](const at::Tensor& t) {
+              std::vector<std::int64_t> shape = t.sizes().vec();
+              shape[0] = batch.size();
+              return t.new_zeros(shape).index_copy(0, index, t);
+            });
   }
 
   template <class Result, class F>

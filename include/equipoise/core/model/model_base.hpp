@@ -36,7 +36,7 @@ struct Features {
   [[nodiscard]] Features select(std::span<const std::int64_t> records) const {
     Features out{items, presence.select(records)};
     for (Feature& item : out.items)
-      item = item.map_tensors([&](const at::Tensor& t) { return detail::select_records(t, records); });
+      item = item.map_records([&](const at::Tensor& t) { return detail::select_records(t, records); });
     return out;
   }
   /// The same values outside the graph.

@@ -7,6 +7,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/named_tuple.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/batch/sequence.hpp>
 #include <equipoise/core/model/concepts.hpp>
 #include <equipoise/core/model/model_base.hpp>
 
@@ -56,6 +57,28 @@ template <class E>
     return {feature_kind<E>, encoder.width()};
   else
     return {};  // `CheckEncoder` has failed: its sentence is to be the only one
+}
+
+/// The feature of an input. Where the input has padding, the encoder sees zeros there, and the padding itself if its `forward`
+/// takes it; its tokens have the padding that it says, else the input's.
+/// \throws ShapeError where there is not one token for each step and the encoder does not say which are padding
+template <class E>
+[[nodiscard]] Feature encoded(E& encoder, const at::Tensor& x, const at::Tensor& padding) {
+  if (!padding.defined()) return Feature(encoder.forward(x));
+  const at::Tensor seen = zero_padding(x, padding);
+  Feature feature = [&] {
+    if constexpr (encodes_with_padding<E>)
+      return Feature(encoder.forward(seen, padding));
+    else
+      return Feature(encoder.forward(seen));
+  }();
+  if (feature.kind != FeatureKind::tokens || feature.padding.defined()) return feature;
+  if (feature.value.size(1) != padding.size(1))
+    throw ShapeError(message("shape.111", "encoder", "expected one token for each of the input's ", padding.size(1),
+                             " steps, or a TokenFeature that says its padding, got ", feature.value.size(1),
+                             " tokens without"));
+  feature.set_padding(padding);
+  return feature;
 }
 
 /// An encoder says what its feature is like before there is one: fusions were made for that.

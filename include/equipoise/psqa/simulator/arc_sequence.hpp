@@ -4,10 +4,10 @@
 /// \file
 /// Arcs: leaf pairs that follow an outline as the gantry goes round, each with a random walk of its own.
 
+#include <equipoise/core/base/random_stream.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
-#include <equipoise/psqa/simulator/random_stream.hpp>
 
 #include <algorithm>
 #include <array>

@@ -6,10 +6,10 @@
 /// Every draw is a hash of where it is used, so that any delivery can be repeated alone.
 
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/core/base/random_stream.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/simulator/detector.hpp>
 #include <equipoise/psqa/simulator/mismatch.hpp>
-#include <equipoise/psqa/simulator/random_stream.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -5,8 +5,8 @@
 /// What a synthetic field should deliver: a target's outline as the beam sees it, and within it a fluence that two
 /// Gaussian random fields modulate. Rows are the collimator's leaf pairs about the axis.
 
+#include <equipoise/core/base/random_stream.hpp>
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
-#include <equipoise/psqa/simulator/random_stream.hpp>
 
 #include <algorithm>
 #include <array>

@@ -5,13 +5,13 @@
 /// Synthetic plans: a site's outline, an ideal fluence (a Gaussian random field within it), and the leaf sequence that
 /// delivers it. The result is a plan as any imported one, so its metrics come from the same code.
 
+#include <equipoise/core/base/random_stream.hpp>
 #include <equipoise/psqa/machine.hpp>
 #include <equipoise/psqa/plan.hpp>
 #include <equipoise/psqa/simulator/arc_sequence.hpp>
 #include <equipoise/psqa/simulator/ideal_fluence.hpp>
 #include <equipoise/psqa/simulator/leaf_sequence.hpp>
 #include <equipoise/psqa/simulator/plan_options.hpp>
-#include <equipoise/psqa/simulator/random_stream.hpp>
 #include <equipoise/psqa/simulator/step_and_shoot.hpp>
 
 #include <algorithm>
@@ -145,6 +145,15 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
 
 }  // namespace detail
 
+namespace detail {
+
+/// exp(N(0, sd)), cut off at 1.6 sd: no clinic plans what lies beyond.
+[[nodiscard]] inline double lognormal(RandomStream& random, double sd) {
+  return std::exp(sd * std::clamp(random.normal(), -1.6, 1.6));
+}
+
+}  // namespace detail
+
 /// Plan number `index` of a cohort.
 /// \param machine its name, written into the beams
 /// \param view the target as each beam sees it, instead of random outlines (project_targets of readers/openkbp_reader.hpp)
@@ -156,10 +165,10 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
   RandomStream random({seed, index}, "plan");
   detail::PlanDraw draw;
   draw.seed = seed, draw.index = index, draw.site = &detail::site_of(site, seed, index);
-  draw.size = std::clamp(random.lognormal(0.15), 0.7, 1.25);
-  draw.amplitude = draw.site->amplitude * random.lognormal(spread.amplitude);
-  draw.length = draw.site->length * random.lognormal(spread.length);
-  draw.speed = draw.site->travel * random.lognormal(spread.speed);
+  draw.size = std::clamp(detail::lognormal(random, 0.15), 0.7, 1.25);
+  draw.amplitude = draw.site->amplitude * detail::lognormal(random, spread.amplitude);
+  draw.length = draw.site->length * detail::lognormal(random, spread.length);
+  draw.speed = draw.site->travel * detail::lognormal(random, spread.speed);
   draw.modulation_limit = random.uniform(7.0, 8.8);
   draw.fields = view ? 9 : static_cast<std::size_t>(random.integer(draw.site->min_fields, draw.site->max_fields));
   if (technique == Technique::arc) draw.fields = static_cast<std::size_t>(random.integer(1, 2));

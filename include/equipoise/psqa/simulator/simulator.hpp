@@ -6,6 +6,7 @@
 /// detector sees. What differs between the two are the knobs of `Mismatch`, on machines that were commissioned.
 
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/core/base/random_stream.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/fields.hpp>
 #include <equipoise/psqa/gamma/passing_rates.hpp>
@@ -18,7 +19,6 @@
 #include <equipoise/psqa/simulator/phantom_dose.hpp>
 #include <equipoise/psqa/simulator/plan_generator.hpp>
 #include <equipoise/psqa/simulator/planning_system.hpp>
-#include <equipoise/psqa/simulator/random_stream.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 
 #include <algorithm>

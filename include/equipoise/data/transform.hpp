@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Random changes of records when they are fetched for training (augmentation):
+/// \code
+/// const auto train = eq::transformed(records, eq::transform(eq::Flip{.dim = -1}, "dose"_n, "map"_n),
+///                                    eq::transform(eq::Noise{.sd = 0.01}, "dose"_n));
+/// trainer.fit(train, validation);
+/// \endcode
+/// The numbers come from the run's seed, the epoch, the batch and the record's place in it: a resumed run makes the same
+/// changes, and so do any number of workers. `evaluate`, `infer`, `shapley` and validation see the records as they are.
+
+#include <equipoise/core/base/random_stream.hpp>
+#include <equipoise/core/batch/dataset.hpp>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace equipoise {
+
+/// A change of one record's tensor: a callable `at::Tensor(const at::Tensor& record, RandomStream& random)` that keeps the
+/// shape. `record` is without the dimension of records. Tensors that are changed together are given streams with the same
+/// numbers.
+template <class F>
+concept RecordTransform = requires(const F& f, const at::Tensor& record, RandomStream& random) {
+  { f(record, random) } -> std::convertible_to<at::Tensor>;
+};
+
+/// Reverses a dimension of the record, or leaves it as it is.
+struct Flip {
+  std::int64_t dim = -1;     ///< of the record; -1 is the last
+  double probability = 0.5;  ///< in [0, 1]
+
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
+    return random.uniform() < probability ? record.flip({dim}) : record;
+  }
+};
+
+/// Moves the record along a dimension by a whole number of steps, each as probable; what moves in is zero.
+struct Shift {
+  std::int64_t dim = -1;
+  std::int64_t most = 1;  ///< steps to either side
+
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
+    const std::int64_t by = random.integer(-most, most), size = record.size(dim), kept = size - std::abs(by);
+    at::Tensor out = at::zeros_like(record);
+    if (kept > 0)
+      out.narrow(dim, std::max<std::int64_t>(by, 0), kept)
+          .copy_(record.narrow(dim, std::max<std::int64_t>(-by, 0), kept));
+    return out;
+  }
+};
+
+/// Adds independent normal numbers.
+struct Noise {
+  double sd = 0.01;  ///< in the unit of the record
+
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
+    const at::Generator generator = at::detail::createCPUGenerator(random.bits());
+    const at::Tensor noise = at::randn(record.sizes(), generator, record.options().device(at::kCPU));
+    return record.add(noise.to(record.device()), sd);
+  }
+};
+
+namespace detail {
+
+/// A transform and the inputs and targets that it changes together.
+template <class F, class... Names>
+struct NamedTransform {
+  F change;
+
+  /// Changes the records of a batch that was fetched with `seed`. \param place among the transforms
+  template <class In, class Out>
+  void apply(Batch<In, Out>& batch, std::uint64_t seed, std::uint64_t place) const {
+    (change_one<Names>(batch, seed, place), ...);
+  }
+
+ private:
+  template <class Name, class In, class Out>
+  void change_one(Batch<In, Out>& batch, std::uint64_t seed, std::uint64_t place) const {
+    constexpr bool is_input = In::template has<Name>, is_target = Out::template has<Name>;
+    static_assert(is_input || is_target,
+                  "equipoise: a transform names an input or target that the records do not have");
+    at::Tensor* whole = nullptr;
+    if constexpr (is_input)
+      whole = &tensor_of(batch.inputs[boost::hana::type_c<Name>]);
+    else if constexpr (is_target)
+      whole = &batch.targets[boost::hana::type_c<Name>].tensor;
+    if (whole == nullptr || !whole->defined()) return;
+    at::Tensor changed = whole->clone();
+    for (std::int64_t i = 0; i < batch.size(); ++i) {
+      RandomStream random({seed, place, static_cast<std::uint64_t>(i)}, "transform");
+      const at::Tensor record = (*whole)[i], out = change(record, random);
+      if (out.sizes() != record.sizes())
+        throw ShapeError(message("shape.116", "transform of " + std::string(Name::text), "expected ", record.sizes(),
+                                 ", as the record is, got ", out.sizes()));
+      changed[i].copy_(out);
+    }
+    *whole = std::move(changed);
+  }
+};
+
+}  // namespace detail
+
+/// A transform of the named inputs and targets, all changed in the same way.
+template <RecordTransform F, class... Names>
+[[nodiscard]] detail::NamedTransform<F, Names...> transform(F change, boost::hana::basic_type<Names>...) {
+  static_assert(sizeof...(Names) > 0, "equipoise: a transform needs the name of an input or target");
+  return {std::move(change)};
+}
+
+/// A data set whose records are changed when they are fetched for training; made by `transformed`.
+template <Dataset D, class... T>
+class Transformed {
+ public:
+  Transformed(D data, T... transforms) : data_(std::move(data)), transforms_(std::move(transforms)...) {}
+
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(data_.size()); }
+  /// The records as they are.
+  [[nodiscard]] auto select(std::span<const std::int64_t> rows) const { return data_.select(rows); }
+  [[nodiscard]] auto select_targets(std::span<const std::int64_t> rows) const {
+    if constexpr (detail::selects_targets<D>)
+      return data_.select_targets(rows);
+    else
+      return data_.select(rows);
+  }
+  /// The records as training sees them.
+  [[nodiscard]] auto select(std::span<const std::int64_t> rows, std::uint64_t seed) const {
+    auto out = data_.select(rows);
+    std::uint64_t place = 0;
+    std::apply([&](const auto&... t) { (t.apply(out, seed, place++), ...); }, transforms_);
+    return out;
+  }
+
+ private:
+  D data_;
+  std::tuple<T...> transforms_;
+};
+
+/// \param data a batch or another data set; it is kept (the tensors of a batch are shared, not copied)
+template <Dataset D, class... T>
+[[nodiscard]] Transformed<D, T...> transformed(D data, T... transforms) {
+  return {std::move(data), std::move(transforms)...};
+}
+
+}  // namespace equipoise

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// LibTorch's generators, from which dropout and layers of the user's own draw: a run sets them from its own seed and leaves
+/// the host's as it was.
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/core/Generator.h>
+
+#include <cstdint>
+#include <mutex>
+
+namespace equipoise::detail {
+
+/// Saves LibTorch's generator on the host and puts it back.
+class GeneratorGuard {
+ public:
+  GeneratorGuard() : saved_(at::detail::getDefaultCPUGenerator().get_state()) {}
+  GeneratorGuard(const GeneratorGuard&) = delete;
+  GeneratorGuard& operator=(const GeneratorGuard&) = delete;
+  ~GeneratorGuard() { at::Generator(at::detail::getDefaultCPUGenerator()).set_state(saved_); }
+
+ private:
+  at::Tensor saved_;
+};
+
+/// Seeds the generator of a device, whatever was drawn from it before.
+inline void seed_generator(c10::Device device, std::uint64_t seed) {
+  if (device.is_meta()) return;
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_current_seed(seed);
+}
+
+}  // namespace equipoise::detail

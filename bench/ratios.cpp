@@ -13,6 +13,7 @@
 #include <equipoise/core/base/heap.hpp>
 #include <equipoise/core/base/threads.hpp>
 #include <equipoise/core/model/threads.hpp>
+#include <equipoise/data/transform.hpp>
 #include <equipoise/equipoise.hpp>
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
@@ -41,6 +42,11 @@ auto records(std::int64_t n) {
                    eq::target<"dd">(eq::Maps{torch::randn({n, 1, 60, 60})}));
 }
 
+/// Those of them that a model without the map needs.
+auto vector_records(std::int64_t n) {
+  return records(n).only("dose"_n, "metrics"_n, "gpr"_n);
+}
+
 auto vector_model() {
   torch::manual_seed(2);
   return eq::compose(eq::modality<"dose">(eq::Cnn{.widths = {16, 32, 64, 128}}),
@@ -50,7 +56,7 @@ auto vector_model() {
 
 std::vector<double> fast_forward() {
   const auto model = vector_model();
-  const auto data = records(32);
+  const auto data = vector_records(32);
   const auto all = eq::all_coalitions(2);
   const torch::NoGradGuard no_grad;
   model->eval();
@@ -63,9 +69,9 @@ std::vector<double> fast_forward() {
 }
 
 /// One epoch of 8 batches. The trainer keeps its optimiser, so repeats go on where the last one ended.
-template <class Model>
+template <class Model, class Data>
 std::function<void()> epochs(std::shared_ptr<Model> model, std::function<eq::PolicyStack()> policies,
-                             const decltype(records(1))& data) {
+                             const Data& data) {
   return [=] {
     eq::Trainer trainer(model, policies(), {.epochs = 1, .batch_size = 32});
     (void)trainer.fit(data);
@@ -84,8 +90,26 @@ std::vector<double> bmmqa_step() {
                 9);
 }
 
+/// What one core takes to fetch an epoch's batches, changed by two transforms, to the epoch itself.
+std::vector<double> feeding() {
+  const auto data = eq::transformed(records(256), eq::transform(eq::Flip{}, "dose"_n, "dd"_n),
+                                    eq::transform(eq::Noise{.sd = 0.01}, "metrics"_n));
+  torch::manual_seed(3);
+  const auto model = eq::psqa::bmmqa(eq::psqa::PsqaSizes{});
+  const eq::Records fetched = eq::records_of(*model, data);
+  const std::vector<std::int64_t> order = eq::permutation(256, 1);
+  return ratios(
+      [&] {
+        for (std::size_t b = 0; b < order.size(); b += 32)
+          eq::check_inputs(fetched.select(std::span(order).subspan(b, 32), 1 + b), model->schema());
+      },
+      epochs(
+          model, [] { return eq::psqa::bmmqa_policies(); }, records(256)),
+      9);
+}
+
 std::vector<double> plain_against_handwritten() {
-  const auto data = records(256);
+  const auto data = vector_records(256);
   const auto ours = vector_model(), theirs = vector_model();
   const at::Tensor dose = data.inputs["dose"_n], metrics = data.inputs["metrics"_n], y = data.targets["gpr"_n].tensor;
   const auto handwritten = [&] {
@@ -116,7 +140,7 @@ std::vector<double> plain_against_handwritten() {
 }
 
 std::vector<double> ogm_against_plain() {
-  const auto data = records(256);
+  const auto data = vector_records(256);
   const auto model = vector_model();
   return ratios(epochs(
                     model, [] { return eq::stack(eq::Ogm{.noise = false}); }, data),
@@ -247,7 +271,7 @@ std::vector<double> small_ogm() {
 /// Milliseconds of a step of the image model in batches of 32, on the threads that it is given: what bench/run.py asks for
 /// with and without a busy neighbour.
 void threads_bench() {
-  const auto data = records(256);
+  const auto data = vector_records(256);
   const auto model = vector_model();
   const int threads = eq::use_threads(*model, data);
   eq::Trainer trainer(model, {.epochs = 6, .batch_size = 32});
@@ -283,6 +307,7 @@ int main(int argc, char** argv) {
   };
   run("fast_forward.all_vs_one", fast_forward);
   run("bmmqa.step_vs_plain", bmmqa_step);
+  run("data.fetch_vs_step", feeding);
   run("trainer.plain_vs_handwritten", plain_against_handwritten);
   run("policy.ogm_vs_plain", ogm_against_plain);
   run("small_step.vs_torch_optim", small_step);

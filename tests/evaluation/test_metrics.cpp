@@ -90,7 +90,7 @@ TEST_CASE("an interval about a value that is not finite is none, whichever recor
       good.push_back(eq::to_uniform(eq::hash_of({4, i})));
       x.push_back(i == bad ? value : good.back());
     }
-    eq::detail::GroupMeans means(ids, std::vector<bool>(n, true));
+    eq::GroupMeans means(ids, std::vector<bool>(n, true));
     means.add(x.data()), means.add(good.data());
     const std::vector<eq::Interval> both = means.intervals(50);
     const eq::Interval one = eq::bootstrap(
@@ -117,7 +117,7 @@ TEST_CASE("many groups are drawn in blocks, which hardly move an interval", "[ev
     x.push_back(-std::log(1 - eq::to_uniform(eq::hash_of({7, i}))));  // skewed
     sum += x.back(), squares += x.back() * x.back();
   }
-  eq::detail::GroupMeans means(ids, std::vector<bool>(n, true));
+  eq::GroupMeans means(ids, std::vector<bool>(n, true));
   means.add(x.data());
   const eq::Interval i = means.intervals(2000)[0];
   const double mean = sum / n, deviation = std::sqrt((squares / n - mean * mean) / n);

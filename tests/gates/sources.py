@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that no tracked file names a machine's absolute path or a registry's host, that tests/ mirrors include/equipoise/, and that every error id of core/base/error_ids.hpp is used. (An id that is used and not in
+"""Checks that no tracked file names a machine's absolute path or a registry's host, that tests/ mirrors include/equipoise/, that `detail` is
+not named outside of it, and that every error id of core/base/error_ids.hpp is used. (An id that is used and not in
 that table does not compile; docs/make_pages.py makes docs/errors.md from it.)"""
 import pathlib, re, subprocess, sys
 
@@ -9,6 +10,7 @@ if not files:
     files = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "build" not in p.parts and ".deps" not in p.parts]
 path = re.compile(r"(^|[^A-Za-z0-9_.])/(home|root|work|Users)/")
 host = re.compile(r"(pypi|pythonhosted|deb\.debian|artifactory|download\.pytorch)\.\w+")
+detail = re.compile(r"(?<!at::)\bdetail::")
 wrong, used = [], set()
 for name in files:
     folder = name.removeprefix("tests/").rpartition("/")[0]
@@ -25,6 +27,8 @@ for name in files:
     for number, line in enumerate(text.splitlines(), 1):
         if path.search(line):
             wrong.append(f"{name}:{number}: an absolute path of some machine: {line.strip()[:100]}")
+        if not name.startswith("include/") and name.endswith(("pp", ".h")) and detail.search(line):
+            wrong.append(f"{name}:{number}: names `detail`, which is the library's own: {line.strip()[:100]}")
         if host.search(line):
             wrong.append(f"{name}:{number}: a package registry's host: {line.strip()[:100]}")
     if name.startswith(("include/", "examples/")):

@@ -186,11 +186,11 @@ TEST_CASE("a table and lines of JSON hold the whole history, also where a run go
   for (std::int64_t e = 0; e < 3; ++e) {
     const eq::EpochRecord& record = history.epochs.at(static_cast<std::size_t>(e));
     std::getline(table, line);
-    CHECK(line.starts_with(std::to_string(e) + "," + eq::detail::number_text(*record.find("train/y")) + ",0.05,"));
+    CHECK(line.starts_with(std::to_string(e) + "," + eq::number_text(*record.find("train/y")) + ",0.05,"));
     CHECK(std::count(line.begin(), line.end(), ',') == std::count(head.begin(), head.end(), ','));
     std::getline(lines, line);
     CHECK(line.starts_with("{\"epoch\":" + std::to_string(e) +
-                           ",\"train/y\":" + eq::detail::number_text(*record.find("train/y")) + ","));
+                           ",\"train/y\":" + eq::number_text(*record.find("train/y")) + ","));
   }
   CHECK_FALSE(std::getline(table, line));
   CHECK_FALSE(std::getline(lines, line));

@@ -11,7 +11,7 @@
 #include "support/catch.hpp"
 
 namespace eq = equipoise;
-using eq::detail::FusedAdam, eq::detail::FusedAdamW, eq::detail::FusedSgd;
+using eq::FusedAdam, eq::FusedAdamW, eq::FusedSgd;
 namespace optim = torch::optim;
 
 namespace {

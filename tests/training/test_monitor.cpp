@@ -100,7 +100,7 @@ TEST_CASE("a monitor or patience without validation labels is refused", "[traini
 }
 
 TEST_CASE("an epoch that is hardly better does not reset patience, but may be the best", "[training][worked]") {
-  eq::detail::Watched w;
+  eq::Watched w;
   CHECK(w.take(1.0, false, 0.1));
   CHECK(w.take(0.95, false, 0.1));  // better, though not by more than 0.1
   CHECK(w.since_best == 1);
@@ -110,7 +110,7 @@ TEST_CASE("an epoch that is hardly better does not reset patience, but may be th
   CHECK_FALSE(w.take(std::numeric_limits<double>::quiet_NaN(), false, 0.1));
   CHECK(w.since_best == 2);
   CHECK(*w.best == 0.85);
-  eq::detail::Watched up;
+  eq::Watched up;
   CHECK_FALSE(up.take(std::numeric_limits<double>::quiet_NaN(), true, 0));
   CHECK(up.take(0.1, true, 0));
   CHECK(up.take(0.2, true, 0));

@@ -73,7 +73,7 @@ TEST_CASE("a warm-up rises over its epochs, and the schedule begins behind it", 
   CHECK(rates(o)[0] == Approx(0.01 * 0.5));  // the end of the first of two epochs
   CHECK(rates(o)[1] == Approx(0.01));
   CHECK(rates(o)[2] == Approx(0.01 * 0.5 * (1 + std::cos(std::numbers::pi * 0.75 / 2))));
-  CHECK(eq::detail::factor_at(eq::Schedule::cosine, 2, 0, 0.25, 4) == Approx(0.125));  // no step of rate 0
+  CHECK(eq::factor_at(eq::Schedule::cosine, 2, 0, 0.25, 4) == Approx(0.125));  // no step of rate 0
 }
 
 TEST_CASE("the history holds the learning rate, that of each group where they differ", "[training][worked]") {
@@ -103,8 +103,8 @@ TEST_CASE("a schedule may be a function of one's own, and must be finite", "[tra
 TEST_CASE("a plateau lowers the rate where the monitored figure gets no better", "[training][worked]") {
   eq::TrainerOptions o;
   o.learning_rate = 1, o.schedule = eq::Plateau{.factor = 0.5, .patience = 1, .min_factor = 0.2};
-  eq::detail::RateState state;
-  eq::detail::RatePlan plan(o, state);
+  eq::RateState state;
+  eq::RatePlan plan(o, state);
   const auto after = [&](double figure) {
     plan.watch(figure, false);
     return plan.factor(1, 1.5);

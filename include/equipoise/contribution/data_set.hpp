@@ -114,7 +114,7 @@ inline void check_losses(const CoalitionTable& table, std::size_t task, const st
 template <class Encoders, class Tasks, Dataset D>
 [[nodiscard]] NamedContributions<Encoders, Tasks> shapley(Model<Encoders, Tasks>& model, const D& data,
                                                           Value value = Value::relative_reduction) {
-  return NamedContributions<Encoders, Tasks>(contributions(model, detail::records_of(model, data), value));
+  return NamedContributions<Encoders, Tasks>(contributions(model, records_of(model, data), value));
 }
 
 }  // namespace equipoise

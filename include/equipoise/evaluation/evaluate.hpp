@@ -132,7 +132,7 @@ template <class Encoders, class Tasks, Dataset D>
 [[nodiscard]] Evaluation<Tasks> evaluate(Model<Encoders, Tasks>& model, const D& data,
                                          std::span<const Coalition> coalitions, const EvaluateOptions& options = {}) {
   check_option(options.resamples > 0, "EvaluateOptions.resamples", "> 0", options.resamples);
-  const Records records = detail::records_of(model, data);
+  const Records records = records_of(model, data);
   detail::check_any_record(records, "evaluate", "records");
   const CoalitionTable table = coalition_table(model, records, coalitions, options.batch_size, WithMetrics::yes);
   Evaluation<Tasks> out{model.schema(), {}};

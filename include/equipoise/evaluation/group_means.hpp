@@ -21,7 +21,9 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::detail {
+namespace equipoise {
+
+namespace detail {
 
 /// The interval of `level` that resampled values span about `value`; none where the value is not finite.
 /// \param values of the resamples, of which those that are not finite (a resample without records) do not count
@@ -33,6 +35,9 @@ namespace equipoise::detail {
   return {value, quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
 }
 
+}  // namespace detail
+
+/// Means of columns over the same records and groups, with their intervals.
 class GroupMeans {
  public:
   /// More groups than this are drawn in blocks of several, chosen at random once: the cost then stays that of the records,
@@ -55,8 +60,13 @@ class GroupMeans {
     else
       std::iota(block.begin(), block.end(), 0);
     sizes_ = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(drawn_));
+    auto at = ids.begin();
     for (const std::size_t i : records_) {
-      const auto g = std::lower_bound(ids.begin(), ids.end(), groups[i]) - ids.begin();
+      if (groups[i] != *at) {  // mostly the same group, or the next one
+        ++at;
+        if (at == ids.end() || groups[i] != *at) at = std::lower_bound(ids.begin(), ids.end(), groups[i]);
+      }
+      const auto g = at - ids.begin();
       blocks_.push_back(block[static_cast<std::size_t>(g)] % static_cast<std::int64_t>(drawn_));
       sizes_(blocks_.back()) += 1;
     }
@@ -83,7 +93,7 @@ class GroupMeans {
     if (drawn_ > 0) resample(resamples, seed, values);
     std::vector<Interval> out;
     for (std::size_t c = 0; c < sums_.size(); ++c)
-      out.push_back(percentile_interval(means_[c], std::move(values[c]), level));
+      out.push_back(detail::percentile_interval(means_[c], std::move(values[c]), level));
     return out;
   }
 
@@ -110,11 +120,13 @@ class GroupMeans {
   /// How often each group was drawn in the resamples [begin, end): the draws of `bootstrap`.
   [[nodiscard]] Table counts(int begin, int end, std::uint64_t seed) const {
     Table out = Table::Zero(end - begin, static_cast<Eigen::Index>(drawn_));
+    std::vector<std::uint64_t> mixed(drawn_);
+    for (std::uint64_t k = 0; k < drawn_; ++k) mixed[k] = mix(k);
     for (int r = begin; r < end; ++r) {
       const std::uint64_t of_resample = hash_of({seed, static_cast<std::uint64_t>(r)});
       double* row = out.row(r - begin).data();
-      for (std::uint64_t k = 0; k < drawn_; ++k)  // hash_of({seed, r, k}), of which the start is the same
-        row[static_cast<std::size_t>(to_uniform(mix(of_resample ^ mix(k))) * static_cast<double>(drawn_))] += 1;
+      for (const std::uint64_t k : mixed)  // hash_of({seed, r, k}), of which the start is the same
+        row[static_cast<std::size_t>(to_uniform(mix(of_resample ^ k)) * static_cast<double>(drawn_))] += 1;
     }
     return out;
   }
@@ -127,4 +139,4 @@ class GroupMeans {
   std::vector<double> means_;          ///< [C]
 };
 
-}  // namespace equipoise::detail
+}  // namespace equipoise

@@ -58,8 +58,8 @@ struct Deployed {
 /// Where a run stands between two epochs.
 struct RunState {
   std::int64_t next_epoch = 0, step = 0;
-  detail::Watched watched;
-  detail::RateState rate;
+  Watched watched;
+  RateState rate;
   History history;
   detail::Deployed best;
 };

@@ -28,7 +28,9 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::detail {
+namespace equipoise {
+
+namespace detail {
 
 /// Whether a kernel may walk over the memory of the two in step.
 [[nodiscard]] inline bool walks_like(const at::Tensor& a, const at::Tensor& b) {
@@ -144,8 +146,11 @@ class FusedAdamLike : public Base {
   }
 };
 
-using FusedAdam = FusedAdamLike<torch::optim::Adam, torch::optim::AdamOptions, torch::optim::AdamParamState>;
-using FusedAdamW = FusedAdamLike<torch::optim::AdamW, torch::optim::AdamWOptions, torch::optim::AdamWParamState>;
+}  // namespace detail
+
+using FusedAdam = detail::FusedAdamLike<torch::optim::Adam, torch::optim::AdamOptions, torch::optim::AdamParamState>;
+using FusedAdamW =
+    detail::FusedAdamLike<torch::optim::AdamW, torch::optim::AdamWOptions, torch::optim::AdamWParamState>;
 
 class FusedSgd : public torch::optim::SGD {
  public:
@@ -156,17 +161,18 @@ class FusedSgd : public torch::optim::SGD {
     const at::NoGradGuard no_grad;
     for (auto& group : param_groups()) {
       const auto& o = static_cast<const torch::optim::SGDOptions&>(group.options());
-      std::vector<FusedBatch> batches;  // by age: 0 where there is no momentum yet
+      std::vector<detail::FusedBatch> batches;  // by age: 0 where there is no momentum yet
       for (const at::Tensor& p : group.params()) {
         if (!p.grad().defined()) continue;
         const bool begun = o.momentum() == 0 || buffer_of(p).defined();
-        FusedBatch& batch = batch_for(batches, p, begun ? 1 : 0);
+        detail::FusedBatch& batch = detail::batch_for(batches, p, begun ? 1 : 0);
         batch.gradients.push_back(p.grad());
         if (o.momentum() == 0) continue;
-        if (!begun) state_of<torch::optim::SGDParamState>(*this, p, [](auto&) {}).momentum_buffer(at::empty_like(p));
+        if (!begun)
+          detail::state_of<torch::optim::SGDParamState>(*this, p, [](auto&) {}).momentum_buffer(at::empty_like(p));
         batch.first.push_back(buffer_of(p));
       }
-      for (FusedBatch& b : batches)
+      for (detail::FusedBatch& b : batches)
         at::_fused_sgd_(b.parameters, b.gradients, b.first, o.weight_decay(), o.momentum(), o.lr(), o.dampening(),
                         o.nesterov(), false, b.age == 0);
     }
@@ -181,12 +187,12 @@ class FusedSgd : public torch::optim::SGD {
   }
 
   [[nodiscard]] bool fits() const {
-    if (!all_fit(param_groups())) return false;
+    if (!detail::all_fit(param_groups())) return false;
     for (const auto& group : param_groups())
       for (const at::Tensor& p : group.params())
-        if (const at::Tensor buffer = buffer_of(p); buffer.defined() && !walks_like(p, buffer)) return false;
+        if (const at::Tensor buffer = buffer_of(p); buffer.defined() && !detail::walks_like(p, buffer)) return false;
     return true;
   }
 };
 
-}  // namespace equipoise::detail
+}  // namespace equipoise

@@ -21,13 +21,13 @@
 
 namespace equipoise {
 
-namespace detail {
-
 /// The shortest text that reads back as the same number, in any locale.
 [[nodiscard]] inline std::string number_text(double value) {
   char text[64];
   return {text, std::to_chars(text, text + sizeof(text), value).ptr};
 }
+
+namespace detail {
 
 /// A text file that is written line by line.
 class LogFile {
@@ -94,7 +94,7 @@ class CsvLog {
     std::string text = std::to_string(record.epoch);
     for (const std::string& c : columns_) {
       const double* value = record.find(c);
-      text += "," + (value ? detail::number_text(*value) : "");
+      text += "," + (value ? number_text(*value) : "");
     }
     return text + '\n';
   }
@@ -124,7 +124,7 @@ class JsonlLog {
   [[nodiscard]] static std::string line(const EpochRecord& record) {
     std::string text = "{\"epoch\":" + std::to_string(record.epoch);
     for (const auto& [name, value] : record.values)
-      text += ",\"" + escaped(name) + "\":" + (std::isfinite(value) ? detail::number_text(value) : "null");
+      text += ",\"" + escaped(name) + "\":" + (std::isfinite(value) ? number_text(value) : "null");
     return text + "}\n";
   }
   [[nodiscard]] static std::string escaped(const std::string& name) {

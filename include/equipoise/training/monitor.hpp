@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::detail {
+namespace equipoise {
 
 /// The memory of the monitor over a run; part of a checkpoint.
 struct Watched {
@@ -44,6 +44,8 @@ struct Watched {
     return true;
   }
 };
+
+namespace detail {
 
 /// What the validation data say after an epoch.
 class Validation {
@@ -150,4 +152,5 @@ class Validation {
   bool larger_is_better_ = false;
 };
 
-}  // namespace equipoise::detail
+}  // namespace detail
+}  // namespace equipoise

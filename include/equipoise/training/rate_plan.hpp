@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <string>
 
-namespace equipoise::detail {
+namespace equipoise {
 
 /// The memory of the rate over a run; part of a checkpoint.
 struct RateState {
@@ -85,4 +85,4 @@ class RatePlan {
   RateState& state_;
 };
 
-}  // namespace equipoise::detail
+}  // namespace equipoise

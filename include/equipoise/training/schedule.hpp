@@ -226,8 +226,6 @@ class Schedule {
 inline const Schedule Schedule::constant{};
 inline const Schedule Schedule::cosine{CosineDecay{}};
 
-namespace detail {
-
 /// The factor of a schedule behind a linear warm-up of `warmup` epochs, for the step from `done` to `after` of `all`
 /// epochs: the warm-up is taken at the step's end, so that the first step moves, the schedule at its beginning.
 /// \throws ValueError for a factor that is negative or not finite.
@@ -239,7 +237,5 @@ namespace detail {
                              " of ", all, " epochs, got ", factor));
   return after < warmup ? factor * (after / warmup) : factor;
 }
-
-}  // namespace detail
 
 }  // namespace equipoise

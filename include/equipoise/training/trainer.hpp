@@ -85,13 +85,13 @@ class Trainer {
   template <Dataset D>
   History fit(const D& train) {
     static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<D>>::ok);
-    return fit_.run(detail::records_of(*model_, train));
+    return fit_.run(records_of(*model_, train));
   }
   template <Dataset D, Dataset V>
   History fit(const D& train, const V& validation) {
     static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<D>>::ok);
     static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<V>>::ok);
-    return fit_.run(detail::records_of(*model_, train), detail::records_of(*model_, validation));
+    return fit_.run(records_of(*model_, train), records_of(*model_, validation));
   }
 
   /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.

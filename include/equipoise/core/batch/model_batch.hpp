@@ -19,7 +19,9 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::detail {
+namespace equipoise {
+
+namespace detail {
 
 /// Says which modality or task a batch lacks or has of the wrong kind.
 template <class Key, class... Present>
@@ -111,6 +113,8 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
   return out;
 }
 
+}  // namespace detail
+
 /// What a model is given to encode has numbers in it, labelled or not.
 /// \throws NumericError for NaN or infinity in the input of a record that has the modality, naming both
 inline void check_inputs(const ModelBatch& batch, const Schema& schema) {
@@ -118,7 +122,7 @@ inline void check_inputs(const ModelBatch& batch, const Schema& schema) {
     const at::Tensor& x = batch.inputs[m];
     if (!x.defined() || x.is_meta() || !x.is_floating_point() || x.numel() == 0 || !batch.presence.anywhere(m))
       continue;
-    const std::vector<std::int64_t> bad = records_not_finite(batch, m);
+    const std::vector<std::int64_t> bad = detail::records_not_finite(batch, m);
     if (!bad.empty())
       throw NumericError(
           message("numeric.505", "input of modality " + schema.modalities[m],
@@ -128,4 +132,4 @@ inline void check_inputs(const ModelBatch& batch, const Schema& schema) {
   }
 }
 
-}  // namespace equipoise::detail
+}  // namespace equipoise

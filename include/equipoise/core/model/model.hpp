@@ -79,7 +79,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return predict(to_model_inputs(batch));
   }
   [[nodiscard]] auto predict(const ModelBatch& batch) {
-    detail::check_inputs(batch, schema_);
+    check_inputs(batch, schema_);
     const Features features = encode(batch.to(device()), full());
     return predictions([&](std::size_t k) { return outputs(k, features, features.presence).squeeze(0); });
   }
@@ -91,7 +91,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return predict(to_model_inputs(batch), coalitions);
   }
   [[nodiscard]] auto predict(const ModelBatch& batch, std::span<const Coalition> coalitions) {
-    detail::check_inputs(batch, schema_);
+    check_inputs(batch, schema_);
     const Features features = encode(batch.to(device()), full());
     const Presence presence = features.presence.restricted_to(coalitions);
     return predictions([&](std::size_t k) { return outputs(k, features, presence); });

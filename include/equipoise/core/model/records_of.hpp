@@ -17,7 +17,9 @@
 #include <utility>
 #include <vector>
 
-namespace equipoise::detail {
+namespace equipoise {
+
+namespace detail {
 
 /// Presence, labels, ids, groups, weights and targets of all records of a data set, a part of them at a time.
 class DataSetIndex {
@@ -75,22 +77,25 @@ class DataSetIndex {
   std::vector<std::int64_t> seen_;                ///< [K] records so far
 };
 
+}  // namespace detail
+
+/// A batch in the model's order.
 template <class E, class T, class In, class Out>
 [[nodiscard]] Records records_of(const Model<E, T>& model, const Batch<In, Out>& data) {
   return model.to_model_batch(data);
 }
 
-/// \param data must outlive what is returned
+/// The records of any data set in the model's order. \param data must outlive what is returned
 template <class E, class T, Dataset D>
 [[nodiscard]] Records records_of(const Model<E, T>& model, const D& data) {
   const auto n = static_cast<std::int64_t>(data.size());
   if (n == 0) return {};
-  DataSetIndex index(model.schema(), n);
+  detail::DataSetIndex index(model.schema(), n);
   constexpr std::int64_t at_once = 256;
   for (std::int64_t begin = 0; begin < n; begin += at_once) {
     std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(at_once, n - begin)));
     std::iota(rows.begin(), rows.end(), begin);
-    if constexpr (selects_targets<D>)
+    if constexpr (detail::selects_targets<D>)
       index.add(model.to_model_batch(data.select_targets(rows)));
     else
       index.add(model.to_model_batch(data.select(rows)));
@@ -98,10 +103,10 @@ template <class E, class T, Dataset D>
   const std::int64_t first = 0;
   return index.take(model.to_model_batch(data.select(std::span(&first, 1))),
                     [&model, &data](std::span<const std::int64_t> rows, [[maybe_unused]] std::uint64_t seed) {
-                      if constexpr (selects_by_seed<D>)
+                      if constexpr (detail::selects_by_seed<D>)
                         if (seed != 0) return model.to_model_batch(data.select(rows, seed));
                       return model.to_model_batch(data.select(rows));
                     });
 }
 
-}  // namespace equipoise::detail
+}  // namespace equipoise

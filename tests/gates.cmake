@@ -43,6 +43,7 @@ foreach(source IN LISTS compile_fails)
   add_test(NAME compile_ok.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} ${fail_flags} ${source} COMMAND_EXPAND_LISTS)
   add_test(NAME compile_fail.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} ${fail_flags} -DMUST_FAIL -Wfatal-errors ${source} COMMAND_EXPAND_LISTS)
   string(REGEX REPLACE "([][+.*()^$?\\\\])" "\\\\\\1" pattern "${sentence}")
+  set_tests_properties(compile_ok.${name} PROPERTIES LABELS slow)
   set_tests_properties(compile_fail.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${pattern}" LABELS compile_fail)
 endforeach()
 

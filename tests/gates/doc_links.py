@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every relative link of the Markdown pages leads to a file, and that every code block of the README and of docs/training.md stands in a program that is compiled."""
+"""Checks that every relative link of the Markdown pages leads to a file, and that every block of C++ in the README and in the pages
+of docs/ stands in a program that is compiled."""
 import pathlib, re, sys
 
 root = pathlib.Path(sys.argv[1])
@@ -17,11 +18,11 @@ def squeezed(text):
     return re.sub(r"\s+", "", re.sub(r"//.*", "", text))
 
 
-sources = [squeezed(p.read_text()) for p in (root / "examples").rglob("*.cpp")] + [squeezed(p.read_text()) for p in (root / "tests").rglob("*.cpp")]
-for page in ("README.md", "docs/training.md"):
-    for block in re.findall(r"```cpp\n(.*?)```", (root / page).read_text(), re.S):
+sources = [squeezed(p.read_text()) for folder in ("examples", "tests") for p in (root / folder).rglob("*pp")]
+for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+    for block in re.findall(r"```cpp\n(.*?)```", page.read_text(), re.S):
         if any(squeezed(block[block.index("\n\n") :] if block.startswith("#include") else block) in s for s in sources):
             continue
-        wrong.append(f"{page}: a block of C++ that no compiled program has: " + block.strip().splitlines()[0])
+        wrong.append(f"{page.relative_to(root)}: a block of C++ that no compiled program has: " + block.strip().splitlines()[0])
 print("\n".join(wrong) or f"{len(pages)} pages, {links} links: nothing amiss")
 sys.exit(bool(wrong))

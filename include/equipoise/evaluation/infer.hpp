@@ -57,15 +57,15 @@ template <class M, Dataset D, class Predict>
                             Predict&& predict) {
   check_option(batch_size >= 0, "infer.batch_size", ">= 0", batch_size);
   const auto records = static_cast<std::int64_t>(data.size());
-  const auto part = input_parts(model, data);
+  const auto inputs = input_parts(model, data);
   if (batch_size == 0)
-    batch_size = records_at_once(part(0, std::min<std::int64_t>(records, 1)), model.schema(), coalitions);
+    batch_size = records_at_once(inputs(0, std::min<std::int64_t>(records, 1)), model.schema(), coalitions);
   const at::NoGradGuard no_grad;
   const EvaluationMode evaluation(model.module());
-  std::vector<decltype(predict(part(0, 0)))> parts;
+  std::vector<decltype(predict(inputs(0, 0)))> parts;
   std::int64_t begin = 0;
   do {
-    parts.push_back(predict(part(begin, std::min(begin + batch_size, records))));
+    parts.push_back(predict(inputs(begin, std::min(begin + batch_size, records))));
     parts.back().for_each([](auto, at::Tensor& t) { t = host_copy(t); });
     begin += batch_size;
   } while (begin < records);

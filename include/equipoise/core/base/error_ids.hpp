@@ -20,7 +20,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.101", "an encoder's input has another shape than it was built for, or is of integers"},
     ErrorKind{"shape.102", "a presence tensor is not [B, M]"},
     ErrorKind{"shape.103", "a presence tensor is of another size than the batch"},
-    ErrorKind{"shape.104", "ids or groups are not one a record"},
+    ErrorKind{"shape.104", "ids, groups, classes or weights are not one a record"},
     ErrorKind{"shape.105", "the tensors of a batch do not have the same number of records"},
     ErrorKind{"shape.106", "a table of coalitions does not have 2^M rows"},
     ErrorKind{"shape.107", "an array file was promised another number of rows, or rows of another size"},

@@ -20,7 +20,7 @@ WINGS = ["psqa", "psqa/files", "psqa/gamma", "psqa/complexity", "psqa/dicom", "p
 ARROWS = {
     **{room: set(CORE[:i]) for i, room in enumerate(CORE)},
     "io": {"core/base"},
-    "data": {"core"},
+    "data": {"core", "io"},
     "encoders": {"core"},
     "fusion": {"core"},
     "tasks": {"core"},

@@ -93,7 +93,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"file.403", "a file cannot be written (disk full, no permission); what was there is untouched"},
     ErrorKind{"file.411", "not an NPY file"},
     ErrorKind{"file.412", "a truncated array"},
-    ErrorKind{"file.413", "an array of another type or memory order"},
+    ErrorKind{"file.413", "an array of another type, memory order or alignment"},
     ErrorKind{"file.414", "an image cannot be encoded"},
     ErrorKind{"file.421", "not a whole DICOM file"},
     ErrorKind{"file.422", "a value cannot be written as DICOM"},

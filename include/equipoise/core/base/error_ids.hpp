@@ -17,7 +17,8 @@ struct ErrorKind {
 };
 
 inline constexpr std::array kErrorKinds{
-    ErrorKind{"shape.101", "an encoder's input has another shape than it was built for, or is of integers"},
+    ErrorKind{"shape.101",
+              "an input of an encoder or a standardizer has another shape than it was built for, or is of integers"},
     ErrorKind{"shape.102", "a presence tensor is not [B, M]"},
     ErrorKind{"shape.103", "a presence tensor is of another size than the batch"},
     ErrorKind{"shape.104", "ids, groups, classes or weights are not one a record"},
@@ -64,6 +65,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.235", "weights of records that are negative, not finite or all zero"},
     ErrorKind{"value.240", "a cell whose category is not among the given ones; the nearest one is named"},
     ErrorKind{"value.241", "a column of texts where numbers are needed"},
+    ErrorKind{"value.242", "a column without a value to standardise it by, or with an infinite one"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},

@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include <rapidcheck/catch.h>
@@ -21,6 +23,31 @@ TEST_CASE("errors and correlations of a worked example", "[evaluation][worked]")
   CHECK(eq::bias(truth, predicted) == Approx(0.125));
   CHECK(eq::spearman(truth, predicted) == Approx(0.9486832981));  // scipy.stats.spearmanr, ties at 2
   CHECK(eq::quantile({4, 1, 3, 2}, 0.9) == Approx(3.7));          // numpy.quantile
+}
+
+TEST_CASE("truths and predictions of different numbers are refused", "[evaluation][error]") {
+  const std::vector<double> four = {1, 2, 3, 4}, three = {1, 2, 3};
+  const auto refused = [](const std::string& where) {
+    return "[equipoise.shape.130] " + where + ": expected two lists of one length, got 4 and 3 values";
+  };
+  CHECK_THROWS_WITH(eq::mean_absolute_error(four, three), refused("mean_absolute_error"));
+  CHECK_THROWS_WITH(eq::root_mean_squared_error(four, three), refused("root_mean_squared_error"));
+  CHECK_THROWS_WITH(eq::r_squared(four, three), refused("r_squared"));
+  CHECK_THROWS_WITH(eq::spearman(four, three), refused("spearman"));
+  CHECK_THROWS_WITH(eq::pearson(four, three), refused("pearson"));
+  CHECK_THROWS_WITH(eq::bias(four, three), refused("bias"));
+  CHECK_THROWS_AS(eq::mean_absolute_error(three, four), eq::ShapeError);
+}
+
+TEST_CASE("maps that are not of the size that is said are refused", "[evaluation][error]") {
+  const std::vector<float> a(400), b(399);
+  const bool counts[399] = {};
+  CHECK_THROWS_WITH(eq::ssim(a, b, 20, 20, 20),
+                    "[equipoise.shape.130] ssim: expected two lists of one length, got 399 and 400 values");
+  CHECK_THROWS_AS(eq::ssim(b, a, 20, 20, 20), eq::ShapeError);
+  CHECK_THROWS_AS(eq::ssim(a, a, 20, 21, 20), eq::ShapeError);
+  CHECK_THROWS_AS(eq::ssim(a, a, 20, 20, 20, counts), eq::ShapeError);
+  CHECK(std::isnan(eq::ssim(a, a, 10, 40, 20)));  // no window fits
 }
 
 TEST_CASE("the area under the ROC curve counts ties as half", "[evaluation][worked]") {

@@ -31,6 +31,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.111", "an encoder's feature is not of the shape that it declares"},
     ErrorKind{"shape.112", "a fusion's joint feature is not as wide as it declares"},
     ErrorKind{"shape.113", "maps of another height or width than the task predicts"},
+    ErrorKind{"shape.130", "two lists that belong together, as truths and predictions, are of different lengths"},
     ErrorKind{"value.201", "an option is out of its range"},
     ErrorKind{"value.202", "an option's text is not of its type"},
     ErrorKind{"value.203", "too many modalities for a table of all coalitions"},

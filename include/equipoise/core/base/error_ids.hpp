@@ -67,6 +67,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.240", "a cell whose category is not among the given ones; the nearest one is named"},
     ErrorKind{"value.241", "a column of texts where numbers are needed"},
     ErrorKind{"value.242", "a column without a value to standardise it by, or with an infinite one"},
+    ErrorKind{"value.243", "a sampler has no value of a training record, or two of one id"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with leaves and MU"},
     ErrorKind{"value.303", "passing rates that no control chart can be made of"},

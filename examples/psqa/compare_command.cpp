@@ -4,6 +4,7 @@
 /// same for every method; every method has the same budget. A seed's split is one at random, or all of its folds, or one
 /// for each machine that is left out. A record's error is the mean over the runs that test it.
 
+#include <equipoise/data/groups.hpp>
 #include <equipoise/evaluation/paired_tests.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
@@ -76,7 +77,7 @@ Column column_of(const Entries& a, const Entries* minus, std::size_t figure) {
 }
 
 eq::Interval interval_of(const Column& c) {
-  return eq::bootstrap(c.patients, psqa::mean_over_records(c.values));
+  return eq::bootstrap(eq::group_numbers(c.patients), psqa::mean_over_records(c.values));
 }
 
 /// A way to divide the cohort, and what it is called among the runs' folders.

@@ -5,6 +5,7 @@
 #include "run.hpp"
 
 #include <equipoise/core/base/text_stream.hpp>
+#include <equipoise/data/groups.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/methods.hpp>
@@ -167,7 +168,7 @@ std::vector<PolicyChoice> policies_of_method(const std::string& method) {
 }  // namespace
 
 eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
-  const std::vector<std::string> patients = column_of(cohort, &psqa::CohortRecord::patient);
+  const std::vector<std::int64_t> patients = eq::group_numbers(column_of(cohort, &psqa::CohortRecord::patient));
   if (c.machine.empty()) return eq::split_by_group(patients, c.validation, c.test, c.seed, c.fold);
   const std::vector<std::string> machines = column_of(cohort, &psqa::CohortRecord::machine);
   if (std::find(machines.begin(), machines.end(), c.machine) == machines.end())

@@ -7,6 +7,8 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -18,6 +20,32 @@ const std::vector<double> kScore = {.1, .4, .35, .8};
 const std::vector<bool> kPositive = {false, false, true, true};
 
 }  // namespace
+
+TEST_CASE("scores and cases of different numbers are refused", "[evaluation][error]") {
+  const std::vector<double> three = {.1, .4, .35};
+  const auto refused = [](const std::string& where) {
+    return "[equipoise.shape.130] " + where + ": expected two lists of one length, got 3 and 4 values";
+  };
+  CHECK_THROWS_WITH(eq::confusion_at(0.3, three, kPositive), refused("confusion_at"));
+  CHECK_THROWS_WITH(eq::average_precision(three, kPositive), refused("average_precision"));
+  CHECK_THROWS_WITH(eq::cheapest_threshold(three, kPositive, 5), refused("cheapest_threshold"));
+  CHECK_THROWS_WITH(eq::brier_score(three, kPositive), refused("brier_score"));
+  CHECK_THROWS_WITH(eq::reliability(three, kPositive), refused("reliability"));
+  CHECK_THROWS_WITH(eq::reliability(kScore, kPositive, 0), Catch::Contains("expected bins > 0, got 0"));
+  CHECK_THROWS_WITH(eq::area_under_curve(three, kPositive), refused("area_under_curve"));
+  CHECK_THROWS_WITH(eq::ConformalResiduals(three, kScore), refused("ConformalResiduals"));
+}
+
+TEST_CASE("tables of another size than a baseline was fitted on are refused", "[evaluation][error]") {
+  const Eigen::MatrixXd x = Eigen::MatrixXd::Random(6, 3), y = Eigen::MatrixXd::Random(5, 1),
+                        narrow = Eigen::MatrixXd::Random(2, 2);
+  CHECK_THROWS_WITH(eq::Ridge(x, y, 1), "[equipoise.shape.130] Ridge: expected 6 rows of y, one a row of x, got 5");
+  const Eigen::VectorXd z = Eigen::VectorXd::Random(6);
+  CHECK_THROWS_WITH(eq::Ridge(x, z, 1).predict(narrow), "[equipoise.shape.130] Ridge: expected 3 columns, got 2");
+  CHECK_THROWS_WITH(eq::RegressionForest(x, z, {.trees = 2}).predict(narrow),
+                    "[equipoise.shape.130] RegressionForest: expected 3 columns, got 2");
+  CHECK_THROWS_AS(eq::RegressionForest(x, y.col(0)), eq::ValueError);
+}
 
 TEST_CASE("cases are counted at a threshold", "[evaluation][worked]") {
   const eq::Confusion c = eq::confusion_at(0.38, kScore, kPositive);

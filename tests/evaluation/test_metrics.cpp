@@ -1,4 +1,3 @@
-#include <equipoise/data/split.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/group_means.hpp>
 #include <equipoise/evaluation/metrics.hpp>
@@ -7,7 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
-#include <set>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,6 +23,31 @@ TEST_CASE("errors and correlations of a worked example", "[evaluation][worked]")
   CHECK(eq::bias(truth, predicted) == Approx(0.125));
   CHECK(eq::spearman(truth, predicted) == Approx(0.9486832981));  // scipy.stats.spearmanr, ties at 2
   CHECK(eq::quantile({4, 1, 3, 2}, 0.9) == Approx(3.7));          // numpy.quantile
+}
+
+TEST_CASE("truths and predictions of different numbers are refused", "[evaluation][error]") {
+  const std::vector<double> four = {1, 2, 3, 4}, three = {1, 2, 3};
+  const auto refused = [](const std::string& where) {
+    return "[equipoise.shape.130] " + where + ": expected two lists of one length, got 4 and 3 values";
+  };
+  CHECK_THROWS_WITH(eq::mean_absolute_error(four, three), refused("mean_absolute_error"));
+  CHECK_THROWS_WITH(eq::root_mean_squared_error(four, three), refused("root_mean_squared_error"));
+  CHECK_THROWS_WITH(eq::r_squared(four, three), refused("r_squared"));
+  CHECK_THROWS_WITH(eq::spearman(four, three), refused("spearman"));
+  CHECK_THROWS_WITH(eq::pearson(four, three), refused("pearson"));
+  CHECK_THROWS_WITH(eq::bias(four, three), refused("bias"));
+  CHECK_THROWS_AS(eq::mean_absolute_error(three, four), eq::ShapeError);
+}
+
+TEST_CASE("maps that are not of the size that is said are refused", "[evaluation][error]") {
+  const std::vector<float> a(400), b(399);
+  const bool counts[399] = {};
+  CHECK_THROWS_WITH(eq::ssim(a, b, 20, 20, 20),
+                    "[equipoise.shape.130] ssim: expected two lists of one length, got 399 and 400 values");
+  CHECK_THROWS_AS(eq::ssim(b, a, 20, 20, 20), eq::ShapeError);
+  CHECK_THROWS_AS(eq::ssim(a, a, 20, 21, 20), eq::ShapeError);
+  CHECK_THROWS_AS(eq::ssim(a, a, 20, 20, 20, counts), eq::ShapeError);
+  CHECK(std::isnan(eq::ssim(a, a, 10, 40, 20)));  // no window fits
 }
 
 TEST_CASE("the area under the ROC curve counts ties as half", "[evaluation][worked]") {
@@ -59,10 +83,10 @@ TEST_CASE("similarity counts the windows about the pixels that count", "[evaluat
 
 TEST_CASE("bootstrap intervals cover the value, and shrink as groups grow in number", "[evaluation][property]") {
   const auto interval = [](std::size_t n) {
-    std::vector<std::string> groups;
+    std::vector<std::int64_t> groups;
     std::vector<double> x;
     for (std::size_t i = 0; i < n; ++i)
-      groups.push_back(std::to_string(i / 2)), x.push_back(eq::to_uniform(eq::hash_of({9, i})));
+      groups.push_back(static_cast<std::int64_t>(i / 2)), x.push_back(eq::to_uniform(eq::hash_of({9, i})));
     return eq::bootstrap(groups, [&](const std::vector<std::size_t>& rows) {
       double sum = 0;
       for (const std::size_t r : rows) sum += x[r];
@@ -82,11 +106,9 @@ TEST_CASE("an interval about a value that is not finite is none, whichever recor
     const auto bad = *rc::gen::inRange<std::size_t>(0, n);
     const double value = *rc::gen::element(std::nan(""), HUGE_VAL, -HUGE_VAL);
     std::vector<std::int64_t> ids;
-    std::vector<std::string> names;
     std::vector<double> x, good;
     for (std::size_t i = 0; i < n; ++i) {
       ids.push_back(*rc::gen::inRange<std::int64_t>(-5, 20));
-      names.push_back(std::to_string(ids.back()));
       good.push_back(eq::to_uniform(eq::hash_of({4, i})));
       x.push_back(i == bad ? value : good.back());
     }
@@ -94,7 +116,7 @@ TEST_CASE("an interval about a value that is not finite is none, whichever recor
     means.add(x.data()), means.add(good.data());
     const std::vector<eq::Interval> both = means.intervals(50);
     const eq::Interval one = eq::bootstrap(
-        names,
+        ids,
         [&](const std::vector<std::size_t>& rows) {
           double sum = 0;
           for (const std::size_t r : rows) sum += x[r];
@@ -160,55 +182,4 @@ TEST_CASE("Holm's correction keeps the order and never exceeds one", "[evaluatio
   CHECK(p[2] == Approx(0.06));
   CHECK(p[1] == Approx(0.06));
   CHECK(eq::holm({0.9, 0.8}) == std::vector<double>{1, 1});
-}
-
-TEST_CASE("no patient is in two parts of a split, and every record is in one", "[data][property]") {
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    std::vector<std::string> patients;
-    for (int i = 0; i < 60; ++i) patients.push_back("p" + std::to_string(i / 3));
-    const eq::DataSplit s = eq::split_by_group(patients, 0.2, 0.2, seed);
-    CHECK(s.train.size() + s.validation.size() + s.test.size() == 60);
-    std::set<std::string> seen;
-    for (const auto* part : {&s.train, &s.validation, &s.test}) {
-      std::set<std::string> own;
-      for (const std::int64_t i : *part) own.insert(patients[static_cast<std::size_t>(i)]);
-      for (const std::string& p : own) CHECK(seen.insert(p).second);
-    }
-  }
-}
-
-TEST_CASE("folds test every patient once", "[data][property]") {
-  for (const std::int64_t folds : {3, 4, 5, 6, 10})
-    for (const int patients_count : {15, 20, 33}) {
-      std::vector<std::string> patients;
-      for (int i = 0; i < patients_count * 2; ++i) patients.push_back("p" + std::to_string(i / 2));
-      std::vector<int> tested(patients.size(), 0);
-      for (std::int64_t fold = 0; fold < folds; ++fold) {
-        const eq::DataSplit s = eq::split_by_group(patients, 0.2, 1 / static_cast<double>(folds), 3, fold);
-        CHECK(s.train.size() + s.validation.size() + s.test.size() == patients.size());
-        std::set<std::string> test;
-        for (const std::int64_t i : s.test) ++tested[static_cast<std::size_t>(i)];
-        for (const std::int64_t i : s.test) test.insert(patients[static_cast<std::size_t>(i)]);
-        for (const auto* part : {&s.train, &s.validation})
-          for (const std::int64_t i : *part) CHECK_FALSE(test.contains(patients[static_cast<std::size_t>(i)]));
-      }
-      CHECK(tested == std::vector<int>(patients.size(), 1));
-    }
-}
-
-TEST_CASE("a class that is left out is tested whole, and its patients are seen nowhere else", "[data][behaviour]") {
-  std::vector<std::string> patients, machines;
-  for (int i = 0; i < 60; ++i)
-    patients.push_back("p" + std::to_string(i / 3)), machines.push_back("m" + std::to_string(i % 4));
-  patients[1] = patients[0] = patients[4] = "p";  // of machines 1, 0 and 0
-  const eq::DataSplit s = eq::split_leaving_out(patients, machines, "m1", 0.3, 5);
-  CHECK(s.test.size() == 15);
-  std::set<std::string> tested;
-  for (const std::int64_t i : s.test) {
-    CHECK(machines[static_cast<std::size_t>(i)] == "m1");
-    tested.insert(patients[static_cast<std::size_t>(i)]);
-  }
-  for (const auto* part : {&s.train, &s.validation})
-    for (const std::int64_t i : *part) CHECK_FALSE(tested.contains(patients[static_cast<std::size_t>(i)]));
-  CHECK_THROWS_AS(eq::split_leaving_out(patients, machines, "m9", 0.3, 5), eq::ValueError);
 }

@@ -83,14 +83,14 @@ TEST_CASE("intervals are those of the bootstrap over groups, and can be left out
   data = data.with_groups(triples);
   const auto report = eq::evaluate(*model, data);
   const eq::CoalitionTable table = eq::coalition_table(*model, model->to_model_batch(data), eq::all_coalitions(2));
-  std::vector<std::string> names;
+  std::vector<std::int64_t> groups;
   for (std::size_t i = 0; i < 60; ++i)
-    if (i != 3) names.push_back(std::to_string(triples[i]));  // of one length, so that names sort as numbers do
+    if (i != 3) groups.push_back(triples[i]);
   for (std::int64_t c = 0; c < 4; ++c) {
     std::vector<double> losses;
     for (std::int64_t i = 0; i < 60; ++i)
       if (i != 3) losses.push_back(table.losses[0][c][i].item<double>());
-    const eq::Interval expected = eq::bootstrap(names, [&](const std::vector<std::size_t>& rows) {
+    const eq::Interval expected = eq::bootstrap(groups, [&](const std::vector<std::size_t>& rows) {
       double sum = 0;
       for (const std::size_t i : rows) sum += losses[i];
       return sum / static_cast<double>(rows.size());

@@ -20,7 +20,7 @@ WINGS = ["psqa", "psqa/files", "psqa/gamma", "psqa/complexity", "psqa/dicom", "p
 ARROWS = {
     **{room: set(CORE[:i]) for i, room in enumerate(CORE)},
     "io": {"core/base"},
-    "data": {"core"},
+    "data": {"core", "io"},
     "encoders": {"core"},
     "fusion": {"core"},
     "tasks": {"core"},
@@ -44,7 +44,7 @@ ARROWS = {
 NARROW = {r"psqa/cohort/(cohort|reader|writer)\.hpp": {"core/base", "io", "psqa", "psqa/files"}}
 # Headers of tier 0 reach no LibTorch at all; those of tier 1 its tensor, but not what costs a user seconds.
 TIER_0 = ["core/base/", "core/batch/(coalition|schema)", "core/policy/epoch_plan", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|group_means|paired_tests|detection|conformal|ridge)",
-          "data/split", "io/", "report/", "psqa/(?!learning/|psqa)", "training/history"]
+          "data/(split|groups)", "io/", "report/", "psqa/(?!learning/|psqa)", "training/history"]
 TIER_1 = ["core/batch/", "core/model/(concepts|decode|model_base)", "core/policy/", "balancing/(state|any_policy)", "fusion/masked"]
 THE_END = "the end of the header"
 HEAVY = re.compile(r"/(ATen/ATen\.h|torch/csrc/api/include/torch/(types|nn|optim|data)\b.*)$")

@@ -8,6 +8,7 @@
 #include <equipoise/core/base/random.hpp>
 #include <equipoise/core/policy/policy.hpp>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 
@@ -196,12 +197,17 @@ class KnownEpoch final : public eq::Epoch {
       : now(index),
         schema_(std::move(schema)),
         presence_(std::move(presence)),
-        plan_(eq::EpochPlan::joint(presence_.records(), schema_.modalities.size())) {}
+        plan_(eq::EpochPlan::joint(presence_.records(), schema_.modalities.size())) {
+    record_ids.resize(static_cast<std::size_t>(presence_.records()));
+    std::iota(record_ids.begin(), record_ids.end(), 0);
+  }
 
   const eq::Schema& schema() const override { return schema_; }
   std::int64_t index() const override { return now; }
   std::int64_t records() const override { return presence_.records(); }
+  std::span<const std::int64_t> ids() const override { return record_ids; }
   const eq::Presence& presence() const override { return presence_; }
+  std::int64_t batch_size() const override { return records_a_batch; }
   std::int64_t batches() const override { return 2; }
   eq::EpochPlan& plan() override { return plan_; }
   eq::ModelBase& model() override { throw std::logic_error("a known epoch has no model"); }
@@ -219,6 +225,8 @@ class KnownEpoch final : public eq::Epoch {
   void log(std::string_view name, double value) override { logged[std::string(name)] = value; }
 
   std::int64_t now;
+  std::vector<std::int64_t> record_ids;  ///< 0, 1, … at first
+  std::int64_t records_a_batch = 8;
   eq::CoalitionTable table;
   std::map<eq::Coalition, eq::ProbeLosses> probes;
   std::optional<eq::Split> evaluated;

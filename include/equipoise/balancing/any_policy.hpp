@@ -36,6 +36,8 @@ class AnyPolicy {
   [[nodiscard]] const Needs& needs() const { return held_->needs; }
   [[nodiscard]] bool replaces_gradients() const { return held_->replaces_gradients; }
   [[nodiscard]] bool sets_passes() const { return held_->sets_passes; }
+  [[nodiscard]] bool adds_records() const { return held_->adds_records; }
+  [[nodiscard]] bool draws_records() const { return held_->draws_records; }
   [[nodiscard]] const Window& window() const { return window_; }
   [[nodiscard]] OptionList options() const { return held_->options(); }
 
@@ -70,7 +72,7 @@ class AnyPolicy {
     std::string_view id;
     Hooks hooks;
     Needs needs;
-    bool replaces_gradients, sets_passes, acts_on_one_modality;
+    bool replaces_gradients, sets_passes, adds_records, draws_records, acts_on_one_modality;
 
     virtual ~Base() = default;
     [[nodiscard]] virtual OptionList options() const = 0;
@@ -94,6 +96,8 @@ class AnyPolicy {
       this->needs = P::needs;
       this->replaces_gradients = equipoise::replaces_gradients<P>;
       this->sets_passes = equipoise::sets_passes<P>;
+      this->adds_records = equipoise::adds_records<P>;
+      this->draws_records = equipoise::draws_records<P>;
       this->acts_on_one_modality = equipoise::acts_on_one_modality<P>;
     }
 
@@ -153,7 +157,8 @@ struct CheckPolicy<AnyPolicy> {
   static constexpr bool ok = true;
 };
 
-/// Several policies, whose hooks run in order. At most one may replace gradients and one may set the passes.
+/// Several policies, whose hooks run in order. At most one may replace gradients, one may set the passes, and one may draw
+/// the records, beside none that adds some.
 using PolicyStack = std::vector<AnyPolicy>;
 
 /// `eq::stack(eq::Opm{}, eq::Ogm{})`.
@@ -163,6 +168,11 @@ template <class... P>
                 "equipoise: at most one policy of a stack may replace gradients");
   static_assert((0 + ... + int(equipoise::sets_passes<P>)) <= 1,
                 "equipoise: at most one policy of a stack may set the passes of an epoch");
+  static_assert(
+      (0 + ... + int(equipoise::draws_records<P>)) +
+              int((false || ... || equipoise::draws_records<P>)&&(false || ... || equipoise::adds_records<P>)) <=
+          1,
+      "equipoise: at most one policy of a stack may draw the records of an epoch, beside none that adds some");
   PolicyStack out;
   if constexpr ((CheckPolicy<P>::ok && ...))  // else it has said what is wrong, and nothing more is to be said
     (out.emplace_back(std::move(policies)), ...);

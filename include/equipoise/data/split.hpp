@@ -3,6 +3,7 @@
 
 /// \file
 /// Splits that keep groups together: all records of a patient are in one part. One at random, folds, or one class left out.
+/// Groups are numbers, as those of a `Batch`; `eq::group_numbers` makes them from names.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,22 +25,22 @@ struct DataSplit {
 namespace detail {
 
 /// A place in (0, 1) for each record, at random but the same for all records of a group.
-[[nodiscard]] inline std::vector<double> places_of(const std::vector<std::string>& groups, std::uint64_t seed) {
-  std::map<std::string, std::size_t> number;
-  for (const std::string& g : groups) number.emplace(g, 0);
+[[nodiscard]] inline std::vector<double> places_of(std::span<const std::int64_t> groups, std::uint64_t seed) {
+  std::map<std::int64_t, std::size_t> number;
+  for (const std::int64_t g : groups) number.emplace(g, 0);
   std::size_t next = 0;
-  for (auto& [name, i] : number) i = next++;
+  for (auto& [group, i] : number) i = next++;
   const std::vector<std::int64_t> order =
       permutation(static_cast<std::int64_t>(number.size()), hash_of({seed, hash_of("split")}));
   std::vector<double> place(number.size()), out;
   for (std::size_t i = 0; i < order.size(); ++i)
     place[static_cast<std::size_t>(order[i])] = (static_cast<double>(i) + 0.5) / static_cast<double>(order.size());
-  for (const std::string& g : groups) out.push_back(place[number[g]]);
+  for (const std::int64_t g : groups) out.push_back(place[number[g]]);
   return out;
 }
 
 /// \throws ValueError when a part is empty
-inline void check_parts(const DataSplit& split, const std::vector<std::string>& groups) {
+inline void check_parts(const DataSplit& split, std::span<const std::int64_t> groups) {
   if (split.train.empty() || split.validation.empty() || split.test.empty())
     throw ValueError(message("value.211", "split", "expected enough patients for training, validation and test, got ",
                              std::set(groups.begin(), groups.end()).size()));
@@ -49,7 +51,7 @@ inline void check_parts(const DataSplit& split, const std::vector<std::string>& 
 /// Assigns groups at random to the parts. \param validation, test shares of the groups, in (0, 1)
 /// \param fold which part is the test part: folds 0 to k - 1 with test = 1/k divide the groups among them
 /// \throws ValueError when a part would be empty.
-[[nodiscard]] inline DataSplit split_by_group(const std::vector<std::string>& groups, double validation, double test,
+[[nodiscard]] inline DataSplit split_by_group(std::span<const std::int64_t> groups, double validation, double test,
                                               std::uint64_t seed, std::int64_t fold = 0) {
   const std::vector<double> place = detail::places_of(groups, seed);
   DataSplit out;
@@ -67,12 +69,15 @@ inline void check_parts(const DataSplit& split, const std::vector<std::string>& 
 
 /// All records of one class (a machine, a site) are the test part. Other records of their groups are in no part, since
 /// they would tell of them. \param classes of each record  \param validation share of the groups, in (0, 1)
-/// \throws ValueError when a part would be empty.
-[[nodiscard]] inline DataSplit split_leaving_out(const std::vector<std::string>& groups,
+/// \throws ValueError when a part would be empty; ShapeError unless there is a class a group.
+[[nodiscard]] inline DataSplit split_leaving_out(std::span<const std::int64_t> groups,
                                                  const std::vector<std::string>& classes, const std::string& left_out,
                                                  double validation, std::uint64_t seed) {
+  if (classes.size() != groups.size())
+    throw ShapeError(
+        message("shape.104", "split", "expected ", groups.size(), " classes, one a record, got ", classes.size()));
   const std::vector<double> place = detail::places_of(groups, seed);
-  std::set<std::string> tested;
+  std::set<std::int64_t> tested;
   for (std::size_t i = 0; i < groups.size(); ++i)
     if (classes[i] == left_out) tested.insert(groups[i]);
   DataSplit out;

@@ -3,7 +3,7 @@
 
 /// \file
 /// Confidence intervals by bootstrap over groups: whole patients are drawn, since the records of one are not
-/// independent.
+/// independent. Groups are numbers, as those of a `Batch`; `eq::group_numbers` makes them from names.
 
 #include <equipoise/core/base/random.hpp>
 #include <equipoise/core/base/ranges.hpp>
@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <string>
+#include <span>
 #include <vector>
 
 namespace equipoise {
@@ -27,13 +27,13 @@ struct Interval {
 /// no interval (NaN). \param groups of each record
 /// \param statistic called with a list of record positions (with repeats)  \param level e.g. 0.95
 template <class Statistic>
-[[nodiscard]] Interval bootstrap(const std::vector<std::string>& groups, Statistic&& statistic, double level = 0.95,
+[[nodiscard]] Interval bootstrap(std::span<const std::int64_t> groups, Statistic&& statistic, double level = 0.95,
                                  int resamples = 2000, std::uint64_t seed = 1) {
-  std::map<std::string, std::vector<std::size_t>> members;
+  std::map<std::int64_t, std::vector<std::size_t>> members;
   std::vector<std::size_t> all;
   for (const auto& [i, group] : views::enumerate(groups)) members[group].push_back(i), all.push_back(i);
   std::vector<const std::vector<std::size_t>*> list;
-  for (const auto& [name, records] : members) list.push_back(&records);
+  for (const auto& [group, records] : members) list.push_back(&records);
   const double value = statistic(all);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (!std::isfinite(value)) return {value, nan, nan};

@@ -6,6 +6,7 @@
 /// that did not train the model say how far off it may be on others, whatever the model is. It holds as far as
 /// calibration and new records are exchangeable: records that also chose an epoch or a penalty promise a little too much.
 
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
 
 #include <algorithm>
@@ -20,7 +21,9 @@ namespace equipoise {
 class ConformalResiduals {
  public:
   /// \param truth, predicted of the calibration records; a record without a finite truth does not count
+  /// \throws ShapeError for lists of different lengths
   ConformalResiduals(std::span<const double> truth, std::span<const double> predicted) {
+    check_same_length(truth.size(), predicted.size(), "ConformalResiduals");
     for (const auto [y, z] : views::zip(truth, predicted))
       if (std::isfinite(y)) residual_.push_back(y - z);
     std::sort(residual_.begin(), residual_.end());

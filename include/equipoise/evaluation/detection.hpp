@@ -3,7 +3,10 @@
 
 /// \file
 /// How well cases that matter (failing plans) are told from the others by a score that should be larger for them, or by
-/// a probability: at one threshold, over all thresholds, and as a statement about chances.
+/// a probability: at one threshold, over all thresholds, and as a statement about chances. Lists of different lengths are
+/// refused (ShapeError).
+
+#include <equipoise/core/base/errors.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -36,6 +39,7 @@ struct Confusion {
 /// What a threshold makes of the cases: flagged are those whose score reaches it.
 [[nodiscard]] inline Confusion confusion_at(double threshold, std::span<const double> score,
                                             const std::vector<bool>& positive) {
+  check_same_length(score.size(), positive.size(), "confusion_at");
   Confusion c;
   for (const auto [s, is_positive] : ranges::views::zip(score, positive)) {
     const bool flagged = s >= threshold;
@@ -70,6 +74,7 @@ void walk_thresholds(std::span<const double> score, const std::vector<bool>& pos
 /// the score says nothing. NaN without positives.
 [[nodiscard]] inline double average_precision(std::span<const double> score, const std::vector<bool>& positive) {
   double sum = 0, recall = 0;
+  check_same_length(score.size(), positive.size(), "average_precision");
   detail::walk_thresholds(score, positive, [&](const Confusion& c, double) {
     sum += c.precision() * (c.sensitivity() - recall);
     recall = c.sensitivity();
@@ -81,6 +86,7 @@ void walk_thresholds(std::span<const double> score, const std::vector<bool>& pos
 /// Half way to the next score, so that a case near it is not decided by a hair. Infinite where flagging none is cheapest.
 [[nodiscard]] inline double cheapest_threshold(std::span<const double> score, const std::vector<bool>& positive,
                                                double miss_cost) {
+  check_same_length(score.size(), positive.size(), "cheapest_threshold");
   const auto cost = [&](const Confusion& c) { return c.false_positives + miss_cost * c.false_negatives; };
   const double infinite = std::numeric_limits<double>::infinity();
   double lowest_cost = cost(confusion_at(infinite, score, positive)), best = infinite;
@@ -94,6 +100,7 @@ void walk_thresholds(std::span<const double> score, const std::vector<bool>& pos
 
 /// Mean squared error of probabilities. [0, 1], 0 is perfect
 [[nodiscard]] inline double brier_score(std::span<const double> probability, const std::vector<bool>& positive) {
+  check_same_length(probability.size(), positive.size(), "brier_score");
   double sum = 0;
   for (const auto [p, is_positive] : ranges::views::zip(probability, positive)) {
     const double error = p - (is_positive ? 1 : 0);
@@ -111,6 +118,8 @@ struct ReliabilityBin {
 /// What came against what was said, in bins of equal width; empty bins are left out.
 [[nodiscard]] inline std::vector<ReliabilityBin> reliability(std::span<const double> probability,
                                                              const std::vector<bool>& positive, std::size_t bins = 5) {
+  check_same_length(probability.size(), positive.size(), "reliability");
+  check_option(bins > 0, "reliability", "bins > 0", bins);
   std::vector<ReliabilityBin> all(bins);
   for (const auto [p, is_positive] : ranges::views::zip(probability, positive)) {
     ReliabilityBin& bin = all[std::min(static_cast<std::size_t>(p * static_cast<double>(bins)), bins - 1)];

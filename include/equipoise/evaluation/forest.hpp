@@ -31,7 +31,7 @@ class RegressionForest {
  public:
   /// \param x [N, F]  \param y [N, 1], finite  \throws ValueError for options out of range, and for no records
   RegressionForest(const Eigen::MatrixXd& x, const Eigen::VectorXd& y, const ForestOptions& options = {})
-      : x_(x), y_(y), options_(options) {
+      : x_(x), y_(y), columns_(x.cols()), options_(options) {
     check_option(options.leaf > 0, "ForestOptions.leaf", "> 0", options.leaf);
     check_option(options.trees > 0, "ForestOptions.trees", "> 0", options.trees);
     check_option(x.rows() > 0 && x.rows() == y.rows(), "RegressionForest", "as many targets as rows, at least one",
@@ -43,8 +43,10 @@ class RegressionForest {
     x_.resize(0, 0), y_.resize(0);
   }
 
-  /// [N, 1]. \param x [N, F]
+  /// [N, 1]. \param x [N, F]  \throws ShapeError for another number of columns than it was grown on
   [[nodiscard]] Eigen::VectorXd predict(const Eigen::MatrixXd& x) const {
+    if (x.cols() != columns_)
+      throw ShapeError(message("shape.130", "RegressionForest", "expected ", columns_, " columns, got ", x.cols()));
     Eigen::VectorXd out = Eigen::VectorXd::Zero(x.rows());
     for (Eigen::Index i = 0; i < x.rows(); ++i) {
       for (const std::size_t root : roots_) {
@@ -140,6 +142,7 @@ class RegressionForest {
 
   Eigen::MatrixXd x_;
   Eigen::VectorXd y_;
+  Eigen::Index columns_;
   ForestOptions options_;
   std::vector<Node> nodes_;
   std::vector<std::size_t> roots_;

@@ -5,8 +5,8 @@
 /// Means over records with percentile intervals by bootstrap over groups, many columns at once: the groups' sums are made
 /// once, and the same resamples of groups serve every column as one matrix product.
 
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
-
 #include <equipoise/evaluation/bootstrap.hpp>
 
 #include <Eigen/Core>
@@ -46,6 +46,7 @@ class GroupMeans {
 
   /// \param groups [N] of the records  \param counted [N] the records that the means run over
   GroupMeans(std::span<const std::int64_t> groups, const std::vector<bool>& counted) {
+    check_same_length(groups.size(), counted.size(), "GroupMeans");
     for (std::size_t i = 0; i < counted.size(); ++i)
       if (counted[i]) records_.push_back(i);
     std::vector<std::int64_t> ids;

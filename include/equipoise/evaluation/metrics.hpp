@@ -3,8 +3,9 @@
 
 /// \file
 /// How far predictions are off: errors, rank correlation, and how well failing cases are told from passing ones. NaN
-/// truths are left out by the caller.
+/// truths are left out by the caller. Lists of different lengths are refused (ShapeError).
 
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/base/statistics.hpp>
 
@@ -39,12 +40,14 @@ namespace detail {
 }  // namespace detail
 
 [[nodiscard]] inline double mean_absolute_error(std::span<const double> truth, std::span<const double> predicted) {
+  check_same_length(truth.size(), predicted.size(), "mean_absolute_error");
   double sum = 0;
   for (const auto [y, z] : views::zip(truth, predicted)) sum += std::abs(z - y);
   return sum / static_cast<double>(truth.size());
 }
 
 [[nodiscard]] inline double root_mean_squared_error(std::span<const double> truth, std::span<const double> predicted) {
+  check_same_length(truth.size(), predicted.size(), "root_mean_squared_error");
   double sum = 0;
   for (const auto [y, z] : views::zip(truth, predicted)) sum += (z - y) * (z - y);
   return std::sqrt(sum / static_cast<double>(truth.size()));
@@ -52,6 +55,7 @@ namespace detail {
 
 /// 1 - residual / total sum of squares; negative where the mean would do better.
 [[nodiscard]] inline double r_squared(std::span<const double> truth, std::span<const double> predicted) {
+  check_same_length(truth.size(), predicted.size(), "r_squared");
   double residual = 0;
   for (const auto [y, z] : views::zip(truth, predicted)) residual += (z - y) * (z - y);
   return 1 - residual / (static_cast<double>(truth.size()) * variance(truth));
@@ -59,15 +63,18 @@ namespace detail {
 
 /// Spearman's rank correlation, with ties.
 [[nodiscard]] inline double spearman(std::span<const double> a, std::span<const double> b) {
+  check_same_length(a.size(), b.size(), "spearman");
   return pearson(detail::ranks(a), detail::ranks(b));
 }
 
 [[nodiscard]] inline double bias(std::span<const double> truth, std::span<const double> predicted) {
+  check_same_length(truth.size(), predicted.size(), "bias");
   return mean(predicted) - mean(truth);
 }
 
 /// Area under the ROC curve of a score that should be larger for positives; ties count half. NaN without both kinds.
 [[nodiscard]] inline double area_under_curve(std::span<const double> score, const std::vector<bool>& positive) {
+  check_same_length(score.size(), positive.size(), "area_under_curve");
   const std::vector<double> rank = detail::ranks(score);
   double sum = 0, n = 0;
   for (const auto [r, is_positive] : ranges::views::zip(rank, positive))

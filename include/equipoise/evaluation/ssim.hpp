@@ -6,6 +6,8 @@
 /// Sheikh, Simoncelli, 2004. It depends on L and on the window: compare only values with the same ones, and list that
 /// of a zero map beside them.
 
+#include <equipoise/core/base/errors.hpp>
+
 #include <Eigen/Core>
 
 #include <algorithm>
@@ -34,11 +36,15 @@ namespace detail {
 
 }  // namespace detail
 
-/// Mean SSIM of two maps [height, width]. \pre both sides are at least 11  \param range L > 0: the largest difference
+/// Mean SSIM of two maps [height, width]. \param range L > 0: the largest difference
 /// that the data can have  \param counts which pixels' windows count, [height, width], or empty for all; NaN where none
-/// does
+/// does, and where a side is below 11: no window fits  \throws ShapeError for lists that are not of height * width values
 [[nodiscard]] inline double ssim(std::span<const float> a, std::span<const float> b, std::size_t height,
                                  std::size_t width, double range, std::span<const bool> counts = {}) {
+  check_same_length(a.size(), height * width, "ssim");
+  check_same_length(b.size(), height * width, "ssim");
+  if (!counts.empty()) check_same_length(counts.size(), height * width, "ssim");
+  if (height < 11 || width < 11) return std::numeric_limits<double>::quiet_NaN();
   using Map = Eigen::Map<const Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
   const auto h = static_cast<Eigen::Index>(height), w = static_cast<Eigen::Index>(width);
   const Eigen::ArrayXXd x = Map(a.data(), h, w).cast<double>(), y = Map(b.data(), h, w).cast<double>();

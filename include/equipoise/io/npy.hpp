@@ -126,15 +126,57 @@ namespace detail {
   return shape;
 }
 
+/// What the header of an NPY file says of its values.
+struct NpyLayout {
+  std::string type;  ///< as it stands there: "<f4", "<f8", …
+  bool fortran = false;
+  std::vector<std::size_t> shape;
+  std::uintmax_t begin = 0;  ///< byte of the first value
+  std::uintmax_t file_size = 0;
+
+  [[nodiscard]] std::size_t count() const {
+    return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+  }
+  /// \throws FileError unless the file ends where the last value, of so many bytes, does
+  void check_size(std::size_t value_size, const std::string& where) const {
+    if (file_size - begin != count() * value_size)
+      throw FileError(
+          message("file.412", where, "expected ", count() * value_size, " bytes of data, got ", file_size - begin));
+  }
+};
+
+/// The type in a header: the text in quotes, or all of it for an array of records.
+[[nodiscard]] inline std::string npy_type_text(const std::string& dictionary, const std::string& where) {
+  const std::string entry = npy_entry(dictionary, "descr", where);
+  const std::size_t begin = entry.find_first_not_of(' ');
+  if (begin == std::string::npos) return entry;
+  if (entry[begin] != '\'') return entry.substr(begin, entry.find(',') - begin);
+  return entry.substr(begin + 1, entry.find('\'', begin + 1) - begin - 1);
+}
+
+/// Reads the header; the stream is left at the first value.
+[[nodiscard]] inline NpyLayout npy_layout(std::ifstream& in, const std::filesystem::path& path) {
+  const std::string where = path.string(), dictionary = npy_dictionary(in, path);
+  NpyLayout out;
+  out.type = npy_type_text(dictionary, where);
+  out.fortran = npy_entry(dictionary, "fortran_order", where).find("True") < 3;
+  out.file_size = std::filesystem::file_size(path);
+  out.shape = npy_shape(dictionary, out.file_size, where);
+  out.begin = static_cast<std::uintmax_t>(in.tellg());
+  return out;
+}
+[[nodiscard]] inline NpyLayout npy_layout(const std::filesystem::path& path) {
+  std::ifstream in = open_regular(path);
+  return npy_layout(in, path);
+}
+
 }  // namespace detail
 
 /// The type of an NPY file's numbers, as its header says it: "<f4", "<f8", …
 /// \throws FileError for a file that is missing, truncated or not NPY.
 [[nodiscard]] inline std::string npy_type_of(const std::filesystem::path& path) {
   std::ifstream in = open_regular(path);
-  const std::string entry = detail::npy_entry(detail::npy_dictionary(in, path), "descr", path.string());
-  const std::size_t begin = entry.find('\'');
-  return begin == std::string::npos ? entry : entry.substr(begin + 1, entry.find('\'', begin + 1) - begin - 1);
+  return detail::npy_type_text(detail::npy_dictionary(in, path), path.string());
 }
 
 /// \throws FileError for a file that is missing, truncated, not NPY, of another type or in Fortran order.
@@ -142,21 +184,15 @@ template <NpyNumber T>
 [[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
   const std::string where = path.string();
   std::ifstream in = open_regular(path);
-  const std::string dictionary = detail::npy_dictionary(in, path);
-  const std::uintmax_t file_size = std::filesystem::file_size(path);
-  const std::string type = detail::npy_entry(dictionary, "descr", where);
-  if (type.find(detail::npy_type<T>()) == std::string::npos)
-    throw FileError(message("file.413", where, "expected numbers of type ", detail::npy_type<T>(), ", got",
-                            type.substr(0, type.find(','))));
-  if (detail::npy_entry(dictionary, "fortran_order", where).find("True") < 3)
-    throw FileError(message("file.413", where, "expected C order, got Fortran order"));
-  NpyArray<T> out;
-  out.shape = detail::npy_shape(dictionary, file_size, where);
-  const std::size_t count = std::accumulate(out.shape.begin(), out.shape.end(), std::size_t{1}, std::multiplies<>());
-  const auto begin = static_cast<std::uintmax_t>(in.tellg());
-  if (file_size - begin != count * sizeof(T))
+  const detail::NpyLayout layout = detail::npy_layout(in, path);
+  if (layout.type != detail::npy_type<T>())
     throw FileError(
-        message("file.412", where, "expected ", count * sizeof(T), " bytes of data, got ", file_size - begin));
+        message("file.413", where, "expected numbers of type ", detail::npy_type<T>(), ", got '", layout.type, "'"));
+  if (layout.fortran) throw FileError(message("file.413", where, "expected C order, got Fortran order"));
+  layout.check_size(sizeof(T), where);
+  NpyArray<T> out;
+  out.shape = layout.shape;
+  const std::size_t count = layout.count();
   out.values.resize(count);
   in.read(reinterpret_cast<char*>(out.values.data()), static_cast<std::streamsize>(count * sizeof(T)));
   if (!in) throw FileError(message("file.412", where, "expected ", count, " values, got a truncated file"));
@@ -167,10 +203,9 @@ template <NpyNumber T>
 /// \throws FileError for a file that is missing, truncated, not NPY, or of numbers that are not real.
 [[nodiscard]] inline NpyArray<double> read_npy_as_doubles(const std::filesystem::path& path) {
   const std::string where = path.string();
-  const std::string type = npy_type_of(path);
   std::ifstream in = open_regular(path);
-  const std::string dictionary = detail::npy_dictionary(in, path);
-  const std::uintmax_t file_size = std::filesystem::file_size(path);
+  const detail::NpyLayout layout = detail::npy_layout(in, path);
+  const std::string& type = layout.type;
   const char kind = type.size() == 3 ? type[1] : ' ';
   const std::size_t size =
       type.size() == 3 && type[2] > '0' && type[2] <= '8' ? static_cast<std::size_t>(type[2] - '0') : 0;
@@ -178,21 +213,18 @@ template <NpyNumber T>
   if (!(kind == 'f' && (size == 2 || size == 4 || size == 8)) &&
       !(whole && (size == 1 || size == 2 || size == 4 || size == 8)))
     throw FileError(message("file.413", where, "expected real numbers of 1 to 8 bytes, got type ", type));
+  layout.check_size(size, where);
   NpyArray<double> out;
-  out.shape = detail::npy_shape(dictionary, file_size, where);
-  const std::size_t count = std::accumulate(out.shape.begin(), out.shape.end(), std::size_t{1}, std::multiplies<>());
-  const auto begin = static_cast<std::uintmax_t>(in.tellg());
-  if (file_size - begin != count * size)
-    throw FileError(message("file.412", where, "expected ", count * size, " bytes of data, got ", file_size - begin));
+  out.shape = layout.shape;
+  const std::size_t count = layout.count();
   std::string bytes(count * size, '\0');
   in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!in) throw FileError(message("file.412", where, "expected ", count, " values, got a truncated file"));
   out.values.resize(count);
-  const bool fortran = detail::npy_entry(dictionary, "fortran_order", where).find("True") < 3;
   std::vector<std::size_t> index(out.shape.size(), 0);
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t at = i;
-    if (fortran) {  // the first index is the fastest
+    if (layout.fortran) {  // the first index is the fastest
       at = 0;
       for (std::size_t k = 0; k < index.size(); ++k) at = at * out.shape[k] + index[k];
       for (std::size_t k = 0; k < index.size() && ++index[k] == out.shape[k]; ++k) index[k] = 0;

@@ -63,7 +63,9 @@ class EpochStart final : public Epoch {
   [[nodiscard]] const Schema& schema() const override { return model_.schema(); }
   [[nodiscard]] std::int64_t index() const override { return index_; }
   [[nodiscard]] std::int64_t records() const override { return train_.size(); }
+  [[nodiscard]] std::span<const std::int64_t> ids() const override { return train_.about().ids; }
   [[nodiscard]] const Presence& presence() const override { return train_.about().presence; }
+  [[nodiscard]] std::int64_t batch_size() const override { return options_.batch_size; }
   [[nodiscard]] std::int64_t batches() const override {
     return (static_cast<std::int64_t>(plan_.items.size()) + options_.batch_size - 1) / options_.batch_size;
   }

@@ -159,10 +159,12 @@ class Fit {
     for (AnyPolicy& p : *policies_)
       if (p.acts(epoch, model_.modality_count())) acting.push_back(&p);
     seed_generator(options_.device, hash_of({options_.seed, hash_of("epoch"), static_cast<std::uint64_t>(epoch)}));
-    optimizer_->hold();                      // a probe run must leave no gradient to what another policy learns
-    for (const bool passes : {false, true})  // who sets the passes sees the records that the others have planned
+    optimizer_->hold();  // a probe run must leave no gradient to what another policy learns
+    // A sampler goes first; who sets the passes sees the records that the others have planned.
+    const auto turn_of = [](const AnyPolicy& p) { return p.draws_records() ? 0 : p.sets_passes() ? 2 : 1; };
+    for (const int turn : {0, 1, 2})
       for (AnyPolicy* p : acting)
-        if (p->hooks().has(Hook::epoch) && p->sets_passes() == passes) p->begin_epoch(start);
+        if (p->hooks().has(Hook::epoch) && turn_of(*p) == turn) p->begin_epoch(start);
     optimizer_->zero_grad();
     optimizer_->release();
     Loop loop(model_, *optimizer_, options_);

@@ -60,6 +60,10 @@ inline void check_stack(ModelBase& model, const PolicyStack& policies) {
     throw ValueError(message("value.207", "policies", "expected at most one that replaces gradients"));
   if (count([](const AnyPolicy& p) { return p.sets_passes(); }) > 1)
     throw ValueError(message("value.207", "policies", "expected at most one that sets the passes of an epoch"));
+  const auto drawing = count([](const AnyPolicy& p) { return p.draws_records(); });
+  if (drawing > 1 || (drawing == 1 && count([](const AnyPolicy& p) { return p.adds_records(); }) > 0))
+    throw ValueError(message("value.207", "policies",
+                             "expected at most one that draws the records of an epoch, beside none that adds some"));
   for (const AnyPolicy& p : policies)
     for (std::size_t k = 0; p.needs().linear_head && k < model.task_count(); ++k)
       if (!model.head_weight(k).defined())

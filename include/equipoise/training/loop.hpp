@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,8 +58,10 @@ class Loop {
     model_.module().train();
     evaluate_frozen(model_.module());
     const auto items = static_cast<std::int64_t>(plan.items.size());
-    const std::vector<std::int64_t> order =
-        permutation(items, hash_of({options_.seed, hash_of("order"), static_cast<std::uint64_t>(epoch)}));
+    std::vector<std::int64_t> order(plan.items.size());
+    std::iota(order.begin(), order.end(), 0);
+    if (plan.shuffled)
+      order = permutation(items, hash_of({options_.seed, hash_of("order"), static_cast<std::uint64_t>(epoch)}));
     const Prefetch prefetch = prefetch_for(policies);
     const std::int64_t batches = (items + options_.batch_size - 1) / options_.batch_size;
     const std::int64_t steps =

@@ -1,3 +1,5 @@
+#include <equipoise/data/groups.hpp>
+#include <equipoise/data/split.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
 #include <equipoise/psqa/learning/evaluate.hpp>
 
@@ -70,7 +72,7 @@ struct Example {
   explicit Example(std::int64_t pool = 1) {
     std::vector<std::string> patients;
     for (const psqa::CohortRecord& r : cohort.records) patients.push_back(r.patient);
-    split = eq::split_by_group(patients, 0.2, 0.3, 1);
+    split = eq::split_by_group(eq::group_numbers(patients), 0.2, 0.3, 1);
     scales = psqa::fit_scales(cohort, split.train, pool);
     truth = truth_of(cohort, split, scales);
   }

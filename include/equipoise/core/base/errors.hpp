@@ -112,4 +112,10 @@ inline void check_index(std::size_t index, std::size_t size, std::string_view wh
   if (index >= size) throw ValueError(message("value.217", where, "expected an index below ", size, ", got ", index));
 }
 
+/// Checks two lists that belong together. \throws ShapeError `<where>: expected two lists of one length, got <a> and <b>`.
+inline void check_same_length(std::size_t a, std::size_t b, std::string_view where) {
+  if (a != b)
+    throw ShapeError(message("shape.130", where, "expected two lists of one length, got ", a, " and ", b, " values"));
+}
+
 }  // namespace equipoise

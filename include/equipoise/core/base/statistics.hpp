@@ -5,6 +5,8 @@
 /// Moments, correlation and quantiles of a list of numbers. Moments and correlation are Boost.Math's; it has no quantile
 /// between order statistics. A NaN among the numbers makes the result NaN, and so does an empty list.
 
+#include <equipoise/core/base/errors.hpp>
+
 #include <boost/math/tools/config.hpp>
 
 #include <algorithm>
@@ -57,8 +59,10 @@ inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
   return x.empty() ? detail::kNotANumber : boost::math::statistics::skewness(x);
 }
 
-/// Pearson's correlation coefficient; NaN where one of the lists is constant. \pre the lists are of one length
+/// Pearson's correlation coefficient; NaN where one of the lists is constant. \throws ShapeError for lists of different
+/// lengths
 [[nodiscard]] inline double pearson(std::span<const double> a, std::span<const double> b) {
+  check_same_length(a.size(), b.size(), "pearson");
   return a.empty() ? detail::kNotANumber : boost::math::statistics::correlation_coefficient(a, b);
 }
 

@@ -28,8 +28,9 @@ struct Pass {
 };
 
 struct EpochPlan {
-  std::vector<PlanItem> items;  ///< shuffled by the trainer
+  std::vector<PlanItem> items;
   std::vector<Pass> passes;
+  bool shuffled = true;  ///< whether the trainer shuffles the items; otherwise batches take them in their order
 
   /// Every record with everything it has, one pass that trains all.
   [[nodiscard]] static EpochPlan joint(std::int64_t records, std::size_t modalities) {

@@ -186,6 +186,16 @@ inline constexpr bool adds_records = [] {
     return false;
 }();
 
+/// Whether `P` chooses the records of an epoch's plan (`static constexpr bool draws_records`): it acts before the policies
+/// of its stack that see or change them.
+template <class P>
+inline constexpr bool draws_records = [] {
+  if constexpr (requires { P::draws_records; })
+    return static_cast<bool>(P::draws_records);
+  else
+    return false;
+}();
+
 /// What of a policy depends on the order in which a model declares its modalities.
 enum class OrderDependence : std::uint8_t {
   none,   ///< nothing: exchanging two modalities exchanges what it does to them

@@ -220,8 +220,12 @@ class Epoch {
   [[nodiscard]] virtual std::int64_t index() const = 0;
   /// Number of training records.
   [[nodiscard]] virtual std::int64_t records() const = 0;
+  /// [N] their stable ids.
+  [[nodiscard]] virtual std::span<const std::int64_t> ids() const = 0;
   /// [1, N, M]: which modalities they have.
   [[nodiscard]] virtual const Presence& presence() const = 0;
+  /// Records a batch; the last one may have fewer.
+  [[nodiscard]] virtual std::int64_t batch_size() const = 0;
   /// Batches that the plan, as it is now, makes.
   [[nodiscard]] virtual std::int64_t batches() const = 0;
   /// Edit it to change what the epoch does.

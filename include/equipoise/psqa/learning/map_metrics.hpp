@@ -5,6 +5,7 @@
 /// How well a method predicts dose-difference maps: errors and structural similarity within the valid pixels, where large
 /// differences are, and the passing rates that the planned dose and the predicted map give.
 
+#include <equipoise/data/groups.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/ssim.hpp>
@@ -120,12 +121,13 @@ namespace detail {
 [[nodiscard]] inline MapMetrics map_metrics(const MethodPredictions& j) {
   const MapErrors e = map_errors(j);
   const auto mse = mean_over_records(e.squared);
+  const std::vector<std::int64_t> patients = group_numbers(j.patients);
   MapMetrics f;
-  f.mae = bootstrap(j.patients, mean_over_records(e.absolute));
-  f.rmse = bootstrap(j.patients, [&](const auto& rows) { return std::sqrt(mse(rows)); });
-  f.psnr = bootstrap(j.patients, [&](const auto& rows) { return 10 * std::log10(kDdRange * kDdRange / mse(rows)); });
-  f.ssim = bootstrap(j.patients, mean_over_records(e.ssim));
-  f.dice = bootstrap(j.patients, [&](const std::vector<std::size_t>& rows) {
+  f.mae = bootstrap(patients, mean_over_records(e.absolute));
+  f.rmse = bootstrap(patients, [&](const auto& rows) { return std::sqrt(mse(rows)); });
+  f.psnr = bootstrap(patients, [&](const auto& rows) { return 10 * std::log10(kDdRange * kDdRange / mse(rows)); });
+  f.ssim = bootstrap(patients, mean_over_records(e.ssim));
+  f.dice = bootstrap(patients, [&](const std::vector<std::size_t>& rows) {
     double both = 0, either = 0;
     for (const std::size_t i : rows) both += 2 * e.both[i], either += e.either[i];
     return both / either;

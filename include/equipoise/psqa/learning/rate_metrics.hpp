@@ -6,6 +6,7 @@
 /// from passing ones; and what its statements about its own errors are worth.
 
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/data/groups.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/detection.hpp>
@@ -16,6 +17,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <string>
@@ -119,10 +121,11 @@ struct KnownRates {
   }
 };
 
-[[nodiscard]] inline std::vector<std::string> patients_of(const MethodPredictions& j, const KnownRates& rates) {
-  std::vector<std::string> out;
-  for (const std::size_t i : rates.record) out.push_back(j.patients[i]);
-  return out;
+/// The patients' numbers, as groups.
+[[nodiscard]] inline std::vector<std::int64_t> patients_of(const MethodPredictions& j, const KnownRates& rates) {
+  std::vector<std::string> names;
+  for (const std::size_t i : rates.record) names.push_back(j.patients[i]);
+  return group_numbers(names);
 }
 
 /// A statistic of rates with its interval over patients.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that every relative link of the Markdown pages leads to a file, and that every code block of the README and of docs/training.md stands in a program that is compiled."""
+"""Checks that every relative link of the Markdown pages leads to a file, and that every code block of the README, docs/training.md and docs/data.md stands in a program that is compiled."""
 import pathlib, re, sys
 
 root = pathlib.Path(sys.argv[1])
@@ -18,7 +18,7 @@ def squeezed(text):
 
 
 sources = [squeezed(p.read_text()) for p in (root / "examples").rglob("*.cpp")] + [squeezed(p.read_text()) for p in (root / "tests").rglob("*.cpp")]
-for page in ("README.md", "docs/training.md"):
+for page in ("README.md", "docs/training.md", "docs/data.md"):
     for block in re.findall(r"```cpp\n(.*?)```", (root / page).read_text(), re.S):
         if any(squeezed(block[block.index("\n\n") :] if block.startswith("#include") else block) in s for s in sources):
             continue

@@ -1,4 +1,3 @@
-#include <equipoise/core/base/random.hpp>
 #include <equipoise/io/csv.hpp>
 
 #include <filesystem>
@@ -10,7 +9,6 @@
 #include "support/catch.hpp"
 #include "support/samples.hpp"
 
-namespace eq = equipoise;
 namespace io = equipoise::io;
 
 namespace {

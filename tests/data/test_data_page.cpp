@@ -1,0 +1,123 @@
+// The blocks of docs/data.md, word for word (gate.links_in_docs compares them).
+
+#include <equipoise/data/groups.hpp>
+#include <equipoise/data/mapped_npy.hpp>
+#include <equipoise/data/samplers.hpp>
+#include <equipoise/data/split.hpp>
+#include <equipoise/data/standardizer.hpp>
+#include <equipoise/data/table.hpp>
+#include <equipoise/data/weights.hpp>
+#include <equipoise/equipoise.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+
+namespace {
+
+/// A new working folder, and the old one again at the end.
+class WorkingFolder {
+ public:
+  WorkingFolder() { std::filesystem::current_path(folder_.path()); }
+  WorkingFolder(const WorkingFolder&) = delete;
+  WorkingFolder& operator=(const WorkingFolder&) = delete;
+  ~WorkingFolder() {
+    std::error_code error;
+    std::filesystem::current_path(before_, error);
+  }
+
+ private:
+  std::filesystem::path before_ = std::filesystem::current_path();
+  support::TemporaryFolder folder_;
+};
+
+void write(const std::string& name, const std::string& text) {
+  std::ofstream(name) << text;
+}
+
+}  // namespace
+
+TEST_CASE("arrays and files of the page on data are data sets", "[data][docs]") {
+  const WorkingFolder folder;
+  torch::manual_seed(3);
+  const at::Tensor planes = torch::randn({6, 1, 4, 4}), table = torch::randn({6, 2}), rates = torch::rand({6, 1});
+  const std::vector<std::int64_t> patients = {0, 0, 1, 1, 2, 2};
+  auto data = eq::batch(eq::input<"dose">(planes), eq::input<"table">(table), eq::target<"gpr">(eq::Values{rates}));
+  const auto training = data.with_groups(patients).select(std::vector<std::int64_t>{0, 1, 4, 5});
+  CHECK(training.groups == std::vector<std::int64_t>{0, 0, 2, 2});
+
+  eq::io::write_npy<float>("dose.npy", std::vector<std::size_t>{6, 1, 4, 4},
+                           {planes.const_data_ptr<float>(), static_cast<std::size_t>(planes.numel())});
+  const auto large = eq::batch(eq::input<"dose">(eq::mapped_npy("dose.npy")), eq::input<"table">(table),
+                               eq::target<"gpr">(eq::Values{rates}));
+  CHECK(torch::equal(large.inputs["dose"_n], planes));
+
+  write("plans.csv", "patient,site,age,mu,gpr\nRoe,lung,61,250,98\nDoe,brain,,,95\n");
+  write("new_plans.csv", "site\nlung\nliver\n");
+  write("plans_eu.csv", "age;stage;gpr\n61,5;2;-\n");
+  const eq::Table plans = eq::read_csv("plans.csv");
+  const auto from_table =
+      eq::batch(eq::input<"table">(plans.numbers({"age", "mu"})), eq::target<"gpr">(plans.values({"gpr"})))
+          .with_presence(plans.present({"age", "mu"}).unsqueeze(1))
+          .with_groups(plans.group_numbers("patient"));
+  CHECK(from_table.groups == std::vector<std::int64_t>{1, 0});
+  CHECK(from_table.presence.of_row(1).empty());
+
+  const eq::Table new_plans = eq::read_csv("new_plans.csv");
+  const std::vector<std::string> sites = plans.categories("site");
+  const at::Tensor new_sites = new_plans.one_hot("site", sites, eq::UnknownCategory::as_missing);
+  CHECK(torch::equal(new_sites, torch::tensor({{0.F, 1.F}, {0.F, 0.F}})));
+
+  const eq::Table european = eq::read_csv(
+      "plans_eu.csv",
+      {.delimiter = ';', .decimal = ',', .missing = {"", "-"}, .types = {{"stage", eq::ColumnType::text}}});
+  CHECK(european.numbers({"age"}).item<float>() == 61.5F);
+  CHECK(european.type("stage") == eq::ColumnType::text);
+  write("plans.csv", "age\n1\n2\n3\n4\n5\n6l\n");
+  CHECK_THROWS_WITH(eq::read_csv("plans.csv").numbers({"age"}),
+                    "[equipoise.file.433] plans.csv: line 7, column \"age\": expected a finite number, got \"6l\"");
+}
+
+TEST_CASE("the page on data standardises, splits and samples what is trained on", "[data][docs]") {
+  const WorkingFolder folder;
+  torch::manual_seed(3);
+  std::string lines = "age,mu\n";
+  for (int i = 0; i < 40; ++i) lines += std::to_string(40 + i) + "," + std::to_string(200 + 7 * i % 50) + "\n";
+  write("plans.csv", lines);
+  const eq::Table plans = eq::read_csv("plans.csv");
+  std::vector<std::string> names;
+  std::vector<std::int64_t> labels, first, last;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    names.push_back("p" + std::to_string(i / 2)), labels.push_back(i % 8 == 0 ? 1 : 0);
+    (i < 30 ? first : last).push_back(i);
+  }
+  const auto model = eq::compose(eq::modality<"dose">(eq::Mlp{.in_features = 3, .widths = {4}}),
+                                 eq::modality<"table">(eq::Mlp{.in_features = 2, .widths = {4}}),
+                                 eq::task<"site">(eq::Sum{.width = 4}, eq::Classification{.classes = 2}));
+  const eq::Table train_plans = plans.select(first), test_plans = plans.select(last);
+  auto standardizer = model->register_module("standardizer", std::make_shared<eq::Standardizer>(2));
+  standardizer->fit(train_plans.numbers({"age", "mu"}));
+  const at::Tensor train_table = standardizer->forward(train_plans.numbers({"age", "mu"})),
+                   test_table = standardizer->forward(test_plans.numbers({"age", "mu"}));
+  CHECK(train_table.mean(0).abs().max().item<float>() < 1e-5F);
+  CHECK(test_table.select(1, 0).min().item<float>() > 1);  // the last ages are the highest
+
+  const auto data =
+      eq::batch(eq::input<"dose">(torch::randn({40, 3})), eq::input<"table">(torch::cat({train_table, test_table})),
+                eq::target<"site">(eq::Labels{torch::tensor(labels, torch::kLong)}));
+  const std::vector<std::int64_t> groups = eq::group_numbers(names);
+  const eq::DataSplit split = eq::split_by_group(groups, /*validation=*/0.2, /*test=*/0.2, /*seed=*/1);
+  const auto train = data.select(split.train), validation = data.select(split.validation);
+  CHECK(train.size() + validation.size() == 32);
+
+  const auto by_site = train.with_groups(train.ids);
+  const auto weighted = by_site.with_weights(eq::balanced_weights(by_site.targets["site"_n]));
+  CHECK(weighted.weights.size() == 24);
+  const eq::TrainerOptions options{.epochs = 2, .batch_size = 8, .progress = nullptr};
+  eq::Trainer trainer(model, eq::stack(eq::StratifiedSampler(by_site, by_site.targets["site"_n]), eq::Ogm{}), options);
+  CHECK(trainer.fit(by_site, validation).epochs.size() == 2);
+}

@@ -6,6 +6,7 @@
 #include <equipoise/data/split.hpp>
 #include <equipoise/data/standardizer.hpp>
 #include <equipoise/data/table.hpp>
+#include <equipoise/data/transform.hpp>
 #include <equipoise/data/weights.hpp>
 #include <equipoise/equipoise.hpp>
 #include <filesystem>
@@ -38,6 +39,29 @@ class WorkingFolder {
 void write(const std::string& name, const std::string& text) {
   std::ofstream(name) << text;
 }
+
+at::Tensor read_image(const std::string& name) {
+  return torch::full({1, 4, 4}, static_cast<float>(name.size()));
+}
+
+struct Slides {
+  std::vector<std::string> files;
+  std::vector<std::int64_t> labels, patients;
+
+  std::int64_t size() const { return static_cast<std::int64_t>(files.size()); }
+  auto select(std::span<const std::int64_t> rows) const {
+    std::vector<at::Tensor> images;
+    std::vector<std::int64_t> label, patient, ids(rows.begin(), rows.end());
+    for (const std::int64_t i : rows) {
+      images.push_back(read_image(files[static_cast<std::size_t>(i)]));
+      label.push_back(labels[static_cast<std::size_t>(i)]);
+      patient.push_back(patients[static_cast<std::size_t>(i)]);
+    }
+    return eq::batch(eq::input<"image">(torch::stack(images)), eq::target<"label">(eq::Labels{torch::tensor(label)}))
+        .with_ids(ids)
+        .with_groups(patient);
+  }
+};
 
 }  // namespace
 
@@ -120,4 +144,34 @@ TEST_CASE("the page on data standardises, splits and samples what is trained on"
   const eq::TrainerOptions options{.epochs = 2, .batch_size = 8, .progress = nullptr};
   eq::Trainer trainer(model, eq::stack(eq::StratifiedSampler(by_site, by_site.targets["site"_n]), eq::Ogm{}), options);
   CHECK(trainer.fit(by_site, validation).epochs.size() == 2);
+}
+
+TEST_CASE("the page on data has data sets of one's own, transforms and sequences", "[data][docs]") {
+  torch::manual_seed(3);
+  const Slides slides{{"a", "bb", "ccc", "dddd"}, {0, 0, 1, 1}, {7, 7, 8, 9}};
+  eq::TrainerOptions ahead{.epochs = 1, .workers = 2};
+  ahead.progress = nullptr;
+  const auto of_slides = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {4}}),
+                                     eq::task<"label">(eq::Concat{.width = 4}, eq::Classification{.classes = 2}));
+  CHECK(eq::Trainer(of_slides, ahead).fit(slides, slides).epochs.size() == 1);
+
+  const auto data = eq::batch(eq::input<"dose">(torch::randn({6, 1, 4, 4})), eq::input<"metrics">(torch::randn({6, 2})),
+                              eq::target<"dd">(eq::Maps{torch::randn({6, 1, 4, 4})}));
+  auto augmented = eq::transformed(data, eq::transform(eq::Flip{.dim = -1}, "dose"_n, "dd"_n),
+                                   eq::transform(eq::Noise{.sd = 0.02}, "metrics"_n));
+  const auto brighter = [](const at::Tensor& record, eq::RandomStream& random) {
+    return record * random.uniform(0.9, 1.1);
+  };
+  auto scaled = eq::transformed(data, eq::transform(brighter, "dose"_n));
+  const std::vector<std::int64_t> rows = {0, 1, 2};
+  CHECK_FALSE(torch::equal(augmented.select(rows, 1).inputs["metrics"_n], data.select(rows).inputs["metrics"_n]));
+  const at::Tensor factor = scaled.select(rows, 1).inputs["dose"_n] / data.select(rows).inputs["dose"_n];
+  CHECK(factor.min().item<float>() >= 0.89F);
+  CHECK(factor.max().item<float>() <= 1.11F);
+
+  const at::Tensor frames = torch::randn({2, 5, 3}), labels = torch::tensor({0, 1}, torch::kLong);
+  const std::vector<std::int64_t> lengths = {5, 2};
+  auto spoken = eq::batch(eq::input<"sound">(eq::Sequences::of_lengths(frames, lengths)),
+                          eq::target<"label">(eq::Labels{labels}));
+  CHECK(spoken.inputs["sound"_n].padding.sum().item<std::int64_t>() == 3);
 }

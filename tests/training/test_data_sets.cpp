@@ -113,6 +113,30 @@ TEST_CASE("a data set that gives fewer records than asked for is refused", "[tra
   CHECK_THROWS_WITH(eq::Trainer(model(), options()).fit(Short{holed()}), Contains("expected 8 records, got 7"));
 }
 
+TEST_CASE("records without ids are numbered by their position, and each is its own group", "[training][data]") {
+  struct Plain {
+    Toy all;
+    std::int64_t size() const { return all.size(); }
+    Toy select(std::span<const std::int64_t> rows) const {
+      const Toy some = all.select(rows);
+      return eq::batch(eq::input<"a">(some.inputs["a"_n]), eq::input<"b">(some.inputs["b"_n]),
+                       eq::target<"y">(some.targets["y"_n]));
+    }
+  };
+  const Toy data = support::toy_data<2, Kind::regression>(600);
+  const auto m = model();
+  const eq::Records records = eq::records_of(*m, Plain{data});
+  CHECK(records.about().ids == data.ids);
+  CHECK(records.about().groups == data.ids);
+  CHECK(records.select(std::vector<std::int64_t>{599, 3}).ids == std::vector<std::int64_t>{599, 3});
+  const auto a = eq::evaluate(*m, data), b = eq::evaluate(*m, Plain{data});
+  CHECK(a["y"_n].of(m->full()).loss.low == b["y"_n].of(m->full()).loss.low);
+  Toy holed = data;
+  holed.inputs["a"_n][500][0] = std::nan("");
+  CHECK_THROWS_WITH(eq::infer(*m, Plain{holed}, 32), Contains("1 record: 500"));
+  CHECK(data.with_ids(std::vector<std::int64_t>(600, 4)).groups == std::vector<std::int64_t>(600, 4));
+}
+
 TEST_CASE("evaluate, infer and shapley take a data set", "[data]") {
   const Toy data = holed();
   const auto m = model();

@@ -47,7 +47,9 @@ template <class M, Dataset D>
   return [&](std::int64_t begin, std::int64_t end) {
     std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
     std::iota(rows.begin(), rows.end(), begin);
-    return model.to_model_inputs(data.select(rows));
+    ModelBatch inputs = model.to_model_inputs(data.select(rows));
+    number_by_position(inputs, begin);
+    return inputs;
   };
 }
 

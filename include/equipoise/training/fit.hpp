@@ -158,7 +158,7 @@ class Fit {
     std::vector<AnyPolicy*> acting;
     for (AnyPolicy& p : *policies_)
       if (p.acts(epoch, model_.modality_count())) acting.push_back(&p);
-    seed_generator(options_.device, hash_of({options_.seed, hash_of("epoch"), static_cast<std::uint64_t>(epoch)}));
+    seed_generators(options_.device, hash_of({options_.seed, hash_of("epoch"), static_cast<std::uint64_t>(epoch)}));
     optimizer_->hold();  // a probe run must leave no gradient to what another policy learns
     // A sampler goes first; who sets the passes sees the records that the others have planned.
     const auto turn_of = [](const AnyPolicy& p) { return p.draws_records() ? 0 : p.sets_passes() ? 2 : 1; };

@@ -26,12 +26,14 @@ class GeneratorGuard {
   at::Tensor saved_;
 };
 
-/// Seeds the generator of a device, whatever was drawn from it before.
-inline void seed_generator(c10::Device device, std::uint64_t seed) {
-  if (device.is_meta()) return;
-  at::Generator generator = at::globalContext().defaultGenerator(device);
-  const std::lock_guard<std::mutex> lock(generator.mutex());
-  generator.set_current_seed(seed);
+/// Seeds the generators of the host and of a device, whatever was drawn from them before.
+inline void seed_generators(c10::Device device, std::uint64_t seed) {
+  const auto set = [&](at::Generator generator) {
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_current_seed(seed);
+  };
+  set(at::detail::getDefaultCPUGenerator());
+  if (!device.is_cpu() && !device.is_meta()) set(at::globalContext().defaultGenerator(device));
 }
 
 }  // namespace equipoise::detail

@@ -86,7 +86,7 @@ class Loop {
       const ModelBatch batch = fetched.next().to(options_.device);
       for (std::size_t p = 0; p < plan.passes.size(); ++p) {
         const std::uint64_t seed = key("step", b, p);
-        seed_generator(options_.device, seed);
+        seed_generators(options_.device, seed);
         if (plan.passes[p].step) factor = rates.factor(progress(done), progress(done + 1));
         pass(batch, plan.passes[p], policies, prefetch, {epoch, index, p, seed}, factor, log);
         if (plan.passes[p].step) ++index, ++done;

@@ -291,11 +291,12 @@ struct Batch {
     return out;
   }
 
-  /// The same records under the caller's own stable ids.
+  /// The same records under the caller's own stable ids; where each record is its own group, it is so under its new id.
   [[nodiscard]] Batch with_ids(std::vector<std::int64_t> stable) const {
     if (stable.size() != ids.size())
       throw ShapeError(message("shape.104", "ids", "expected ", ids.size(), " record ids, got ", stable.size()));
     Batch out = *this;
+    if (groups == ids) out.groups = stable;
     out.ids = std::move(stable);
     return out;
   }

@@ -48,9 +48,9 @@ concept selects_by_seed = requires(const D& data, std::span<const std::int64_t> 
 
 }  // namespace detail
 
-/// Records by index: `size()`, and `select(rows)`, which gives the records `rows` in that order as a `Batch`, with ids that
-/// are each record's own (and groups, presence and weights where there are any). Both are const; `select` must be safe to call
-/// from several threads where `TrainerOptions::workers` is not 0. It may also have
+/// Records by index: `size()`, and `select(rows)`, which gives the records `rows` in that order as a `Batch`, with ids, groups,
+/// presence and weights where there are any. Without ids a record's is its position. Both are const; `select` must be safe to
+/// call from several threads where `TrainerOptions::workers` is not 0. A data set may also have
 ///   select(rows, std::uint64_t seed)   the records for training, changed at random by `seed` (as `Transformed` does)
 ///   select_targets(rows)               the same records with undefined inputs, where reading them is cheaper: the trainer
 ///                                      goes through all records once before the first epoch, for presence, labels and

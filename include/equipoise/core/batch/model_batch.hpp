@@ -102,6 +102,16 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
   }
 }
 
+/// Numbers records that a data set gave without ids by their position in it, the first at `begin`, and their groups with
+/// them: a batch alone counts from 0.
+inline void number_by_position(ModelBatch& part, std::int64_t begin) {
+  for (std::size_t i = 0; i < part.ids.size(); ++i)
+    if (part.ids[i] != static_cast<std::int64_t>(i)) return;
+  const bool own_groups = part.groups == part.ids;
+  for (std::int64_t& id : part.ids) id += begin;
+  if (own_groups) part.groups = part.ids;
+}
+
 /// The records that have modality `m` and of whose input some entry is NaN or infinite; padding is not looked at.
 [[nodiscard]] inline std::vector<std::int64_t> records_not_finite(const ModelBatch& batch, std::size_t m) {
   const at::Tensor x = zero_padding(batch.inputs[m], batch.padding(m));

@@ -59,6 +59,10 @@ class Records {
           message("shape.104", "select of a data set", "expected ", rows.size(), " records, got ", out.size()));
     out.incomplete = about_->incomplete;
     out.presence = about_->presence.select(rows);
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      out.ids[j] = about_->ids[static_cast<std::size_t>(rows[j])];
+      out.groups[j] = about_->groups[static_cast<std::size_t>(rows[j])];
+    }
     return out;
   }
   /// The records [begin, end); those in memory without a copy of their tensors.

@@ -95,10 +95,14 @@ template <class E, class T, Dataset D>
   for (std::int64_t begin = 0; begin < n; begin += at_once) {
     std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(at_once, n - begin)));
     std::iota(rows.begin(), rows.end(), begin);
-    if constexpr (detail::selects_targets<D>)
-      index.add(model.to_model_batch(data.select_targets(rows)));
-    else
-      index.add(model.to_model_batch(data.select(rows)));
+    ModelBatch part = [&] {
+      if constexpr (detail::selects_targets<D>)
+        return model.to_model_batch(data.select_targets(rows));
+      else
+        return model.to_model_batch(data.select(rows));
+    }();
+    detail::number_by_position(part, begin);
+    index.add(part);
   }
   const std::int64_t first = 0;
   return index.take(model.to_model_batch(data.select(std::span(&first, 1))),

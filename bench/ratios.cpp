@@ -236,7 +236,7 @@ std::vector<double> small_step() {
   torch::nn::Sequential theirs(torch::nn::Linear(kMetrics, 64), torch::nn::LayerNorm(torch::nn::LayerNormOptions({64})),
                                torch::nn::GELU(), torch::nn::Linear(64, 64), torch::nn::GELU(),
                                torch::nn::Linear(64, 3));
-  const auto all = tables(2048);
+  const auto all = tables(2048).only("x"_n, "y"_n);
   const at::Tensor x = all.inputs["x"_n], y = all.targets["y"_n].tensor;
   const auto handwritten = [&] {
     torch::optim::AdamW optimizer(theirs->parameters(), torch::optim::AdamWOptions(1e-3).weight_decay(1e-2));

@@ -27,14 +27,14 @@ TEST_CASE("a column is standardised by the mean and deviation of its known cells
   const at::Tensor training = torch::tensor({{1., 10., 7.}, {3., kNan, 7.}, {5., 30., 7.}}, torch::kDouble);
   s.fit(training);
   // 1, 3, 5: mean 3, deviation sqrt(8 / 3). 10, 30: mean 20, deviation 10. 7 alone is constant.
-  CHECK(torch::allclose(s.mean(), torch::tensor({3.F, 20.F, 7.F})));
-  CHECK(torch::allclose(s.scale(), torch::tensor({std::sqrt(8.F / 3), 10.F, 1.F})));
+  CHECK(torch::allclose(s.mean(), torch::tensor({3., 20., 7.}, torch::kDouble)));
+  CHECK(torch::allclose(s.scale(), torch::tensor({std::sqrt(8. / 3), 10., 1.}, torch::kDouble)));
   const at::Tensor z = s.forward(torch::tensor({{3., 40., 9.}, {kNan, kNan, kNan}}, torch::kDouble));
   CHECK(torch::allclose(z, torch::tensor({{0., 2., 2.}, {0., 0., 0.}}, torch::kDouble)));
   CHECK(z.scalar_type() == torch::kDouble);
   CHECK(s.forward(torch::zeros({2, 3})).scalar_type() == torch::kFloat);
   const at::Tensor whole = training.nan_to_num(0);
-  CHECK(torch::allclose(s.inverse(s.forward(whole)), whole, 1e-6, 1e-6));  // the buffers are single precision
+  CHECK(torch::allclose(s.inverse(s.forward(whole)), whole, 1e-14, 1e-14));
 }
 
 TEST_CASE("a constant column of a fraction is 0, whatever its sum rounds to", "[data][behaviour]") {
@@ -43,6 +43,14 @@ TEST_CASE("a constant column of a fraction is 0, whatever its sum rounds to", "[
   s.fit(x);
   CHECK(s.scale().item<float>() == 1);
   CHECK(s.forward(x).abs().max().item<float>() == 0);
+}
+
+TEST_CASE("large numbers that differ little are told apart", "[data][worked]") {
+  eq::Standardizer s(1);
+  const at::Tensor x = torch::tensor({{1e9}, {1e9 + 1}, {1e9 + 20}}, torch::kDouble);
+  s.fit(x);
+  CHECK(s.mean().item<double>() == Approx(1e9 + 7).epsilon(1e-15));
+  CHECK(s.forward(x)[0].item<double>() == Approx(-7 / std::sqrt((49. + 36 + 169) / 3)));
 }
 
 TEST_CASE("rows that a standardizer was not fitted on do not matter to it", "[data][law]") {
@@ -79,7 +87,7 @@ TEST_CASE("data that do not fit a standardizer are refused", "[data][error]") {
   CHECK_THROWS_WITH(s.fit(torch::tensor({{1., 2., HUGE_VAL}})), Catch::Contains("column 2: expected finite values"));
   CHECK_THROWS_WITH(s.fit(torch::zeros({0, 3})), Catch::Contains("column 0"));
   CHECK_THROWS_WITH(eq::Standardizer(0), Catch::Contains("expected a width > 0, got 0"));
-  CHECK(torch::equal(s.scale(), torch::ones({3})));  // a refused fit changes nothing
+  CHECK(torch::equal(s.scale(), torch::ones({3}, torch::kDouble)));  // a refused fit changes nothing
 }
 
 TEST_CASE("what is saved of a standardizer is what was fitted", "[data][behaviour]") {

@@ -154,9 +154,10 @@ TEST_CASE("a cell that does not fit is named by file, line and column", "[data][
   CHECK_THROWS_WITH(group.read().group_numbers("patient"),
                     group.sentence("file.433", "line 3, column \"patient\": expected a group, got a missing cell"));
   const Csv text("x\n1\n");
-  CHECK_THROWS_WITH(
-      text.read({.types = {{"x", eq::ColumnType::text}}}).numbers({"x"}),
-      text.sentence("value.241", "column \"x\": expected a column of numbers, got one that is read as text"));
+  CHECK_THROWS_WITH(text.read({.types = {{"x", eq::ColumnType::text}}}).numbers({"x"}),
+                    text.sentence("value.241",
+                                  "column \"x\": expected a column of numbers, got one that is read as text; "
+                                  "ColumnType::number in CsvOptions.types reads it as numbers"));
 }
 
 TEST_CASE("a table's columns have names, each once", "[data][error]") {
@@ -185,4 +186,18 @@ TEST_CASE("a column without any value is one of missing numbers", "[data][behavi
   CHECK(table.categories("a").empty());
   CHECK(at::equal(table.labels("a").tensor, at::tensor({-1, -1}, at::kLong)));
   CHECK(Csv("a,b\n").read().rows() == 0);
+}
+
+TEST_CASE("numerals that are names stay texts: with a leading zero, or more digits than a number keeps",
+          "[data][behaviour]") {
+  const Csv csv("code,patient,dose,whole\n007,9007199254740993,0.5,10\n7,9007199254740992,-0.25,0\n");
+  const eq::Table t = csv.read();
+  CHECK(t.type("code") == eq::ColumnType::text);
+  CHECK(t.type("patient") == eq::ColumnType::text);
+  CHECK(t.type("dose") == eq::ColumnType::number);
+  CHECK(t.type("whole") == eq::ColumnType::number);
+  CHECK(t.categories("code") == std::vector<std::string>{"007", "7"});
+  CHECK(t.group_numbers("patient") == std::vector<std::int64_t>{1, 0});
+  CHECK(t.texts("code") == std::vector<std::string>{"007", "7"});
+  CHECK(csv.read({.types = {{"code", eq::ColumnType::number}}}).numbers({"code"})[0].item<float>() == 7);
 }

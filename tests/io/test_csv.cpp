@@ -47,6 +47,8 @@ TEST_CASE("cells are those of RFC 4180", "[io][worked]") {
   CHECK(csv.rows("a;b\n1,5;2\n", ';') == Rows{{"a", "b"}, {"1,5", "2"}});
   CHECK(csv.rows("a\tb\n\t2\n", '\t') == Rows{{"a", "b"}, {"", "2"}});
   CHECK(csv.rows("a, b \n 1 , \" x \" \r\n") == Rows{{"a", "b"}, {"1", " x "}});
+  CHECK(csv.rows("\n\na,b\n\n1,2\n") == Rows{{"a", "b"}, {"1", "2"}});
+  CHECK(csv.rows("\na\n1\n\n2\n") == Rows{{"a"}, {"1"}, {""}, {"2"}});
   CHECK(csv.rows("").empty());
 }
 

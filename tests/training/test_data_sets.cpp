@@ -111,6 +111,13 @@ TEST_CASE("a data set that gives fewer records than asked for is refused", "[tra
     Toy select(std::span<const std::int64_t> rows, std::uint64_t) const { return all.select(rows.subspan(1)); }
   };
   CHECK_THROWS_WITH(eq::Trainer(model(), options()).fit(Short{holed()}), Contains("expected 8 records, got 7"));
+  struct Unread {
+    Toy all;
+    std::int64_t size() const { return all.size(); }
+    Toy select(std::span<const std::int64_t> rows) const { return all.select(rows.first(rows.size() / 2)); }
+  };
+  CHECK_THROWS_WITH(eq::infer(*model(), Unread{holed()}), Contains("records, got "));
+  CHECK_THROWS_WITH(eq::evaluate(*model(), Unread{holed()}), Contains("expected 40 records, got 20"));
 }
 
 TEST_CASE("records without ids are numbered by their position, and each is its own group", "[training][data]") {
@@ -135,6 +142,64 @@ TEST_CASE("records without ids are numbered by their position, and each is its o
   holed.inputs["a"_n][500][0] = std::nan("");
   CHECK_THROWS_WITH(eq::infer(*m, Plain{holed}, 32), Contains("1 record: 500"));
   CHECK(data.with_ids(std::vector<std::int64_t>(600, 4)).groups == std::vector<std::int64_t>(600, 4));
+}
+
+TEST_CASE("ids and groups of a data set are its own, whatever part they come in", "[training][data]") {
+  constexpr std::int64_t n = 257;  // beyond what is read at once: the last part is one record
+  std::vector<std::int64_t> backwards, pairs;
+  for (std::int64_t i = 0; i < n; ++i) backwards.push_back(n - 1 - i), pairs.push_back(i % 2);
+  const Toy data = support::toy_data<2, Kind::regression>(n);
+  const auto m = model();
+  const eq::Records numbered = eq::records_of(*m, Fetched{data.with_ids(backwards)});
+  CHECK(numbered.about().ids == backwards);
+  CHECK(numbered.about().groups == backwards);
+  struct Grouped {
+    Toy all;
+    std::vector<std::int64_t> groups;
+    std::int64_t size() const { return all.size(); }
+    Toy select(std::span<const std::int64_t> rows) const {
+      const Toy some = all.select(rows);
+      return eq::batch(eq::input<"a">(some.inputs["a"_n]), eq::input<"b">(some.inputs["b"_n]),
+                       eq::target<"y">(some.targets["y"_n]))
+          .with_groups(some.groups);
+    }
+  };
+  CHECK(eq::records_of(*m, Grouped{data.with_groups(pairs), pairs}).about().groups == pairs);
+}
+
+TEST_CASE("a part of a data set keeps its transforms, and transforms of transforms act", "[data][transform]") {
+  const Toy data = holed();
+  const std::vector<std::int64_t> rows = {5, 9, 30}, all = {0, 1, 2};
+  const auto part = eq::part(eq::transformed(data, eq::transform(eq::Noise{.sd = 1}, "a"_n)), rows);
+  CHECK(part.size() == 3);
+  CHECK(torch::equal(part.select(all).inputs["a"_n], data.select(rows).inputs["a"_n]));
+  CHECK_FALSE(torch::equal(part.select(all, 1).inputs["a"_n], data.select(rows).inputs["a"_n]));
+  CHECK_THROWS_AS(eq::part(data, {40}), eq::ValueError);
+  const auto twice = eq::transformed(part, eq::transform(eq::Noise{.sd = 1}, "b"_n));
+  CHECK_FALSE(torch::equal(twice.select(all, 1).inputs["a"_n], data.select(rows).inputs["a"_n]));
+  CHECK_FALSE(torch::equal(twice.select(all, 1).inputs["b"_n], data.select(rows).inputs["b"_n]));
+  CHECK(twice.select_targets(all).inputs["a"_n].is_meta());
+  CHECK(twice.select_targets(all).ids == std::vector<std::int64_t>{1005, 1009, 1030});
+}
+
+TEST_CASE("a sequence is changed without its padding", "[data][transform][sequences]") {
+  const double nan = std::nan("");
+  const at::Tensor frames = torch::tensor({{{1.0}, {2.0}, {nan}, {nan}}, {{1.0}, {2.0}, {3.0}, {4.0}}});
+  const std::vector<std::int64_t> lengths = {2, 4}, rows = {0, 1};
+  const auto data = eq::transformed(eq::batch(eq::input<"s">(eq::Sequences::of_lengths(frames, lengths))),
+                                    eq::transform(eq::Flip{.dim = 0, .probability = 1}, "s"_n));
+  const at::Tensor out = data.select(rows, 3).inputs["s"_n].tensor;
+  CHECK(torch::equal(out[0].slice(0, 0, 2), torch::tensor({{2.0}, {1.0}})));
+  CHECK(out[0].slice(0, 2).isnan().all().item<bool>());
+  CHECK(torch::equal(out[1], torch::tensor({{4.0}, {3.0}, {2.0}, {1.0}})));
+}
+
+TEST_CASE("options of transforms that are out of range are refused", "[data][transform]") {
+  CHECK_THROWS_WITH(eq::transform(eq::Flip{.probability = 2}, "a"_n), Contains("Flip.probability: expected in [0, 1]"));
+  CHECK_THROWS_WITH(eq::transform(eq::Shift{.most = -1}, "a"_n), Contains("Shift.most: expected >= 0"));
+  eq::RandomStream random({1}, "test");
+  CHECK_THROWS_WITH(eq::Noise{}(torch::zeros({2}, torch::kLong), random),
+                    Contains("Noise: expected a record of a floating type"));
 }
 
 TEST_CASE("evaluate, infer and shapley take a data set", "[data]") {

@@ -114,6 +114,17 @@ TEST_CASE("what an encoder of one's own cannot take names the modality", "[train
                     Contains("input of modality a: expected what the encoder takes, got Float [4, 5]"));
 }
 
+TEST_CASE("an input of one number a record is checked as others are", "[training][inputs]") {
+  struct Number : torch::nn::Module {
+    at::Tensor forward(const at::Tensor& x) { return x.unsqueeze(1).repeat({1, 4}); }
+    std::int64_t width() const { return 4; }
+  };
+  const auto m = eq::compose(eq::modality<"a">(std::make_shared<Number>()),
+                             eq::task<"y">(eq::Concat{.width = 4}, eq::Regression{}));
+  CHECK_THROWS_WITH(eq::infer(*m, eq::batch(eq::input<"a">(torch::tensor({1.0F, std::nanf("")})))),
+                    Contains("in 1 record: 1"));
+}
+
 TEST_CASE("an infinite target is an error, beside a missing one too", "[training][inputs]") {
   auto holed = data();
   holed.targets["y"_n].tensor[2][0] = std::nan("");

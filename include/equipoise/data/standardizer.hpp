@@ -27,13 +27,14 @@
 
 namespace equipoise {
 
+/// Columns with mean 0 and standard deviation 1 on the training records. Its buffers are of double precision.
 class Standardizer : public torch::nn::Module {
  public:
   /// \param width columns, F > 0
   explicit Standardizer(std::int64_t width) : torch::nn::Module("Standardizer") {
     check_option(width > 0, "Standardizer", "a width > 0", width);
-    mean_ = register_buffer("mean", at::zeros({width}));
-    scale_ = register_buffer("scale", at::ones({width}));
+    mean_ = register_buffer("mean", at::zeros({width}, at::kDouble));
+    scale_ = register_buffer("scale", at::ones({width}, at::kDouble));
   }
 
   /// Takes each column's mean and standard deviation (of a population) over the cells that are not NaN; 1 in place of the
@@ -58,13 +59,13 @@ class Standardizer : public torch::nn::Module {
   /// (x - mean) / scale, in the type of `x`; 0, the training mean, where a cell is NaN. \throws ShapeError
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
     check_shape(x);
-    return x.sub(mean_).div(scale_).masked_fill(at::isnan(x), 0).to(x.scalar_type());
+    return x.sub(mean_.to(x.device())).div(scale_.to(x.device())).masked_fill(at::isnan(x), 0).to(x.scalar_type());
   }
 
   /// z scale + mean: what `forward` was given, but for missing cells. \throws ShapeError
   [[nodiscard]] at::Tensor inverse(const at::Tensor& z) const {
     check_shape(z);
-    return z.mul(scale_).add(mean_).to(z.scalar_type());
+    return z.mul(scale_.to(z.device())).add(mean_.to(z.device())).to(z.scalar_type());
   }
 
   [[nodiscard]] std::int64_t width() const { return mean_.size(0); }

@@ -164,7 +164,7 @@ class Table {
     };
     if (wanted != ColumnType::text) {
       detail::Column out;
-      const auto other = detail::numbers_of(lines_.size(), cell, is_missing, decimal_, out.numbers);
+      const auto other = detail::numbers_of(lines_.size(), cell, is_missing, decimal_, !wanted, out.numbers);
       if (!other) return out;
       if (wanted) refuse_cell(*other, names_[c], cell(*other));
     }
@@ -228,7 +228,8 @@ class Table {
       if (!detail::number_of_cell(text, decimal_)) refuse_cell(i, name, text);
     }
     throw ValueError(message("value.241", where_, "column \"", name,
-                             "\": expected a column of numbers, got one that is read as text"));
+                             "\": expected a column of numbers, got one that is read as text; ColumnType::number in "
+                             "CsvOptions.types reads it as numbers"));
   }
 
   std::string where_;

@@ -101,11 +101,23 @@ struct Column {
   }
 };
 
+/// Whether a cell of digits is rather a name: as a number it would lose a leading zero, or digits beyond 2^53.
+[[nodiscard]] inline bool is_a_numeral_name(std::string_view text) {
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  const auto digits = static_cast<std::size_t>(
+      std::find_if(text.begin(), text.end(), [](char c) { return c < '0' || c > '9'; }) - text.begin());
+  if (digits > 1 && text[0] == '0') return true;
+  if (digits != text.size()) return false;
+  return digits > 16 || (digits == 16 && text > "9007199254740992");
+}
+
 /// The first cell that is no number and not missing, or none.
+/// \param names whether numerals that are rather names are no numbers
 template <class Cell, class IsMissing>
 [[nodiscard]] std::optional<std::size_t> numbers_of(std::size_t rows, const Cell& cell, const IsMissing& is_missing,
-                                                    char decimal, std::vector<double>& out) {
+                                                    char decimal, bool names, std::vector<double>& out) {
   for (std::size_t i = 0; i < rows; ++i) {
+    if (names && !is_missing(cell(i)) && is_a_numeral_name(cell(i))) return i;
     const std::optional<double> value =
         is_missing(cell(i)) ? std::numeric_limits<double>::quiet_NaN() : number_of_cell(cell(i), decimal);
     if (!value) return i;

@@ -30,7 +30,7 @@
 namespace equipoise {
 
 /// A change of one record's tensor: a callable `at::Tensor(const at::Tensor& record, RandomStream& random)` that keeps the
-/// shape. `record` is without the dimension of records. Tensors that are changed together are given streams with the same
+/// shape. `record` is without the dimension of records, and of a sequence without its padding. Tensors that are changed together are given streams with the same
 /// numbers.
 template <class F>
 concept RecordTransform = requires(const F& f, const at::Tensor& record, RandomStream& random) {
@@ -42,6 +42,9 @@ struct Flip {
   std::int64_t dim = -1;     ///< of the record; -1 is the last
   double probability = 0.5;  ///< in [0, 1]
 
+  void check() const {
+    check_option(probability >= 0 && probability <= 1, "Flip.probability", "in [0, 1]", probability);
+  }
   [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
     return random.uniform() < probability ? record.flip({dim}) : record;
   }
@@ -50,8 +53,9 @@ struct Flip {
 /// Moves the record along a dimension by a whole number of steps, each as probable; what moves in is zero.
 struct Shift {
   std::int64_t dim = -1;
-  std::int64_t most = 1;  ///< steps to either side
+  std::int64_t most = 1;  ///< steps to either side, >= 0
 
+  void check() const { check_option(most >= 0, "Shift.most", ">= 0", most); }
   [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
     const std::int64_t by = random.integer(-most, most), size = record.size(dim), kept = size - std::abs(by);
     at::Tensor out = at::zeros_like(record);
@@ -62,11 +66,15 @@ struct Shift {
   }
 };
 
-/// Adds independent normal numbers.
+/// Adds independent normal numbers to a record of a floating type.
 struct Noise {
-  double sd = 0.01;  ///< in the unit of the record
+  double sd = 0.01;  ///< in the unit of the record, >= 0
 
+  void check() const { check_option(sd >= 0, "Noise.sd", ">= 0", sd); }
   [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
+    if (!record.is_floating_point())
+      throw ShapeError(
+          message("shape.116", "Noise", "expected a record of a floating type, got ", record.scalar_type()));
     const at::Generator generator = at::detail::createCPUGenerator(random.bits());
     const at::Tensor noise = at::randn(record.sizes(), generator, record.options().device(at::kCPU));
     return record.add(noise.to(record.device()), sd);
@@ -98,25 +106,37 @@ struct NamedTransform {
     else if constexpr (is_target)
       whole = &batch.targets[boost::hana::type_c<Name>].tensor;
     if (whole == nullptr || !whole->defined()) return;
+    at::Tensor padding;
+    if constexpr (is_input) padding = padding_of(batch.inputs[boost::hana::type_c<Name>]);
     at::Tensor changed = whole->clone();
     for (std::int64_t i = 0; i < batch.size(); ++i) {
       RandomStream random({seed, place, static_cast<std::uint64_t>(i)}, "transform");
-      const at::Tensor record = (*whole)[i], out = change(record, random);
-      if (out.sizes() != record.sizes())
-        throw ShapeError(message("shape.116", "transform of " + std::string(Name::text), "expected ", record.sizes(),
-                                 ", as the record is, got ", out.sizes()));
-      changed[i].copy_(out);
+      if (!padding.defined()) {
+        changed[i].copy_(one_record((*whole)[i], random, Name::text));
+        continue;
+      }
+      const at::Tensor steps = padding[i].logical_not().nonzero().squeeze(1);  // those that are there
+      changed[i].index_copy_(0, steps, one_record((*whole)[i].index_select(0, steps), random, Name::text));
     }
     *whole = std::move(changed);
+  }
+
+  [[nodiscard]] at::Tensor one_record(const at::Tensor& record, RandomStream& random, std::string_view name) const {
+    at::Tensor out = change(record, random);
+    if (out.sizes() != record.sizes())
+      throw ShapeError(message("shape.116", "transform of " + std::string(name), "expected ", record.sizes(),
+                               ", as the record is, got ", out.sizes()));
+    return out;
   }
 };
 
 }  // namespace detail
 
-/// A transform of the named inputs and targets, all changed in the same way.
+/// A transform of the named inputs and targets, all changed in the same way. \throws ValueError for an option out of range
 template <RecordTransform F, class... Names>
 [[nodiscard]] detail::NamedTransform<F, Names...> transform(F change, boost::hana::basic_type<Names>...) {
   static_assert(sizeof...(Names) > 0, "equipoise: a transform needs the name of an input or target");
+  if constexpr (requires { change.check(); }) change.check();
   return {std::move(change)};
 }
 
@@ -130,14 +150,11 @@ class Transformed {
   /// The records as they are.
   [[nodiscard]] auto select(std::span<const std::int64_t> rows) const { return data_.select(rows); }
   [[nodiscard]] auto select_targets(std::span<const std::int64_t> rows) const {
-    if constexpr (detail::selects_targets<D>)
-      return data_.select_targets(rows);
-    else
-      return data_.select(rows);
+    return detail::targets_of_records(data_, rows);
   }
   /// The records as training sees them.
   [[nodiscard]] auto select(std::span<const std::int64_t> rows, std::uint64_t seed) const {
-    auto out = data_.select(rows);
+    auto out = detail::records_for_training(data_, rows, hash_of({seed, hash_of("inner")}));
     std::uint64_t place = 0;
     std::apply([&](const auto&... t) { (t.apply(out, seed, place++), ...); }, transforms_);
     return out;

@@ -48,7 +48,9 @@ template <class M, Dataset D>
     std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
     std::iota(rows.begin(), rows.end(), begin);
     ModelBatch inputs = model.to_model_inputs(data.select(rows));
-    number_by_position(inputs, begin);
+    check_selected(inputs.size(), end - begin);
+    if (counts_its_records(inputs))
+      for (std::int64_t& id : inputs.ids) id += begin;  // for messages: without ids a record's is its position
     return inputs;
   };
 }

@@ -8,6 +8,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/io/regular_file.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -28,7 +29,7 @@ struct CsvRow {
 };
 
 /// A CSV file in memory. Lines end with LF or CRLF; a byte order mark at the start is skipped. Blank lines are skipped, but
-/// within a file of one column, where they are empty cells.
+/// between the lines of a file of one column, where they are empty cells.
 class CsvFile {
  public:
   /// \throws FileError for a file that is missing, of UTF-16, or whose quotes are misplaced; it names line and cell.
@@ -40,7 +41,10 @@ class CsvFile {
     at_ = text_.starts_with("\xef\xbb\xbf") ? 3 : 0;
     while (at_ < text_.size()) rows_.push_back(row());
     while (!rows_.empty() && rows_.back().blank) rows_.pop_back();
-    if (!rows_.empty() && rows_.front().cells.size() > 1) std::erase_if(rows_, [](const CsvRow& r) { return r.blank; });
+    const auto first = std::find_if(rows_.begin(), rows_.end(), [](const CsvRow& r) { return !r.blank; });
+    const bool one_column = first != rows_.end() && first->cells.size() == 1;
+    rows_.erase(rows_.begin(), first);
+    if (!one_column) std::erase_if(rows_, [](const CsvRow& r) { return r.blank; });
   }
   CsvFile(const CsvFile&) = delete;
   CsvFile& operator=(const CsvFile&) = delete;

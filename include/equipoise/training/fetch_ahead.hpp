@@ -60,7 +60,7 @@ class FetchAhead {
       {
         std::unique_lock lock(mutex_);
         const auto room = [&] { return begun_ >= n_ || begun_ < taken_ + static_cast<std::int64_t>(slots_.size()); };
-        if (!changed_.wait(lock, stop, room) || begun_ >= n_) return;
+        if (!changed_.wait(lock, stop, room) || stop.stop_requested() || begun_ >= n_) return;
         i = begun_++;
       }
       Slot made;

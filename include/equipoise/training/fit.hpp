@@ -92,8 +92,10 @@ class Fit {
     check_checkpoint();
     if (state_.next_epoch == 0)
       for (std::size_t k = 0; k < model_.task_count(); ++k)
-        if (train.has_target(k) && !train.prior_targets(k).is_meta())  // without values nothing fits
-          model_.fit_prior(k, train.prior_targets(k).to(options_.device));
+        if (train.has_target(k)) {
+          const at::Tensor targets = train.prior_targets(k, model_.schema().tasks[k].traits.dense);
+          if (!targets.is_meta()) model_.fit_prior(k, targets.to(options_.device));  // without values nothing fits
+        }
     Records holdout;  // the same however many epochs there are to be: a resumed run may have more
     if (std::any_of(policies_->begin(), policies_->end(),
                     [&](const AnyPolicy& p) { return p.needs().holdout && p.ever_acts(model_.modality_count()); }))

@@ -176,7 +176,7 @@ TEST_CASE("a field's modulation is as long, in mm, whatever the leaves' width", 
     const std::size_t apart = model == LinacModel::hd120 ? 4 : 2, middle = rows.size() / 2;
     double joint = 0, squares = 0;
     for (std::uint64_t n = 0; n < 200; ++n) {
-      const FluenceRows f = gaussian_random_field(RandomStream({9, n}, "test"), rows, 10);
+      const FluenceRows f = gaussian_random_field(equipoise::RandomStream({9, n}, "test"), rows, 10);
       for (std::size_t x = 0; x < kFluenceSamples; ++x)
         joint += f[middle][x] * f[middle + apart][x], squares += f[middle][x] * f[middle][x];
     }

@@ -34,7 +34,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.114",
               "an input of another type than the encoder's parameters, or one that the encoder cannot take"},
     ErrorKind{"shape.115", "lengths or padding that do not fit the sequences"},
-    ErrorKind{"shape.116", "a transform that changes the shape of a record"},
+    ErrorKind{"shape.116", "a transform that changes the shape of a record, or that cannot take its type"},
     ErrorKind{"shape.130", "two lists that belong together, as truths and predictions, are of different lengths"},
     ErrorKind{"value.201", "an option is out of its range"},
     ErrorKind{"value.202", "an option's text is not of its type"},

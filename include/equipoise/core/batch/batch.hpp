@@ -17,6 +17,7 @@
 #include <equipoise/core/batch/target.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <boost/hana/type.hpp>
 
@@ -141,11 +142,12 @@ template <Target T>
 [[nodiscard]] MissingTargets missing_of(const T& target) {
   if (target.tensor.is_meta()) return {std::vector<bool>(static_cast<std::size_t>(target.tensor.size(0)), true), false};
   MissingTargets out;
-  const at::Tensor flat = T::missing(target.tensor).unsqueeze(1).flatten(1);  // [N, …] bool; of no record, too
-  out.any = flat.any().template item<bool>();
-  const at::Tensor whole = host_copy(flat.all(1));
-  out.labelled.resize(static_cast<std::size_t>(whole.size(0)));
-  for (std::size_t i = 0; i < out.labelled.size(); ++i) out.labelled[i] = !whole.template const_data_ptr<bool>()[i];
+  for_each_slice(target.tensor, [&](const at::Tensor& some) {
+    const at::Tensor flat = T::missing(some).unsqueeze(1).flatten(1);  // [n, …] bool; of no record, too
+    out.any = out.any || flat.any().template item<bool>();
+    const at::Tensor whole = host_copy(flat.all(1));
+    for (std::int64_t i = 0; i < whole.size(0); ++i) out.labelled.push_back(!whole.template const_data_ptr<bool>()[i]);
+  });
   return out;
 }
 
@@ -348,6 +350,21 @@ struct Batch {
     return out;
   }
 
+  /// The given records without the values of their inputs, whose tensors are on the meta device.
+  /// \throws ValueError for a row that there is not
+  [[nodiscard]] Batch select_targets(std::span<const std::int64_t> records) const {
+    Batch bare = *this;
+    bare.inputs = {};
+    Batch out = bare.select(records);
+    out.inputs.for_each([&](auto key, auto& x) {
+      const at::Tensor& whole = detail::tensor_of(inputs[key]);
+      std::vector<std::int64_t> shape = whole.sizes().vec();
+      shape[0] = out.size();
+      detail::tensor_of(x) = at::empty(shape, whole.options().device(at::kMeta));
+    });
+    return out;
+  }
+
   /// The given records, in that order. \throws ValueError for a row that there is not
   [[nodiscard]] Batch select(std::span<const std::int64_t> records) const {
     detail::check_rows(records, size());
@@ -412,7 +429,10 @@ template <class... Slots>
     if (t.size(0) != records)
       throw ShapeError(message("shape.105", what, "expected ", records, " records, got ", t.size(0)));
   };
-  inputs.for_each([&](auto key, const auto& x) { check(decltype(key)::type::text, detail::tensor_of(x)); });
+  inputs.for_each([&](auto key, const auto& x) {
+    check(decltype(key)::type::text, detail::tensor_of(x));
+    if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Sequences>) x.check();
+  });
   targets.for_each([&](auto key, const auto& y) {
     if constexpr (!std::is_same_v<std::decay_t<decltype(y)>, NoTarget>) check(decltype(key)::type::text, y.tensor);
   });

@@ -87,8 +87,6 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
     using Given = std::decay_t<decltype(target)>;
     if constexpr (!CheckTarget<Wanted, Given>::ok || std::is_same_v<Given, NoTarget>) {
       out.targets.emplace_back();
-    } else if (!target.tensor.defined()) {  // of records without their tensors
-      out.targets.emplace_back();
     } else {
       Wanted::check(target.tensor, task);
       const MissingTargets missing = missing_of(target);
@@ -102,21 +100,18 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
   }
 }
 
-/// Numbers records that a data set gave without ids by their position in it, the first at `begin`, and their groups with
-/// them: a batch alone counts from 0.
-inline void number_by_position(ModelBatch& part, std::int64_t begin) {
+/// Whether the ids of a batch are those that it has where nobody gave it any: 0, 1, …
+[[nodiscard]] inline bool counts_its_records(const ModelBatch& part) {
   for (std::size_t i = 0; i < part.ids.size(); ++i)
-    if (part.ids[i] != static_cast<std::int64_t>(i)) return;
-  const bool own_groups = part.groups == part.ids;
-  for (std::int64_t& id : part.ids) id += begin;
-  if (own_groups) part.groups = part.ids;
+    if (part.ids[i] != static_cast<std::int64_t>(i)) return false;
+  return true;
 }
 
 /// The records that have modality `m` and of whose input some entry is NaN or infinite; padding is not looked at.
 [[nodiscard]] inline std::vector<std::int64_t> records_not_finite(const ModelBatch& batch, std::size_t m) {
   const at::Tensor x = zero_padding(batch.inputs[m], batch.padding(m));
   if (batch.presence.everywhere(m) && std::isfinite(host_value(x.sum()))) return {};
-  const at::Tensor finite = host_copy(at::isfinite(x).flatten(1).all(1));
+  const at::Tensor finite = host_copy(at::isfinite(x).unsqueeze(1).flatten(1).all(1));
   std::vector<std::int64_t> out;
   for (std::size_t i = 0; i < batch.ids.size(); ++i)
     if (batch.presence.of_row(i).contains(m) && !finite.const_data_ptr<bool>()[i]) out.push_back(batch.ids[i]);

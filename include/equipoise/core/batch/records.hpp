@@ -7,6 +7,7 @@
 
 #include <equipoise/core/batch/batch.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,25 @@
 
 namespace equipoise {
 
+namespace detail {
+
+/// The records of maps `y` to which a prior is fitted: all, or of a data set of `records` that is beyond 256 MB evenly spaced
+/// ones with a label. \param seen labelled records before these, and after them on return
+[[nodiscard]] inline std::vector<std::int64_t> prior_rows(const at::Tensor& y, std::span<const std::uint64_t> labelled,
+                                                          std::size_t task, std::int64_t records, std::int64_t& seen) {
+  constexpr std::int64_t budget = 256 << 20;
+  const auto bytes = y.numel() / std::max<std::int64_t>(y.size(0), 1) * static_cast<std::int64_t>(y.element_size());
+  const std::int64_t every = std::max<std::int64_t>((bytes * records + budget - 1) / budget, 1);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < y.size(0); ++i)
+    if (every == 1 || (((labelled[static_cast<std::size_t>(i)] >> task) & 1U) && seen++ % every == 0))
+      rows.push_back(i);
+  return rows;
+}
+
+}  // namespace detail
+
+/// A data set in a model's order; made by `records_of`. Copies share what they hold.
 class Records {
  public:
   /// Gives the records `rows`, in that order; `seed` is of the random changes that are made in training, 0 for none.
@@ -45,8 +65,13 @@ class Records {
   [[nodiscard]] const ModelBatch& example() const { return fetch_ ? *example_ : *about_; }
   [[nodiscard]] bool has_target(std::size_t task) const { return task < has_target_.size() && has_target_[task]; }
   /// Targets of a task, for what it predicts without any modality: all of them, or of a large data set of maps a part.
-  [[nodiscard]] const at::Tensor& prior_targets(std::size_t task) const {
-    return fetch_ ? prior_targets_[task] : about_->targets[task];
+  [[nodiscard]] at::Tensor prior_targets(std::size_t task, bool maps) const {
+    if (fetch_) return prior_targets_[task];
+    const at::Tensor& all = about_->targets[task];
+    if (!maps || all.is_meta()) return all;
+    std::int64_t seen = 0;
+    const std::vector<std::int64_t> rows = detail::prior_rows(all, about_->labelled, task, size(), seen);
+    return static_cast<std::int64_t>(rows.size()) == size() ? all : detail::select_records(all, rows);
   }
 
   /// The given records, in that order. \throws ValueError for a row that there is not
@@ -54,10 +79,7 @@ class Records {
     if (!fetch_) return about_->select(rows);
     detail::check_rows(rows, size());
     ModelBatch out = fetch_(rows, seed);
-    if (out.size() != static_cast<std::int64_t>(rows.size()))
-      throw ShapeError(
-          message("shape.104", "select of a data set", "expected ", rows.size(), " records, got ", out.size()));
-    out.incomplete = about_->incomplete;
+    out.incomplete |= about_->incomplete;
     out.presence = about_->presence.select(rows);
     for (std::size_t j = 0; j < rows.size(); ++j) {
       out.ids[j] = about_->ids[static_cast<std::size_t>(rows[j])];

@@ -46,10 +46,21 @@ struct Sequences {
   /// \param padding bool [N, T], true at padding  \throws ShapeError for another shape or type
   [[nodiscard]] static Sequences of_padding(at::Tensor padded, at::Tensor padding) {
     check(padded);
-    if (padding.scalar_type() != at::kBool || padding.sizes() != padded.sizes().slice(0, 2))
-      throw ShapeError(message("shape.115", "Sequences", "expected a padding of bool ", padded.sizes().slice(0, 2),
+    Sequences out{std::move(padded), std::move(padding)};
+    out.check();
+    return out;
+  }
+
+  /// \throws ShapeError unless the padding is bool [N, T], on the device of the sequences
+  void check() const {
+    check(tensor);
+    if (!padding.defined()) return;
+    if (padding.scalar_type() != at::kBool || padding.sizes() != tensor.sizes().slice(0, 2))
+      throw ShapeError(message("shape.115", "Sequences", "expected a padding of bool ", tensor.sizes().slice(0, 2),
                                ", got ", padding.scalar_type(), " ", padding.sizes()));
-    return {std::move(padded), std::move(padding)};
+    if (padding.device() != tensor.device())
+      throw ShapeError(message("shape.115", "Sequences", "expected a padding on ", tensor.device().str(),
+                               ", got one on ", padding.device().str()));
   }
 
  private:

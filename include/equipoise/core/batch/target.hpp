@@ -12,6 +12,7 @@
 #include <ATen/ops/isinf.h>
 #include <ATen/ops/isnan.h>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <utility>
@@ -49,12 +50,26 @@ concept Target = detail::holds_a_tensor<T> && detail::says_what_is_missing<T> &&
 
 namespace detail {
 
+/// Calls `f` with consecutive records of a tensor [N, …], as many as are 64 MB: one that is mapped from a file may be larger
+/// than the memory.
+template <class F>
+void for_each_slice(const at::Tensor& t, F&& f) {
+  constexpr std::int64_t budget = 64 << 20;
+  const std::int64_t n = t.size(0);
+  const std::int64_t bytes = t.numel() / std::max<std::int64_t>(n, 1) * static_cast<std::int64_t>(t.element_size());
+  const std::int64_t at_once = std::max<std::int64_t>(budget / std::max<std::int64_t>(bytes, 1), 1);
+  for (std::int64_t begin = 0; begin < n; begin += at_once) f(t.narrow(0, begin, std::min(at_once, n - begin)));
+}
+
 /// \throws ShapeError unless the target is of a floating type and [N, O] or [N, O, H, W]; ValueError where it is infinite
 inline void check_real_target(const at::Tensor& t, const Schema::Task& task, std::int64_t dims, const char* shape) {
   if (t.dim() != dims || t.size(1) != task.outputs || !t.is_floating_point())
     throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, shape,
                              "] of a floating type, got ", t.sizes(), " of ", t.scalar_type()));
-  if (!t.is_meta() && at::isinf(t).any().item<bool>())
+  bool infinite = false;
+  if (!t.is_meta())
+    for_each_slice(t, [&](const at::Tensor& some) { infinite = infinite || at::isinf(some).any().item<bool>(); });
+  if (infinite)
     throw ValueError(message("value.224", "target of task " + task.name,
                              "expected finite values, or NaN where one is missing, got an infinite one"));
 }

@@ -133,7 +133,10 @@ class ModeForRows {
   ModeForRows(const ModeForRows&) = delete;
   ModeForRows& operator=(const ModeForRows&) = delete;
   ~ModeForRows() {
-    for (torch::nn::Module* part : parts_) part->train();
+    try {
+      for (torch::nn::Module* part : parts_) part->train();
+    } catch (...) {  // a user's own train(): a destructor throws nothing
+    }
   }
 
  private:

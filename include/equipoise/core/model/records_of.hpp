@@ -25,9 +25,11 @@ namespace detail {
 class DataSetIndex {
  public:
   explicit DataSetIndex(const Schema& schema, std::int64_t records)
-      : schema_(schema), records_(records), targets_(schema.tasks.size()) {}
+      : schema_(schema), records_(records), targets_(schema.tasks.size()), seen_(schema.tasks.size(), 0) {}
 
   void add(const ModelBatch& part) {
+    counted_ = counted_ && counts_its_records(part);
+    own_groups_ = own_groups_ && part.groups == part.ids;
     about_.incomplete |= part.incomplete;
     masks_.insert(masks_.end(), part.presence.masks().begin(), part.presence.masks().end());
     const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
@@ -35,7 +37,7 @@ class DataSetIndex {
     append(about_.ids, part.ids);
     append(about_.groups, part.groups);
     append(about_.weights, part.weights);
-    for (std::size_t k = 0; k < targets_.size(); ++k) add_targets(k, part.targets[k]);
+    for (std::size_t k = 0; k < targets_.size(); ++k) add_targets(k, part);
   }
 
   [[nodiscard]] Records take(ModelBatch example, Records::Fetch fetch) {
@@ -43,6 +45,10 @@ class DataSetIndex {
       throw ShapeError(message("shape.104", "weights",
                                "expected a weight for every record of a data set or for none, got ",
                                about_.weights.size(), " of ", about_.ids.size(), " records"));
+    if (counted_) {  // without ids a record's is its position
+      std::iota(about_.ids.begin(), about_.ids.end(), 0);
+      if (own_groups_) about_.groups = about_.ids;
+    }
     about_.presence = Presence(std::move(masks_), 1, schema_.modalities.size());
     about_.inputs.resize(schema_.modalities.size());
     about_.targets.resize(schema_.tasks.size());
@@ -53,20 +59,12 @@ class DataSetIndex {
   }
 
  private:
-  /// Of maps, which may not fit in memory, records evenly spaced over the data set that are 256 MB together.
-  void add_targets(std::size_t k, const at::Tensor& y) {
+  void add_targets(std::size_t k, const ModelBatch& part) {
+    const at::Tensor& y = part.targets[k];
     if (!y.defined()) return;
-    constexpr std::int64_t budget = 256 << 20;
-    const auto bytes = y.numel() * static_cast<std::int64_t>(y.element_size()) / std::max<std::int64_t>(y.size(0), 1);
-    const std::int64_t every = schema_.tasks[k].traits.dense ? (bytes * records_ + budget - 1) / budget : 1;
-    if (every <= 1) return targets_[k].push_back(y.clone());
-    for (std::int64_t i = (every - next_of(k) % every) % every; i < y.size(0); i += every)
-      targets_[k].push_back(y.narrow(0, i, 1).clone());
-    seen_[k] += y.size(0);
-  }
-  [[nodiscard]] std::int64_t next_of(std::size_t k) {
-    seen_.resize(targets_.size(), 0);
-    return seen_[k];
+    if (!schema_.tasks[k].traits.dense) return targets_[k].push_back(y.clone());
+    const std::vector<std::int64_t> rows = prior_rows(y, part.labelled, k, records_, seen_[k]);
+    if (!rows.empty() || targets_[k].empty()) targets_[k].push_back(select_records(y, rows));
   }
 
   const Schema& schema_;
@@ -74,7 +72,8 @@ class DataSetIndex {
   ModelBatch about_;
   std::vector<std::uint64_t> masks_;
   std::vector<std::vector<at::Tensor>> targets_;  ///< [K] parts
-  std::vector<std::int64_t> seen_;                ///< [K] records so far
+  std::vector<std::int64_t> seen_;                ///< [K] labelled records so far
+  bool counted_ = true, own_groups_ = true;       ///< no part has ids, or groups, of its own
 };
 
 }  // namespace detail
@@ -95,21 +94,17 @@ template <class E, class T, Dataset D>
   for (std::int64_t begin = 0; begin < n; begin += at_once) {
     std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(at_once, n - begin)));
     std::iota(rows.begin(), rows.end(), begin);
-    ModelBatch part = [&] {
-      if constexpr (detail::selects_targets<D>)
-        return model.to_model_batch(data.select_targets(rows));
-      else
-        return model.to_model_batch(data.select(rows));
-    }();
-    detail::number_by_position(part, begin);
-    index.add(part);
+    const ModelBatch some = model.to_model_batch(detail::targets_of_records(data, rows));
+    detail::check_selected(some.size(), static_cast<std::int64_t>(rows.size()));
+    index.add(some);
   }
   const std::int64_t first = 0;
   return index.take(model.to_model_batch(data.select(std::span(&first, 1))),
-                    [&model, &data](std::span<const std::int64_t> rows, [[maybe_unused]] std::uint64_t seed) {
-                      if constexpr (detail::selects_by_seed<D>)
-                        if (seed != 0) return model.to_model_batch(data.select(rows, seed));
-                      return model.to_model_batch(data.select(rows));
+                    [&model, &data](std::span<const std::int64_t> rows, std::uint64_t seed) {
+                      ModelBatch out = model.to_model_batch(seed == 0 ? data.select(rows)
+                                                                      : detail::records_for_training(data, rows, seed));
+                      detail::check_selected(out.size(), static_cast<std::int64_t>(rows.size()));
+                      return out;
                     });
 }
 

@@ -63,6 +63,15 @@ struct Slides {
   }
 };
 
+struct Frames : torch::nn::Module {
+  Frames() : linear(register_module("linear", torch::nn::Linear(3, 8))) {}
+  eq::TokenFeature forward(const at::Tensor& x, const at::Tensor& padding) {
+    return {torch::relu(linear->forward(x)), padding};
+  }
+  std::int64_t width() const { return 8; }
+  torch::nn::Linear linear;
+};
+
 }  // namespace
 
 TEST_CASE("arrays and files of the page on data are data sets", "[data][docs]") {
@@ -174,4 +183,7 @@ TEST_CASE("the page on data has data sets of one's own, transforms and sequences
   auto spoken = eq::batch(eq::input<"sound">(eq::Sequences::of_lengths(frames, lengths)),
                           eq::target<"label">(eq::Labels{labels}));
   CHECK(spoken.inputs["sound"_n].padding.sum().item<std::int64_t>() == 3);
+  const auto of_sound = eq::compose(eq::modality<"sound">(std::make_shared<Frames>()),
+                                    eq::task<"label">(eq::Concat{.width = 4}, eq::Classification{.classes = 2}));
+  CHECK(eq::Trainer(of_sound, ahead).fit(spoken).epochs.size() == 1);
 }

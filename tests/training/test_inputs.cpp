@@ -8,6 +8,7 @@
 
 #include "support/catch.hpp"
 #include "support/own_tasks.hpp"
+#include "support/samples.hpp"
 #include "support/toy.hpp"
 
 namespace eq = equipoise;
@@ -174,4 +175,42 @@ TEST_CASE("weights of records are refused where a loss depends on the whole batc
                                eq::target<"y">(support::Times{torch::rand({8, 2}).add(0.1).ceil()}));
   CHECK_THROWS_WITH(eq::Trainer(m, options()).fit(times.with_weights(std::vector<double>(8, 2.0))),
                     Contains("fit: expected records without weights, since the loss of task y depends on all records"));
+}
+
+TEST_CASE("a checkpoint that could not be read again is refused before the run, with the name that is at fault",
+          "[training][inputs]") {
+  struct Named : torch::nn::Module {
+    explicit Named(const std::string& name) : linear(register_module(name, torch::nn::Linear(4, 4))) {}
+    at::Tensor forward(const at::Tensor& x) { return linear->forward(x); }
+    std::int64_t width() const { return 4; }
+    torch::nn::Linear linear;
+  };
+  const support::TemporaryFolder folder;
+  const auto run = [&](const std::string& name, bool saved) {
+    const auto m = eq::compose(eq::modality<"a">(std::make_shared<Named>(name)),
+                               eq::task<"y">(eq::Concat{.width = 4}, eq::Regression{}));
+    eq::TrainerOptions o = options();
+    if (saved) o.checkpoint = (folder.path() / "c.pt").string();
+    eq::Trainer(m, o).fit(
+        eq::batch(eq::input<"a">(torch::randn({8, 4})), eq::target<"y">(eq::Values{torch::randn({8, 1})})));
+  };
+  CHECK_THROWS_WITH(run("in", true),
+                    Contains("TrainerOptions.checkpoint: expected names that LibTorch can read again, got "
+                             "encoders.a.in.") &&
+                        Contains("under another name than \"in\""));
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "c.pt"));
+  CHECK_NOTHROW(run("in", false));
+  CHECK_NOTHROW(run("inner", true));
+}
+
+TEST_CASE("a checkpoint of a model with more modules says how many tensors each has", "[training][inputs]") {
+  const support::TemporaryFolder folder;
+  eq::TrainerOptions o = options();
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const auto m = model();
+  m->register_buffer("scale", torch::ones({1}));
+  eq::Trainer(m, o).fit(data(), data());
+  eq::Trainer other(model(), o);
+  CHECK_THROWS_WITH(other.resume(o.checkpoint), Contains("expected a checkpoint of this model, which has ") &&
+                                                    Contains("is to be registered before"));
 }

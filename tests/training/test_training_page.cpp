@@ -74,6 +74,22 @@ TEST_CASE("the options of the page on training train", "[training][docs]") {
   CHECK(runs(quiet));
 }
 
+TEST_CASE("the resume of the page on training goes on", "[training][docs]") {
+  const support::TemporaryFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  eq::History history =
+      eq::Trainer(small(), {.epochs = 4, .batch_size = 32, .seed = 7, .checkpoint = "run.pt"}).fit(train, validation);
+  const auto model = small();
+  eq::Trainer again(model, {.epochs = 6, .batch_size = 32, .seed = 7, .checkpoint = "run.pt"});
+  again.resume("run.pt");
+  history = again.fit(train, validation);
+  std::filesystem::current_path(before);
+  CHECK(history.epochs.size() == 6);
+}
+
 TEST_CASE("the callbacks of the page on training log and stop", "[training][docs]") {
   const support::TemporaryFolder folder;
   const auto before = std::filesystem::current_path();

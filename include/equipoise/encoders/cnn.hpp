@@ -11,7 +11,8 @@
 /// When: For images, and for every task that predicts a map.
 /// Cost: Two 3x3 convolutions a stage; the first stage, at half the image's size, usually costs
 /// most.
-/// Limits: Images of two dimensions, of at least 2^n pixels a side with n stages.
+/// Limits: Images of two dimensions, of at least 2^n pixels a side with n stages. Each record is normalised alone, so that
+/// what distinguishes records by their mean brightness alone is seen at the borders only: give it as a column of a table.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -18,6 +18,7 @@
 #include <equipoise/training/rate_plan.hpp>
 #include <equipoise/training/snapshot.hpp>
 
+#include <ATen/ops/zeros.h>
 #include <torch/nn/module.h>
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
@@ -26,6 +27,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -239,6 +241,52 @@ inline void check_tensors(torch::serialize::InputArchive& saved, const torch::nn
   }
 }
 
+/// An archive with the names of a module's parameters, buffers and parts, but without their values.
+inline void write_names(torch::serialize::OutputArchive& archive, const torch::nn::Module& module) {
+  for (const auto& p : module.named_parameters(/*recurse=*/false)) archive.write(p.key(), at::zeros({}));
+  for (const auto& b : module.named_buffers(/*recurse=*/false)) archive.write(b.key(), at::zeros({}), true);
+  for (const auto& part : module.named_children()) {
+    torch::serialize::OutputArchive inner;
+    write_names(inner, *part.value());
+    archive.write(part.key(), inner);
+  }
+}
+
+/// Whether LibTorch reads an archive that it wrote.
+template <class Write>
+[[nodiscard]] bool can_be_read(Write&& write) {
+  try {
+    torch::serialize::OutputArchive out;
+    write(out);
+    std::ostringstream bytes;
+    out.save_to(bytes);
+    std::istringstream again(bytes.str());
+    torch::serialize::InputArchive in;
+    in.load_from(again);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// LibTorch writes names that it cannot read, as `in`, a keyword of Python: known before a run, not after it.
+/// \throws ValueError that says which name of the module's parameters, buffers and parts
+inline void check_saved_names(const torch::nn::Module& module) {
+  if (can_be_read([&](auto& archive) { write_names(archive, module); })) return;
+  std::set<std::string> paths;
+  for (const auto& p : module.named_parameters()) paths.insert(p.key());
+  for (const auto& b : module.named_buffers()) paths.insert(b.key());
+  for (const std::string& path : paths)
+    for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+      end = path.find('.', begin);
+      const std::string name = path.substr(begin, end == std::string::npos ? end : end - begin);
+      if (!can_be_read([&](auto& archive) { archive.write(name, at::zeros({})); }))
+        throw ValueError(message("value.201", "TrainerOptions.checkpoint",
+                                 "expected names that LibTorch can read again, got ", path,
+                                 ": register it under another name than \"", name, "\""));
+    }
+}
+
 inline void write_policies(torch::serialize::OutputArchive& archive, const std::string& prefix,
                            const std::vector<AnyPolicy>& policies, const std::vector<StateList>& states) {
   for (std::size_t p = 0; p < states.size(); ++p)
@@ -291,15 +339,18 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
 
 namespace detail {
 
-/// The best epoch of a checkpoint. \throws std::logic_error where its tensors are not those of the model
+/// The best epoch of a checkpoint. \throws FileError, std::logic_error where its tensors are not those of the model
 [[nodiscard]] inline Deployed read_best(torch::serialize::InputArchive& archive, torch::nn::Module& module,
-                                        const std::vector<AnyPolicy>& policies) {
+                                        const std::vector<AnyPolicy>& policies, const std::string& where) {
   Deployed best;
   const StateList saved = read_list(archive, "best");
   if (saved.empty()) return best;
   best.parameters = Snapshot(module);
   std::vector<at::Tensor>& copies = best.parameters.copies();
-  if (saved.size() != copies.size()) throw std::invalid_argument("the best epoch has another number of parameters");
+  if (saved.size() != copies.size())
+    throw FileError(message("file.402", where, "expected a checkpoint of this model, which has ", copies.size(),
+                            " parameters and buffers, got one of ", saved.size(),
+                            "; what was registered with the model, as a Standardizer, is to be registered before"));
   for (const auto& [name, tensor] : saved) {
     at::Tensor& own = copies.at(std::stoul(name.substr(1)));
     if (tensor.sizes() != own.sizes()) throw std::invalid_argument("a parameter of the best epoch has another shape");
@@ -371,7 +422,7 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
     archive.read("optimizer", optim);
     const std::vector<StateList> states = detail::read_policies(archive, "policy", policies);
     RunState next = detail::read_run(archive);
-    next.best = detail::read_best(archive, model.module(), policies);
+    next.best = detail::read_best(archive, model.module(), policies, where);
     before.emplace(model.module(), optimizer, policies);
     model.module().load(parameters);
     optimizer.load(optim);

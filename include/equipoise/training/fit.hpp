@@ -247,7 +247,9 @@ class Fit {
 
   /// A path that cannot be written is an error before the first epoch, not after it.
   void check_checkpoint() const {
-    if (!options_.checkpoint.empty()) const io::AtomicFile probe(options_.checkpoint);
+    if (options_.checkpoint.empty()) return;
+    check_saved_names(model_.module());
+    const io::AtomicFile probe(options_.checkpoint);
   }
 
   [[nodiscard]] bool changes_outputs() const {

@@ -26,8 +26,8 @@ struct Steps : torch::nn::Module {
 /// A vector from the steps that are there, by an encoder that takes the padding.
 struct LastStep : torch::nn::Module {
   LastStep() : linear(register_module("linear", torch::nn::Linear(3, 5))) {}
-  at::Tensor forward(const at::Tensor& x) { return linear->forward(x.select(1, -1)); }
   at::Tensor forward(const at::Tensor& x, const at::Tensor& padding) {
+    if (!padding.defined()) return linear->forward(x.select(1, -1));
     const at::Tensor last = padding.logical_not().sum(1).sub(1).clamp_min(0).view({-1, 1, 1}).expand({-1, 1, 3});
     return linear->forward(x.gather(1, last).squeeze(1));
   }

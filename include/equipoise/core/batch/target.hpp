@@ -96,7 +96,8 @@ struct Labels {
     if (t.numel() == 0 || t.is_meta()) return;
     if (const auto largest = t.max().item<std::int64_t>(); largest >= task.outputs)
       throw ValueError(message("value.214", "target of task " + task.name, "expected labels below ", task.outputs,
-                               " (negative where missing), got ", largest));
+                               " (negative where missing), got ", largest, " in row ",
+                               t.argmax().item<std::int64_t>()));
   }
 };
 

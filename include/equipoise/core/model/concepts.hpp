@@ -46,15 +46,26 @@ template <class T>
 concept is_a_feature = std::same_as<T, at::Tensor> || std::same_as<T, MapFeature> || std::same_as<T, TokenFeature>;
 
 template <class E>
-concept encodes_a_batch = requires(E& encoder, const at::Tensor& input) {
+concept encodes_an_input = requires(E& encoder, const at::Tensor& input) {
   { encoder.forward(input) } -> is_a_feature;
 };
 
-/// An encoder may also take the padding of sequences, bool [B, T] that is true at padding.
+/// An encoder may take the padding of sequences, bool [B, T] that is true at padding, undefined where nothing is padded.
 template <class E>
 concept encodes_with_padding = requires(E& encoder, const at::Tensor& input, const at::Tensor& padding) {
   { encoder.forward(input, padding) } -> is_a_feature;
 };
+
+template <class E>
+concept encodes_a_batch = encodes_an_input<E> || encodes_with_padding<E>;
+
+template <class E>
+[[nodiscard]] auto encode_input(E& encoder, const at::Tensor& input) {
+  if constexpr (encodes_an_input<E>)
+    return encoder.forward(input);
+  else
+    return encoder.forward(input, at::Tensor());
+}
 
 template <class E>
 concept says_its_feature = requires(const E& encoder) {
@@ -209,7 +220,7 @@ struct CheckTask {
 /// The kind of feature that encoder `E` yields, known from its `forward`.
 template <detail::encodes_a_batch E>
 inline constexpr FeatureKind feature_kind = [] {
-  using Result = decltype(std::declval<E&>().forward(std::declval<const at::Tensor&>()));
+  using Result = decltype(detail::encode_input(std::declval<E&>(), std::declval<const at::Tensor&>()));
   if constexpr (std::same_as<Result, MapFeature>)
     return FeatureKind::map;
   else if constexpr (std::same_as<Result, TokenFeature>)

@@ -64,7 +64,7 @@ template <class E>
 /// \throws ShapeError where there is not one token for each step and the encoder does not say which are padding
 template <class E>
 [[nodiscard]] Feature encoded(E& encoder, const at::Tensor& x, const at::Tensor& padding) {
-  if (!padding.defined()) return Feature(encoder.forward(x));
+  if (!padding.defined()) return Feature(encode_input(encoder, x));
   const at::Tensor seen = zero_padding(x, padding);
   Feature feature = [&] {
     if constexpr (encodes_with_padding<E>)

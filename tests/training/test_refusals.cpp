@@ -43,7 +43,7 @@ std::string refusal(std::function<void(eq::Step&, eq::Gradients&)> ask) {
                            eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 2}),
                            eq::task<"k">(eq::Sum{.width = 6}, eq::Classification{.classes = 3}));
   const auto data = eq::batch(eq::input<"a">(torch::randn({8, 4})), eq::input<"b">(torch::randn({8, 4})),
-                              eq::target<"y">(eq::Values{torch::randn({8, 2})}));
+                              eq::target<"y">(eq::Values{torch::randn({8, 2})}), eq::target<"k">(eq::NoTarget{}));
   try {
     eq::Trainer(model, Asking{std::move(ask)}, {.epochs = 1}).fit(data);
   } catch (const eq::ValueError& e) {

@@ -241,7 +241,7 @@ TEST_CASE("a trainer without the policies that made a model's outputs is refused
 TEST_CASE("contributions of records whose loss is not finite are refused with their ids", "[contribution][error]") {
   const auto model = support::toy_model<2, Kind::regression>(support::toy_fusion<Kind::regression>());
   auto data = support::toy_data<2, Kind::regression>(4);
-  data.inputs["a"_n].index_put_({2, 1}, std::numeric_limits<double>::quiet_NaN());
+  data.targets["y"_n].tensor.select(0, 2).fill_(1e200);  // whose squared error is infinite
   data.ids = {10, 11, 12, 13};
   CHECK_THROWS_WITH(eq::shapley(*model, data), Contains("numeric.502") && Contains("task y") && Contains(": 12"));
 }
@@ -249,7 +249,10 @@ TEST_CASE("contributions of records whose loss is not finite are refused with th
 TEST_CASE("a prediction that is not a number is no right answer", "[evaluation][behaviour]") {
   const auto model = support::toy_model<2, Kind::classification>(support::toy_fusion<Kind::classification>());
   auto data = support::toy_data<2, Kind::classification>(8);
-  data.inputs["a"_n].fill_(std::numeric_limits<double>::quiet_NaN());
+  {
+    const torch::NoGradGuard no_grad;
+    model->head("y"_n).parameters()[0].fill_(std::numeric_limits<double>::quiet_NaN());
+  }
   data.targets["y"_n].tensor.fill_(0);
   const eq::Coalition full = model->full();
   CHECK(eq::evaluate(*model, data, {&full, 1})["y"_n].of(full).accuracy.value == 0);

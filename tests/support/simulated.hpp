@@ -20,4 +20,16 @@ inline const equipoise::psqa::Record& first_record() {
   return record;
 }
 
+/// Settings of a cohort of one machine.
+inline equipoise::psqa::CohortSettings few(std::int64_t plans) {
+  return {.plans = plans, .machines = 1};
+}
+
+/// A delivery as planned.
+inline equipoise::psqa::Mismatch none() {
+  equipoise::psqa::Mismatch m;
+  for (const auto& [key, value] : equipoise::options(m)) equipoise::set_option(m, key, "0");
+  return m;
+}
+
 }  // namespace support

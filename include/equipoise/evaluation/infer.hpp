@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -45,9 +44,7 @@ template <class M, class In, class Out>
 template <class M, Dataset D>
 [[nodiscard]] auto input_parts(const M& model, const D& data) {
   return [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
-    std::iota(rows.begin(), rows.end(), begin);
-    ModelBatch inputs = model.to_model_inputs(data.select(rows));
+    ModelBatch inputs = model.to_model_inputs(data.select(rows_between(begin, end)));
     check_selected(inputs.size(), end - begin);
     if (counts_its_records(inputs))
       for (std::int64_t& id : inputs.ids) id += begin;  // for messages: without ids a record's is its position

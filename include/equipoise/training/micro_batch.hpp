@@ -55,9 +55,7 @@ class MicroBatch final : public Objectives {
     if (begin == 0 && end == whole.size()) {
       batch_ = whole.records();
     } else {
-      std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
-      std::iota(rows.begin(), rows.end(), begin);
-      batch_ = whole.records().select(rows);
+      batch_ = whole.records().select(rows_between(begin, end));
     }
   }
 

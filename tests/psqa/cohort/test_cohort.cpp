@@ -13,16 +13,14 @@
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/simulated.hpp"
 
 using namespace equipoise::psqa;
+using support::few;
 namespace eq = equipoise;
 namespace fs = std::filesystem;
 
 namespace {
-
-CohortSettings few(std::int64_t plans) {
-  return {.plans = plans, .machines = 1};
-}
 
 std::string read_text(const fs::path& path) {
   std::ifstream in(path);

@@ -9,19 +9,13 @@
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/simulated.hpp"
 #include "support/small_beams.hpp"
 
 using namespace equipoise::psqa;
 using small_beams::open_beam;
+using support::few;
 namespace fs = std::filesystem;
-
-namespace {
-
-CohortSettings few(std::int64_t plans) {
-  return {.plans = plans, .machines = 1};
-}
-
-}  // namespace
 
 TEST_CASE("a plane written as RTDOSE comes back to a part in four billion", "[psqa][dicom][property]") {
   const support::TemporaryFolder folder;

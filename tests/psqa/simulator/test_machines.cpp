@@ -8,21 +8,17 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/simulated.hpp"
 #include "support/small_beams.hpp"
 
 // What is wrong with the machines of a virtual cohort: what commissioning leaves, faults, low MU, kernels, repeated
 // deliveries.
 
 using namespace equipoise::psqa;
+using support::none;
 namespace eq = equipoise;
 
 namespace {
-
-Mismatch none() {
-  Mismatch m;
-  for (const auto& [key, value] : eq::options(m)) eq::set_option(m, key, "0");
-  return m;
-}
 
 /// The error of the three test plans of a machine, in %.
 double left_by_commissioning(const Linac& linac, DoseEngine& engine) {

@@ -11,25 +11,17 @@
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
+#include "support/simulated.hpp"
 #include "support/small_beams.hpp"
 
 using namespace equipoise::psqa;
 using small_beams::open_beam;
+using support::few;
+using support::none;
 namespace eq = equipoise;
 namespace fs = std::filesystem;
 
 namespace {
-
-CohortSettings few(std::int64_t plans) {
-  return {.plans = plans, .machines = 1};
-}
-
-/// A delivery as planned.
-Mismatch none() {
-  Mismatch m;
-  for (const auto& [key, value] : eq::options(m)) eq::set_option(m, key, "0");
-  return m;
-}
 
 std::string read_text(const fs::path& path) {
   std::ifstream in(path);

@@ -3,24 +3,12 @@
 #include <equipoise/psqa/simulator/simulator.hpp>
 
 #include "support/catch.hpp"
+#include "support/simulated.hpp"
 
 using namespace equipoise::psqa;
+using support::few;
+using support::none;
 namespace eq = equipoise;
-
-namespace {
-
-CohortSettings few(std::int64_t plans) {
-  return {.plans = plans, .machines = 1};
-}
-
-/// A delivery as planned.
-Mismatch none() {
-  Mismatch m;
-  for (const auto& [key, value] : eq::options(m)) eq::set_option(m, key, "0");
-  return m;
-}
-
-}  // namespace
 
 TEST_CASE("set-up rotations act in volumes as in planes", "[psqa][cohort][volume]") {
   Phantom small;

@@ -77,6 +77,13 @@ inline void check_range(std::int64_t begin, std::int64_t end, std::int64_t recor
                              ", ", end, ")"));
 }
 
+/// The rows begin, …, end - 1.
+[[nodiscard]] inline std::vector<std::int64_t> rows_between(std::int64_t begin, std::int64_t end) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
+  std::iota(rows.begin(), rows.end(), begin);
+  return rows;
+}
+
 /// A view of the records [begin, end).
 [[nodiscard]] inline at::Tensor slice_records(const at::Tensor& from, std::int64_t begin, std::int64_t end) {
   return from.defined() ? from.narrow(0, begin, end - begin) : from;
@@ -212,13 +219,6 @@ struct ModelBatch {
     return out;
   }
 };
-
-namespace detail {
-/// \throws ValueError where there is nothing to train on or to judge by.
-inline void check_any_record(const ModelBatch& data, std::string_view where, std::string_view what) {
-  if (data.size() == 0) throw ValueError(message("value.205", where, "expected ", what, ", got none"));
-}
-}  // namespace detail
 
 template <class Inputs, class Targets>
 struct Batch;

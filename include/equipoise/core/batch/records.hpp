@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -91,9 +90,7 @@ class Records {
   [[nodiscard]] ModelBatch slice(std::int64_t begin, std::int64_t end) const {
     if (!fetch_) return about_->slice(begin, end);
     detail::check_range(begin, end, size());
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
-    std::iota(rows.begin(), rows.end(), begin);
-    return select(rows);
+    return select(detail::rows_between(begin, end));
   }
   /// A part of the records as a data set of its own, which takes the tensors of its records out of this one's when they are
   /// asked for.

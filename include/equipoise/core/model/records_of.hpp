@@ -92,8 +92,7 @@ template <class E, class T, Dataset D>
   detail::DataSetIndex index(model.schema(), n);
   constexpr std::int64_t at_once = 256;
   for (std::int64_t begin = 0; begin < n; begin += at_once) {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(at_once, n - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
+    const std::vector<std::int64_t> rows = detail::rows_between(begin, std::min(begin + at_once, n));
     const ModelBatch some = model.to_model_batch(detail::targets_of_records(data, rows));
     detail::check_selected(some.size(), static_cast<std::int64_t>(rows.size()));
     index.add(some);

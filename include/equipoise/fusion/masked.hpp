@@ -14,9 +14,9 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 namespace equipoise::detail {
@@ -44,21 +44,30 @@ template <class Weight>
   return sum;
 }
 
-/// Where each coalition is of one modality, or of none, and the same for every record, its sum is that modality's value.
-[[nodiscard]] inline at::Tensor sums_of_one(const std::vector<at::Tensor>& values, const Presence& presence) {
+/// Σ over the members of each coalition, [C, B, W], where every record of a coalition has the same modalities. Each sum
+/// adds one value to the sum of the coalition without its last member, in the order of the modalities.
+[[nodiscard]] inline at::Tensor subset_sums(const std::vector<at::Tensor>& values, const Presence& presence) {
   const auto like = std::find_if(values.begin(), values.end(), [](const at::Tensor& v) { return v.defined(); });
+  std::unordered_map<std::uint64_t, at::Tensor> sums;
   std::vector<at::Tensor> rows;
   const auto b = static_cast<std::size_t>(presence.records());
   for (std::size_t c = 0; c < static_cast<std::size_t>(presence.coalitions()); ++c) {
-    const Coalition s = presence.of_row(c * b);
-    const auto m = static_cast<std::size_t>(std::countr_zero(s.bits()));
-    rows.push_back(s.empty() || !values[m].defined() ? at::zeros_like(*like) : values[m]);
+    Coalition members;
+    at::Tensor sum;
+    for (const std::size_t m : presence.of_row(c * b).members()) {
+      if (!values[m].defined()) continue;
+      members = members.with(m);
+      at::Tensor& known = sums[members.bits()];
+      if (!known.defined()) known = sum.defined() ? sum.add(values[m]) : values[m];
+      sum = known;
+    }
+    rows.push_back(sum.defined() ? sum : at::zeros_like(*like));
   }
   return at::stack(rows);
 }
 
 [[nodiscard]] inline at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence) {
-  if (presence.coalitions() > 1 && presence.one_a_coalition()) return sums_of_one(values, presence);
+  if (presence.coalitions() > 1 && presence.same_within_coalitions()) return subset_sums(values, presence);
   return masked_sum(values, presence, [](std::size_t, const at::Tensor& value) { return value; });
 }
 

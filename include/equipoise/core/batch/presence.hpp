@@ -12,7 +12,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
-#include <bit>
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -72,11 +72,12 @@ class Presence {
     return true;
   }
 
-  /// Every record of a decoding has the same modalities, one or none.
-  [[nodiscard]] bool one_a_coalition() const {
+  /// Every record of a decoding has the same modalities; false without records.
+  [[nodiscard]] bool same_within_coalitions() const {
     for (auto rest = masks(); !rest.empty(); rest = rest.subspan(static_cast<std::size_t>(records())))
-      for (const std::uint64_t mask : rest.first(static_cast<std::size_t>(records())))
-        if (mask != rest[0] || (mask != 0 && !std::has_single_bit(mask))) return false;
+      if (const auto one = rest.first(static_cast<std::size_t>(records()));
+          std::any_of(one.begin(), one.end(), [&](std::uint64_t mask) { return mask != one[0]; }))
+        return false;
     return !masks_.empty();
   }
 

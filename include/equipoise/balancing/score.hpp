@@ -10,13 +10,13 @@
 #include <equipoise/core/policy/step.hpp>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <span>
@@ -92,25 +92,20 @@ inline void over_their_mean(std::vector<double>& scores) {
   return seen;
 }
 
-/// Means [A] of per-record values [A, B], each over the records that count for its coalition, read by the host at once.
-[[nodiscard]] inline std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& values,
-                                                    std::span<const Coalition> coalitions, double share = 1) {
-  const std::int64_t records = values.size(1);
-  at::Tensor means;
-  if (std::all_of(coalitions.begin(), coalitions.end(),
-                  [&](Coalition s) { return step.count(k, s, share) == records; })) {
-    means = values.sum(1).div(static_cast<double>(records));
-  } else {
-    std::vector<at::Tensor> each;
-    for (std::size_t a = 0; a < coalitions.size(); ++a)
-      each.push_back(step.mean(k, values.select(0, static_cast<std::int64_t>(a)), coalitions[a], share));
-    means = at::stack(each);
-  }
-  const at::Tensor host = host_copy(means);
-  if (host.scalar_type() == at::kFloat)
-    return {host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel()};
-  const at::Tensor exact = host.to(at::kDouble);
-  return {exact.const_data_ptr<double>(), exact.const_data_ptr<double>() + exact.numel()};
+/// Means [A] of `f` of per-record values [A, B], each over the records that count for its coalition. The host reads the
+/// values once and does the sums: a batch's are few, and each operation of LibTorch costs more than all of them.
+template <class F = std::identity>
+[[nodiscard]] std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& values,
+                                             std::span<const Coalition> coalitions, double share = 1, F&& f = {}) {
+  const at::Tensor host = host_copy(values).to(at::kDouble);
+  const double* x = host.const_data_ptr<double>();
+  std::vector<double> means(coalitions.size(), 0.0);
+  for (std::size_t a = 0; a < coalitions.size(); ++a)
+    for (const double w : step.record_weights(k, coalitions[a], host.size(1), share)) {
+      if (w != 0) means[a] += w * f(*x);
+      ++x;
+    }
+  return means;
 }
 
 /// Mean scores of a task that has one, in the order of `seen`.
@@ -133,7 +128,8 @@ inline void over_their_mean(std::vector<double>& scores) {
   std::vector<double> scores(seen.size(), std::numeric_limits<double>::quiet_NaN());
   const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
   std::vector<double> exps(coalitions.size(), 0.0);
-  if (measured && kind == Score::exp_loss) exps = host_means(step, k, losses.div(-tau).exp(), coalitions, share);
+  if (measured && kind == Score::exp_loss)
+    exps = host_means(step, k, losses, coalitions, share, [&](double loss) { return std::exp(-loss / tau); });
   for (std::size_t a = 0; measured && a < seen.size(); ++a)
     if (std::isfinite(means[a])) scores[a] = score_of(kind, means[a], exps[a], means.back());
   if (kind == Score::inverse_loss) over_their_mean(scores);

@@ -54,6 +54,20 @@ class EffectiveBatch {
       if (counts(k, static_cast<std::size_t>(i), coalition)) sum += batch_.weights[static_cast<std::size_t>(i)];
     return sum;
   }
+  /// Each record's weight in a mean over the records of a share: they sum to 1, or to 0 where none counts.
+  [[nodiscard]] std::vector<double> record_weights(std::size_t k, Coalition coalition, double share) const {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(size()));
+    std::iota(rows.begin(), rows.end(), 0);
+    if (share < 1) rows = drawn(share);
+    std::vector<double> out(rows.size());
+    double total = 0;
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      const auto i = static_cast<std::size_t>(rows[j]);
+      if (counts(k, i, coalition)) total += out[j] = weighted() ? batch_.weights[i] : 1.0;
+    }
+    for (double& w : out) w /= total > 0 ? total : 1.0;
+    return out;
+  }
   /// Per-record values [n, …] of the records `begin + rows[j]`, times their weights. \pre weighted()
   [[nodiscard]] at::Tensor times_weights(const at::Tensor& values, const std::vector<std::int64_t>& rows,
                                          std::int64_t begin) const {

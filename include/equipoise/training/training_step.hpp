@@ -99,6 +99,12 @@ class TrainingStep final : public Step {
     return whole_.times_weights(counted, rows, 0).sum(0).div(total > 0 ? total : 1.0);
   }
 
+  [[nodiscard]] std::vector<double> record_weights(std::size_t task, Coalition coalition, std::int64_t,
+                                                   double share) override {
+    check_index(task, tasks(), "step, task");
+    return whole_.record_weights(task, coalition, share);
+  }
+
   [[nodiscard]] std::int64_t count(std::size_t task, Coalition coalition, double share) const override {
     check_index(task, tasks(), "step, task");
     return whole_.count(task, coalition, share);

@@ -48,17 +48,17 @@ namespace detail {
 
 }  // namespace detail
 
-/// Calls `f(i, number)` with an independent standard normal number for each i in 0 .. n-1, the same for the same seed.
+/// Calls `f(i, number)` with an independent standard normal number for each i in 0 .. n-1, the same for the same seed. The
+/// bits are those of the generator splitmix64 that begins at `seed`, 64 of them for four numbers.
 template <class F>
 void for_each_normal(std::size_t n, std::uint64_t seed, F&& f) {
   const std::array<float, 4096>& table = detail::normal_quantiles();
   std::size_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const std::uint64_t bits = mix(seed ^ mix(i));
+  for (; i + 4 <= n; i += 4, seed += kMixStep) {
+    const std::uint64_t bits = mix(seed);
     for (std::size_t j = 0; j < 4; ++j) f(i + j, detail::normal_number(table, bits >> (16 * j)));
   }
-  const std::uint64_t rest = mix(seed ^ mix(i));
-  for (std::size_t j = 0; j < n % 4; ++j) f(i + j, detail::normal_number(table, rest >> (16 * j)));
+  for (std::uint64_t bits = mix(seed); i < n; ++i, bits >>= 16) f(i, detail::normal_number(table, bits));
 }
 
 }  // namespace equipoise

@@ -16,9 +16,12 @@
 
 namespace equipoise {
 
+/// What splitmix64 adds to its state for each number.
+inline constexpr std::uint64_t kMixStep = 0x9e3779b97f4a7c15ULL;
+
 /// The splitmix64 finaliser: a bijection whose output bits all depend on all input bits.
 [[nodiscard]] constexpr std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15ULL;
+  x += kMixStep;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
   return x ^ (x >> 31);

@@ -10,11 +10,13 @@
 /// hand with means over the whole one, so that k accumulated micro-batches equal one batch.
 
 #include <equipoise/core/batch/coalition.hpp>
+#include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/batch/schema.hpp>
 #include <equipoise/core/model/model_base.hpp>
 #include <equipoise/core/policy/epoch_plan.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/eye.h>
 
 #include <cstdint>
 #include <optional>
@@ -65,6 +67,14 @@ class Step {
   /// a number a record; zero if there is no such record.
   [[nodiscard]] virtual at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                         double share = 1) = 0;
+
+  /// The weight of each record in such a mean, on the host: the mean of `values` is their sum times these. Zero for a
+  /// record that does not count.
+  [[nodiscard]] virtual std::vector<double> record_weights(std::size_t task, Coalition coalition, std::int64_t records,
+                                                           double share = 1) {
+    const at::Tensor each = host_copy(mean(task, at::eye(records, at::kDouble), coalition, share));
+    return {each.const_data_ptr<double>(), each.const_data_ptr<double>() + each.numel()};
+  }
 
   /// How many records of the whole batch such a mean runs over. Zero where the batch has no label of the task, or nobody
   /// has a modality of the coalition: there is then nothing to compare.

@@ -229,10 +229,15 @@ std::function<void()> small_epoch(std::shared_ptr<Model> model, std::function<eq
   };
 }
 
-std::vector<double> small_step() {
+/// 33-64-64-3: the layers of `small_step`'s other side, and of bench/eager_step.py.
+auto smallest_model() {
   torch::manual_seed(2);
-  const auto model = eq::compose(eq::modality<"x">(eq::Mlp{.in_features = kMetrics, .widths = {64}}),
-                                 eq::task<"y">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+  return eq::compose(eq::modality<"x">(eq::Mlp{.in_features = kMetrics, .widths = {64}}),
+                     eq::task<"y">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+}
+
+std::vector<double> small_step() {
+  const auto model = smallest_model();
   torch::nn::Sequential theirs(torch::nn::Linear(kMetrics, 64), torch::nn::LayerNorm(torch::nn::LayerNormOptions({64})),
                                torch::nn::GELU(), torch::nn::Linear(64, 64), torch::nn::GELU(),
                                torch::nn::Linear(64, 3));
@@ -288,9 +293,31 @@ void threads_bench() {
   std::cerr << threads << " threads\n";
 }
 
+/// Milliseconds of a step of the smallest model in batches of 32, one thread: bench/run.py compares it with PyTorch eager.
+void small_step_bench() {
+  torch::set_num_threads(1);
+  const auto data = tables(2048).only("x"_n, "y"_n);
+  eq::Trainer trainer(smallest_model(), {.epochs = 40, .batch_size = 32, .progress = nullptr});
+  std::vector<double> times;
+  double begin = 0;
+  trainer.on_epoch([&](const eq::EpochRecord&) {
+    const double now = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    if (begin > 0) times.push_back(1e3 * (now - begin) / 64);
+    begin = now;
+  });
+  (void)trainer.fit(data);
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  std::cout << times[times.size() / 2] << "\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "small_step_ms") {
+    eq::keep_freed_memory();
+    small_step_bench();
+    return 0;
+  }
   if (argc > 1 && std::string_view(argv[1]) == "threads") {
     eq::wait_passively(argv);
     eq::keep_freed_memory();

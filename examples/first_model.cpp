@@ -3,7 +3,15 @@
 /// A first model: two modalities, a regression, and BMMQA's loss factors against plain training. Plain training leans on
 /// one modality; the factors make each of them useful alone, which costs here a part of what they reach together.
 
-#include <equipoise/equipoise.hpp>
+// What the program uses; <equipoise/equipoise.hpp> has all of the library's parts and takes longer to compile.
+#include <equipoise/balancing/shapley_loss_factors.hpp>
+#include <equipoise/contribution/data_set.hpp>
+#include <equipoise/core/model/compose.hpp>
+#include <equipoise/encoders/cnn.hpp>
+#include <equipoise/encoders/mlp.hpp>
+#include <equipoise/fusion/attention.hpp>
+#include <equipoise/tasks/regression.hpp>
+#include <equipoise/training/trainer.hpp>
 #include <iostream>
 
 namespace eq = equipoise;

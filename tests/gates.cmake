@@ -44,7 +44,7 @@ foreach(source IN LISTS compile_fails)
   add_test(NAME compile_fail.${name} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} ${fail_flags} -DMUST_FAIL -Wfatal-errors ${source} COMMAND_EXPAND_LISTS)
   string(REGEX REPLACE "([][+.*()^$?\\\\])" "\\\\\\1" pattern "${sentence}")
   set_tests_properties(compile_ok.${name} PROPERTIES LABELS slow)
-  set_tests_properties(compile_fail.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${pattern}" LABELS compile_fail)
+  set_tests_properties(compile_fail.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${pattern}" LABELS compile_fail ENVIRONMENT LC_ALL=C)
 endforeach()
 
 # The examples and scripts say and do what they promise.

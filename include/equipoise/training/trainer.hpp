@@ -15,6 +15,7 @@
 #include <equipoise/training/options.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -40,10 +41,31 @@ inline constexpr bool
 
 template <class M, class... P>
 [[nodiscard]] PolicyStack checked_stack(P... policies) {
-  static_assert((CheckPolicy<P>::ok && ...));
   static_assert((CheckNeeds<P, has_linear_heads<M>>::ok && ...));
   return stack(std::move(policies)...);
 }
+
+// Options in braces that are not TrainerOptions fit an array of these: a constructor that says so is then the only one, and
+// the compiler names what the braces name. It is no match for a constructor that takes the model as it is.
+struct AnyModel {
+  template <class M>
+  AnyModel(const std::shared_ptr<M>&) {}  // NOLINT(google-explicit-constructor)
+};
+struct AnyOption {
+  template <class T>
+  AnyOption(const T&) {}  // NOLINT(google-explicit-constructor)
+};
+
+/// Says that options in braces do not fit.
+template <std::size_t N>
+struct CheckOptions {
+  static_assert(N == 0,
+                "equipoise: a name among these options is not one of TrainerOptions, or not in their order: epochs, "
+                "batch_size, micro_batches, workers, device, seed, optimizer, learning_rate, weight_decay, momentum, "
+                "groups, schedule, warmup_epochs, clip_norm, monitor, min_delta, patience, keep_best, holdout, "
+                "checkpoint, progress");
+  static constexpr bool ok = true;
+};
 
 }  // namespace detail
 
@@ -74,6 +96,23 @@ class Trainer {
   template <std::same_as<PolicyStack> Stack>
   Trainer(std::shared_ptr<M> model, Stack policies, TrainerOptions options = {})
       : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
+
+  /// `Trainer(model, {}, {.epochs = 3})`: braces alone are no policies.
+  Trainer(std::shared_ptr<M> model, PolicyStack policies, TrainerOptions options)
+      : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
+
+  template <std::size_t N>
+  Trainer(detail::AnyModel, const detail::AnyOption (&)[N]) : Trainer(std::shared_ptr<M>()) {
+    static_assert(detail::CheckOptions<N>::ok);
+  }
+  template <class P, std::size_t N>
+  Trainer(detail::AnyModel, P, const detail::AnyOption (&)[N]) : Trainer(std::shared_ptr<M>()) {
+    static_assert(detail::CheckOptions<N>::ok);
+  }
+  template <class P, class Q, std::size_t N>
+  Trainer(detail::AnyModel, P, Q, const detail::AnyOption (&)[N]) : Trainer(std::shared_ptr<M>()) {
+    static_assert(detail::CheckOptions<N>::ok);
+  }
 
   /// Trains for the epochs that are left and returns the whole history. However it ends, by its last epoch, early, on
   /// request or by an exception: the model is in evaluation mode and without gradients, with the parameters of the best
@@ -128,6 +167,13 @@ class Trainer {
   std::shared_ptr<M> model_;
   detail::Fit fit_;
 };
+
+template <class M, std::size_t N>
+Trainer(std::shared_ptr<M>, const detail::AnyOption (&)[N]) -> Trainer<M>;
+template <class M, class P, std::size_t N>
+Trainer(std::shared_ptr<M>, P, const detail::AnyOption (&)[N]) -> Trainer<M>;
+template <class M, class P, class Q, std::size_t N>
+Trainer(std::shared_ptr<M>, P, Q, const detail::AnyOption (&)[N]) -> Trainer<M>;
 
 template <class M, class... Rest>
 Trainer(std::shared_ptr<M>, Rest...) -> Trainer<M>;

@@ -23,26 +23,42 @@ namespace equipoise {
 
 namespace detail {
 
-/// Says which modality or task a batch lacks or has of the wrong kind.
-template <class Key, class... Present>
-struct CheckBatchInput {
-  static_assert(is_one_of<Key, Present...>, "equipoise: the batch has no input for this modality of the model");
-  static constexpr bool ok = is_one_of<Key, Present...>;
+// The checks of names. Each is a class whose own assertions say what is wrong; the compiler prints its template arguments,
+// the names, beside them. `ok` is true, so that the `static_assert` which makes the class adds no error of its own.
+
+/// Names of a batch, in an error of the compiler.
+template <class... Names>
+struct Given {
+  template <class Key>
+  static constexpr bool has = is_one_of<Key, Names...>;
+  /// Whether one of them is not among `Known`.
+  template <class... Known>
+  static constexpr bool has_others_than = (!is_one_of<Names, Known...> || ...);
 };
-template <class Key, class... Modalities>
+
+/// A modality of the model needs an input of its name.
+template <class Modality, class Inputs, bool HasUnknownInput>
+struct CheckInput {
+  static constexpr bool found = Inputs::template has<Modality>, ok = true;
+  static_assert(found || HasUnknownInput, "equipoise: the batch has no input for this modality of the model");
+  static_assert(found || !HasUnknownInput,
+                "equipoise: the batch has no input for this modality of the model, but one of no modality: is its name "
+                "misspelt?");
+};
+template <class Input, class... Modalities>
 struct CheckModality {
   static_assert(
-      is_one_of<Key, Modalities...>,
+      is_one_of<Input, Modalities...>,
       "equipoise: the batch has an input that is no modality of the model; batch.only(\"name\"_n, ...) leaves "
       "it out");
-  static constexpr bool ok = is_one_of<Key, Modalities...>;
+  static constexpr bool ok = true;
 };
-template <class Key, class... Tasks>
+template <class Target, class... Tasks>
 struct CheckTargetName {
-  static_assert(is_one_of<Key, Tasks...>,
+  static_assert(is_one_of<Target, Tasks...>,
                 "equipoise: the batch has a target that is of no task of the model; batch.only(\"name\"_n, ...) leaves "
                 "it out");
-  static constexpr bool ok = is_one_of<Key, Tasks...>;
+  static constexpr bool ok = true;
 };
 template <class Wanted, class Given>
 struct CheckTarget {
@@ -50,18 +66,30 @@ struct CheckTarget {
   static_assert(ok, "equipoise: the batch's target is of another type than the task's `Target`");
 };
 
+/// A task needs a target of its name, or `NoTarget`, to train the model.
+template <class Task, class Targets, bool HasUnknownTarget>
+struct CheckTaskTarget {
+  static constexpr bool found = Targets::template has<Task>, ok = true;
+  static_assert(found || HasUnknownTarget,
+                "equipoise: a task of the model has no target in the batch; "
+                "eq::target<\"name\">(eq::NoTarget{}) trains without that task");
+  static_assert(found || !HasUnknownTarget,
+                "equipoise: a task of the model has no target in the batch; "
+                "eq::target<\"name\">(eq::NoTarget{}) trains without that task. "
+                "The batch has a target of no task: is its name misspelt?");
+};
+
 /// Refuses to train a model without a target for each task, but for a task that is left out by name.
 template <class Tasks, class Targets>
 struct CheckTargets;
 template <class... Tasks, class... Targets>
 struct CheckTargets<named_tuple<Tasks...>, named_tuple<Targets...>> {
-  static constexpr bool served = (is_one_of<typename Tasks::key, typename Targets::key...> && ...);
-  static constexpr bool any = (!std::is_same_v<typename Targets::value_type, NoTarget> || ...);
-  static_assert(served,
-                "equipoise: a task of the model has no target in the batch; "
-                "eq::target<\"name\">(eq::NoTarget{}) trains without that task");
-  static_assert(any || !served, "equipoise: to train a model the batch needs a target");
-  static constexpr bool ok = served && any;
+  using Names = Given<typename Targets::key...>;
+  static constexpr bool others = Names::template has_others_than<typename Tasks::key...>;
+  static_assert((CheckTaskTarget<typename Tasks::key, Names, others>::ok && ...));
+  static_assert(((!std::is_same_v<typename Targets::value_type, NoTarget>) || ...) || sizeof...(Targets) == 0,
+                "equipoise: to train a model the batch needs a target");
+  static constexpr bool ok = true;
 };
 
 /// A map [C, B, O, H, W] that is the same everywhere may have come as one pixel.

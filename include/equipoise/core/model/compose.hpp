@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -49,7 +50,7 @@ struct CheckPartName {
   static_assert(!keyword,
                 "equipoise: a name of a modality or task may not be a keyword of Python, as class is: checkpoints "
                 "could not be read");
-  static constexpr bool ok = some && !slash && !dot && !keyword && !control;
+  static constexpr bool ok = true;
 };
 
 /// A modality of a model: a name and how to encode it.
@@ -88,6 +89,19 @@ inline constexpr bool is_module_pointer = false;
 template <class M>
 inline constexpr bool is_module_pointer<std::shared_ptr<M>> = true;
 
+/// Says why nothing can be made of a part of a model.
+template <class Part, class... Args>
+struct CheckPart {
+  static constexpr bool module = std::derived_from<Part, torch::nn::Module>;
+  static constexpr bool spec = requires(const Part& part, const Args&... args) { part.build(args...); };
+  static_assert(!module,
+                "equipoise: a module of your own is given by pointer, std::make_shared<Module>(...), not by value");
+  static_assert(module || spec,
+                "equipoise: a part of a model is a spec with `build()` (an encoder's takes nothing, a fusion's the "
+                "features' specs, a task's a width), or a std::shared_ptr to a module of your own");
+  static constexpr bool ok = spec && !module;
+};
+
 /// The module of a part: built from its spec, or the user's own as it is.
 template <class Part, class... Args>
 [[nodiscard]] auto module_of(const Part& part, const Args&... args) {
@@ -95,8 +109,10 @@ template <class Part, class... Args>
     return part;
   else if constexpr (requires { typename Part::ContainedType; })
     return part.ptr();  // LibTorch's holder
-  else
+  else if constexpr (CheckPart<Part, Args...>::ok)
     return part.build(args...);
+  else
+    return std::make_shared<Part>(part);  // the check has failed: anything, so that its sentence is the only error
 }
 
 /// What a part is called and what was chosen for it; a module of the user's own has no options.

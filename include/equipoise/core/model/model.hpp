@@ -115,11 +115,12 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   /// The same without the targets, which predictions need not and which are not looked at.
   template <class... In, class... Out>
   [[nodiscard]] ModelBatch to_model_inputs(const Batch<named_tuple<In...>, named_tuple<Out...>>& batch) const {
-    using detail::CheckBatchInput;
-    static_assert((CheckBatchInput<equipoise::name<ModalityTexts>, typename In::key...>::ok && ...));
-    static_assert((detail::CheckModality<typename In::key, equipoise::name<ModalityTexts>...>::ok && ...));
+    using Inputs = detail::Given<typename In::key...>;
+    constexpr bool others = Inputs::template has_others_than<equipoise::name<ModalityTexts>...>;
+    static_assert((detail::CheckInput<equipoise::name<ModalityTexts>, Inputs, others>::ok && ...));
     ModelBatch out;
-    if constexpr ((is_one_of<equipoise::name<ModalityTexts>, typename In::key...> && ...)) {
+    if constexpr ((Inputs::template has<equipoise::name<ModalityTexts>> && ...)) {
+      static_assert((detail::CheckModality<typename In::key, equipoise::name<ModalityTexts>...>::ok && ...));
       out.inputs = {detail::tensor_of(batch.inputs[name_value<ModalityTexts>{}])...};
       out.paddings = {detail::padding_of(batch.inputs[name_value<ModalityTexts>{}])...};
       std::size_t m = 0;

@@ -1,0 +1,18 @@
+// error: name 'lr' used in
+#include <equipoise/core/model/compose.hpp>
+#include <equipoise/encoders/mlp.hpp>
+#include <equipoise/fusion/concat.hpp>
+#include <equipoise/tasks/regression.hpp>
+#include <equipoise/training/trainer.hpp>
+
+namespace eq = equipoise;
+
+int main() {
+  auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 3}), eq::task<"y">(eq::Concat{}, eq::Regression{}));
+#ifdef MUST_FAIL
+  eq::Trainer trainer(model, {.lr = 0.1});
+#else
+  eq::Trainer trainer(model, {}, {.epochs = 3, .learning_rate = 0.1});
+  eq::Trainer without(model, {});
+#endif
+}

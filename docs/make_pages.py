@@ -108,10 +108,15 @@ def component_page(name, header, folder, laws, target):
 def errors_page():
     text = (include / "core/base/error_ids.hpp").read_text()
     rows = [strings_of(row) for row in re.findall(r'ErrorKind\{((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+)\}', text)]
-    return ("# Errors\n\n"
-            "Every message has the form `[equipoise.<id>] where: expected …, got …`. Exceptions: `ShapeError`,\n"
-            "`NameError` and `ValueError` for what the caller gave (all are `std::invalid_argument`), `FileError`\n"
-            "and `NumericError` for the world (`std::runtime_error`).\n\n"
+    return ("# Reference: errors\n\n"
+            "After this page you can look up an error by its id. Every message has the form\n"
+            "`[equipoise.<id>] where: expected …, got …`. All exceptions derive from `eq::Error`, which has `id()`\n"
+            "and `what()`.\n\n"
+            "| exception | derives from | cause |\n|---|---|---|\n"
+            "| `ValueError` | `std::invalid_argument` | an argument |\n"
+            "| `ShapeError`, `NameError` | `ValueError` | a shape; a name |\n"
+            "| `FileError` | `std::runtime_error` | a file |\n"
+            "| `NumericError` | `std::runtime_error` | NaN or infinity; `records` has the ids of the records |\n\n"
             "| id | meaning |\n|---|---|\n" + "".join(f"| `{i}` | {meaning} |\n" for i, meaning in rows))
 
 

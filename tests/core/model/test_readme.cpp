@@ -1,4 +1,5 @@
-// The README's program, word for word (gate.links_in_docs compares them), on records of the flagship's shapes.
+// Blocks of docs/training.md and docs/data.md, word for word (gate.links_in_docs compares them), on records of the
+// flagship's shapes.
 
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
@@ -30,7 +31,7 @@ class WorkingFolder {
 
 }  // namespace
 
-TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "[flagship][docs]") {
+TEST_CASE("the model of the page on training trains, predicts and explains", "[flagship][docs]") {
   torch::manual_seed(2);
   const auto records = [](std::int64_t n) {
     return eq::batch(eq::input<"dose">(torch::rand({n, 1, 32, 32})), eq::input<"metrics">(torch::randn({n, 41})),
@@ -57,7 +58,7 @@ TEST_CASE("the README's model in fifteen lines trains, predicts and explains", "
         Approx(1 - phi.tasks[0].losses[3] / phi.tasks[0].losses[0]).margin(1e-5));
 }
 
-TEST_CASE("the README's records may miss modalities and labels", "[flagship][docs]") {
+TEST_CASE("the records of the page on data may miss modalities and labels", "[flagship][docs]") {
   const at::Tensor sound = torch::randn({4, 3}), video = torch::randn({4, 5}), text = torch::randn({4, 2}),
                    y = torch::tensor({0, -1, 1, 0}),
                    has = torch::tensor({1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 1}).view({4, 3});
@@ -70,7 +71,7 @@ TEST_CASE("the README's records may miss modalities and labels", "[flagship][doc
   CHECK(data.groups == speakers);
 }
 
-TEST_CASE("the README's checkpoint is resumed, and deployed", "[flagship][docs]") {
+TEST_CASE("the checkpoint of the page on training is resumed, and deployed", "[flagship][docs]") {
   const support::TemporaryFolder folder;
   const WorkingFolder within(folder.path());
   const auto test =

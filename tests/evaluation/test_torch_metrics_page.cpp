@@ -1,0 +1,112 @@
+// The blocks of docs/metrics.md, word for word (gate.links_in_docs compares them).
+
+#include <equipoise/contribution/imbalance.hpp>
+#include <equipoise/contribution/sampling.hpp>
+#include <equipoise/equipoise.hpp>
+#include <equipoise/evaluation/bootstrap.hpp>
+#include <equipoise/evaluation/evaluate.hpp>
+#include <equipoise/evaluation/infer.hpp>
+#include <equipoise/evaluation/metrics.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+
+namespace {
+
+/// Regression with the mean absolute error and the share of errors below 1 as metrics.
+struct RatesModule : eq::RegressionModule {
+  using eq::RegressionModule::RegressionModule;
+
+  std::vector<eq::Metric> metrics() const {
+    const auto mae = [](const at::Tensor& prediction, const at::Tensor& target) {
+      return (prediction - target).abs().nanmean().item<double>();
+    };
+    const auto within_1 = [](const at::Tensor& prediction, const at::Tensor& target) {
+      return (prediction - target).abs().lt(1).to(torch::kDouble).mean().item<double>();
+    };
+    return {{.name = "mae", .larger_is_better = false, .value = mae},
+            {.name = "within_1", .larger_is_better = true, .value = within_1}};
+  }
+};
+
+struct Rates {
+  std::shared_ptr<RatesModule> build(std::int64_t joint_width) const {
+    return std::make_shared<RatesModule>(joint_width, /*outputs=*/1, eq::PointLoss::l2, /*delta=*/1.0);
+  }
+};
+
+auto model_of() {
+  torch::manual_seed(2);
+  return eq::compose(eq::modality<"dose">(eq::Mlp{.in_features = 3, .widths = {8}}),
+                     eq::modality<"metrics">(eq::Mlp{.in_features = 3, .widths = {8}}),
+                     eq::task<"gpr">(eq::Sum{.width = 8}, Rates{}));
+}
+
+auto records(std::int64_t n) {
+  const at::Tensor dose = torch::randn({n, 3}), metrics = torch::randn({n, 3});
+  return eq::batch(eq::input<"dose">(dose), eq::input<"metrics">(metrics),
+                   eq::target<"gpr">(eq::Values{dose.narrow(1, 0, 1) + 2 * metrics.narrow(1, 1, 1)}));
+}
+
+}  // namespace
+
+TEST_CASE("a metric of the page on metrics is the monitor", "[evaluation][docs]") {
+  torch::manual_seed(1);
+  const auto train = records(128), validation = records(32), test = records(64);
+  const auto model = model_of();
+  eq::Trainer trainer(model, {.epochs = 20, .learning_rate = 0.01, .monitor = "gpr/within_1", .patience = 5});
+  const eq::History history = trainer.fit(train, validation);
+  double best = 0;
+  for (const eq::EpochRecord& epoch : history.epochs) best = std::max(best, *epoch.find("val/gpr/within_1"));
+  CHECK(history.monitor == "val/gpr/within_1");
+  CHECK(*history.epochs[static_cast<std::size_t>(history.best_epoch)].find("val/gpr/within_1") == best);
+
+  std::ostringstream text;
+  std::streambuf* const before = std::cout.rdbuf(text.rdbuf());
+  const auto report = eq::evaluate(*model, test);
+  for (const eq::MetricValue& m : report["gpr"_n].of(model->full()).metrics)
+    std::cout << m.name << " " << m.value << (m.larger_is_better ? " (larger is better)\n" : "\n");
+  std::cout.rdbuf(before);
+  CHECK_THAT(text.str(), Catch::StartsWith("mae 0.") && Catch::Contains("within_1 0."));
+}
+
+TEST_CASE("the functions of the page on metrics judge predictions", "[evaluation][docs]") {
+  torch::manual_seed(1);
+  const auto test = records(64);
+  const auto model = model_of();
+  const at::Tensor predicted = eq::infer(*model, test)["gpr"_n].to(torch::kDouble).flatten(),
+                   truth = test.targets["gpr"_n].tensor.to(torch::kDouble).flatten();
+  const std::vector<double> p(predicted.const_data_ptr<double>(), predicted.const_data_ptr<double>() + 64),
+      y(truth.const_data_ptr<double>(), truth.const_data_ptr<double>() + 64);
+  const double error = eq::mean_absolute_error(y, p), correlation = eq::spearman(y, p);
+  const eq::Interval interval = eq::bootstrap(test.groups, [&](const std::vector<std::size_t>& rows) {
+    double sum = 0;
+    for (const std::size_t i : rows) sum += std::abs(y[i] - p[i]);
+    return sum / static_cast<double>(rows.size());
+  });
+  CHECK(interval.value == Approx(error));
+  CHECK(interval.low < interval.high);
+  CHECK(std::abs(correlation) <= 1);
+}
+
+TEST_CASE("the contributions of the page on evaluation become shares and samples", "[evaluation][docs]") {
+  torch::manual_seed(1);
+  const auto test = records(64);
+  const auto model = model_of();
+  const auto phi = eq::shapley(*model, test);
+  const std::vector<double> share = eq::shares(phi.tasks[0].mean);  // >= 0, sum 1
+  const double imbalance = eq::imbalance_degree(share);             // 0 balanced, 1 one modality alone
+  CHECK(share[0] + share[1] == Approx(1));
+  CHECK((imbalance >= 0 && imbalance <= 1));
+
+  const auto value = [&](eq::Coalition s) {  // of a game of your own: what a coalition reaches
+    return -eq::evaluate(*model, test, std::vector{s}, {.intervals = false})["gpr"_n].of(s).loss.value;
+  };
+  const eq::SampledShapley sampled = eq::sampled_shapley(2, value, /*pairs=*/50, /*seed=*/1);
+  CHECK(sampled.values[0] + sampled.values[1] ==
+        Approx(value(eq::Coalition::full(2)) - value(eq::Coalition::none())).margin(1e-9));
+}

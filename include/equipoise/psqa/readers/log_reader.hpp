@@ -200,7 +200,7 @@ struct ElektaLogReader {
   static constexpr std::string_view id = "log";
   static constexpr std::string_view name = "Elekta log";
   static constexpr std::array descriptions{
-      FileDescription{"decoded Elekta log", "two plans", "prescribed and delivered"}};
+      FileDescription{"decoded Elekta log", "two plans", "the prescribed and the delivered plan"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("Linac State/Actual Value") != std::string_view::npos;

@@ -18,6 +18,28 @@ LISTS = {
 }
 NOTES = ("When", "Cost", "Limits")
 wrong = []
+ERRORS_HEAD = """# Errors
+
+After reading this page you can look up any error message by its id, and catch errors by type.
+
+```console
+$ psqa gamma measured.dcm planned.dcm
+psqa: [equipoise.file.401] measured.dcm: expected a readable file, got none
+```
+
+Every message has the form `[equipoise.<id>] where: expected …, got …`. The id names the kind of error
+and does not change between versions.
+
+| exception | derives from | cause |
+|---|---|---|
+| `ValueError` | `std::invalid_argument` | an argument, option or combination is wrong |
+| `ShapeError` | `ValueError` | a tensor, list or grid has the wrong shape |
+| `NameError` | `ValueError` | a name does not exist |
+| `FileError` | `std::runtime_error` | a file cannot be read, understood or written |
+| `NumericError` | `std::runtime_error` | a computation gave NaN or infinity |
+
+All of them also derive from `equipoise::Error`, whose `id()` gives the id.
+"""
 
 
 def types_of(name, folder):
@@ -108,11 +130,16 @@ def component_page(name, header, folder, laws, target):
 def errors_page():
     text = (include / "core/base/error_ids.hpp").read_text()
     rows = [strings_of(row) for row in re.findall(r'ErrorKind\{((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+)\}', text)]
-    return ("# Errors\n\n"
-            "Every message has the form `[equipoise.<id>] where: expected …, got …`. Exceptions: `ShapeError`,\n"
-            "`NameError` and `ValueError` for what the caller gave (all are `std::invalid_argument`), `FileError`\n"
-            "and `NumericError` for the world (`std::runtime_error`).\n\n"
-            "| id | meaning |\n|---|---|\n" + "".join(f"| `{i}` | {meaning} |\n" for i, meaning in rows))
+    families = (("shape", "Shapes of tensors, lists and grids: `ShapeError`"), ("value", "Values and options: `ValueError`"),
+                ("name", "Names: `NameError`"), ("file", "Files: `FileError`"), ("numeric", "Computations: `NumericError`"))
+    out = ERRORS_HEAD
+    for family, heading in families:
+        out += f"\n## {heading}\n\n| id | meaning |\n|---|---|\n"
+        out += "".join(f"| `{i}` | {meaning} |\n" for i, meaning in rows if i.startswith(family + "."))
+    listed = sum(i.split(".")[0] in dict(families) for i, _ in rows)
+    if listed != len(rows):
+        wrong.append("docs/make_pages.py: an error id of a family without a heading")
+    return out
 
 
 def file_rows():

@@ -27,8 +27,7 @@ $ psqa gamma measured.dcm planned.dcm
 psqa: [equipoise.file.401] measured.dcm: expected a readable file, got none
 ```
 
-Every message has the form `[equipoise.<id>] where: expected …, got …`. The id names the kind of error
-and does not change between versions.
+Every message begins with `[equipoise.<id>] where:` and says what was expected and what was found.
 
 | exception | derives from | cause |
 |---|---|---|

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// The table of all errors of the library: shape 1xx, value 2xx and 3xx (radiotherapy), name 3xx, file 4xx, numeric 5xx.
+/// The table of all errors of the library.
+/// Numbers: shape 1xx, value 2xx and 3xx (radiotherapy), name 3xx, file 4xx, numeric 5xx.
 /// `docs/make_pages.py` writes `docs/errors.md` from it. An id that is not in the table does not compile.
 
 #include <algorithm>

@@ -4,8 +4,8 @@
 /// \file
 /// Decoded Elekta delivery logs (CSV, a record every 40 ms) into two plans: what was prescribed and what was delivered.
 /// Leaf positions in the log count outwards from the axis on both banks; bank Y1 is the model's bank 1 with its sign
-/// turned. "Positional Error" is the prescribed position less the actual one: their sum is what stays constant while a
-/// segment is delivered.
+/// turned. "Positional Error" is the prescribed position minus the actual one: the sum of actual
+/// position and error stays constant while a segment is delivered.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/files/text_file.hpp>

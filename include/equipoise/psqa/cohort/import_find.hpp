@@ -121,7 +121,7 @@ class FolderFinds {
         item.kind = f.patient ? ImportKind::openkbp : ImportKind::log;
       } else {
         item.reason =
-            stems_.count(plan_stem_of(f.path)) ? "another plane of the same plan is taken" : reason_of(f.kind, f.path);
+            stems_.count(plan_stem_of(f.path)) ? "another plane of this plan was used instead" : reason_of(f.kind, f.path);
       }
       out.push_back(std::move(item));
     }

@@ -120,8 +120,8 @@ class FolderFinds {
       } else if (f.patient || is_log(f.kind)) {
         item.kind = f.patient ? ImportKind::openkbp : ImportKind::log;
       } else {
-        item.reason =
-            stems_.count(plan_stem_of(f.path)) ? "another plane of this plan was used instead" : reason_of(f.kind, f.path);
+        item.reason = stems_.count(plan_stem_of(f.path)) ? "another plane of this plan was used instead"
+                                                         : reason_of(f.kind, f.path);
       }
       out.push_back(std::move(item));
     }

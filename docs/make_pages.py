@@ -18,6 +18,27 @@ LISTS = {
 }
 NOTES = ("When", "Cost", "Limits")
 wrong = []
+ERRORS_HEAD = """# Errors
+
+After reading this page you can look up any error message by its id, and catch errors by type.
+
+```console
+$ psqa gamma measured.dcm planned.dcm
+psqa: [equipoise.file.401] measured.dcm: expected a readable file, got none
+```
+
+Every message begins with `[equipoise.<id>] where:` and says what was expected and what was found.
+
+| exception | derives from | cause |
+|---|---|---|
+| `ValueError` | `std::invalid_argument` | an argument, option or combination is wrong |
+| `ShapeError` | `ValueError` | a tensor, list or grid has the wrong shape |
+| `NameError` | `ValueError` | a name does not exist |
+| `FileError` | `std::runtime_error` | a file cannot be read, understood or written |
+| `NumericError` | `std::runtime_error` | a computation gave NaN or infinity |
+
+All of them also derive from `equipoise::Error`, whose `id()` gives the id.
+"""
 
 
 def types_of(name, folder):
@@ -108,16 +129,16 @@ def component_page(name, header, folder, laws, target):
 def errors_page():
     text = (include / "core/base/error_ids.hpp").read_text()
     rows = [strings_of(row) for row in re.findall(r'ErrorKind\{((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+)\}', text)]
-    return ("# Reference: errors\n\n"
-            "After this page you can look up an error by its id. Every message has the form\n"
-            "`[equipoise.<id>] where: expected …, got …`. All exceptions derive from `eq::Error`, which has `id()`\n"
-            "and `what()`.\n\n"
-            "| exception | derives from | cause |\n|---|---|---|\n"
-            "| `ValueError` | `std::invalid_argument` | an argument |\n"
-            "| `ShapeError`, `NameError` | `ValueError` | a shape; a name |\n"
-            "| `FileError` | `std::runtime_error` | a file |\n"
-            "| `NumericError` | `std::runtime_error` | NaN or infinity; `records` has the ids of the records |\n\n"
-            "| id | meaning |\n|---|---|\n" + "".join(f"| `{i}` | {meaning} |\n" for i, meaning in rows))
+    families = (("shape", "Shapes of tensors, lists and grids: `ShapeError`"), ("value", "Values and options: `ValueError`"),
+                ("name", "Names: `NameError`"), ("file", "Files: `FileError`"), ("numeric", "Computations: `NumericError`"))
+    out = ERRORS_HEAD
+    for family, heading in families:
+        out += f"\n## {heading}\n\n| id | meaning |\n|---|---|\n"
+        out += "".join(f"| `{i}` | {meaning} |\n" for i, meaning in rows if i.startswith(family + "."))
+    listed = sum(i.split(".")[0] in dict(families) for i, _ in rows)
+    if listed != len(rows):
+        wrong.append("docs/make_pages.py: an error id of a family without a heading")
+    return out
 
 
 def file_rows():

@@ -16,7 +16,7 @@
 
 namespace equipoise::psqa {
 
-/// What the numbers of a dose are: Gy, parts of some dose, or what the file does not say.
+/// The unit of a dose: Gy, relative to some dose, or unknown.
 enum class DoseUnits : std::uint8_t { unknown, gray, relative };
 [[nodiscard]] constexpr std::array<std::string_view, 3> names_of(DoseUnits) {
   return {"unknown", "GY", "RELATIVE"};

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// What turns leaf positions into dose: leaf ends, transmission, tongue and groove, source, kernel. The planning system
-/// has one such model of a machine, the machine itself is another; commissioning tunes the first to the second.
+/// A machine model turns leaf positions into dose: leaf ends, transmission, tongue and groove,
+/// source, kernel. The planning system and the real machine have one each; commissioning tunes the
+/// first to the second.
 
 #include <equipoise/psqa/plan.hpp>
 

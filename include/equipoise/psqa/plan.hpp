@@ -16,7 +16,7 @@ namespace equipoise::psqa {
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// Nothing of a collimator is farther from the axis than this.
+/// The largest distance from the axis of any part of a collimator.
 inline constexpr double kFarthest_mm = 2000;
 
 /// The axis along which the leaves of a bank travel.

@@ -31,8 +31,8 @@ struct ControlChart {
   std::vector<std::size_t> out_of_control;    ///< results below the lower control limit
   std::size_t below_universal_tolerance = 0, below_universal_action = 0;
 
-  /// Whether the limits are any: results that scatter much or are few can have an action limit above the tolerance
-  /// limit, or limits below 0.
+  /// Whether the limits can be used. With few or widely scattered results, the action limit can lie
+  /// above the tolerance limit, or limits can lie below 0.
   [[nodiscard]] bool usable() const { return 0 < action && action <= tolerance; }
 };
 

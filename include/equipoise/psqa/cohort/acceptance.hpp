@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Whether a virtual cohort behaves like a clinic's: its passing rates, their relation to complexity, and its
-/// dose-difference maps against bands from the literature (docs/simulator.md).
+/// Compares a simulated cohort with bands from the literature: its passing rates, their relation to
+/// complexity, and its dose-difference maps (docs/simulator.md).
 
 #include <equipoise/core/base/statistics.hpp>
 
@@ -113,8 +113,8 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
 
 }  // namespace detail
 
-/// The acceptance table of a simulated cohort, which needs no planes here; its bands hold for at least 300 plans with
-/// default settings. \param dd of the same cohort
+/// The acceptance table of a simulated cohort. The cohort's planes need not be loaded. The bands
+/// hold for at least 300 plans with default settings. \param dd of the same cohort
 [[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort, const DoseDifferences& dd) {
   std::vector<AcceptanceRow> out;
   constexpr double none = std::numeric_limits<double>::infinity();

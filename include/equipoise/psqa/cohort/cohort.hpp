@@ -26,7 +26,8 @@ namespace equipoise::psqa {
 
 inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/2";
 
-/// Where an imported cohort says what its simulated deliveries are made with; a simulated cohort says it at the top.
+/// The key under which an imported cohort holds the settings of its simulated deliveries. A
+/// simulated cohort holds them at the top level.
 inline constexpr const char* kSimulatedDeliveries = "simulated_deliveries";
 
 /// The metrics that a cohort's table holds and a model sees.
@@ -66,7 +67,7 @@ struct Cohort {
   }
 };
 
-/// What a cohort's table says of one metric, record by record. \throws NameError for one that it does not have
+/// One metric of all records. \throws NameError when the table does not have it
 [[nodiscard]] inline std::vector<double> metric_column(const Cohort& cohort, std::string_view name) {
   const auto found = std::find(cohort.metric_names.begin(), cohort.metric_names.end(), name);
   if (found == cohort.metric_names.end()) throw NameError(message("name.307", "cohort", "no metric \"", name, "\""));
@@ -76,7 +77,7 @@ struct Cohort {
   return out;
 }
 
-/// A number that tells cohorts apart: of their records' ids, rates and metrics.
+/// A hash of the records' ids, rates and metrics, to recognise a cohort.
 [[nodiscard]] inline std::uint64_t fingerprint(const Cohort& cohort) {
   std::uint64_t h = cohort.records.size();
   for (const CohortRecord& r : cohort.records) {

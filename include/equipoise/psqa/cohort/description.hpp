@@ -76,8 +76,9 @@ void read_choice(const nlohmann::ordered_json& object, const char* key, E& value
 
 }  // namespace detail
 
-/// What the records of a cohort's kind are, and what their planned planes are computed with, from its `cohort.json`; what
-/// it does not say keeps its default. \throws ValueError for planes that are not square, and for names that are not known
+/// Reads from `cohort.json` what a record is and the settings with which planned planes are
+/// computed. Missing entries keep their defaults. \throws ValueError for planes that are not
+/// square, and for names that are not known
 [[nodiscard]] inline CohortSettings plane_settings(const nlohmann::ordered_json& about) {
   CohortSettings s;
   const nlohmann::ordered_json planes = about.value("planes", nlohmann::ordered_json::object()),

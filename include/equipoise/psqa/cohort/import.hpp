@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Records of a cohort from what a user has: RTPLAN files with measured planes beside them or without, decoded delivery
-/// logs, OpenKBP patients. What a record is made of is said with it: only measured planes are measurements.
+/// Records of a cohort from a user's files: RTPLAN files with or without measured planes beside
+/// them, decoded delivery logs, OpenKBP patients. Each record states its source: only records with
+/// measured planes are measurements.
 
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/utf8.hpp>
@@ -43,7 +44,7 @@ struct ImportedRecord {
   std::string source;
 };
 
-/// What the files do not say.
+/// Settings that the files do not state.
 struct ImportOptions {
   std::optional<double> spacing_mm{};     ///< between the points of NPY and CSV planes
   RowsFrom rows_from = RowsFrom::bottom;  ///< where their first row lies
@@ -52,7 +53,7 @@ struct ImportOptions {
 
 namespace detail {
 
-/// A plane of a plan. \throws FileError when the file leaves its spacing to its reader and nobody gave it
+/// Reads a plane of a plan. \throws FileError when neither the file nor `options` give its spacing
 [[nodiscard]] inline DoseGrid import_plane(const std::filesystem::path& path, const ImportOptions& options,
                                            bool interpolated) {
   if (const FileKind kind = file_kind(path); needs_spacing(kind) && !options.spacing_mm)
@@ -88,7 +89,8 @@ namespace detail {
     if (g->shape[1] < 2 || g->shape[2] < 2)
       throw FileError(
           message("file.446", path->string(), "expected at least 2 x 2 points, got ", g->shape[1], " x ", g->shape[2]));
-  // Files of one kind are compared where they put their planes; a detector's plane meets a patient's on the beam axis.
+  // Planes of one coordinate system are compared where their files put them. A detector's plane and
+  // a patient's plane are aligned on the beam axis.
   const PlaneFrame of_p = frame_of(item.planned), of_m = frame_of(item.measured);
   const bool together = of_p.dicom == of_m.dicom && same_frame(of_p.uid, of_m.uid);
   const PlanePoint axis_p = beam_axis(p, of_p, plan), axis_m = together ? axis_p : beam_axis(m, of_m, plan);
@@ -98,7 +100,7 @@ namespace detail {
   out.planned = on_cohort_grid(p, axis_p, s.pixels, s.spacing_mm);
   out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, axis_m, s.pixels, s.spacing_mm);
   fill_holes(out.planned, out.measured, item.measured.string());
-  // The rates are those of the files' own grids; a detector's holes are no points there.
+  // Rates are computed on the files' own grids, where points between detectors do not count.
   if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;
   out.record.gpr = passing_rates(m, p);
   if (std::isnan(out.record.gpr[0]))
@@ -137,7 +139,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// One record; `index` keys its random numbers. \throws FileError, ValueError: why it cannot be one.
+/// One record; `index` keys its random numbers. \throws FileError, ValueError with the reason why
+/// it cannot be imported.
 [[nodiscard]] inline ImportedRecord import_record(const ImportItem& item, Simulator& simulator, std::uint64_t index,
                                                   const ImportOptions& options = {}) {
   switch (item.kind) {

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// What the files and folders that a user names hold: plans with planes beside them, delivery logs, patients, and what
-/// cannot become a record, each with the reason. Kinds are told from the content.
+/// Finds records in a user's files and folders: plans with the planes beside them, delivery logs
+/// and patients. Lists files that cannot become a record, each with the reason. The kind of a file
+/// is determined from its content.
 
 #include <equipoise/psqa/files/file_head.hpp>
 #include <equipoise/psqa/readers/file_kind.hpp>
@@ -119,8 +120,8 @@ class FolderFinds {
       } else if (f.patient || is_log(f.kind)) {
         item.kind = f.patient ? ImportKind::openkbp : ImportKind::log;
       } else {
-        item.reason =
-            stems_.count(plan_stem_of(f.path)) ? "another plane of the same plan is taken" : reason_of(f.kind, f.path);
+        item.reason = stems_.count(plan_stem_of(f.path)) ? "another plane of this plan was used instead"
+                                                         : reason_of(f.kind, f.path);
       }
       out.push_back(std::move(item));
     }

@@ -35,8 +35,8 @@ struct PlanePoint {
           g.origin[1] + 0.5 * g.spacing[1] * static_cast<double>(g.shape[1] - 1)};
 }
 
-/// Where a file's coordinates come from: none for arrays and text, else the patient's, with the frame's UID if it has
-/// one.
+/// The coordinate system of a file: the patient's for DICOM, with the frame's UID if there is one;
+/// none for arrays and text.
 struct PlaneFrame {
   bool dicom = false;
   std::string uid{};
@@ -82,8 +82,9 @@ struct PlaneFrame {
 
 }  // namespace detail
 
-/// Makes planes on a cohort's grid whole: no planned dose is none, and where nothing was measured nothing is known to
-/// differ. \throws FileError when that is so of more than 5 % of the points with at least 10 % of the planned maximum
+/// Replaces NaN in planes on a cohort's grid: by 0 in the planned plane, by the planned dose in the
+/// measured one. \throws FileError when more than 5 % of the points with at least 10 % of the
+/// planned maximum were not measured
 inline void fill_holes(DoseGrid& planned, DoseGrid& measured, const std::string& where) {
   double maximum = 0, dosed = 0, unmeasured = 0;
   for (double& v : planned.values) v = std::isnan(v) ? 0 : v, maximum = std::max(maximum, v);

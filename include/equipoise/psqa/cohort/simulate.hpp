@@ -22,8 +22,9 @@
 
 namespace equipoise::psqa {
 
-/// Makes a cohort folder. `on_record(plan, all, record)` is called after each record, in order, with how many plans there are
-/// now and will be; it may throw to stop, and nothing is left then. \param threads 0: as many as the machine has; the
+/// Makes a cohort folder. `on_record(plan, all, record)` is called after each record, in order,
+/// with the number of plans done and of all plans. It may throw to stop; the folder is then not
+/// created. \param threads 0: as many as the machine has; the
 /// records do not depend on it
 template <class OnRecord>
 void simulate_cohort(const CohortSettings& settings, const std::filesystem::path& folder, OnRecord&& on_record,

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Writing a cohort: record by record, so that memory does not grow with it, and whole or not at all.
+/// Writes a cohort record by record, so that memory does not grow with it. A cohort is written
+/// completely or not at all.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/text_stream.hpp>

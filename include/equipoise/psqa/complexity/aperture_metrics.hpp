@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What a single aperture is like: its outline, the size and place of its gaps, how its leaves stand to one another.
-/// Every number is NaN where the aperture does not define it.
+/// Metrics of a single aperture: its outline, the size and position of its gaps, and differences
+/// between neighbouring leaves. A metric that the aperture does not define is NaN.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>

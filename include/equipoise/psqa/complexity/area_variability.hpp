@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// How much of all that a beam opens a single aperture opens: the area of the union of a beam's apertures (Du 2014), and
-/// aperture area variability (McNiven 2010) with what it compares an aperture with.
+/// The area of the union of a beam's apertures (Du 2014), and aperture area variability (McNiven
+/// 2010), which compares one aperture with the largest openings of the beam.
 
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Where published formulas leave room: each choice has a name, a default (this project's reading of the source), and
-/// is written beside the values that it made. docs/complexity.md says which metrics each one touches.
+/// Choices for published formulas that can be read in more than one way. Each has a name and a
+/// default (this project's reading of the source), and is written beside the values.
+/// docs/complexity.md says which metrics each one touches.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -28,7 +29,7 @@ enum class LsvDivisor : std::uint8_t { neighbours, leaves };
   return {"neighbours", "leaves"};
 }
 
-/// LSV's differences between neighbours: their size, or with their sign.
+/// LSV's differences between neighbours: absolute values, or with their sign.
 enum class LsvDifference : std::uint8_t { absolute, with_sign };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(LsvDifference) {
   return {"absolute", "with_sign"};
@@ -49,21 +50,22 @@ enum class SasPairs : std::uint8_t { open, exposed, bank };
   return {"open", "exposed", "bank"};
 }
 
-/// Whether a pair of which the jaws leave no height is hidden, or counts as exposed: open where its gap is. It has no
-/// area either way.
+/// Whether a pair that lies fully under a jaw is hidden or counts as exposed (and as open if its
+/// gap is). It has no area in either case.
 enum class LeavesUnderJaw : std::uint8_t { hidden, exposed };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(LeavesUnderJaw) {
   return {"hidden", "exposed"};
 }
 
-/// The gap that a pair must exceed to be open: `closed_gap_mm`, or that above the smallest gap anywhere in the plan
-/// (UCoMX).
+/// The gap that a pair must exceed to be open: `closed_gap_mm`, or the smallest gap in the plan
+/// plus `closed_gap_mm` (UCoMX).
 enum class ClosedGap : std::uint8_t { fixed, plan_minimum };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(ClosedGap) {
   return {"fixed", "plan_minimum"};
 }
 
-/// Whether the edges along the leaves that a jaw makes count in EM; those that closed leaves make always do.
+/// Whether EM counts leaf-side edges at which a jaw ends the field. Edges of closed leaves always
+/// count.
 enum class JawEdges : std::uint8_t { included, excluded };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(JawEdges) {
   return {"included", "excluded"};
@@ -75,8 +77,8 @@ enum class TravelMean : std::uint8_t { moving_leaves, pairs };
   return {"moving_leaves", "pairs"};
 }
 
-/// The leaves of LT where collimators are stacked: strips of the virtual bank, or each layer's own leaves, whose pairs
-/// open where they do so in their layer.
+/// The leaves of LT for stacked collimators: strips of the virtual bank, or the leaves of each
+/// layer. A layer's pair is open where it opens in its own layer.
 enum class TravelLeaves : std::uint8_t { strips, physical };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(TravelLeaves) {
   return {"strips", "physical"};

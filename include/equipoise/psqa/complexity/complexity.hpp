@@ -3,8 +3,8 @@
 
 /// \file
 /// Plan complexity metrics by their published formulas (docs/complexity.md lists them with sources, units and ranges).
-/// Where a formula leaves room, `ComplexityChoices` names what was chosen. A plan's value is the mean of its beams'
-/// weighted by MU, where the definition does not say otherwise.
+/// `ComplexityChoices` names the reading of formulas that can be read in more than one way. A
+/// plan's value is the MU-weighted mean over its beams, unless the definition differs.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
@@ -62,7 +62,7 @@ namespace detail {
   return mean > 360 - 1e-9 ? mean - 360 : mean;
 }
 
-/// What a plan's beams without apertures are called in a warning; empty where every beam with MU has some.
+/// The warning about a plan's beams without apertures; empty if every beam with MU has apertures.
 [[nodiscard]] inline std::string beams_without_apertures(const std::vector<const Beam*>& beams) {
   std::string numbers;
   double mu = 0;
@@ -123,7 +123,7 @@ namespace detail {
   return gap;
 }
 
-/// \throws ValueError when a leaf is missing, nowhere, or too far away for any collimator
+/// \throws ValueError when a leaf is missing, NaN, or too far away for any collimator
 inline void check_leaves(const Plan& plan, const Beam& beam) {
   const std::string& where = plan.file.empty() ? plan.id : plan.file;
   for (const ControlPoint& cp : beam.control_points) {

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// How much of an aperture is edge (Götestedt 2015, Med Phys 42:3911): the edge area metric and the converted aperture
-/// metric. Both look at an aperture on a raster; a leaf's rows are alike, so that they are looked at once.
+/// The edge area metric and the converted aperture metric (Götestedt 2015, Med Phys 42:3911). Both
+/// sample an aperture on a raster. The rows of one leaf are equal and are computed once.
 
 #include <equipoise/psqa/complexity/aperture.hpp>
 

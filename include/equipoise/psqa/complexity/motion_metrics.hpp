@@ -99,7 +99,8 @@ struct ModulationIndices {
   return (squares / static_cast<double>(x.cols() - 1)).sqrt();
 }
 
-/// The intervals of a beam that take time: moves between segments have no speed.
+/// The intervals of a beam that take time. Moves without MU between segments take none and have no
+/// speed.
 struct TimedIntervals {
   std::vector<std::size_t> ends;  ///< control points
   std::vector<double> seconds;

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Deflated DICOM data sets, inflated into memory within bounds and read from there. DCMTK inflates as it goes: it would
-/// take room for any length that such a data set claims, and a thousand bytes for each byte of a hostile file.
+/// Inflates deflated DICOM data sets into memory, within bounds, and reads them from there. DCMTK
+/// would allocate any length that a data set claims, and up to a thousand bytes for each byte of a
+/// hostile file.
 
 #include <equipoise/core/base/errors.hpp>
 
@@ -23,8 +24,8 @@
 
 namespace equipoise::psqa::detail {
 
-/// The most bytes that a deflated data set may have: a megabyte, or so many for each byte of its file. Doses and plans
-/// have a tenth of that.
+/// The largest inflated size: a megabyte, or this many bytes for each byte of the file. Real doses
+/// and plans have a tenth of that.
 inline constexpr std::uintmax_t kInflated = 1 << 20, kInflatedPerByte = 64;
 
 using SharedBytes = std::shared_ptr<const std::vector<char>>;
@@ -76,7 +77,7 @@ class MemoryStream : public DcmInputBufferStream {
 }
 
 /// A file's data set if it is deflated, nothing if not.
-/// \throws FileError when it is damaged, or out of all proportion
+/// \throws FileError when it is damaged, or expands to an implausible size
 [[nodiscard]] inline std::unique_ptr<DcmDataset> read_deflated(const std::filesystem::path& path) {
   DcmInputFileStream stream(path.c_str());
   DcmMetaInfo meta;

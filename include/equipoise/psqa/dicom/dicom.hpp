@@ -26,9 +26,9 @@
 
 namespace equipoise::psqa {
 
-/// DCMTK as the readers and writers need it, while one of these is alive: without messages of its own, since errors are
-/// exceptions here, and with types that a writer left open taken from the dictionary. Afterwards DCMTK is as the program
-/// had set it.
+/// Sets up DCMTK for readers and writers while the object is alive: it prints no messages, since
+/// errors are exceptions here, and takes unknown types from its dictionary. The destructor restores
+/// the program's settings.
 class QuietDcmtk {
  public:
   QuietDcmtk() {
@@ -56,7 +56,7 @@ class QuietDcmtk {
 };
 
 /// A file's data set, whole in memory.
-/// \throws FileError when it is missing, truncated, not DICOM, or deflated out of all proportion.
+/// \throws FileError when it is missing, truncated, not DICOM, or expands to an implausible size.
 [[nodiscard]] inline std::unique_ptr<DcmFileFormat> open_dicom(const std::filesystem::path& path) {
   const QuietDcmtk quiet;
   std::error_code error;
@@ -127,7 +127,7 @@ namespace detail {
   return values.empty() ? otherwise : values[0];
 }
 
-/// `numbers_of`, where text that is no list of finite numbers is an error. \throws FileError
+/// As `numbers_of`. \throws FileError for text that is not a list of finite numbers
 [[nodiscard]] inline std::vector<double> finite_numbers_of(DcmItem& item, const DcmTagKey& tag,
                                                            const std::string& where) {
   std::vector<double> out = numbers_of(item, tag);
@@ -143,7 +143,7 @@ namespace detail {
   return values.empty() ? otherwise : values[0];
 }
 
-/// A whole number. \throws FileError when it is none, or beyond `low` .. `high`
+/// A whole number. \throws FileError when the value is not a whole number within `low` .. `high`
 [[nodiscard]] inline int whole_number_of(DcmItem& item, const DcmTagKey& tag, int otherwise, int low, int high,
                                          const std::string& where) {
   const double value = finite_number_of(item, tag, otherwise, where);

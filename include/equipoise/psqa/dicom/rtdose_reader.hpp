@@ -139,7 +139,8 @@ inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const
   if (each == 2) drop_marks(grid, scaling);
 }
 
-/// A run is two bytes, and 128 of pixels at most: before pixels are decoded, that a file holds those that it declares.
+/// Checks before decoding that run-length data can hold the declared pixels: a run of two bytes
+/// gives at most 128 bytes of pixels.
 /// \throws FileError
 inline void check_run_lengths(DcmDataset& data, const DoseGrid& grid, const std::filesystem::path& path) {
   if (data.getOriginalXfer() != EXS_RLELossless) return;

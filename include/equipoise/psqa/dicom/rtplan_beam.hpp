@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// One beam of an RTPLAN: its devices and control points. What vendors leave out is carried forward from control point
-/// to control point; a beam that contradicts itself is refused with a sentence that names it.
+/// One beam of an RTPLAN: its devices and control points. Values that vendors leave out are carried
+/// forward from control point to control point. A beam whose data contradict each other is refused
+/// with a sentence that names it.
 
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/dicom/dicom.hpp>

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// DICOM RTPLAN files into the plan model. What vendors leave out is carried forward from control point to control
-/// point; what had to be repaired or ignored is said in `Plan::warnings`.
+/// DICOM RTPLAN files into the plan model. Values that vendors leave out are carried forward from
+/// control point to control point. `Plan::warnings` lists what was repaired or ignored.
 
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/dicom/rtplan_beam.hpp>
@@ -98,8 +98,8 @@ inline void read_prescription(DcmItem& data, Plan& plan) {
   }
 }
 
-/// Why a beam is none of photons for treatment, measured in MU; empty where it is one, or does not say. A beam that is
-/// timed (cobalt) has minutes where others have MU.
+/// The reason why a beam is dropped: it does not treat, is not a photon beam, or is not measured in
+/// MU (cobalt beams are timed in minutes). Empty for a beam that is kept.
 [[nodiscard]] inline std::string reason_to_drop(DcmItem& item) {
   const std::string delivery = dicom_text(item, DCM_TreatmentDeliveryType),
                     radiation = dicom_text(item, DCM_RadiationType), unit = dicom_text(item, DCM_PrimaryDosimeterUnit);
@@ -109,8 +109,8 @@ inline void read_prescription(DcmItem& data, Plan& plan) {
   return {};
 }
 
-/// The treatment beams of the fraction group. What is no treatment beam is dropped before anything of it is read; a
-/// beam that no group names stays, without MU.
+/// Reads the treatment beams of the fraction group. Other beams are dropped before their content is
+/// read. A beam that no group names stays, without MU.
 inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& group, bool has_groups,
                        const std::string& where, Plan& plan) {
   std::set<int> numbers;

@@ -55,7 +55,8 @@ namespace detail {
   return "2.25." + std::to_string(hash_of(text)) + std::to_string(hash_of({hash_of(text), 1}) % 1000000000ULL);
 }
 
-/// What a plan's files are told apart by: its id, and what it does, since plans of two cohorts may have one id.
+/// The text from which a plan's UIDs are made: its id and its content, since plans of two cohorts
+/// may share an id.
 [[nodiscard]] inline std::string key_of(const Plan& plan) {
   std::uint64_t h = hash_of(plan.id);
   for (const Beam& beam : plan.beams) {

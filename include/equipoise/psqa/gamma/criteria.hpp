@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What a gamma evaluation is asked and what it answers (Low 1998; TG-218, Miften 2018), and the row of points that a
-/// search is given.
+/// Criteria and results of a gamma evaluation (Low 1998; TG-218, Miften 2018), and the row of
+/// points that a search receives.
 
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/errors.hpp>

@@ -32,7 +32,7 @@ struct GammaTally {
   double sum = 0, squares = 0, max = 0, min = std::numeric_limits<double>::infinity();
 };
 
-/// A hair above one: a point at the criterion's rim passes, whatever the last digit says.
+/// Slightly above one, so that a point exactly at the criterion passes despite rounding.
 inline constexpr double kPasses = 1 + 1e-9;
 
 /// Rows of one reference frame against one searcher.
@@ -68,7 +68,7 @@ class GammaFrame {
                           .x = std::span(x).first(judged),
                           .dose = std::span(dose).first(judged),
                           .tol = std::span(tol).first(judged)};
-    // A cap at or below one must not end the search before it is known what passes.
+    // The search continues beyond a cap at or below one, because passing must be known first.
     search(points, map ? std::max(criteria_.max_gamma, kPassLimit) : kPassLimit, map == nullptr, squared);
     for (std::size_t p = 0; p < judged; ++p) {
       if (std::isnan(squared[p])) {
@@ -86,7 +86,8 @@ class GammaFrame {
   }
 
  private:
-  /// Beyond one a point fails whatever its value; a little above, so that a capped point is not one that passes.
+  /// Where only the rate is needed, the search ends here: a point above one fails. Slightly above
+  /// one, so that a capped point does not pass.
   static constexpr double kPassLimit = 1.001;
 
   /// Index i of the reference along an axis, in cells of the evaluated grid.
@@ -135,7 +136,7 @@ class GammaFrame {
   return out;
 }
 
-/// Whether a search takes the grid's own points alone, so that no frame may be made between those that there are.
+/// Whether a search uses only the grid's own points, so that no frame may be interpolated.
 template <class S>
 inline constexpr bool keeps_frames = requires {
   requires S::keeps_frames;
@@ -143,7 +144,8 @@ inline constexpr bool keeps_frames = requires {
 
 }  // namespace detail
 
-/// γ of every reference point above the cut-off. A point that no evaluated dose is in reach of is NaN.
+/// γ of every reference point above the cut-off. A point without evaluated dose within reach is
+/// NaN.
 /// \param reference the distribution whose points are judged (the measurement)
 /// \param evaluated the one that is interpolated and searched (the plan)
 /// \throws ValueError for criteria out of range, ShapeError for grids that do not fit the space.

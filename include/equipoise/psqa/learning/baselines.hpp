@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// What every method is measured against: the training records' median rates with a map of zeros, which know nothing of
-/// the plan; and a linear model and a random forest of the table, with the training records' mean map.
+/// Baselines of every comparison. The constant is the training records' median rates with a map of
+/// zeros; it does not look at the plan. Ridge and forest are a linear model and a random forest of
+/// the table, with the training records' mean map.
 
 #include <equipoise/data/split.hpp>
 #include <equipoise/evaluation/forest.hpp>
@@ -58,9 +59,9 @@ namespace detail {
   return to_rates(t, s);
 }
 
-/// One criterion's scaled rates from the model whose setting the validation records choose: at validation and test
-/// records, in two columns of what they are put into. Nothing is put where no training record's rate is known.
-/// \param fit called as `fit(x, y, setting)`, x [N, F] and y [N, 1]; what it gives predicts
+/// Predicts one criterion's scaled rates of the validation and test records with the setting that
+/// has the smallest validation error. Writes nothing if no training record's rate is known.
+/// \param fit called as `fit(x, y, setting)`, x [N, F] and y [N, 1]; its result predicts
 template <class Fit, class Settings>
 void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s, Eigen::Index criterion, Fit&& fit,
                    const Settings& settings, Eigen::MatrixXd& at_validation, Eigen::MatrixXd& at_test) {

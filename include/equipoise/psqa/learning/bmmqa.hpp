@@ -3,7 +3,8 @@
 
 /// \file
 /// BMMQA, the flagship: from a plan's dose plane and its complexity metrics to gamma passing rates at 3%/3 mm, 2%/3 mm
-/// and 2%/2 mm, and to the map of dose differences, before anybody measures. Zeng, Ahmed, Tunio, Diagnostics 2025,
+/// and 2%/2 mm, and to the map of dose differences, without a measurement. Zeng, Ahmed, Tunio,
+/// Diagnostics 2025,
 /// 15(20), 2555. Its baselines differ in the fusion for the passing rates alone.
 
 #include <equipoise/balancing/any_policy.hpp>

@@ -3,7 +3,7 @@
 
 /// \file
 /// A model of the PSQA family behind one interface, whatever it is composed of. `make_learner` of methods.hpp makes one;
-/// who only uses it need not compile all models.
+/// code that only uses it need not compile all models.
 
 #include <equipoise/balancing/any_policy.hpp>
 #include <equipoise/contribution/data_set.hpp>

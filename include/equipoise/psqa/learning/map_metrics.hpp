@@ -76,8 +76,8 @@ struct MapErrors {
 
 namespace detail {
 
-/// A map [h, w] of a pooled plane on the plane's own pixels [height, width], bilinear; zero in the last rows and columns,
-/// where they are too few to be pooled.
+/// Interpolates a map [h, w] of a pooled plane to the plane's pixels [height, width], bilinearly.
+/// Zero in the last rows and columns if pooling left them out.
 [[nodiscard]] inline at::Tensor on_plane(const at::Tensor& map, std::int64_t pool, std::int64_t height,
                                          std::int64_t width) {
   namespace F = torch::nn::functional;
@@ -92,8 +92,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// The passing rates that a measurement would have which differs from the planned plane by a map of dose differences,
-/// where the map says something: from 10 % of the maximum.
+/// Passing rates of the planned plane plus a map of dose differences, against the planned plane.
+/// The map is applied from 10 % of the maximum on.
 /// \param dd [N, 1, h, w] in % of the pooled planes' maximum  \param records of the cohort, [N]
 [[nodiscard]] inline Rates rates_of_maps(const Cohort& cohort, std::span<const std::int64_t> records,
                                          const at::Tensor& dd) {

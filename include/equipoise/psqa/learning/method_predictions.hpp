@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The truth of some records beside what a method says of them: all that its figures are made of.
+/// Measured and predicted values of some records. All figures of a method are computed from these.
 
 #include <ATen/core/Tensor.h>
 
@@ -13,7 +13,7 @@
 
 namespace equipoise::psqa {
 
-using Rates = std::vector<std::array<double, 3>>;  ///< [N] %, in the order of `kCriteria`; NaN where nobody measured
+using Rates = std::vector<std::array<double, 3>>;  ///< [N] %, in the order of `kCriteria`; NaN where not measured
 
 struct MethodPredictions {
   std::string method;

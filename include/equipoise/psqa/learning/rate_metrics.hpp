@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// How well a method predicts passing rates: errors in points with intervals over patients, by stratum; failing plans told
-/// from passing ones; and what its statements about its own errors are worth.
+/// How well a method predicts passing rates: errors in points with intervals over patients, by
+/// stratum; the detection of failing plans; and the calibration of its intervals and probabilities.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/data/groups.hpp>
@@ -27,8 +27,8 @@ namespace equipoise::psqa {
 
 /// TG-218's universal action and tolerance limits, %: a plan below one of them is failing.
 inline constexpr std::array<double, 2> kFailingLimits = {90, 95};
-/// Needless measurements that one failing plan is worth which nobody measures: for the predicted rate below which a plan
-/// is flagged.
+/// Cost of a missed failing plan, in unnecessary measurements. It sets the predicted rate below
+/// which a plan is flagged.
 inline constexpr double kMissCost = 5;
 inline constexpr std::array<double, 3> kConfidenceLevels = {0.8, 0.9, 0.95};
 
@@ -38,7 +38,7 @@ struct FailureMetrics {
   std::size_t failing = 0;  ///< test records below it
   double flag_below = 0;    ///< predicted rate, % (`kMissCost`)
   Interval sensitivity, specificity, precision, auc, average_precision;
-  Interval brier, brier_of_share;  ///< of P(failing), and of saying the validation records' share to all
+  Interval brier, brier_of_share;  ///< of P(failing), and of predicting the validation records' share for all
   std::vector<ReliabilityBin> reliability;
 };
 

@@ -42,17 +42,10 @@ struct DicomReader {
   static constexpr std::string_view id = "dicom";
   static constexpr std::string_view name = "DICOM";
   static constexpr std::array descriptions{
-      FileDescription{"RTPLAN", "plan",
-                      "setup, electron and other beams that treat nothing are dropped, with a warning; "
-                      "`--fraction-group N` chooses among several groups; a beam that contradicts itself is refused; "
-                      "crossed leaves are taken as closed, and counted in `crossed_leaf_fraction`"},
+      FileDescription{"RTPLAN", "plan", "see [Plans and logs](#plans-and-logs)"},
       FileDescription{"RTDOSE", "plane or volume",
-                      "16 and 32 bit, either byte order, uncompressed or run-length encoded; any orientation along the "
-                      "patient's axes is turned to rising ones (a plane's rows to z where it is coronal or sagittal), "
-                      "others keep their own (`DoseGrid::axes`); an orientation that is not two unit vectors at a "
-                      "right angle, or no position, is refused; uneven frames are interpolated to even ones; units are "
-                      "kept; the six pixels by which Eclipse marks the corners of a planar dose are taken as no dose "
-                      "(NaN)"}};
+                      "16 and 32 bit, either byte order, uncompressed or run-length encoded; see "
+                      "[RTDOSE files](#rtdose-files)"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) { return detail::looks_like_dicom(head); }
   [[nodiscard]] static bool is_plan(const std::filesystem::path& path) { return detail::modality_of(path) == "RTPLAN"; }

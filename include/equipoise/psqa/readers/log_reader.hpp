@@ -4,8 +4,8 @@
 /// \file
 /// Decoded Elekta delivery logs (CSV, a record every 40 ms) into two plans: what was prescribed and what was delivered.
 /// Leaf positions in the log count outwards from the axis on both banks; bank Y1 is the model's bank 1 with its sign
-/// turned. "Positional Error" is the prescribed position less the actual one: their sum is what stays constant while a
-/// segment is delivered.
+/// turned. "Positional Error" is the prescribed position minus the actual one: the sum of actual
+/// position and error stays constant while a segment is delivered.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
@@ -200,7 +200,7 @@ struct ElektaLogReader {
   static constexpr std::string_view id = "log";
   static constexpr std::string_view name = "Elekta log";
   static constexpr std::array descriptions{
-      FileDescription{"decoded Elekta log", "two plans", "prescribed and delivered"}};
+      FileDescription{"decoded Elekta log", "two plans", "the prescribed and the delivered plan"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("Linac State/Actual Value") != std::string_view::npos;

@@ -97,11 +97,11 @@ namespace detail {
 struct MapcheckReader {
   static constexpr std::string_view id = "mapcheck";
   static constexpr std::string_view name = "MapCHECK plane";
-  static constexpr std::array descriptions{
-      FileDescription{"MapCHECK", "plane",
-                      "NaN where the array has no detector; where a plane must be dense (the evaluated one), the "
-                      "export's own interpolation is taken if it agrees with every detector to 0.5 % of the largest "
-                      "dose, else doses are bilinear on the chequerboard of the detectors"}};
+  static constexpr std::array descriptions{FileDescription{
+      "MapCHECK", "plane",
+      "NaN where the array has no detector; the evaluated plane is the export's own interpolation if it "
+      "agrees with every detector to 0.5 % of the largest dose, otherwise it is interpolated "
+      "bilinearly between the detectors"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     const auto has = [&](std::string_view text) { return head.find(text) != std::string_view::npos; };

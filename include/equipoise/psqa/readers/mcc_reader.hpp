@@ -105,8 +105,8 @@ struct MccReader {
   static constexpr std::string_view name = "PTW mcc plane";
   static constexpr std::array descriptions{
       FileDescription{"PTW mcc", "plane",
-                      "NaN where the array has no detector; where a plane must be dense, doses are bilinear on the "
-                      "chequerboard of the detectors"}};
+                      "NaN where the array has no detector; the evaluated plane is interpolated bilinearly between the "
+                      "detectors"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("BEGIN_SCAN_DATA") != std::string_view::npos;

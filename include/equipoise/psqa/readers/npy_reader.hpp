@@ -45,8 +45,8 @@ namespace equipoise::psqa {
 struct NpyReader {
   static constexpr std::string_view id = "npy";
   static constexpr std::string_view name = "NPY array";
-  static constexpr std::array descriptions{
-      FileDescription{"NPY", "plane or volume", "any real type, C or Fortran order; `--spacing MM`, `--rows-from`"}};
+  static constexpr std::array descriptions{FileDescription{
+      "NPY", "plane or volume", "any real type, C or Fortran order; options `--spacing MM` and `--rows-from`"}};
   static constexpr bool needs_spacing = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) { return head.starts_with("\x93NUMPY"); }

@@ -75,7 +75,7 @@ struct OpgReader {
   static constexpr std::string_view id = "opg";
   static constexpr std::string_view name = "IBA opg plane";
   static constexpr std::array descriptions{
-      FileDescription{"IBA opg", "plane", "places in mm or cm; cGy and mGy become Gy"}};
+      FileDescription{"IBA opg", "plane", "positions in mm or cm; cGy and mGy are converted to Gy"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("<opimrtascii>") != std::string_view::npos;

@@ -38,7 +38,8 @@ namespace detail {
                  " (--column)");
 }
 
-/// A list has one number a line: which of several is meant, or whether a comma is a decimal sign, nothing would say.
+/// A list has one number a line. With several numbers it would be unclear which is meant, or
+/// whether a comma is a decimal sign.
 [[nodiscard]] inline double lone_rate(const TextFile& file, std::size_t line, std::string_view text) {
   const std::vector<std::string_view> cells = table_cells(text);
   if (cells.size() > 1)

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What a reader of dose and plan files is: a struct of the list `EveryReader` (readers/all.hpp). It has no members but
-/// static ones:
+/// A reader of dose or plan files is a struct in the list `EveryReader` (readers/all.hpp) with
+/// static members only:
 /// \code
 /// struct MyReader {
 ///   static constexpr std::string_view id = "my_format";            // for programs
@@ -35,13 +35,14 @@ namespace equipoise::psqa {
 
 struct RtplanOptions;  // dicom/rtplan_reader.hpp
 
-/// Which end of y a table's first row lies at, which its file does not say. All grids have y rising from row to row.
+/// Whether the first row of a table has the lowest or the highest y, which its file does not state.
+/// In all grids y rises from row to row.
 enum class RowsFrom : std::uint8_t { bottom, top };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(RowsFrom) {
   return {"bottom", "top"};
 }
 
-/// What a file of doses does not say itself, and which of its planes is meant.
+/// Properties that a dose file does not state, and which of its planes to read.
 struct DoseFileOptions {
   double spacing_mm = 1;                  ///< of a pixel, where the file does not say it (`needs_spacing`)
   bool interpolated = false;              ///< of an array's file take the plane between its elements

@@ -82,10 +82,10 @@ struct TableRow {
 struct TableReader {
   static constexpr std::string_view id = "csv";
   static constexpr std::string_view name = "table of numbers";
-  static constexpr std::array descriptions{
-      FileDescription{"CSV", "plane",
-                      "and other tables: semicolon, tab, comma or blanks; decimal comma where these are no commas; "
-                      "`--spacing MM`, `--rows-from`"}};
+  static constexpr std::array descriptions{FileDescription{
+      "CSV", "plane",
+      "and other tables: separated by semicolons, tabs, commas or blanks; a decimal comma is read where "
+      "the separator is not a comma; options `--spacing MM` and `--rows-from`"}};
   static constexpr bool needs_spacing = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {

@@ -69,7 +69,8 @@ namespace equipoise::psqa {
 struct XioReader {
   static constexpr std::string_view id = "xio";
   static constexpr std::string_view name = "XiO plane";
-  static constexpr std::array descriptions{FileDescription{"XiO", "plane", "rows from the upper left; cGy become Gy"}};
+  static constexpr std::array descriptions{
+      FileDescription{"XiO", "plane", "rows start at the upper left; cGy are converted to Gy"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("DosePtsxy") != std::string_view::npos;

@@ -3,7 +3,7 @@
 
 /// \file
 /// The machines of a cohort, each commissioned: the planning system's leaf gap is tuned until test fields agree, as
-/// clinics do. Without that step the machines' bias would swamp what depends on the plans.
+/// clinics do. Without that step the bias of the machines would hide the differences between plans.
 
 #include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
@@ -91,8 +91,9 @@ inline void tune_leaf_gap(Linac& linac, double target, DoseEngine& engine) {
   return detail::test_field_error(linac, detail::test_fields(linac, engine), engine);
 }
 
-/// Machine number `m` of a cohort, with the planning system tuned to it. What is larger than a knob's limit would not
-/// have been accepted. \param plane in which the test fields, as all others, are planned and measured
+/// Machine number `m` of a cohort, with the planning system tuned to it. Deviations beyond the
+/// limit of a mismatch are cut off: a clinic would not have accepted them. \param plane in which
+/// the test fields, as all others, are planned and measured
 [[nodiscard]] inline Linac commissioned_linac(std::uint64_t seed, std::uint64_t m, const Mismatch& mm,
                                               const DosePlane& plane, DoseEngine& engine,
                                               LinacModel model = LinacModel::millennium_120) {

@@ -51,7 +51,7 @@ struct Fault {
   return f;
 }
 
-/// How far each leaf of a machine stands from where it should, on average: a draw a leaf, each only once.
+/// The mean position error of each leaf of a machine; drawn once per leaf.
 class LeafOffsets {
  public:
   LeafOffsets() = default;

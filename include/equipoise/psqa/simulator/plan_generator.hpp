@@ -80,8 +80,8 @@ inline constexpr double kMostMu = 245, kLeastModulationFactor = 3.1;  ///< MU pe
   return kSites.back();
 }
 
-/// A sliding window of at most the MU that planners accept: as optimisers with a limit on MU do, the modulation is
-/// flattened and the window opened until it fits.
+/// A sliding window within the MU limit that planners accept. As in optimisers with such a limit,
+/// the modulation is flattened and the window opened until it fits.
 [[nodiscard]] inline Beam limited_window(const IdealFluence& ideal, const PlanDraw& d, std::size_t points,
                                          const LinacDesign& design) {
   const double unit = d.unit(), fastest = design.limits.leaf_travel_per_MU() * unit;

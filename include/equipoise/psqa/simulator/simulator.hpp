@@ -3,7 +3,7 @@
 
 /// \file
 /// One record of the virtual cohort: a plan, its planned plane, and the plane that the machine delivers and the
-/// detector sees. What differs between the two are the knobs of `Mismatch`, on machines that were commissioned.
+/// detector sees. The two differ by the errors of `Mismatch`, on commissioned machines.
 
 #include <equipoise/core/base/random.hpp>
 #include <equipoise/core/base/random_stream.hpp>

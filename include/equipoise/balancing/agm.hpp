@@ -2,17 +2,35 @@
 #pragma once
 
 /// \file
-/// AGM, adaptive gradient modulation: mono-modal responses are the Shapley values of the model's output; each
-/// modality's relative loss is steered to its own running average.
-///   r_m = φ_m(z) + z(∅) / M;  s_m = mean l(r_m, y);  ratio_m = exp(M/(M-1) (mean_n s_n - s_m)), τ_m the same with
-///   running means; κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
-/// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours: group m is scaled for any fusion; regression
-/// divides s by a running mean of itself; `update`, as for OGM.
+/// `Agm` is AGM, adaptive gradient modulation. The response of a modality is its Shapley value of
+/// the model's output. The factors steer the relative loss of each modality towards its own running
+/// mean.
 ///
-/// When: When a modality's relative strength should follow its own history.
-/// Cost: All 2^M coalitions without gradient.
-/// Limits: At most 16 modalities. Adam all but undoes a constant factor on a gradient: take
+///   r_m = φ_m(z) + z(∅) / M;  s_m = mean l(r_m, y)
+///   ratio_m = exp(M/(M-1) (mean_n s_n - s_m)), τ_m the same with running means
+///   κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
+///
+/// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours:
+///
+/// - The factor scales the parameter group of modality m, for any fusion.
+/// - Regression divides s by a running mean of itself.
+/// - `application = update` scales the learning rate, as in `Ogm`.
+///
+/// When: The strength of a modality should follow its own history.
+/// Cost: Decodings of all 2^M coalitions without gradient.
+/// Limits: At most 16 modalities. Adam nearly undoes a constant factor on a gradient; use
 /// `application = update` there.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Agm agm{.alpha = 0.5, .application = eq::Application::update};  // works with Adam
+/// eq::Trainer trainer(model, agm, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double factor = *history.epochs.back().find("agm/k/image");        // mean of the last epoch
+/// \endcode
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>

@@ -2,21 +2,40 @@
 #pragma once
 
 /// \file
-/// MLA, alternating unimodal adaptation: one modality a pass through the shared head, whose gradient is made orthogonal
-/// to what the previous modality used; at inference the modalities' predictions are fused by certainty.
-///   G ← G P, P ← P - (P r)(P r)ᵀ / (a + rᵀ P r), r the mean head input of the pass, a = 0.1^{1 + t/T};  w_m =
-///   softmax(max_n H_n - H_m), H entropy
-/// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707. The order project, step, update follows the stated
-/// purpose (ours); `released` is what the released code does: P ← P - (P r)(P r)ᵀ ⊘ (a + (P r) rᵀ), element by element,
-/// then P ← P / ‖P‖, before the pass's own gradient is projected. Regression fuses by exp(-u_m / τ),
-/// u_m a running mean of the modality's loss in the training batches (ours: validation data choose the best epoch, and no
-/// hook sees them). Wants a fusion whose joint feature of a single modality is that modality's projection: Sum, Late or
-/// AttentionFusion.
+/// `Mla` is MLA, alternating unimodal adaptation. Each pass over a batch trains one modality
+/// through the shared head. The head's gradient is made orthogonal to the directions that the
+/// previous modality used. At inference the predictions of the modalities are fused by certainty.
 ///
-/// When: Alternating training, with fusion by certainty at inference.
-/// Cost: M passes a batch.
-/// Limits: Needs linear heads, and a fusion whose single-modality joint feature is that modality's
-/// projection. It changes the deployed function, so it has no window.
+///   G ← G P, P ← P - (P r)(P r)ᵀ / (a + rᵀ P r), a = 0.1^{1 + t/T}
+///   w_m = softmax(max_n H_n - H_m), H entropy
+///
+/// G is the gradient of the head, r the mean head input of the pass, t the batch of T in the epoch.
+///
+/// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707.
+///
+/// - The order project, step, update follows the paper's stated purpose (ours).
+/// - `form = released` follows the released code: it updates P element by element, as below, before
+///   the pass's own gradient is projected.
+/// - Regression fuses by exp(-u_m / τ), where u_m is a running mean of the modality's loss in the
+///   training batches (ours: validation data choose the best epoch, and no hook sees them).
+///
+///   released: P ← P - (P r)(P r)ᵀ ⊘ (a + (P r) rᵀ), then P ← P / ‖P‖
+///
+/// When: You want alternating training, with fusion by certainty at inference.
+/// Cost: M passes per batch.
+/// Limits: It needs linear heads, and a fusion whose joint feature of a single modality is that
+/// modality's projection: `Sum`, `Late` or `AttentionFusion`. It changes the deployed function, so
+/// it cannot be limited to a window of epochs.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Sum{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::Mla{.base = 0.1}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// at::Tensor fused = model->predict(test)["label"_n];  // [B, 3], fused by certainty
+/// \endcode
 
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/policy.hpp>

@@ -2,17 +2,33 @@
 #pragma once
 
 /// \file
-/// MMPareto: on each modality's parameters, combines the multimodal and the unimodal gradient so that neither is hurt,
-/// and keeps their magnitude.
-///   g = ∂L/∂θ_m, u = ∂L_m/∂θ_m;  λ = 1/2 where g·u > 0, else the min-norm point;  h = 2 λ g + 2 (1 - λ) u;  grad = γ
-///   max(1, |g + u| / |h|) h
-/// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum. The unimodal losses reach disjoint
-/// encoders, so one objective a task holds all of them: two backward passes a task for any M (ours). The released code
-/// takes the magnitude per tensor: `per_tensor`.
+/// `MMPareto` combines the multimodal and the unimodal gradient on the parameters of each modality.
+/// The combination opposes neither of the two and keeps their magnitude.
 ///
-/// When: When unimodal losses help the encoders but fight the joint loss.
+///   g = ∂L/∂θ_m, u = ∂L_m/∂θ_m
+///   λ = 1/2 where g·u > 0, else the min-norm point
+///   h = 2 λ g + 2 (1 - λ) u
+///   grad = γ max(1, |g + u| / |h|) h
+///
+/// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum.
+///
+/// - The unimodal losses reach disjoint encoders, so one objective per task holds all of them. It
+///   takes two backward passes per task for any M (ours).
+/// - The released code computes the magnitude per tensor; `per_tensor` does the same.
+///
+/// When: Unimodal losses help the encoders but conflict with the joint loss.
 /// Cost: A second backward pass and unimodal decodings.
-/// Limits: The norms are read on the host: one wait a modality and step on a GPU.
+/// Limits: The host reads the norms: on a GPU it waits once per modality and step.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::MMPareto{.gamma = 1.5}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double loss = *history.epochs.back().find("val/objective");
+/// \endcode
 
 #include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/batch/host.hpp>

@@ -2,16 +2,37 @@
 #pragma once
 
 /// \file
-/// OGM-GE, on-the-fly gradient modulation: damps the gradient of the modality that does better, and adds noise to keep
-/// the optimiser's.
-///   k_m = 1 - tanh(α ρ_m) if ρ_m > 1 else 1;  grad θ_m ← k_m grad θ_m (+ n, n ~ N(0, std(grad)²))
-/// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours: any number of modalities and regression
-/// (score.hpp); `update`, which scales the group's learning rate instead, since Adam undoes a constant factor on a
-/// gradient, and adds n / k, so that plain SGD makes the same step; means instead of batch sums.
+/// `Ogm` is OGM-GE, on-the-fly gradient modulation with generalisation enhancement. It damps the
+/// gradient of the modality that predicts better. It adds Gaussian noise, so that damping does not
+/// reduce the noise of the optimiser's steps.
 ///
-/// When: A light first try, mostly with plain SGD.
-/// Cost: Unimodal decodings without gradient; no extra backward.
-/// Limits: Adam all but undoes a constant factor on a gradient: take `application = update` there.
+///   k_m = 1 - tanh(α ρ_m) if ρ_m > 1 else 1
+///   grad θ_m ← k_m grad θ_m (+ n, n ~ N(0, std(grad)²))
+///
+/// θ_m are the parameters of modality m. ρ_m is the score of modality m over the score of the
+/// others (balancing/score.hpp).
+///
+/// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours:
+///
+/// - Any number of modalities, and regression.
+/// - `application = update` scales the learning rate of θ_m instead of the gradient, because Adam
+///   undoes a constant factor on a gradient. It adds n / k, so that plain SGD makes the same step.
+/// - Scores are means, not sums over the batch.
+///
+/// When: You want a cheap first try, mostly with plain SGD.
+/// Cost: Unimodal decodings without gradient. No extra backward pass.
+/// Limits: Adam nearly undoes a constant factor on a gradient; use `application = update` there.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::TrainerOptions options{.epochs = 20, .optimizer = eq::Optimizer::sgd, .learning_rate = 0.1};
+/// eq::Trainer trainer(model, eq::Ogm{.alpha = 0.5}, options);
+/// eq::History history = trainer.fit(train, validation);
+/// double factor = *history.epochs.back().find("ogm/k/image");  // mean of the last epoch
+/// \endcode
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/base/normal.hpp>

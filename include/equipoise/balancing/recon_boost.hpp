@@ -2,18 +2,39 @@
 #pragma once
 
 /// \file
-/// ReconBoost: modalities take turns as weak learners of an ensemble z = ν Σ_m z_m; in a stage's first phase only
-/// modality m learns what the others get wrong, in its second all parameters learn the ensemble.
-///   phase 1, tasks with a score (classes): -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
-///                            J = sg(ν Σ_{n≠m} z_n)
-///   phase 1, other tasks:    l(J + z_m, y), which for squared error fits z_m to the residual (ours); a task may bring a
-///                            residual loss of its own
-/// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
-/// term, so that it has no gradient; here only the previous modality is detached (ours).
+/// `ReconBoost` treats the modalities as weak learners of an ensemble z = ν Σ_m z_m that take
+/// turns. A stage has two phases. In phase 1 only modality m learns, from what the others predict
+/// wrongly. In phase 2 all parameters learn the ensemble.
 ///
-/// When: Boosting over modalities.
-/// Cost: One pass an epoch phase; unimodal decodings.
-/// Limits: One epoch here is one pass over the data, not 2M as in the released code. No window.
+///   phase 1, tasks with a score (classes):
+///     -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
+///     J = sg(ν Σ_{n≠m} z_n)
+///   phase 1, other tasks:
+///     l(J + z_m, y)
+///
+/// For squared error l(J + z_m, y) fits z_m to the residual (ours). A task may bring a residual
+/// loss of its own. sg stops the gradient; p_m and p_prev are the probabilities of this and the
+/// previous modality.
+///
+/// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both
+/// sides of the agreement term, so it has no gradient; here only the previous modality is detached
+/// (ours).
+///
+/// When: You want boosting over modalities.
+/// Cost: One pass per epoch. Each step decodes every modality alone.
+/// Limits: An epoch is one pass over the data, not 2M as in the released code. It changes the
+/// deployed function, so it cannot be limited to a window of epochs.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::ReconBoost boost{.alternate_epochs = 2, .rectify_epochs = 2};
+/// eq::Trainer trainer(model, boost, {.epochs = 8});       // a stage of 4 epochs per modality
+/// eq::History history = trainer.fit(train, validation);
+/// at::Tensor ensemble = model->predict(test)["label"_n];  // [B, 3]
+/// \endcode
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>

@@ -2,16 +2,30 @@
 #pragma once
 
 /// \file
-/// Sample-level modality valuation: values each modality for each record by Shapley, and adds copies of the record in
-/// which only a modality that contributes less than its fair share is present.
-///   v_i(S) = |S| if right else 0 (classification), l_i(∅) - l_i(S) scaled to a fair share of 1 (regression, ours);
-///   copies = κ max(0, 1 - φ_im), at most 3
-/// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds). Fractions are rounded at
-/// random (ours).
+/// `SampleValuation` is sample-level modality valuation. It values each modality of each record by
+/// its Shapley value. Where a modality contributes less than its fair share, it adds copies of the
+/// record in which only this modality is present.
 ///
-/// When: When single records lean on one modality.
-/// Cost: One evaluation of all coalitions over the training records an epoch, and longer epochs.
+///   v_i(S) = |S| if right else 0 (classification)
+///   v_i(S) = l_i(∅) - l_i(S), scaled to a fair share of 1 (regression, ours)
+///   copies = κ max(0, 1 - φ_im), at most 3
+///
+/// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds).
+/// Fractions of copies are rounded at random (ours).
+///
+/// When: Single records depend on one modality.
+/// Cost: One evaluation of all coalitions over the training records per epoch, and longer epochs.
 /// Limits: Copies make epochs longer: compare methods by steps, not by epochs.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::SampleValuation{.warmup = 5, .kappa = 2}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double copies = *history.epochs.back().find("sample_valuation/copies");
+/// \endcode
 
 #include <equipoise/contribution/matrix.hpp>
 #include <equipoise/contribution/shapley.hpp>

@@ -2,18 +2,34 @@
 #pragma once
 
 /// \file
-/// BMMQA's modality loss factors: each task also minimises its unimodal losses, and a modality that contributes less
-/// gets more of them.
-///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ],  a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0;  c = shares of
-///   the running Shapley values
-/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
-/// Contributions come from the step's own features, so there is no extra pass of an encoder and no second backward.
-/// Factors are those of the steps before, so that they do not depend on how a batch is cut.
+/// `ShapleyLossFactors` gives the modality loss factors of BMMQA. Each task also minimises its
+/// unimodal losses. A modality that contributes less gets a larger factor.
 ///
-/// When: The flagship's balancing: when every modality should learn, without a second backward.
-/// Cost: Unimodal decodings with gradient, dense tasks on a quarter of the records; see the
+///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ]
+///   a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0
+///   c = shares of the running Shapley values
+///
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are
+/// our reading. The contributions come from the features of the step, so no encoder runs twice and
+/// there is no second backward pass. The factors of a step use the contributions of the steps
+/// before it, so they do not depend on how a batch is cut.
+///
+/// When: Every modality should learn, without a second backward pass. It is the balancing of the
+/// flagship BMMQA.
+/// Cost: Unimodal decodings with gradient, for dense tasks on a quarter of the records. See the
 /// benchmark `bmmqa.step_vs_plain`.
-/// Limits: The paper's equations are not public: this is our reading.
+/// Limits: The paper's equations are not public; these are our reading.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::ShapleyLossFactors{.mean = 0.5, .gamma = 1}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// const eq::EpochRecord& last = history.epochs.back();
+/// double image = *last.find("factor/label/image"), table = *last.find("factor/label/table");
+/// \endcode
 
 #include <equipoise/balancing/step_contributions.hpp>
 #include <equipoise/balancing/unimodal.hpp>

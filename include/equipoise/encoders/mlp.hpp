@@ -2,12 +2,25 @@
 #pragma once
 
 /// \file
-/// Multilayer perceptron for tables: linear, layer norm, GELU, dropout, repeated.
-/// In   [B, in_features].   Out   vector feature [B, widths.back()].
+/// `Mlp` is a multilayer perceptron for tables. Each width adds a linear layer, a layer norm, GELU
+/// and dropout.
 ///
-/// When: For tables: numbers in columns, such as a plan's complexity metrics.
-/// Cost: One linear layer and one layer norm for each width.
-/// Limits: Columns of different scales: standardise them first.
+/// - In: table [B, in_features] of B records
+/// - Out: vector feature [B, widths.back()]
+///
+/// When: The modality is a table of numbers, such as the complexity metrics of a plan.
+/// Cost: One linear layer and one layer norm per width.
+/// Limits: It does not scale its inputs. Standardise columns of different scales first
+/// (`eq::Standardizer`, data/standardizer.hpp).
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64, 64}, .dropout = 0.1}),
+///     eq::modality<"dose">(eq::Cnn{.widths = {8, 16}}),
+///     eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+/// at::Tensor feature = model->encoder("metrics"_n).forward(torch::randn({8, 41}));  // [8, 64]
+/// at::Tensor rates = model->predict(test)["rate"_n];                                // [B, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

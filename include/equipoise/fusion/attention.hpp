@@ -2,16 +2,30 @@
 #pragma once
 
 /// \file
-/// Softmax-attention fusion (BMMQA): each modality gives a value and a score, a softmax over the scores of the present
-/// modalities weighs the values.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. From Zeng,
-/// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
-/// our reading.
+/// `AttentionFusion` is the softmax-attention fusion of BMMQA. Each modality gives a value and a
+/// score. A softmax over the scores of the present modalities weights the values.
 ///
-/// When: The flagship's fusion; a good first choice when modalities differ in reliability from
-/// record to record.
-/// Cost: One projection and one score a modality, shared by all coalitions.
-/// Limits: A softmax over one modality is constant: its score then learns nothing.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh
+/// layer, as in attention pooling) is our reading.
+///
+/// When: The reliability of the modalities differs from record to record. It is the fusion of the
+/// flagship BMMQA and a good first choice.
+/// Cost: One projection and one score per modality, shared by all coalitions.
+/// Limits: The softmax over a single modality is constant. The scores learn nothing from records
+/// with one modality.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::AttentionFusion{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor rates = model->predict(test)["rate"_n];                        // [B, 3]
+/// at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];   // [4, B, 3]
+/// at::Tensor of_image = all[1], of_table = all[2], of_both = all[3];        // all[0]: no modality
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

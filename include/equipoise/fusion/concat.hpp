@@ -2,15 +2,31 @@
 #pragma once
 
 /// \file
-/// Concatenation, the usual baseline: one linear layer on the features side by side, then GELU where `activate` says
-/// so.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. The layer is kept as one block of
-/// columns a modality, so that each block is applied once for all coalitions: W [h_1 … h_M] = Σ_m W_m h_m. An absent
-/// modality adds nothing, as if its feature were zero.
+/// `Concat` concatenates the features and applies one linear layer. GELU follows where `activate`
+/// is true.
 ///
-/// When: The usual baseline.
-/// Cost: One linear block a modality, shared by all coalitions.
-/// Limits: An absent modality counts as a feature of zero: the bias has to carry what is missing.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+///   W [h_1 … h_M] = Σ_m W_m h_m
+///
+/// The layer is stored as one block of columns per modality, so each block is applied once for all
+/// coalitions. An absent modality adds nothing, as if its feature were zero.
+///
+/// When: You need the usual baseline.
+/// Cost: One linear block per modality, shared by all coalitions.
+/// Limits: An absent modality counts as a zero feature; only the bias can stand for what is
+/// missing.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Concat{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor rates = model->predict(test)["rate"_n];                             // [B, 3]
+/// std::vector<eq::Coalition> asked = {eq::Coalition::single(0), model->full()};
+/// at::Tensor of_each = model->predict(test, asked)["rate"_n];  // [2, B, 3]: the image alone, both
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -2,17 +2,31 @@
 #pragma once
 
 /// \file
-/// Feature-wise linear modulation: every modality's projected feature is scaled and shifted by the other present
-/// modalities, then all are added.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
-///   u_m = V_m h_m,  γ_m = 1 + Σ_{n≠m present} G_n h_n,  joint = GELU(Σ_m present γ_m u_m + S_m h_m).
-/// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv:1709.07871, where
-/// one modality conditions one other; the symmetric form for any M is ours. With one modality present it is a plain
-/// projection.
+/// `Film` is feature-wise linear modulation. The other present modalities scale and shift the
+/// projected feature of each modality; then all are added.
 ///
-/// When: When one modality sets the context in which another is read.
-/// Cost: Three projections a modality.
-/// Limits: The symmetric form for more than two modalities is ours.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+///   u_m = V_m h_m,  γ_m = 1 + Σ_{n≠m present} G_n h_n
+///   joint = GELU(Σ_m present γ_m u_m + S_m h_m)
+///
+/// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018,
+/// arXiv:1709.07871, where one modality conditions one other; the symmetric form for any M is ours.
+/// With one modality present it is a plain projection.
+///
+/// When: One modality sets the context in which another is read.
+/// Cost: Three projections per modality, shared by all coalitions.
+/// Limits: The paper does not test the symmetric form; it is ours.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Film{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+/// at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

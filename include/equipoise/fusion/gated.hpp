@@ -2,17 +2,33 @@
 #pragma once
 
 /// \file
-/// Gated fusion: each present modality's projected feature is weighed by a gate that looks at all present modalities.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
-///   u_m = tanh(V_m h_m),  g_m = softmax over present m of (Σ_n present W_mn h_n + b_m), per channel,  joint = Σ_m g_m
-///   u_m.
-/// After Arevalo et al., "Gated Multimodal Units", 2017, arXiv:1702.01992, where M = 2 and the gates are z and 1 - z;
-/// the softmax carries it to any M and to absent modalities (ours; for M = 2 it is the same function with z = sigmoid
-/// of the difference).
+/// `Gated` weights the projected feature of each present modality by a gate. The gate depends on
+/// all present modalities.
 ///
-/// When: When it depends on the record which modality to believe, channel by channel.
-/// Cost: M gates a modality: parameters grow with M squared.
-/// Limits: Softmax gates sum to one: features cannot all be strong.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+///   u_m = tanh(V_m h_m)
+///   g_m = softmax over present m of (Σ_n present W_mn h_n + b_m), per channel
+///   joint = Σ_m g_m u_m
+///
+/// After Arevalo et al., "Gated Multimodal Units", 2017, arXiv:1702.01992, where M = 2 and the
+/// gates are z and 1 - z. The softmax extends it to any M and to absent modalities (ours). With two
+/// modalities it is the same function, with z = sigmoid of the difference.
+///
+/// When: The modality to believe depends on the record and on the channel.
+/// Cost: M gates per modality: the number of parameters grows with M squared.
+/// Limits: The gates of a channel sum to one, so two features cannot both be strong.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Gated{.width = 32}, eq::Regression{.outputs = 3}));
+/// // Columns: image, table. The second of three records has no table, the third no image.
+/// at::Tensor has = torch::tensor({{true, true}, {true, false}, {false, true}});
+/// at::Tensor rates = model->predict(test.with_presence(has))["rate"_n];  // [3, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

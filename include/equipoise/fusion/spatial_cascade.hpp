@@ -2,22 +2,35 @@
 #pragma once
 
 /// \file
-/// Spatial cascading (BMMQA): decodes a map from the map modalities' pyramid, level by level, while the other
-/// modalities' vectors are injected at every level, spread over space.
-/// In   map features with n skip maps, vector
-/// features, presence [C, B, M].   Out   joint map of `widths.back()` channels at the first skip's size.
-///   x_0 = Σ P_m map_m;  x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))),  l = 1 …
-///   n.
-/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, whose abstract names the idea; the layers are our reading.
+/// `SpatialCascade` is the spatial cascading of BMMQA. It decodes a map, level by level, from the
+/// feature pyramid of the map modalities. At every level it adds the vectors of the other
+/// modalities, spread over space.
 ///
-/// The fast forward shares what depends on one modality (P, L, V are applied once). Rows in which no map modality is
-/// present are the same everywhere in space, so they are decoded at one pixel, where a convolution is the sum of its
-/// taps. One group in the norm, or uniform rows would be normalised away.
+/// - In: map features with n skip maps, vector features, presence [C, B, M]
+/// - Out: joint map of `widths.back()` channels at the size of the first skip map
 ///
-/// When: For every task that predicts a map.
-/// Cost: Laterals once a modality; the decoder once a coalition with a map, at one pixel for
-/// coalitions without.
-/// Limits: As many levels as the map encoder has skip maps.
+///   x_0 = Σ P_m map_m
+///   x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))), l = 1 … n
+///
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, whose abstract names the idea; the
+/// layers are our reading.
+///
+/// The layers of a single modality (P, L, V) run once for all coalitions. A row without a map
+/// modality is the same everywhere in space. It is decoded at one pixel, where a convolution is the
+/// sum of its taps. The norm has one group: more groups would normalise uniform rows away.
+///
+/// When: A task predicts a map.
+/// Cost: The lateral layers once per modality. The decoder runs once per coalition with a map, and
+/// at one pixel for coalitions without a map.
+/// Limits: `widths` must have as many levels as the map encoder has skip maps.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"dose">(eq::SpatialCascade{.widths = {8, 4}}, eq::DenseRegression{.channels = 1}));
+/// at::Tensor maps = model->predict(test)["dose"_n];  // [B, 1, H, W], the size of the image
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

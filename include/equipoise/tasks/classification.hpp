@@ -2,9 +2,30 @@
 #pragma once
 
 /// \file
-/// Classification into C classes from a joint vector by a linear head and cross-entropy.
-/// In   joint [R, W], targets `Labels` int64 [B], negative where missing.   Out   logits [R, C].
-/// Without any modality the task predicts the classes' frequencies in the training data (as log-probabilities).
+/// `Classification` predicts one of C classes by a linear head on the joint vector and
+/// cross-entropy.
+///
+/// - In: joint feature [R, W] of R rows, targets `Labels` int64 [B], negative where missing
+/// - Out: logits [R, C]
+///
+/// Without any modality the task predicts the class frequencies of the training data, as
+/// log-probabilities.
+///
+/// When: Each record belongs to one of C classes.
+/// Cost: One linear layer.
+/// Limits: One class per record. The loss does not weight rare classes; use record weights for that
+/// (`eq::balanced_weights`, data/weights.hpp).
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{}, eq::Classification{.classes = 3, .smoothing = 0.1}));
+/// auto train = eq::batch(eq::input<"image">(images), eq::input<"table">(tables),
+///                        eq::target<"label">(eq::Labels{labels}));  // int64 [N], -1 where missing
+/// eq::History history = eq::Trainer(model, {.epochs = 5}).fit(train);
+/// at::Tensor p = model->predict(train)["label"_n].softmax(1);       // probabilities [N, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -2,11 +2,31 @@
 #pragma once
 
 /// \file
-/// Regression of a map from a joint map by a 1x1 convolution.
-/// In   joint map [R, W, H, W'], targets `Maps` [B, C, H, W'].   Out   predictions [R, C, H, W'].
-/// The loss of a record is the mean over its valid pixels (NaN targets are not), so it does not depend on the
-/// resolution. Without any modality the task predicts one constant a channel, the one that fits the training targets
-/// best: their mean (L2) or median (L1); with Huber's loss their mean, too.
+/// `DenseRegression` predicts a map by a 1x1 convolution on the joint map.
+///
+/// - In: joint map [R, W, H, W'] of R rows, targets `Maps` [B, C, H, W']
+/// - Out: predictions [R, C, H, W']
+///
+/// The loss of a record is the mean over its valid pixels; a NaN pixel is not valid. The loss
+/// therefore does not depend on the resolution. Without any modality the task predicts one constant
+/// per channel, the one that fits the training targets best: their mean (L2) or median (L1). With
+/// Huber's loss it predicts their mean, too.
+///
+/// When: The target is a map or an image, such as a dose difference.
+/// Cost: One 1x1 convolution. The map fusion before it costs more.
+/// Limits: It needs a fusion that yields a map, such as `SpatialCascade`, and a modality with a map
+/// encoder, such as `Cnn`.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"dose">(eq::SpatialCascade{.widths = {8, 4}}, eq::DenseRegression{.channels = 1}));
+/// auto train = eq::batch(eq::input<"image">(images), eq::input<"table">(tables),
+///                        eq::target<"dose">(eq::Maps{doses}));  // [N, 1, H, W], NaN where missing
+/// eq::History history = eq::Trainer(model, {.epochs = 5}).fit(train);
+/// at::Tensor predicted = model->predict(train)["dose"_n];       // [N, 1, H, W]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>

@@ -72,6 +72,16 @@ def file_comment(header):
     return first, more.strip(), notes, example
 
 
+@functools.cache
+def enumerators():
+    """The names of each enumeration's values, from the functions `names_of`."""
+    found = {}
+    for header in sorted(include.rglob("*.hpp")):
+        for kind, names in re.findall(r"names_of\((\w+)\) \{\s*return \{([^}]*)\};", header.read_text()):
+            found[kind] = re.findall(r'"(\w+)"', names)
+    return found
+
+
 def options_of(name, header):
     """A row for each option."""
     text = header.read_text()
@@ -85,6 +95,8 @@ def options_of(name, header):
         line = text[found.start() : text.index("\n", found.end() - 1)].strip("\n")
         said = re.search(r"///<\s*(.*)$", text[found.start() :].split(";", 1)[1].split("\n")[0]) or re.search(r"///<\s*(.*)$", line)
         meaning = said.group(1).replace("|", "\\|") if said else ""
+        if kind in enumerators():
+            meaning += ("; " if meaning else "") + "one of " + ", ".join(f"`{n}`" for n in enumerators()[kind])
         rows.append(f"| `{m}` | {kind} | `{default}` | {meaning} |")
     return rows
 

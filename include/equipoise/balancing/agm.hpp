@@ -29,7 +29,7 @@
 /// eq::Agm agm{.alpha = 0.5, .application = eq::Application::update};  // works with Adam
 /// eq::Trainer trainer(model, agm, {.epochs = 20});
 /// eq::History history = trainer.fit(train, validation);
-/// double factor = *history.epochs.back().find("agm/k/image");        // mean of the last epoch
+/// double factor = *history.epochs.back().find("agm/k/image");         // mean of the last epoch
 /// \endcode
 
 #include <equipoise/balancing/score.hpp>
@@ -57,12 +57,12 @@ struct Agm {
   static constexpr Needs needs{.outputs = Coverage::all};
 
   double alpha = 1.0;                               ///< α > 0: strength
-  double cap = 10.0;                                ///< upper limit of τ - ratio
-  Application application = Application::gradient;  ///< `update` also works with Adam
+  double cap = 10.0;                                ///< upper limit of τ - ratio; > 0
+  Application application = Application::gradient;  ///< where the factor acts; with Adam use `update`
 
   struct State {
     std::vector<double> running;  ///< [M] S_m, the running mean of s_m
-    std::vector<double> tau;      ///< [K] of regressions
+    std::vector<double> tau;      ///< [K] running mean losses; 1 for a task with a score
     std::int64_t steps = 0;       ///< t
   };
 
@@ -125,7 +125,7 @@ struct Agm {
       step.log("agm/k/" + step.schema().modalities[m], kappa[m]);
       gradients.scale(m, kappa[m], application);
     }
-    // Whatever the factors are, S follows: it is what lets go of a modality whose κ has come to 0, or to no number.
+    // S is updated in every step: this lets κ recover from 0 or NaN.
     if (all_finite(s)) state.running = averaged(state.running, s, ++state.steps);
   }
 

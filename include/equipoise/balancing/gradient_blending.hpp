@@ -54,14 +54,14 @@ struct GradientBlending {
   static constexpr Needs needs{.objectives = Coverage::singletons, .holdout = true};
 
   std::int64_t super_epoch = 10;  ///< epochs between two measurements; > 0
-  std::int64_t probe_epochs = 1;  ///< n: epochs for which each branch's copy is trained; in the paper `super_epoch`
-  double dense_share = 0.25;      ///< part of the records on which unimodal losses of dense tasks are taken
+  std::int64_t probe_epochs = 1;  ///< n > 0: epochs of a probe; the paper: `super_epoch`
+  double dense_share = 0.25;      ///< share of records for unimodal losses of dense tasks
 
   struct State {
     std::vector<double> weights;  ///< [M + 1] of the modalities and the joint branch
   };
 
-  /// Measures again in the third epoch.
+  /// Options that measure again in the third epoch, for tests.
   [[nodiscard]] static GradientBlending example() { return {.super_epoch = 2}; }
 
   void check() const {
@@ -70,7 +70,7 @@ struct GradientBlending {
     check_option(dense_share > 0 && dense_share <= 1, "GradientBlending.dense_share", "in (0, 1]", dense_share);
   }
 
-  /// w from each branch's losses.
+  /// The weights w from the losses of each branch.
   [[nodiscard]] static std::vector<double> blend(std::span<const ProbeLosses> branches) {
     std::vector<double> w;
     for (const ProbeLosses& b : branches) {

@@ -52,8 +52,8 @@ struct MMPareto {
   static constexpr bool replaces_gradients = true;
 
   double gamma = 1.5;         ///< γ > 0: magnitude of the combined gradient
-  bool per_tensor = false;    ///< magnitude factor per parameter tensor instead of per modality
-  double dense_share = 0.25;  ///< part of the records on which unimodal losses of dense tasks are taken
+  bool per_tensor = false;    ///< magnitude per parameter tensor, not per modality
+  double dense_share = 0.25;  ///< share of records for unimodal losses of dense tasks
 
   struct State {};
 
@@ -62,22 +62,24 @@ struct MMPareto {
     check_option(dense_share > 0 && dense_share <= 1, "MMPareto.dense_share", "in (0, 1]", dense_share);
   }
 
-  /// λ, the multimodal gradient's part of the min-norm point, from |g|², |u|² and g·u.
+  /// λ, the share of the multimodal gradient in the min-norm point, from |g|², |u|² and g·u.
   [[nodiscard]] static double share_of_joint(double gg, double uu, double gu) {
     if (gu > 0) return 0.5;
     const double d = gg + uu - 2 * gu;
     return d > 0 ? std::clamp((uu - gu) / d, 0.0, 1.0) : 0.5;
   }
 
-  /// Coefficients 2 λ and 2 (1 - λ) of h times its magnitude's factor, from |h| and |g + u|; of the sum where h is no
-  /// more than `zero`, what rounding leaves of gradients that cancel: magnified, it would be noise.
+  /// Coefficients 2 λ and 2 (1 - λ) of h times the factor of its magnitude, from |h| and |g + u|.
+  /// Where |h| is at most `zero`, the gradients cancel up to rounding. The coefficients are then
+  /// those of the sum, because magnified rounding errors would be noise.
   [[nodiscard]] static std::array<double, 2> magnified(double lambda, double h, double sum, double gamma, double zero) {
     if (h <= zero) return {1, 1};
     const double factor = gamma * std::max(1.0, sum / h);
     return {factor * 2 * lambda, factor * 2 * (1 - lambda)};
   }
 
-  /// Coefficients of g and u in the final gradient; `rounding` is the part of |g| + |u| up to which |h| is zero.
+  /// Coefficients of g and u in the final gradient. |h| counts as zero up to `rounding` (|g| +
+  /// |u|).
   [[nodiscard]] static std::array<double, 2> coefficients(double gg, double uu, double gu, double gamma,
                                                           double rounding = 1e-6) {
     const double lambda = share_of_joint(gg, uu, gu), a = 2 * lambda, b = 2 * (1 - lambda);
@@ -112,7 +114,8 @@ struct MMPareto {
   }
 
   void combine(std::size_t m, Gradients::List g, Gradients::List u, Gradients& gradients) const {
-    for (std::size_t p = 0; p < g.size(); ++p)  // what only one reaches keeps the sum, and has no part in the angle
+    // A parameter that only one gradient reaches keeps the sum and does not count in the angle.
+    for (std::size_t p = 0; p < g.size(); ++p)
       if (!g[p].defined() || !u[p].defined()) g[p] = u[p] = at::Tensor();
     const double gg = dot(g, g), uu = dot(u, u), gu = dot(g, u);
     const double lambda = share_of_joint(gg, uu, gu);

@@ -52,18 +52,18 @@ struct Opm {
   static constexpr Hooks hooks = Hook::features;
   static constexpr Needs needs{.outputs = Coverage::singletons};
 
-  double base = 0.5;                    ///< q in [0, 1]: probability to drop at balance
-  double lambda = 0.5;                  ///< λ >= 0: how much dominance adds
-  double probability = 0.7;             ///< of acting in a step
-  Score score = Score::exp_loss;        ///< of regressions
-  Ratio ratio = Ratio::mean_of_others;  ///< one modality against the others
+  double base = 0.5;                    ///< q in [0, 1]: drop probability at balance
+  double lambda = 0.5;                  ///< λ >= 0: how much dominance adds to q
+  double probability = 0.7;             ///< of acting in a step, in [0, 1]
+  Score score = Score::exp_loss;        ///< score of a regression
+  Ratio ratio = Ratio::mean_of_others;  ///< how ρ compares a score with the others
 
   struct State {
-    std::vector<double> tau;  ///< [K]
-    std::int64_t step = -1;   ///< the last one that moved tau
+    std::vector<double> tau;  ///< [K] running mean losses
+    std::int64_t step = -1;   ///< the last step that updated tau
   };
 
-  /// The dominant modality is dropped from every record.
+  /// Options that drop the dominant modality from every record, for tests.
   [[nodiscard]] static Opm deterministic() { return {.base = 1, .probability = 1}; }
 
   void check() const {

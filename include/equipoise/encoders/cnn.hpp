@@ -49,7 +49,7 @@ namespace equipoise {
 
 namespace detail {
 
-/// Groups of a group norm: eight, or as many as divide the width.
+/// The number of groups of a group norm: the greatest common divisor of the width and 8.
 [[nodiscard]] inline std::int64_t norm_groups(std::int64_t width) {
   return std::gcd<std::int64_t>(width, 8);
 }
@@ -69,7 +69,8 @@ class CnnModule : public torch::nn::Module {
   }
 
   /// \param x [B, in_channels, H, W]
-  /// \throws ShapeError for another number of channels or an image smaller than 2^stages, or integers.
+  /// \throws ShapeError for another number of channels, an image smaller than 2^stages, or
+  /// integers.
   [[nodiscard]] MapFeature forward(const at::Tensor& x) {
     const std::int64_t min_side = std::int64_t{1} << widths_.size();
     if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < min_side || x.size(3) < min_side ||
@@ -111,10 +112,10 @@ class CnnModule : public torch::nn::Module {
 struct Cnn {
   static constexpr std::string_view id = "cnn";
 
-  std::int64_t in_channels = 1;                          ///< > 0
-  std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; a stage halves height and width
+  std::int64_t in_channels = 1;                          ///< channels of the image; > 0
+  std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; > 0
 
-  /// A small one, and an input of it.
+  /// A small encoder and an input for it, for tests.
   [[nodiscard]] static Cnn example() { return {.widths = {4, 8}}; }
   [[nodiscard]] static at::Tensor example_input(std::int64_t records) { return torch::randn({records, 1, 8, 8}); }
 

@@ -79,10 +79,10 @@ struct Mlp {
   static constexpr std::string_view id = "mlp";
 
   std::int64_t in_features = 1;                 ///< columns of the table; > 0
-  std::vector<std::int64_t> widths = {64, 64};  ///< hidden sizes; the last is the feature's
-  double dropout = 0;                           ///< in [0, 1)
+  std::vector<std::int64_t> widths = {64, 64};  ///< layer sizes; the last is the feature's width
+  double dropout = 0;                           ///< probability, in [0, 1)
 
-  /// A small one, and an input of it.
+  /// A small encoder and an input for it, for tests.
   [[nodiscard]] static Mlp example() { return {.in_features = 4, .widths = {6, 5}}; }
   [[nodiscard]] static at::Tensor example_input(std::int64_t records) { return torch::randn({records, 4}); }
 

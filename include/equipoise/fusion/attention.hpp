@@ -50,8 +50,8 @@ namespace equipoise {
 
 class AttentionFusionModule : public torch::nn::Module {
  public:
-  /// A modality's part of the fusion, the same for all coalitions; undefined tensors where it is absent from the whole
-  /// batch.
+  /// One modality's value and score, the same for all coalitions. The tensors are undefined where
+  /// the whole batch lacks the modality.
   struct Projected {
     at::Tensor value;  ///< [B, width]
     at::Tensor score;  ///< [B, 1]
@@ -91,8 +91,8 @@ class AttentionFusionModule : public torch::nn::Module {
                               [&](std::size_t, const at::Tensor& value) { return weights.narrow(2, p++, 1) * value; });
   }
 
-  /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order; rows without any are
-  /// zero.
+  /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order.
+  /// Rows without a present modality are zero.
   [[nodiscard]] static at::Tensor attention(const std::vector<Projected>& parts, const Presence& presence) {
     std::vector<at::Tensor> scores;
     std::vector<std::int64_t> columns;
@@ -103,14 +103,16 @@ class AttentionFusionModule : public torch::nn::Module {
       columns.push_back(static_cast<std::int64_t>(m));
       complete = complete && presence.everywhere(m);
     }
-    const at::Tensor score = torch::cat(scores, 1).unsqueeze(0).expand({presence.coalitions(), -1, -1});  // [C, B, P]
+    const at::Tensor score =  // [C, B, P]
+        torch::cat(scores, 1).unsqueeze(0).expand({presence.coalitions(), -1, -1});
     if (complete) return score.softmax(2);
     at::Tensor present = presence.tensor(score);
     if (columns.size() < parts.size()) present = present.index_select(2, detail::index_tensor(columns, score));
     const at::Tensor absent = present.eq(false);
     constexpr float nothing = -std::numeric_limits<float>::infinity();
     if (presence.no_row_empty()) return score.masked_fill(absent, nothing).softmax(2);
-    // Rows without any present modality would be 0 / 0: let them see equal scores, then nothing.
+    // The softmax of a row without a present modality would be 0 / 0: it gets equal scores here,
+    // and zero weights afterwards.
     const at::Tensor any = present.any(2, true);
     return score.masked_fill(any.eq(false), 0)
         .masked_fill(absent.logical_and(any), nothing)
@@ -127,8 +129,8 @@ class AttentionFusionModule : public torch::nn::Module {
 struct AttentionFusion {
   static constexpr std::string_view id = "attention";
 
-  std::int64_t width = 128;  ///< of the values and the joint feature; > 0
-  std::int64_t hidden = 32;  ///< of the score's hidden layer; > 0
+  std::int64_t width = 128;  ///< size of the values and of the joint feature; > 0
+  std::int64_t hidden = 32;  ///< size of the hidden layer of the scores; > 0
 
   [[nodiscard]] std::shared_ptr<AttentionFusionModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "AttentionFusion.width", "> 0", width);

@@ -3,7 +3,7 @@
 
 /// \file
 /// `Concat` concatenates the features and applies one linear layer. GELU follows where `activate`
-/// is true.
+/// is true; without it a linear head stays linear in the features.
 ///
 /// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
 /// - Out: joint feature [C, B, width]
@@ -54,8 +54,8 @@ class ConcatModule : public torch::nn::Module {
       : torch::nn::Module("Concat"), width_(width), activate_(activate) {
     std::int64_t total = 0;
     for (const FeatureSpec& f : features) total += f.width;
-    const double bound =
-        1 / std::sqrt(static_cast<double>(total));  // as one torch::nn::Linear over all columns would draw
+    // The bound of one torch::nn::Linear over all columns.
+    const double bound = 1 / std::sqrt(static_cast<double>(total));
     blocks_ = register_module("blocks", torch::nn::ModuleList());
     for (const FeatureSpec& f : features) {
       torch::nn::Linear block(torch::nn::LinearOptions(f.width, width).bias(false));
@@ -88,8 +88,8 @@ class ConcatModule : public torch::nn::Module {
 struct Concat {
   static constexpr std::string_view id = "concat";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
-  bool activate = true;      ///< GELU after the layer; without it a linear head stays linear in the features
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
+  bool activate = true;      ///< whether GELU follows the layer
 
   [[nodiscard]] std::shared_ptr<ConcatModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Concat.width", "> 0", width);

@@ -17,7 +17,7 @@
 ///
 /// When: One modality sets the context in which another is read.
 /// Cost: Three projections per modality, shared by all coalitions.
-/// Limits: The paper does not test the symmetric form; it is ours.
+/// Limits: The symmetric form is ours; the paper conditions one modality on one other.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -57,7 +57,7 @@ class FilmModule : public torch::nn::Module {
   [[nodiscard]] std::int64_t width() const { return width_; }
   [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return layers_->ptr(m)->parameters(); }
 
-  /// \return [B, 3 * width]: value, scale and shift that this modality gives
+  /// \return [B, 3 * width]: the modality's value, scale and shift
   [[nodiscard]] at::Tensor project(std::size_t m, const Feature& h) {
     return layers_[m]->as<torch::nn::Linear>()->forward(h.vector());
   }
@@ -73,7 +73,8 @@ class FilmModule : public torch::nn::Module {
     }
     at::Tensor joint;
     for (const at::Tensor& term : terms) {
-      const at::Tensor others = total - term;  // an absent modality's value is zero, and so is what it would scale
+      // The terms of an absent modality are zero, so it adds nothing.
+      const at::Tensor others = total - term;
       const at::Tensor modulated =
           term.narrow(2, 0, width_) * (1 + others.narrow(2, width_, width_)) + term.narrow(2, 2 * width_, width_);
       joint = joint.defined() ? joint + modulated : modulated;
@@ -90,7 +91,7 @@ class FilmModule : public torch::nn::Module {
 struct Film {
   static constexpr std::string_view id = "film";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<FilmModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Film.width", "> 0", width);

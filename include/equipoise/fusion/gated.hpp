@@ -53,7 +53,7 @@ class GatedModule : public torch::nn::Module {
  public:
   struct Projected {
     at::Tensor value;  ///< [B, width]
-    at::Tensor gates;  ///< [B, M * width]: what this modality says about every gate
+    at::Tensor gates;  ///< [B, M * width]: this modality's term of every gate
   };
 
   GatedModule(std::span<const FeatureSpec> features, std::int64_t width) : torch::nn::Module("Gated"), width_(width) {
@@ -75,8 +75,9 @@ class GatedModule : public torch::nn::Module {
     return out;
   }
 
-  /// Puts what each modality says about the others' gates into another order, for a model that declares its modalities in
-  /// it: the modality that is now the i-th was the `order[i]`-th. The parts of `parameters_of` are not exchanged.
+  /// Reorders each modality's terms of the gates, for a model that declares its modalities in
+  /// another order: the modality that is now the i-th was the `order[i]`-th. It does not exchange
+  /// the parameters of `parameters_of`.
   void reorder_others(const std::vector<std::int64_t>& order) {
     const torch::NoGradGuard no_grad;
     const auto modalities = static_cast<std::int64_t>(order.size());
@@ -99,8 +100,8 @@ class GatedModule : public torch::nn::Module {
       values.push_back(part.value);
     }
     const auto modalities = static_cast<std::int64_t>(parts.size());
-    at::Tensor gate =
-        detail::masked_sum(votes, presence).unflatten(2, {modalities, width_}) + torch::stack(biases_);  // [C, B, M, W]
+    at::Tensor gate =  // [C, B, M, W]
+        detail::masked_sum(votes, presence).unflatten(2, {modalities, width_}) + torch::stack(biases_);
     if (!presence.complete()) {
       const at::Tensor present = presence.tensor(gate).unsqueeze(3);
       gate = gate.masked_fill(present.eq(false).logical_and(present.any(2, true)),
@@ -124,7 +125,7 @@ class GatedModule : public torch::nn::Module {
 struct Gated {
   static constexpr std::string_view id = "gated";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<GatedModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Gated.width", "> 0", width);

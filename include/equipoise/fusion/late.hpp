@@ -74,7 +74,7 @@ class LateModule : public torch::nn::Module {
 struct Late {
   static constexpr std::string_view id = "late";
 
-  std::int64_t width = 128;  ///< of each predictor; > 0
+  std::int64_t width = 128;  ///< size of each predictor and of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<LateModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Late.width", "> 0", width);

@@ -56,7 +56,7 @@ class SpatialCascadeModule : public torch::nn::Module {
  public:
   static constexpr bool needs_a_map = true;
 
-  /// What one modality gives to each level: maps [B, W_l, H_l, W_l] (the deepest map first, then the skips, deep to
+  /// One modality's terms of the levels: maps (the deepest map first, then the skips, deep to
   /// shallow) or vectors [B, W_l].
   struct Projected {
     bool is_map = false;
@@ -118,7 +118,7 @@ class SpatialCascadeModule : public torch::nn::Module {
   }
 
  private:
-  /// The sum over present modalities of what they give to a level, for some rows (c, b).
+  /// The sum of the present modalities' terms of a level, for some rows (c, b).
   class Rows {
    public:
     Rows(const std::vector<Projected>& parts, const Presence& presence, const std::vector<std::int64_t>& rows)
@@ -129,7 +129,7 @@ class SpatialCascadeModule : public torch::nn::Module {
       for (const std::int64_t row : rows) records_.push_back(row % presence.records());
     }
 
-    /// \return [R, W, …] or an undefined tensor where no row has such a modality
+    /// \return [R, W, …], or an undefined tensor where no row has such a modality
     [[nodiscard]] at::Tensor sum(bool maps, std::size_t level) const {
       at::Tensor total;
       for (std::size_t m = 0; m < parts_.size(); ++m) {
@@ -171,7 +171,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     return x;
   }
 
-  /// The same at one pixel of an infinite uniform map.
+  /// Decodes rows that are the same everywhere in space, at one pixel of an infinite map.
   [[nodiscard]] at::Tensor decode_uniform(const Rows& rows) {
     at::Tensor x;  // [R, W_l]
     for (std::size_t l = 0; l < widths_.size(); ++l) {
@@ -212,10 +212,9 @@ class SpatialCascadeModule : public torch::nn::Module {
 struct SpatialCascade {
   static constexpr std::string_view id = "spatial_cascade";
 
-  std::vector<std::int64_t> widths = {
-      128, 64, 32, 16};  ///< channels of each level, deepest first; as many as the map encoder has skip maps
+  std::vector<std::int64_t> widths = {128, 64, 32, 16};  ///< channels per level, deepest first; > 0
 
-  /// Small, for an encoder with two skip maps, as that of `Cnn::example()`.
+  /// Small options for an encoder with two skip maps, such as `Cnn::example()`.
   [[nodiscard]] static SpatialCascade example() { return {.widths = {8, 4}}; }
 
   [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {

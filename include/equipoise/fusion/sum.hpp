@@ -55,7 +55,7 @@ class SumModule : public detail::Projections {
 struct Sum {
   static constexpr std::string_view id = "sum";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<SumModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Sum.width", "> 0", width);

@@ -58,7 +58,8 @@ class ClassificationModule : public torch::nn::Module {
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
 
-  /// \param prediction logits [C', B, C]  \param target [B]  \return [C', B]; zero where the label is missing
+  /// \param prediction logits [C', B, C]  \param target [B]
+  /// \return [C', B]; zero where the label is missing
   [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool) const {
     const at::Tensor wanted = target.unsqueeze(0).expand({prediction.size(0), -1}).reshape({-1});
     return torch::cross_entropy_loss(prediction.flatten(0, 1), wanted.clamp_min(missing), {}, at::Reduction::None,
@@ -66,23 +67,24 @@ class ClassificationModule : public torch::nn::Module {
         .view({prediction.size(0), prediction.size(1)});
   }
 
-  /// Probability of the true class, [C', B]; of no meaning where the label is missing.
+  /// Probability of the true class, [C', B]; undefined where the label is missing.
   [[nodiscard]] at::Tensor score(const at::Tensor& prediction, const at::Tensor& target) const {
     const at::Tensor wanted = target.clamp_min(0).view({1, -1, 1}).expand({prediction.size(0), -1, 1});
     return prediction.log_softmax(2).gather(2, wanted).squeeze(2).exp();
   }
-  /// The negative entropy of the classes' probabilities, [C', B].
+  /// The negative entropy of the class probabilities, [C', B].
   [[nodiscard]] at::Tensor certainty(const at::Tensor& prediction) const {
     const at::Tensor log_p = prediction.log_softmax(2);
     return log_p.exp().mul(log_p).sum(2);
   }
   [[nodiscard]] at::Tensor probabilities(const at::Tensor& prediction) const { return prediction.softmax(-1); }
-  /// Whether the likeliest class is the true one, [C', B]; a NaN is no answer.
+  /// Whether the most probable class is the true one, [C', B]; false where a logit is NaN.
   [[nodiscard]] at::Tensor correct(const at::Tensor& prediction, const at::Tensor& target) const {
     return prediction.argmax(2).eq(target.unsqueeze(0)).logical_and(prediction.isnan().any(2).logical_not());
   }
 
-  /// \param targets [N] labels of the training records; a class that never occurs counts as half a record
+  /// Sets the prior to the class frequencies. A class that never occurs counts as half a record.
+  /// \param targets [N] labels of the training records
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
     const at::Tensor seen = targets.masked_select(targets.ge(0));
@@ -102,7 +104,7 @@ class ClassificationModule : public torch::nn::Module {
 struct Classification {
   static constexpr std::string_view id = "classification";
 
-  std::int64_t classes = 2;  ///< >= 2
+  std::int64_t classes = 2;  ///< C >= 2
   double smoothing = 0;      ///< label smoothing in [0, 1)
 
   [[nodiscard]] std::shared_ptr<ClassificationModule> build(std::int64_t joint_width) const {

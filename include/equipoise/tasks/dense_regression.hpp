@@ -62,6 +62,7 @@ class DenseRegressionModule : public torch::nn::Module {
     return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
+  /// Sets the prior: the median of each channel for L1, else the mean.
   /// \param targets [N, O, H, W] of the training records
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
@@ -80,9 +81,9 @@ class DenseRegressionModule : public torch::nn::Module {
 struct DenseRegression {
   static constexpr std::string_view id = "dense_regression";
 
-  std::int64_t channels = 1;       ///< of the predicted map; > 0
-  PointLoss loss = PointLoss::l2;  ///< per pixel, then the mean over valid pixels
-  double delta = 1.0;              ///< Huber's threshold, in the targets' unit
+  std::int64_t channels = 1;       ///< channels of the predicted map; > 0
+  PointLoss loss = PointLoss::l2;  ///< loss of a pixel
+  double delta = 1.0;              ///< Huber's threshold in the unit of the targets
 
   [[nodiscard]] std::shared_ptr<DenseRegressionModule> build(std::int64_t joint_width) const {
     check_option(channels > 0, "DenseRegression.channels", "> 0", channels);

@@ -62,6 +62,7 @@ class RegressionModule : public torch::nn::Module {
     return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
+  /// Sets the prior: the median of each output for L1, else the mean.
   /// \param targets [N, O] of the training records
   void fit_prior(const at::Tensor& targets) {
     torch::NoGradGuard no_grad;
@@ -79,9 +80,9 @@ class RegressionModule : public torch::nn::Module {
 struct Regression {
   static constexpr std::string_view id = "regression";
 
-  std::int64_t outputs = 1;        ///< O > 0
-  PointLoss loss = PointLoss::l2;  ///< per output, then the mean over outputs
-  double delta = 1.0;              ///< Huber's threshold, in the targets' unit; > 0
+  std::int64_t outputs = 1;        ///< O > 0: numbers per record
+  PointLoss loss = PointLoss::l2;  ///< loss of an output
+  double delta = 1.0;              ///< Huber's threshold in the unit of the targets; > 0
 
   [[nodiscard]] std::shared_ptr<RegressionModule> build(std::int64_t joint_width) const {
     check_option(outputs > 0, "Regression.outputs", "> 0", outputs);

@@ -46,6 +46,7 @@
 
 namespace equipoise {
 
+/// Which tasks weigh more: those that rely on underused modalities, or those of unequal shares.
 enum class TaskWeightForm : std::uint8_t { underused, imbalance };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(TaskWeightForm) {
   return {"underused", "imbalance"};
@@ -55,19 +56,20 @@ struct ContributionWeighting {
   static constexpr std::string_view id = "contribution_weighting";
   static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
   static constexpr Needs needs{};
-  static constexpr bool acts_on_one_task = false;  // its weight is one
+  static constexpr bool acts_on_one_task = false;  // the weight of a single task is one
 
-  TaskWeightForm form = TaskWeightForm::underused;  ///< favour tasks that live on underused modalities, or imbalance
-  double gamma = 1;           ///< γ of underused, η of imbalance (negative favours balanced tasks)
-  double temperature = 1;     ///< T > 0 of imbalance
+  TaskWeightForm form = TaskWeightForm::underused;  ///< equation of the weights
+  double gamma = 1;           ///< γ of `underused`; η of `imbalance`, < 0 favours balanced tasks
+  double temperature = 1;     ///< T > 0 of `imbalance`
   double momentum = 0.95;     ///< of the running contributions, in [0, 1)
-  double dense_share = 0.25;  ///< part of the records on which dense tasks decode coalitions
+  double dense_share = 0.25;  ///< share of records for coalitions of dense tasks, in (0, 1]
 
   struct State {
     std::vector<double> contributions;  ///< [K * M] running φ
   };
 
-  /// Follows its contributions quickly: those of a new model are negative, and all shares then equal.
+  /// Options whose contributions follow each step quickly, for tests. Those of a new model are
+  /// negative, and all shares are then equal.
   [[nodiscard]] static ContributionWeighting example() { return {.momentum = 0.5}; }
 
   void check() const {

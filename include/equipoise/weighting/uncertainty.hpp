@@ -44,7 +44,7 @@ struct UncertaintyWeighting {
   static constexpr Needs needs{};
   static constexpr bool acts_on_one_modality = true;  // it balances tasks
 
-  double initial = 0;  ///< s at the start
+  double initial = 0;  ///< s at the start of training
 
   struct State {
     at::Tensor log_variance;  ///< [K] learned

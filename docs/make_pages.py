@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
-"""Writes the pages that are made from the sources, or with `--check` says which of them differ:
+"""Writes the pages that are made from the sources, or with `--check` names the pages that differ from them:
 
 - docs/components/<folder>/<name>.md of every component in the lists of include/equipoise/<folder>/all.hpp, from its header
 - the rows of README.md's table of components, from the same lists
 - docs/errors.md, from the table of core/base/error_ids.hpp
 - the table of kinds in docs/files.md, from the readers of psqa/readers/all.hpp"""
-import functools, os, pathlib, re, sys
+import functools, os, pathlib, re, sys, textwrap
 
 root = pathlib.Path(__file__).resolve().parent.parent
 include = root / "include/equipoise"
-# A list that has pages: its folder, and the tests whose laws go through it.
+# A list that has pages: its folder, the tests that go through the whole list, and folders with tests of single components.
 LISTS = {
-    "EveryEncoder": ("encoders", "tests/encoders/test_laws.cpp"),
-    "EveryFusion": ("fusion", "tests/fusion/test_laws.cpp"),
-    "EveryBalancing": ("balancing", "tests/training/test_laws.cpp"),
-    "EveryWeighting": ("weighting", "tests/training/test_laws.cpp"),
+    "EveryEncoder": ("encoders", "tests/encoders/test_laws.cpp", ("encoders",)),
+    "EveryFusion": ("fusion", "tests/fusion/test_laws.cpp", ("fusion",)),
+    "EveryTask": ("tasks", "tests/tasks/test_tasks.cpp", ("tasks",)),
+    "EveryBalancing": ("balancing", "tests/training/test_laws.cpp", ("balancing",)),
+    "EveryWeighting": ("weighting", "tests/training/test_laws.cpp", ("weighting", "balancing")),
 }
 NOTES = ("When", "Cost", "Limits")
+EXAMPLES = "test_page_examples.cpp"  # in the tests of each folder: compiles and runs the examples of its pages
 wrong = []
 ERRORS_HEAD = """# Errors
 
@@ -65,10 +67,16 @@ def strings_of(text):
 
 
 def file_comment(header):
-    """The text of a header's \\file comment, and its notes: what stands after `When:`, `Cost:` and `Limits:` at its end."""
+    """The parts of a header's \\file comment: its first paragraph, the other paragraphs, its notes (the texts after `When:`,
+    `Cost:` and `Limits:`), and the lines of its example, a block \\code … \\endcode."""
     lines = re.search(r"/// \\file\n((?:///.*\n)+)", header.read_text()).group(1).splitlines()
+    text = "\n".join(l.removeprefix("///").removeprefix(" ") for l in lines) + "\n"
+    found = re.search(r"\\code\n(.*?)\\endcode\n", text, re.S)
+    if not found:
+        wrong.append(f"{header.relative_to(root)}: its \\file comment has no example: a block \\code … \\endcode")
+    example = found.group(1) if found else ""
     about, notes, key = [], {}, None
-    for line in (l.removeprefix("///").removeprefix(" ") for l in lines):
+    for line in re.sub(r"\\code\n.*?\\endcode\n", "", text, flags=re.S).splitlines():
         found = re.match(rf"({'|'.join(NOTES)}): (.*)", line)
         if found:
             key = found.group(1)
@@ -79,9 +87,20 @@ def file_comment(header):
             about.append(line)
     for missing in [n for n in NOTES if n not in notes]:
         wrong.append(f"{header.relative_to(root)}: its \\file comment does not end with a paragraph \"{missing}: …\"")
-    # Formulas are indented in the headers: here they stand in blocks of their own.
-    text = re.sub(r"((?:^ {2,}\S.*\n?)+)", lambda f: "\n```\n" + f.group(1).rstrip("\n") + "\n```\n\n", "\n".join(about) + "\n", flags=re.M)
-    return text.strip(), notes
+    # An indented paragraph of a header is a formula: here it becomes a block.
+    text = re.sub(r"(?<=\n\n)((?: {2,}\S.*\n)+)", lambda f: "```\n" + textwrap.dedent(f.group(1)) + "```\n", "\n".join(about) + "\n")
+    first, _, more = text.strip().partition("\n\n")
+    return first, more.strip(), notes, example
+
+
+@functools.cache
+def enumerators():
+    """The names of each enumeration's values, from the functions `names_of`."""
+    found = {}
+    for header in sorted(include.rglob("*.hpp")):
+        for kind, names in re.findall(r"names_of\((\w+)\) \{\s*return \{([^}]*)\};", header.read_text()):
+            found[kind] = re.findall(r'"(\w+)"', names)
+    return found
 
 
 def options_of(name, header):
@@ -97,6 +116,8 @@ def options_of(name, header):
         line = text[found.start() : text.index("\n", found.end() - 1)].strip("\n")
         said = re.search(r"///<\s*(.*)$", text[found.start() :].split(";", 1)[1].split("\n")[0]) or re.search(r"///<\s*(.*)$", line)
         meaning = said.group(1).replace("|", "\\|") if said else ""
+        if kind in enumerators():
+            meaning += ("; " if meaning else "") + "one of " + ", ".join(f"`{n}`" for n in enumerators()[kind])
         rows.append(f"| `{m}` | {kind} | `{default}` | {meaning} |")
     return rows
 
@@ -106,24 +127,44 @@ def test_sources(folder):
     return sorted((root / "tests" / folder).glob("test_*.cpp"))
 
 
-def tests_of(name, folder, stem, laws):
-    """Its own test file, or those of its folder that name it; and that of the laws."""
+def tests_of(name, folder, stem, laws, tested_in):
+    """Its own test file, or those of the folders that name it; and that of the laws."""
     own = root / "tests" / folder / f"test_{stem}.cpp"
-    found = [own] if own.exists() else [t for f in (folder, "balancing") for t in test_sources(f) if re.search(rf"\b{name}\b", t.read_text())]
-    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in found] + [laws]))
+    named = [t for f in tested_in for t in test_sources(f) if t.name != EXAMPLES and re.search(rf"\b{name}\b", t.read_text())]
+    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in ([own] if own.exists() else named)] + [laws]))
 
 
-def component_page(name, header, folder, laws, target):
-    about, notes = file_comment(header)
+def example_part(code):
+    """An example with the lines that it needs before it."""
+    given = [f"`{n}`" for n in ("train", "validation", "test") if re.search(rf"(?<!auto )\b{n}\b", code) and f"auto {n} =" not in code]
+    names = " and `using namespace eq::literals;`" if '"_n' in code else ""
+    text = f"**Example.** The file includes `<equipoise/equipoise.hpp>` and has `namespace eq = equipoise;`{names}."
+    if given:
+        batches = f"{', '.join(given[:-1])} and {given[-1]} are batches" if len(given) > 1 else f"{given[0]} is a batch"
+        text += f" {batches} of records ([data](../../data.md))."
+    return wrapped(text) + f"\n\n```cpp\n{code}```"
+
+
+def wrapped(text):
+    """The text in lines of at most 100 characters; code is not broken."""
+    kept = re.sub(r"`[^`]*`", lambda code: code.group(0).replace(" ", "\0"), text)
+    return textwrap.fill(kept, 100, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
+
+
+def component_page(name, header, folder, laws, tested_in, target):
+    first, more, notes, example = file_comment(header)
     rows = options_of(name, header)
     table = "| option | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) if rows else "It has no options."
 
     def link(path):
         return f"[{path}]({os.path.relpath(root / path, target.parent)})"
 
-    parts = [f"# {name}", about, *(f"**{k}.** {notes[k]}" for k in NOTES if k in notes), table]
-    tests = "".join(f"- Test: {link(t)}\n" for t in tests_of(name, folder, header.stem, laws))
-    return "\n\n".join(parts) + f"\n\n- Header: {link(header.relative_to(root).as_posix())}\n{tests}"
+    note = {k: wrapped(f"**{k}.** {text}") for k, text in notes.items()}
+    # What it is, when to use it and how come before the theory.
+    parts = [f"# {name}", first, note.get("When"), example_part(example), more, note.get("Cost"), note.get("Limits"), table]
+    sources = [f"- Header: {link(header.relative_to(root).as_posix())}", f"- Example: {link(f'tests/{folder}/{EXAMPLES}')}"]
+    sources += [f"- Test: {link(t)}" for t in tests_of(name, folder, header.stem, laws, tested_in)]
+    return "\n\n".join(part for part in parts if part) + "\n\n" + "\n".join(sources) + "\n"
 
 
 def errors_page():
@@ -169,7 +210,7 @@ def readme():
     rows = {
         "encoders": pages("EveryEncoder") + ", any module of yours",
         "fusions": pages("EveryFusion"),
-        "tasks": ", ".join(f"`{name}`" for name, _ in types_of("EveryTask", "tasks")),
+        "tasks": pages("EveryTask") + ", [a task of yours](docs/tasks.md)",
         "policies": pages("EveryBalancing"),
         "task weightings": pages("EveryWeighting"),
         "[file readers](docs/files.md)": ", ".join(row[0] for row in file_rows()),
@@ -182,10 +223,10 @@ def readme():
 
 
 pages = {}
-for list_name, (folder, laws) in LISTS.items():
+for list_name, (folder, laws, tested_in) in LISTS.items():
     for name, header in types_of(list_name, folder):
         target = root / "docs/components" / folder / f"{header.stem}.md"
-        pages[target] = component_page(name, header, folder, laws, target)
+        pages[target] = component_page(name, header, folder, laws, tested_in, target)
 for stale in sorted(set((root / "docs/components").rglob("*.md")) - set(pages)):
     wrong.append(f"{stale.relative_to(root)} is of no component in a list: delete it")
 pages |= {root / "docs/errors.md": errors_page(), root / "docs/files.md": files_page(), root / "README.md": readme()}

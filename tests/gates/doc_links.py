@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks that every relative link of the Markdown pages leads to a file, and that every block of C++ in the README and in the pages
-of docs/ stands in a program that is compiled."""
+of docs/ and its folders stands in a program that is compiled."""
 import pathlib, re, sys
 
 root = pathlib.Path(sys.argv[1])
@@ -14,12 +14,14 @@ for page in pages:
         links += 1
         if not (page.parent / target).exists():
             wrong.append(f"{page.relative_to(root)}: a dead link to {target}")
+
+
 def squeezed(text):
     return re.sub(r"\s+", "", re.sub(r"//.*", "", text))
 
 
 sources = [squeezed(p.read_text()) for folder in ("examples", "tests") for p in (root / folder).rglob("*pp")]
-for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+for page in pages:
     for block in re.findall(r"```cpp\n(.*?)```", page.read_text(), re.S):
         if any(squeezed(block[block.index("\n\n") :] if block.startswith("#include") else block) in s for s in sources):
             continue

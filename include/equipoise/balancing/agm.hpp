@@ -2,17 +2,35 @@
 #pragma once
 
 /// \file
-/// AGM, adaptive gradient modulation: mono-modal responses are the Shapley values of the model's output; each
-/// modality's relative loss is steered to its own running average.
-///   r_m = φ_m(z) + z(∅) / M;  s_m = mean l(r_m, y);  ratio_m = exp(M/(M-1) (mean_n s_n - s_m)), τ_m the same with
-///   running means; κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
-/// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours: group m is scaled for any fusion; regression
-/// divides s by a running mean of itself; `update`, as for OGM.
+/// `Agm` is AGM, adaptive gradient modulation. The response of a modality is its Shapley value of
+/// the model's output. The factors steer the relative loss of each modality towards its own running
+/// mean.
 ///
-/// When: When a modality's relative strength should follow its own history.
-/// Cost: All 2^M coalitions without gradient.
-/// Limits: At most 16 modalities. Adam all but undoes a constant factor on a gradient: take
+///   r_m = φ_m(z) + z(∅) / M;  s_m = mean l(r_m, y)
+///   ratio_m = exp(M/(M-1) (mean_n s_n - s_m)), τ_m the same with running means
+///   κ_m = exp(α min(τ_m - ratio_m, cap)), which multiplies the gradient of modality m
+///
+/// From Li, Li, Hu, Lei, Li, Zhou, ICCV 2023, arXiv:2308.07686. Ours:
+///
+/// - The factor scales the parameter group of modality m, for any fusion.
+/// - Regression divides s by a running mean of itself.
+/// - `application = update` scales the learning rate, as in `Ogm`.
+///
+/// When: The strength of a modality should follow its own history.
+/// Cost: Decodings of all 2^M coalitions without gradient.
+/// Limits: At most 16 modalities. Adam nearly undoes a constant factor on a gradient; use
 /// `application = update` there.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Agm agm{.alpha = 0.5, .application = eq::Application::update};  // works with Adam
+/// eq::Trainer trainer(model, agm, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double factor = *history.epochs.back().find("agm/k/image");         // mean of the last epoch
+/// \endcode
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/contribution/shapley.hpp>
@@ -39,12 +57,12 @@ struct Agm {
   static constexpr Needs needs{.outputs = Coverage::all};
 
   double alpha = 1.0;                               ///< α > 0: strength
-  double cap = 10.0;                                ///< upper limit of τ - ratio
-  Application application = Application::gradient;  ///< `update` also works with Adam
+  double cap = 10.0;                                ///< upper limit of τ - ratio; > 0
+  Application application = Application::gradient;  ///< where the factor acts; with Adam use `update`
 
   struct State {
     std::vector<double> running;  ///< [M] S_m, the running mean of s_m
-    std::vector<double> tau;      ///< [K] of regressions
+    std::vector<double> tau;      ///< [K] running mean losses; 1 for a task with a score
     std::int64_t steps = 0;       ///< t
   };
 
@@ -107,7 +125,7 @@ struct Agm {
       step.log("agm/k/" + step.schema().modalities[m], kappa[m]);
       gradients.scale(m, kappa[m], application);
     }
-    // Whatever the factors are, S follows: it is what lets go of a modality whose κ has come to 0, or to no number.
+    // S is updated in every step: this lets κ recover from 0 or NaN.
     if (all_finite(s)) state.running = averaged(state.running, s, ++state.steps);
   }
 

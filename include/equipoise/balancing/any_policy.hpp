@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// A policy of any type together with one run's memory: what the training loop holds. One virtual call for each hook
-/// that is there, none for the others.
+/// `AnyPolicy` holds a policy of any type together with the memory of one run. The training loop
+/// works with a list of them. Each hook that the policy has is one virtual call.
 
 #include <equipoise/balancing/state.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -41,18 +41,18 @@ class AnyPolicy {
   [[nodiscard]] const Window& window() const { return window_; }
   [[nodiscard]] OptionList options() const { return held_->options(); }
 
-  /// Whether it acts in an epoch on a model of M modalities: outside its window, or with nothing to balance, it does
-  /// not exist.
+  /// Whether it acts in an epoch on a model of M modalities. It does not act outside its window,
+  /// nor on one modality unless the policy declares `acts_on_one_modality`.
   [[nodiscard]] bool acts(std::int64_t epoch, std::size_t modalities) const {
     return window_.contains(epoch) && (modalities > 1 || held_->acts_on_one_modality);
   }
 
-  /// Whether it acts in any epoch of a run, however long.
+  /// Whether it acts in any epoch of a run of any length.
   [[nodiscard]] bool ever_acts(std::size_t modalities) const {
     return acts(std::max<std::int64_t>(window_.from, 0), modalities);
   }
 
-  /// Begins a run on a model: a fresh memory.
+  /// Begins a run on a model with new memory.
   void start(ModelBase& model) { held_->start(model); }
   [[nodiscard]] std::vector<at::Tensor> parameters() { return held_->parameters(); }
   [[nodiscard]] StateList save() const { return held_->save(); }
@@ -151,14 +151,14 @@ class AnyPolicy {
   std::unique_ptr<Base> held_;
 };
 
-/// It has been checked where it was made.
+/// The policy inside was checked when the `AnyPolicy` was made.
 template <>
 struct CheckPolicy<AnyPolicy> {
   static constexpr bool ok = true;
 };
 
-/// Several policies, whose hooks run in order. At most one may replace gradients, one may set the passes, and one may draw
-/// the records, beside none that adds some.
+/// Several policies, whose hooks run in order. At most one of them may replace gradients, and at
+/// most one may set the passes. At most one may draw the records; then none may add records.
 using PolicyStack = std::vector<AnyPolicy>;
 
 /// `eq::stack(eq::Opm{}, eq::Ogm{})`.
@@ -174,7 +174,7 @@ template <class... P>
           1,
       "equipoise: at most one policy of a stack may draw the records of an epoch, beside none that adds some");
   PolicyStack out;
-  if constexpr ((CheckPolicy<P>::ok && ...))  // else it has said what is wrong, and nothing more is to be said
+  if constexpr ((CheckPolicy<P>::ok && ...))  // otherwise the check has failed
     (out.emplace_back(std::move(policies)), ...);
   return out;
 }

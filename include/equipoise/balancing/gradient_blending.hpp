@@ -2,19 +2,38 @@
 #pragma once
 
 /// \file
-/// Gradient-Blending: weighs the unimodal losses and the joint loss by the generalisation that each gains over the
-/// overfitting that it incurs, measured by training a copy of the model on each branch alone.
-///   G = L_V(before) - L_V(after),  ΔO = (L_V - L_T)(after) - (L_V - L_T)(before),  w ∝ max(G, 0) / max(ΔO², ε),  Σ w =
-///   1
-/// From Wang, Tran, Feiszli, CVPR 2020, arXiv:1905.12681 (online variant). The floors are ours: a branch that got worse
-/// weighs nothing. So is the default of one epoch a probe: the paper's are as long as a super-epoch, which trains M + 1
-/// models more for as long as the run. L_V is measured on a hold-out of the training data, never on validation data; the
-/// hold-out is kept out of the whole run, of the epochs outside the policy's window too. Losses of several tasks are
-/// summed in units of what each task's prior loses (ours), so that no task's unit decides.
+/// `GradientBlending` weights the unimodal losses and the joint loss. A loss weighs more the more
+/// it generalises and the less it overfits. Both are measured by training a copy of the model on
+/// each branch alone: on each modality, and on all together.
 ///
-/// When: When overfitting differs strongly between modalities.
-/// Cost: (M + 1) probe runs every `super_epoch`.
+///   G = L_V(before) - L_V(after)
+///   ΔO = (L_V - L_T)(after) - (L_V - L_T)(before)
+///   w ∝ max(G, 0) / max(ΔO², ε),  Σ w = 1
+///
+/// From Wang, Tran, Feiszli, CVPR 2020, arXiv:1905.12681 (online variant). Ours:
+///
+/// - The floors: a branch that got worse has weight zero.
+/// - The default of one epoch per probe. The paper's probes are as long as a super-epoch, and train
+///   M + 1 more models for as long as the run.
+/// - L_V is measured on a hold-out of the training data, never on validation data. The hold-out is
+///   kept out of the whole run, also of epochs outside the policy's window.
+/// - Losses of several tasks are summed in units of the loss of each task's prior, so that no
+///   task's unit decides.
+///
+/// When: Modalities overfit at very different speeds.
+/// Cost: M + 1 probe runs every `super_epoch` epochs.
 /// Limits: A part of the training records is held out for the whole run.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::GradientBlending blending{.super_epoch = 5};  // measures in the epochs 0, 5, 10, …
+/// eq::Trainer trainer(model, blending, {.epochs = 10, .holdout = 0.2});
+/// eq::History history = trainer.fit(train, validation);
+/// double weight = *history.epochs[5].find("gradient_blending/w/image");
+/// \endcode
 
 #include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -35,14 +54,14 @@ struct GradientBlending {
   static constexpr Needs needs{.objectives = Coverage::singletons, .holdout = true};
 
   std::int64_t super_epoch = 10;  ///< epochs between two measurements; > 0
-  std::int64_t probe_epochs = 1;  ///< n: epochs for which each branch's copy is trained; in the paper `super_epoch`
-  double dense_share = 0.25;      ///< part of the records on which unimodal losses of dense tasks are taken
+  std::int64_t probe_epochs = 1;  ///< n > 0: epochs of a probe; the paper: `super_epoch`
+  double dense_share = 0.25;      ///< share of records for unimodal losses of dense tasks
 
   struct State {
     std::vector<double> weights;  ///< [M + 1] of the modalities and the joint branch
   };
 
-  /// Measures again in the third epoch.
+  /// Options that measure again in the third epoch, for tests.
   [[nodiscard]] static GradientBlending example() { return {.super_epoch = 2}; }
 
   void check() const {
@@ -51,7 +70,7 @@ struct GradientBlending {
     check_option(dense_share > 0 && dense_share <= 1, "GradientBlending.dense_share", "in (0, 1]", dense_share);
   }
 
-  /// w from each branch's losses.
+  /// The weights w from the losses of each branch.
   [[nodiscard]] static std::vector<double> blend(std::span<const ProbeLosses> branches) {
     std::vector<double> w;
     for (const ProbeLosses& b : branches) {

@@ -2,21 +2,40 @@
 #pragma once
 
 /// \file
-/// MLA, alternating unimodal adaptation: one modality a pass through the shared head, whose gradient is made orthogonal
-/// to what the previous modality used; at inference the modalities' predictions are fused by certainty.
-///   G ← G P, P ← P - (P r)(P r)ᵀ / (a + rᵀ P r), r the mean head input of the pass, a = 0.1^{1 + t/T};  w_m =
-///   softmax(max_n H_n - H_m), H entropy
-/// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707. The order project, step, update follows the stated
-/// purpose (ours); `released` is what the released code does: P ← P - (P r)(P r)ᵀ ⊘ (a + (P r) rᵀ), element by element,
-/// then P ← P / ‖P‖, before the pass's own gradient is projected. Regression fuses by exp(-u_m / τ),
-/// u_m a running mean of the modality's loss in the training batches (ours: validation data choose the best epoch, and no
-/// hook sees them). Wants a fusion whose joint feature of a single modality is that modality's projection: Sum, Late or
-/// AttentionFusion.
+/// `Mla` is MLA, alternating unimodal adaptation. Each pass over a batch trains one modality
+/// through the shared head. The head's gradient is made orthogonal to the directions that the
+/// previous modality used. At inference the predictions of the modalities are fused by certainty.
 ///
-/// When: Alternating training, with fusion by certainty at inference.
-/// Cost: M passes a batch.
-/// Limits: Needs linear heads, and a fusion whose single-modality joint feature is that modality's
-/// projection. It changes the deployed function, so it has no window.
+///   G ← G P, P ← P - (P r)(P r)ᵀ / (a + rᵀ P r), a = 0.1^{1 + t/T}
+///   w_m = softmax(max_n H_n - H_m), H entropy
+///
+/// G is the gradient of the head, r the mean head input of the pass, t the batch of T in the epoch.
+///
+/// From Zhang, Yoon, Bansal, Yao, CVPR 2024, arXiv:2311.10707.
+///
+/// - The order project, step, update follows the paper's stated purpose (ours).
+/// - `form = released` follows the released code: it updates P element by element, as below, before
+///   the pass's own gradient is projected.
+/// - Regression fuses by exp(-u_m / τ), where u_m is a running mean of the modality's loss in the
+///   training batches (ours: validation data choose the best epoch, and no hook sees them).
+///
+///   released: P ← P - (P r)(P r)ᵀ ⊘ (a + (P r) rᵀ), then P ← P / ‖P‖
+///
+/// When: You want alternating training, with fusion by certainty at inference.
+/// Cost: M passes per batch.
+/// Limits: It needs linear heads, and a fusion whose joint feature of a single modality is that
+/// modality's projection: `Sum`, `Late` or `AttentionFusion`. It changes the deployed function, so
+/// it cannot be limited to a window of epochs.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Sum{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::Mla{.base = 0.1}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// at::Tensor fused = model->predict(test)["label"_n];  // [B, 3], fused by certainty
+/// \endcode
 
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -40,7 +59,7 @@
 
 namespace equipoise {
 
-/// Which projection: as the paper's purpose asks, or as the released code computes it.
+/// The form of the projection: that of the paper's stated purpose, or that of the released code.
 enum class MlaForm : std::uint8_t { purpose, released };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(MlaForm) {
   return {"purpose", "released"};
@@ -52,13 +71,13 @@ struct Mla {
   static constexpr Needs needs{.linear_head = true};
   static constexpr bool sets_passes = true;
   static constexpr OrderDependence order_dependence =
-      OrderDependence::steps;  // a pass sees the head of those before it
+      OrderDependence::steps;  // a pass uses the head that the earlier passes have changed
 
-  double base = 0.1;      ///< a at the first batch: smaller removes more of the previous modality's direction
-  double momentum = 0.9;  ///< of the running unimodal losses, of training batches, that weigh regressions
+  double base = 0.1;      ///< a at the first batch, > 0; a smaller a removes more
+  double momentum = 0.9;  ///< of the running losses u_m, in [0, 1); regressions only
 
-  MlaForm form = MlaForm::purpose;   ///< of the projection: as the paper's purpose asks, or as the released code has it
-  std::vector<double> weights = {};  ///< [M] fixed, > 0, at inference, in the model's order; none: by certainty
+  MlaForm form = MlaForm::purpose;   ///< form of the projection
+  std::vector<double> weights = {};  ///< [M] fixed weights > 0 at inference; empty: by certainty
 
   struct State {
     std::vector<at::Tensor> projection;  ///< [K] P, each [W, W]; begins at the identity
@@ -96,7 +115,7 @@ struct Mla {
     const at::Tensor pr = p.mv(r);
     return p.sub(at::outer(pr, pr).div(r.dot(pr).add(a)));
   }
-  /// The same as the released code computes it.
+  /// P after a pass, in the form of the released code.
   [[nodiscard]] static at::Tensor updated_as_released(const at::Tensor& p, const at::Tensor& r, double a) {
     const at::Tensor pr = p.mv(r), next = p.sub(at::outer(pr, pr).div(at::outer(pr, r).add(a)));
     return next.div(next.norm());
@@ -129,7 +148,7 @@ struct Mla {
     if (m + 1 == step.modalities()) ++state.batch;
   }
 
-  /// Several modalities present: their own predictions, weighed by how certain each is.
+  /// Fuses the predictions of the present modalities by certainty, where several are present.
   [[nodiscard]] at::Tensor on_outputs(const State& state, const OutputContext& context, at::Tensor z) const {
     const std::size_t modalities = context.presence.modalities();
     bool single = true;
@@ -143,7 +162,8 @@ struct Mla {
           Presence(std::move(masks), static_cast<std::size_t>(context.presence.coalitions()), modalities)));
       score.push_back(certainty(state, context, each.back(), m));
     }
-    const at::Tensor present = context.presence.tensor(z).movedim(2, 0).unsqueeze(3);  // [M, C, B, 1]
+    // [M, C, B, 1]
+    const at::Tensor present = context.presence.tensor(z).movedim(2, 0).unsqueeze(3);
     const at::Tensor w =
         at::stack(score).masked_fill(present.eq(false), -1e30).softmax(0).masked_fill(present.eq(false), 0);
     const at::Tensor fused = at::stack(each).mul(w).sum(0);
@@ -151,8 +171,9 @@ struct Mla {
   }
 
  private:
-  /// The task's certainty (-H of classes), else -u / τ (τ the mean of the known u; a modality without one has a say only
-  /// where there is no other), or the logarithm of a fixed weight: [C, B, 1].
+  /// The logits of the fusion weights, [C, B, 1]: the logarithm of a fixed weight; else the task's
+  /// certainty (-H of classes); else -u / τ, with τ the mean of the known u. A modality whose u is
+  /// unknown gets a weight only where no modality with a known u is present.
   [[nodiscard]] at::Tensor certainty(const State& state, const OutputContext& context, const at::Tensor& z,
                                      std::size_t m) const {
     if (!weights.empty()) return at::full_like(z.select(2, 0), std::log(weights[m])).unsqueeze(2);

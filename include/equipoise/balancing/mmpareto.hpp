@@ -2,17 +2,33 @@
 #pragma once
 
 /// \file
-/// MMPareto: on each modality's parameters, combines the multimodal and the unimodal gradient so that neither is hurt,
-/// and keeps their magnitude.
-///   g = ∂L/∂θ_m, u = ∂L_m/∂θ_m;  λ = 1/2 where g·u > 0, else the min-norm point;  h = 2 λ g + 2 (1 - λ) u;  grad = γ
-///   max(1, |g + u| / |h|) h
-/// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum. The unimodal losses reach disjoint
-/// encoders, so one objective a task holds all of them: two backward passes a task for any M (ours). The released code
-/// takes the magnitude per tensor: `per_tensor`.
+/// `MMPareto` combines the multimodal and the unimodal gradient on the parameters of each modality.
+/// The combination opposes neither of the two and keeps their magnitude.
 ///
-/// When: When unimodal losses help the encoders but fight the joint loss.
+///   g = ∂L/∂θ_m, u = ∂L_m/∂θ_m
+///   λ = 1/2 where g·u > 0, else the min-norm point
+///   h = 2 λ g + 2 (1 - λ) u
+///   grad = γ max(1, |g + u| / |h|) h
+///
+/// From Wei, Hu, ICML 2024, arXiv:2405.17730. Shared parameters keep the plain sum.
+///
+/// - The unimodal losses reach disjoint encoders, so one objective per task holds all of them. It
+///   takes two backward passes per task for any M (ours).
+/// - The released code computes the magnitude per tensor; `per_tensor` does the same.
+///
+/// When: Unimodal losses help the encoders but conflict with the joint loss.
 /// Cost: A second backward pass and unimodal decodings.
-/// Limits: The norms are read on the host: one wait a modality and step on a GPU.
+/// Limits: The host reads the norms: on a GPU it waits once per modality and step.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::MMPareto{.gamma = 1.5}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double loss = *history.epochs.back().find("val/objective");
+/// \endcode
 
 #include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/batch/host.hpp>
@@ -36,8 +52,8 @@ struct MMPareto {
   static constexpr bool replaces_gradients = true;
 
   double gamma = 1.5;         ///< γ > 0: magnitude of the combined gradient
-  bool per_tensor = false;    ///< magnitude factor per parameter tensor instead of per modality
-  double dense_share = 0.25;  ///< part of the records on which unimodal losses of dense tasks are taken
+  bool per_tensor = false;    ///< magnitude per parameter tensor, not per modality
+  double dense_share = 0.25;  ///< share of records for unimodal losses of dense tasks
 
   struct State {};
 
@@ -46,22 +62,24 @@ struct MMPareto {
     check_option(dense_share > 0 && dense_share <= 1, "MMPareto.dense_share", "in (0, 1]", dense_share);
   }
 
-  /// λ, the multimodal gradient's part of the min-norm point, from |g|², |u|² and g·u.
+  /// λ, the share of the multimodal gradient in the min-norm point, from |g|², |u|² and g·u.
   [[nodiscard]] static double share_of_joint(double gg, double uu, double gu) {
     if (gu > 0) return 0.5;
     const double d = gg + uu - 2 * gu;
     return d > 0 ? std::clamp((uu - gu) / d, 0.0, 1.0) : 0.5;
   }
 
-  /// Coefficients 2 λ and 2 (1 - λ) of h times its magnitude's factor, from |h| and |g + u|; of the sum where h is no
-  /// more than `zero`, what rounding leaves of gradients that cancel: magnified, it would be noise.
+  /// Coefficients 2 λ and 2 (1 - λ) of h times the factor of its magnitude, from |h| and |g + u|.
+  /// Where |h| is at most `zero`, the gradients cancel up to rounding. The coefficients are then
+  /// those of the sum, because magnified rounding errors would be noise.
   [[nodiscard]] static std::array<double, 2> magnified(double lambda, double h, double sum, double gamma, double zero) {
     if (h <= zero) return {1, 1};
     const double factor = gamma * std::max(1.0, sum / h);
     return {factor * 2 * lambda, factor * 2 * (1 - lambda)};
   }
 
-  /// Coefficients of g and u in the final gradient; `rounding` is the part of |g| + |u| up to which |h| is zero.
+  /// Coefficients of g and u in the final gradient. |h| counts as zero up to `rounding` (|g| +
+  /// |u|).
   [[nodiscard]] static std::array<double, 2> coefficients(double gg, double uu, double gu, double gamma,
                                                           double rounding = 1e-6) {
     const double lambda = share_of_joint(gg, uu, gu), a = 2 * lambda, b = 2 * (1 - lambda);
@@ -96,7 +114,8 @@ struct MMPareto {
   }
 
   void combine(std::size_t m, Gradients::List g, Gradients::List u, Gradients& gradients) const {
-    for (std::size_t p = 0; p < g.size(); ++p)  // what only one reaches keeps the sum, and has no part in the angle
+    // A parameter that only one gradient reaches keeps the sum and does not count in the angle.
+    for (std::size_t p = 0; p < g.size(); ++p)
       if (!g[p].defined() || !u[p].defined()) g[p] = u[p] = at::Tensor();
     const double gg = dot(g, g), uu = dot(u, u), gu = dot(g, u);
     const double lambda = share_of_joint(gg, uu, gu);

@@ -2,16 +2,37 @@
 #pragma once
 
 /// \file
-/// OGM-GE, on-the-fly gradient modulation: damps the gradient of the modality that does better, and adds noise to keep
-/// the optimiser's.
-///   k_m = 1 - tanh(α ρ_m) if ρ_m > 1 else 1;  grad θ_m ← k_m grad θ_m (+ n, n ~ N(0, std(grad)²))
-/// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours: any number of modalities and regression
-/// (score.hpp); `update`, which scales the group's learning rate instead, since Adam undoes a constant factor on a
-/// gradient, and adds n / k, so that plain SGD makes the same step; means instead of batch sums.
+/// `Ogm` is OGM-GE, on-the-fly gradient modulation with generalisation enhancement. It damps the
+/// gradient of the modality that predicts better. It adds Gaussian noise, so that damping does not
+/// reduce the noise of the optimiser's steps.
 ///
-/// When: A light first try, mostly with plain SGD.
-/// Cost: Unimodal decodings without gradient; no extra backward.
-/// Limits: Adam all but undoes a constant factor on a gradient: take `application = update` there.
+///   k_m = 1 - tanh(α ρ_m) if ρ_m > 1 else 1
+///   grad θ_m ← k_m grad θ_m (+ n, n ~ N(0, std(grad)²))
+///
+/// θ_m are the parameters of modality m. ρ_m is the score of modality m over the score of the
+/// others (balancing/score.hpp).
+///
+/// From Peng, Wei, Deng, Wang, Hu, CVPR 2022, arXiv:2203.15332. Ours:
+///
+/// - Any number of modalities, and regression.
+/// - `application = update` scales the learning rate of θ_m instead of the gradient, because Adam
+///   undoes a constant factor on a gradient. It adds n / k, so that plain SGD makes the same step.
+/// - Scores are means, not sums over the batch.
+///
+/// When: You want a cheap first try, mostly with plain SGD.
+/// Cost: Unimodal decodings without gradient. No extra backward pass.
+/// Limits: Adam nearly undoes a constant factor on a gradient; use `application = update` there.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::TrainerOptions options{.epochs = 20, .optimizer = eq::Optimizer::sgd, .learning_rate = 0.1};
+/// eq::Trainer trainer(model, eq::Ogm{.alpha = 0.5}, options);
+/// eq::History history = trainer.fit(train, validation);
+/// double factor = *history.epochs.back().find("ogm/k/image");  // mean of the last epoch
+/// \endcode
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/base/normal.hpp>
@@ -33,10 +54,12 @@ namespace equipoise {
 
 namespace detail {
 
-/// g ← k g + noisy (std(g) + 1e-8) n with n ~ N(0, 1), over at least two numbers in the host's memory.
+/// g ← k g + noisy (std(g) + 1e-8) n with n ~ N(0, 1), for a gradient in host memory of at least
+/// two numbers.
 template <class T>
 void damp_and_add_noise(std::span<T> g, double k, double noisy, std::uint64_t seed) {
-  // Distances from the first number, whose mean is of the size of their spread; four sums, so that none waits for another.
+  // Sums of distances from the first number lose less to rounding than sums of the numbers. Four
+  // independent sums run in parallel.
   const double first = static_cast<double>(g[0]), n = static_cast<double>(g.size());
   std::array<double, 4> sums{}, squares{};
   const auto add = [&](std::size_t i, std::size_t lane) {
@@ -53,7 +76,7 @@ void damp_and_add_noise(std::span<T> g, double k, double noisy, std::uint64_t se
   for_each_normal(g.size(), seed, [&](std::size_t j, float z) { g[j] = factor * g[j] + scale * static_cast<T>(z); });
 }
 
-/// The same of a gradient anywhere.
+/// The same for a gradient on any device.
 inline void damp_and_add_noise(at::Tensor& g, double k, double noisy, std::uint64_t seed) {
   const bool on_host = g.is_cpu() && g.is_non_overlapping_and_dense();
   const auto n = static_cast<std::size_t>(g.numel());
@@ -76,22 +99,22 @@ struct Ogm {
   static constexpr Needs needs{.outputs = Coverage::singletons};
 
   double alpha = 0.3;                               ///< α > 0: strength; 0.1 … 0.8 in the paper
-  bool noise = true;                                ///< generalisation enhancement (GE)
-  Score score = Score::exp_loss;                    ///< of regressions
-  Ratio ratio = Ratio::mean_of_others;              ///< one modality against the others
-  Application application = Application::gradient;  ///< `update` also works with Adam
-  bool skip_1d = false;                             ///< leave the gradients of biases and norms alone
+  bool noise = true;                                ///< whether to add noise, the GE of OGM-GE
+  Score score = Score::exp_loss;                    ///< score of a regression
+  Ratio ratio = Ratio::mean_of_others;              ///< how ρ compares a score with the others
+  Application application = Application::gradient;  ///< where the factor acts; with Adam use `update`
+  bool skip_1d = false;                             ///< whether to skip biases and norms
 
   struct State {
-    std::vector<double> tau;  ///< [K]
+    std::vector<double> tau;  ///< [K] running mean losses
   };
 
-  /// Without the noise.
+  /// Options without noise, for tests.
   [[nodiscard]] static Ogm deterministic() { return {.noise = false}; }
 
   void check() const { check_option(alpha > 0, "Ogm.alpha", "> 0", alpha); }
 
-  /// k_m from ρ_m; a ratio that is not finite leaves the gradient alone.
+  /// k_m from ρ_m; 1 where the ratio is not finite.
   [[nodiscard]] static double factor(double rho, double alpha) {
     return rho > 1 && std::isfinite(rho) ? 1 - std::tanh(alpha * rho) : 1;
   }
@@ -106,14 +129,15 @@ struct Ogm {
       const double k = factor(rho[m], alpha);
       step.log("ogm/k/" + step.schema().modalities[m], k);
       if (application == Application::update) gradients.scale_rate(m, k);
-      // What the rate is to scale comes as large as k makes it small; k itself comes to 0 against a great ratio.
+      // A scaled rate also scales the noise, so the noise is divided by k. For a large ratio k goes
+      // to 0.
       const double noisy = application == Application::update ? 1 / std::max(k, 1e-3) : 1;
       modulate(m, application == Application::gradient ? k : 1, noisy, step, gradients);
     }
   }
 
  private:
-  /// Damps the gradient by k and adds `noisy` times the noise.
+  /// Multiplies the gradient by k and adds the noise times `noisy`.
   void modulate(std::size_t m, double k, double noisy, Step& step, Gradients& gradients) const {
     const std::uint64_t seed = step.seed("ogm" + std::to_string(m));
     std::uint64_t tensor = 0;

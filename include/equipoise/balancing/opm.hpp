@@ -2,17 +2,35 @@
 #pragma once
 
 /// \file
-/// OPM, on-the-fly prediction modulation: drops the dominant modality's feature, record by record, with a probability
-/// that grows with its dominance.
-///   q_m = clip(q (1 + λ tanh(ρ_m - 1)), 0, 1) if ρ_m > 1 else 0;  h_m ← b_m h_m / (1 - θ), b_m ~ Bernoulli(1 - q_m), θ
-///   = Σ d_m q_m / Σ d_m
-/// From Wei, Hu, Du, Wen, "On-the-fly Modulation for Balanced Multimodal Learning", TPAMI 2024. Ours: any number of
-/// modalities and regression (score.hpp); a dropped feature is an absent modality (presence), so every fusion drops it
-/// the way it was made to; a record that loses everything adds nothing.
+/// `Opm` is OPM, on-the-fly prediction modulation. It drops the dominant modality's feature, record
+/// by record. The probability grows with its dominance.
 ///
-/// When: When the dominant modality should be missing now and then.
+///   q_m = clip(q (1 + λ tanh(ρ_m - 1)), 0, 1) if ρ_m > 1 else 0
+///   h_m ← b_m h_m / (1 - θ), b_m ~ Bernoulli(1 - q_m), θ = Σ d_m q_m / Σ d_m
+///
+/// h_m is the feature of modality m and d_m its width. ρ_m is the score of modality m over the
+/// score of the others (balancing/score.hpp).
+///
+/// From Wei, Hu, Du, Wen, "On-the-fly Modulation for Balanced Multimodal Learning", TPAMI 2024.
+/// Ours:
+///
+/// - Any number of modalities, and regression.
+/// - A dropped feature is an absent modality, so each fusion treats it as such.
+/// - A record that loses all modalities adds nothing to the loss.
+///
+/// When: The other modalities should learn without the dominant one from time to time.
 /// Cost: Unimodal decodings without gradient.
-/// Limits: Random: two runs with different seeds differ more.
+/// Limits: It draws at random, so runs with different seeds differ more than without it.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::Opm{.base = 0.5, .lambda = 0.5}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double dropped = *history.epochs.back().find("opm/q/image");  // mean probability
+/// \endcode
 
 #include <equipoise/balancing/score.hpp>
 #include <equipoise/core/base/random.hpp>
@@ -34,18 +52,18 @@ struct Opm {
   static constexpr Hooks hooks = Hook::features;
   static constexpr Needs needs{.outputs = Coverage::singletons};
 
-  double base = 0.5;                    ///< q in [0, 1]: probability to drop at balance
-  double lambda = 0.5;                  ///< λ >= 0: how much dominance adds
-  double probability = 0.7;             ///< of acting in a step
-  Score score = Score::exp_loss;        ///< of regressions
-  Ratio ratio = Ratio::mean_of_others;  ///< one modality against the others
+  double base = 0.5;                    ///< q in [0, 1]: drop probability at balance
+  double lambda = 0.5;                  ///< λ >= 0: how much dominance adds to q
+  double probability = 0.7;             ///< of acting in a step, in [0, 1]
+  Score score = Score::exp_loss;        ///< score of a regression
+  Ratio ratio = Ratio::mean_of_others;  ///< how ρ compares a score with the others
 
   struct State {
-    std::vector<double> tau;  ///< [K]
-    std::int64_t step = -1;   ///< the last one that moved tau
+    std::vector<double> tau;  ///< [K] running mean losses
+    std::int64_t step = -1;   ///< the last step that updated tau
   };
 
-  /// The dominant modality is dropped from every record.
+  /// Options that drop the dominant modality from every record, for tests.
   [[nodiscard]] static Opm deterministic() { return {.base = 1, .probability = 1}; }
 
   void check() const {

@@ -2,18 +2,39 @@
 #pragma once
 
 /// \file
-/// ReconBoost: modalities take turns as weak learners of an ensemble z = ν Σ_m z_m; in a stage's first phase only
-/// modality m learns what the others get wrong, in its second all parameters learn the ensemble.
-///   phase 1, tasks with a score (classes): -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
-///                            J = sg(ν Σ_{n≠m} z_n)
-///   phase 1, other tasks:    l(J + z_m, y), which for squared error fits z_m to the residual (ours); a task may bring a
-///                            residual loss of its own
-/// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both sides of the agreement
-/// term, so that it has no gradient; here only the previous modality is detached (ours).
+/// `ReconBoost` treats the modalities as weak learners of an ensemble z = ν Σ_m z_m that take
+/// turns. A stage has two phases. In phase 1 only modality m learns, from what the others predict
+/// wrongly. In phase 2 all parameters learn the ensemble.
 ///
-/// When: Boosting over modalities.
-/// Cost: One pass an epoch phase; unimodal decodings.
-/// Limits: One epoch here is one pass over the data, not 2M as in the released code. No window.
+///   phase 1, tasks with a score (classes):
+///     -(w_1 - w_2 softmax(J)_y) / C · log softmax(z_m)_y + α |p_m - sg p_prev|² / C,
+///     J = sg(ν Σ_{n≠m} z_n)
+///   phase 1, other tasks:
+///     l(J + z_m, y)
+///
+/// For squared error l(J + z_m, y) fits z_m to the residual (ours). A task may bring a residual
+/// loss of its own. sg stops the gradient; p_m and p_prev are the probabilities of this and the
+/// previous modality.
+///
+/// From Hua, Xu, Bao, Yang, Huang, ICML 2024, arXiv:2405.09321. The released code detaches both
+/// sides of the agreement term, so it has no gradient; here only the previous modality is detached
+/// (ours).
+///
+/// When: You want boosting over modalities.
+/// Cost: One pass per epoch. Each step decodes every modality alone.
+/// Limits: An epoch is one pass over the data, not 2M as in the released code. It changes the
+/// deployed function, so it cannot be limited to a window of epochs.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::ReconBoost boost{.alternate_epochs = 2, .rectify_epochs = 2};
+/// eq::Trainer trainer(model, boost, {.epochs = 8});       // a stage of 4 epochs per modality
+/// eq::History history = trainer.fit(train, validation);
+/// at::Tensor ensemble = model->predict(test)["label"_n];  // [B, 3]
+/// \endcode
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>
@@ -34,11 +55,11 @@ struct ReconBoost {
   static constexpr bool sets_passes = true;
   static constexpr OrderDependence order_dependence = OrderDependence::turns;
 
-  std::int64_t alternate_epochs = 4;  ///< of phase 1 in a stage; > 0
-  std::int64_t rectify_epochs = 4;    ///< of phase 2 in a stage; >= 0
-  double weight = 5;                  ///< w_1 > 0
-  double weight_right = 1;            ///< w_2 in [0, w_1]: how much less a sample counts that the others get right
-  double agreement = 0.5;             ///< α >= 0 of the agreement with the previous modality; classifications only
+  std::int64_t alternate_epochs = 4;  ///< epochs of phase 1 in a stage; > 0
+  std::int64_t rectify_epochs = 4;    ///< epochs of phase 2 in a stage; >= 0
+  double weight = 5;                  ///< w_1 > 0: weight of a sample in phase 1
+  double weight_right = 1;            ///< w_2 in [0, w_1]: reduction where the others are right
+  double agreement = 0.5;             ///< α >= 0: weight of the agreement term; classes only
 
   struct State {
     at::Tensor nu;              ///< [1] learned
@@ -46,7 +67,7 @@ struct ReconBoost {
     std::int64_t stage = 0;
   };
 
-  /// Stages of two epochs.
+  /// Options with stages of two epochs, for tests.
   [[nodiscard]] static ReconBoost example() { return {.alternate_epochs = 1, .rectify_epochs = 1}; }
 
   void check() const {
@@ -92,7 +113,8 @@ struct ReconBoost {
     if (modalities == 1) return z;
     bool single = true;
     for (const std::uint64_t mask : context.presence.masks()) single = single && Coalition(mask).size() == 1;
-    const at::Tensor nu = state.learner < 0 ? state.nu : state.nu.detach();  // phase 1 trains the learner alone
+    // Phase 1 trains the learner only, so ν is detached.
+    const at::Tensor nu = state.learner < 0 ? state.nu : state.nu.detach();
     if (single) return z.mul(nu);
     at::Tensor sum;
     const at::Tensor present = context.presence.tensor(z);  // [C, B, M]
@@ -115,13 +137,13 @@ struct ReconBoost {
   }
 
  private:
-  /// A mask with as many dimensions as `z`, to be broadcast against it.
+  /// The mask with as many dimensions as `z`, so that it broadcasts.
   [[nodiscard]] static at::Tensor beside(at::Tensor mask, const at::Tensor& z) {
     while (mask.dim() < z.dim()) mask = mask.unsqueeze(-1);
     return mask;
   }
 
-  /// What modality `m` is to learn of each record, [b], given what the others say.
+  /// The losses [b] from which modality `m` learns, given the predictions of the others.
   [[nodiscard]] at::Tensor learner_losses(const State& state, Step& step, Objectives& objectives, std::size_t k,
                                           std::size_t m) const {
     const at::Tensor present = objectives.presence().tensor(state.nu).select(0, 0);  // [b, M]
@@ -134,7 +156,7 @@ struct ReconBoost {
         own = z;
         continue;
       }
-      // As in the deployed ensemble, a record without the modality has nothing of it.
+      // As in the deployed ensemble, an absent modality adds zero.
       const at::Tensor said =
           z.detach().masked_fill(beside(present.select(1, static_cast<std::int64_t>(n)).eq(false), z), 0);
       others = others.defined() ? others.add(said) : said;
@@ -147,7 +169,7 @@ struct ReconBoost {
     at::Tensor losses = objectives.loss_of(k, z.unsqueeze(0)).squeeze(0);
     losses = losses.mul(sample_weights(objectives.score_of(k, others.unsqueeze(0)).squeeze(0), z.size(1)));
     if (state.stage == 0 || !task.probabilities) return losses;
-    // Where the previous modality is absent there is nobody to agree with.
+    // A record without the previous modality has no agreement term.
     const auto probabilities = [&](const at::Tensor& x) {
       return objectives.probabilities_of(k, x.unsqueeze(0)).squeeze(0);
     };

@@ -2,16 +2,30 @@
 #pragma once
 
 /// \file
-/// Sample-level modality valuation: values each modality for each record by Shapley, and adds copies of the record in
-/// which only a modality that contributes less than its fair share is present.
-///   v_i(S) = |S| if right else 0 (classification), l_i(∅) - l_i(S) scaled to a fair share of 1 (regression, ours);
-///   copies = κ max(0, 1 - φ_im), at most 3
-/// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds). Fractions are rounded at
-/// random (ours).
+/// `SampleValuation` is sample-level modality valuation. It values each modality of each record by
+/// its Shapley value. Where a modality contributes less than its fair share, it adds copies of the
+/// record in which only this modality is present.
 ///
-/// When: When single records lean on one modality.
-/// Cost: One evaluation of all coalitions over the training records an epoch, and longer epochs.
+///   v_i(S) = |S| if right else 0 (classification)
+///   v_i(S) = l_i(∅) - l_i(S), scaled to a fair share of 1 (regression, ours)
+///   copies = κ max(0, 1 - φ_im), at most 3
+///
+/// From Wei, Feng, Wang, Hu, CVPR 2024, arXiv:2309.06255 (κ = 2 from the released thresholds).
+/// Fractions of copies are rounded at random (ours).
+///
+/// When: Single records depend on one modality.
+/// Cost: One evaluation of all coalitions over the training records per epoch, and longer epochs.
 /// Limits: Copies make epochs longer: compare methods by steps, not by epochs.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::SampleValuation{.warmup = 5, .kappa = 2}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// double copies = *history.epochs.back().find("sample_valuation/copies");
+/// \endcode
 
 #include <equipoise/contribution/matrix.hpp>
 #include <equipoise/contribution/shapley.hpp>
@@ -35,14 +49,14 @@ struct SampleValuation {
   static constexpr Needs needs{};
   static constexpr bool adds_records = true;
 
-  std::int64_t warmup = 5;  ///< epochs of joint training before the first valuation
-  double kappa = 2;         ///< κ: copies for each unit of missing contribution
-  double max_copies = 3;    ///< copies of a record and modality at most
+  std::int64_t warmup = 5;  ///< epochs before the first valuation; >= 0
+  double kappa = 2;         ///< κ >= 0: copies per unit of missing contribution
+  double max_copies = 3;    ///< most copies per record and modality; >= 0
 
   struct State {};
 
   [[nodiscard]] static SampleValuation example() { return {.warmup = 0}; }
-  /// What is below its share is copied once.
+  /// Options that copy once whatever is below its fair share, for tests.
   [[nodiscard]] static SampleValuation deterministic() { return {.warmup = 0, .kappa = 1e6, .max_copies = 1}; }
 
   void check() const {
@@ -51,14 +65,14 @@ struct SampleValuation {
     check_option(max_copies >= 0, "SampleValuation.max_copies", ">= 0", max_copies);
   }
 
-  /// Contributions [M, N] with a fair share of 1, from the correctness (0, 1) of coalitions [2^M, N]. A modality that a
-  /// record does not have (`masks` [N]) is no player of its game.
+  /// Contributions [M, N] with a fair share of 1, from the correctness (0 or 1) of coalitions
+  /// [2^M, N]. A modality that a record lacks (`masks` [N]) is not a player of its game.
   [[nodiscard]] static Eigen::MatrixXd from_correctness(const Eigen::Ref<const Eigen::MatrixXd>& correct,
                                                         std::span<const std::uint64_t> masks) {
     return shapley(valuation_values(correct, masks));
   }
-  /// The same from losses: φ times the record's number of modalities over v(all), or 0 where the full model is no better
-  /// than the prior.
+  /// The same from losses: φ times the record's number of modalities over v(all). It is 0 where the
+  /// full model is not better than the prior.
   [[nodiscard]] static Eigen::MatrixXd from_losses(const Eigen::Ref<const Eigen::MatrixXd>& losses,
                                                    std::span<const std::uint64_t> masks) {
     const Eigen::MatrixXd v = coalition_values(losses, Value::loss_reduction);
@@ -69,7 +83,7 @@ struct SampleValuation {
     }
     return phi;
   }
-  /// Expected copies.
+  /// The expected number of copies.
   [[nodiscard]] static double copies(double contribution, double kappa, double max_copies) {
     return std::min(kappa * std::max(0.0, 1 - contribution), max_copies);
   }

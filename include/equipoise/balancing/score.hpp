@@ -2,9 +2,10 @@
 #pragma once
 
 /// \file
-/// How well each modality does now, and one modality against the others: what OGM, OPM and their kin compare.
-/// Classification: mean true-class probability, however the task's own loss is smoothed. Regression: exp(-l / τ) with τ
-/// a running mean of the unimodal losses; with cross-entropy and τ = 1 the two are the same number.
+/// The score of each modality alone, and its ratio to the other modalities' scores, for OGM, OPM
+/// and similar policies. Classification: the mean probability of the true class; label smoothing
+/// does not change it. Regression: exp(-l / τ), with τ a running mean of the unimodal losses. With
+/// cross-entropy and τ = 1 both give the same number.
 
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/step.hpp>
@@ -25,15 +26,18 @@
 
 namespace equipoise {
 
+/// What a modality's score is divided by: the mean of the others, the minimum of all, or the sum of
+/// the others.
 enum class Ratio : std::uint8_t { mean_of_others, min, sum_of_others };
 [[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Ratio) {
   return {"mean_of_others", "min", "sum_of_others"};
 }
 
+/// The score of a modality in a regression, or in any task without a score of its own.
 enum class Score : std::uint8_t {
   exp_loss,      ///< mean of exp(-l / τ); τ = 1 for classifications
-  inverse_loss,  ///< 1 / mean l, over the mean of the modalities' in the same task: of no unit
-  skill,         ///< 1 - mean l / mean l(∅): what is better than the prior; explained variance with squared error
+  inverse_loss,  ///< 1 / mean l, divided by its mean over the modalities
+  skill,         ///< 1 - mean l / mean l(∅); for squared error the explained variance
 };
 [[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Score) {
   return {"exp_loss", "inverse_loss", "skill"};
@@ -47,9 +51,9 @@ enum class Score : std::uint8_t {
                                        : std::max(epsilon, 1 - mean_loss / std::max(prior_loss, epsilon));
 }
 
-/// ρ_m: a modality's score against the others'. Equal to the two-modality formula of the papers for M = 2
-/// (mean_of_others; any M is ours). Scores that are not finite (nobody has the modality) take no part; where fewer than
-/// two do, there is nothing to compare and every ρ is 1.
+/// ρ_m: the score of a modality over the others' score. With two modalities `mean_of_others` is the
+/// formula of the papers; any M is ours. A score that is not finite, as of a modality that no
+/// record has, is left out. With fewer than two scores every ρ is 1.
 [[nodiscard]] inline std::vector<double> ratios(std::span<const double> scores, Ratio ratio) {
   std::vector<double> rho(scores.size(), 1.0);
   double sum = 0, minimum = std::numeric_limits<double>::infinity(), n = 0;
@@ -64,19 +68,20 @@ enum class Score : std::uint8_t {
   return rho;
 }
 
-/// τ per task: an exponential moving average of the mean unimodal loss, begun at the first batch's. A loss that is not
-/// finite leaves it as it is; 0 before there is one.
+/// τ of a task: an exponential moving average of the mean unimodal loss, which starts at the first
+/// batch's loss. It is 0 before that. A loss that is not finite does not change it.
 [[nodiscard]] inline double updated_tau(double tau, double mean_loss) {
   if (!std::isfinite(mean_loss)) return tau;
   return tau <= 0 ? std::max(mean_loss, 1e-12) : std::max(0.99 * tau + 0.01 * mean_loss, 1e-12);
 }
 
-/// The part of the records on which dense tasks are scored.
+/// The share of the records on which dense tasks are scored.
 inline constexpr double kScoreShare = 0.25;
 
 namespace detail {
 
-/// Divides scores by the mean of the finite ones, so that several tasks' can be averaged whatever their units.
+/// Divides scores by the mean of the finite ones, so that scores of tasks with different units can
+/// be averaged.
 inline void over_their_mean(std::vector<double>& scores) {
   double sum = 0, n = 0;
   for (const double s : scores)
@@ -84,7 +89,7 @@ inline void over_their_mean(std::vector<double>& scores) {
   for (double& s : scores) s *= n / sum;
 }
 
-/// The modalities that some labelled record of the step has, alone.
+/// A coalition for each modality that at least one labelled record of the step has.
 [[nodiscard]] inline std::vector<Coalition> seen_alone(const Step& step, std::size_t k, double share) {
   std::vector<Coalition> seen;
   for (const std::size_t m : step.active().members())
@@ -92,8 +97,9 @@ inline void over_their_mean(std::vector<double>& scores) {
   return seen;
 }
 
-/// Means [A] of `f` of per-record values [A, B], each over the records that count for its coalition. The host reads the
-/// values once and does the sums: a batch's are few, and each operation of LibTorch costs more than all of them.
+/// Means [A] of `f(value)` over per-record values [A, B], each over the records that count for its
+/// coalition. The host reads the values once and sums them: a batch has few, and one operation of
+/// LibTorch costs more than the whole sum.
 template <class F = std::identity>
 [[nodiscard]] std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& values,
                                              std::span<const Coalition> coalitions, double share = 1, F&& f = {}) {
@@ -108,13 +114,14 @@ template <class F = std::identity>
   return means;
 }
 
-/// Mean scores of a task that has one, in the order of `seen`.
+/// Mean scores of a task that has a score, in the order of `seen`.
 [[nodiscard]] inline std::vector<double> own_scores(Step& step, std::size_t k, std::span<const Coalition> seen) {
   return host_means(step, k, step.score_of(k, step.outputs(k, seen)), seen);  // of [A, B]
 }
 
-/// Mean scores of a task that has only a loss, in the order of `seen`; NaN where a loss is not finite, and all NaN where
-/// there is nothing that a loss could be held against. `tau` is the task's own.
+/// Mean scores of a task that has only a loss, in the order of `seen`. A score is NaN where the
+/// loss is not finite. All are NaN without a reference: τ for `exp_loss`, the prior's loss for
+/// `skill`. `tau` is that of this task.
 [[nodiscard]] inline std::vector<double> loss_scores(Step& step, std::size_t k, Score kind, double share, double& tau,
                                                      bool follow, std::span<const Coalition> seen) {
   std::vector<Coalition> coalitions(seen.begin(), seen.end());
@@ -136,7 +143,8 @@ template <class F = std::identity>
   return scores;
 }
 
-/// Adds one task's scores to `sums` [M], and to `tasks` [M] where there is one. `tau` is the task's own.
+/// Adds the scores of one task to `sums` [M], and 1 to `tasks` [M] for each modality that has one.
+/// `tau` is that of this task.
 inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, bool follow, std::vector<double>& sums,
                             std::vector<double>& tasks) {
   const Schema::Task& task = step.schema().tasks[k];
@@ -155,9 +163,10 @@ inline void add_task_scores(Step& step, std::size_t k, Score kind, double& tau, 
 
 }  // namespace detail
 
-/// Scores [M] of the step's active modalities, means over the tasks in which they have one; NaN for a modality that is
-/// not active, that no labelled record has or whose mean loss is not finite. `tau` [K] is the policy's memory; a hook
-/// that runs for every micro-batch follows it once a step.
+/// Scores [M] of the active modalities of the step: means over the tasks in which they have a
+/// score. A score is NaN for a modality that is not active, that no labelled record has, or whose
+/// mean loss is not finite. `tau` [K] is the policy's memory; `follow` updates it. A hook that runs
+/// for every micro-batch updates it once per step.
 [[nodiscard]] inline std::vector<double> modality_scores(Step& step, Score kind, std::vector<double>& tau,
                                                          bool follow = true) {
   std::vector<double> scores(step.modalities(), 0.0), tasks(step.modalities(), 0.0);

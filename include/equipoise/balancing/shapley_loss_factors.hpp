@@ -2,18 +2,34 @@
 #pragma once
 
 /// \file
-/// BMMQA's modality loss factors: each task also minimises its unimodal losses, and a modality that contributes less
-/// gets more of them.
-///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ],  a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0;  c = shares of
-///   the running Shapley values
-/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
-/// Contributions come from the step's own features, so there is no extra pass of an encoder and no second backward.
-/// Factors are those of the steps before, so that they do not depend on how a batch is cut.
+/// `ShapleyLossFactors` gives the modality loss factors of BMMQA. Each task also minimises its
+/// unimodal losses. A modality that contributes less gets a larger factor.
 ///
-/// When: The flagship's balancing: when every modality should learn, without a second backward.
-/// Cost: Unimodal decodings with gradient, dense tasks on a quarter of the records; see the
+///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ]
+///   a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0
+///   c = shares of the running Shapley values
+///
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are
+/// our reading. The contributions come from the features of the step, so no encoder runs twice and
+/// there is no second backward pass. The factors of a step use the contributions of the steps
+/// before it, so they do not depend on how a batch is cut.
+///
+/// When: Every modality should learn, without a second backward pass. It is the balancing of the
+/// flagship BMMQA.
+/// Cost: Unimodal decodings with gradient, for dense tasks on a quarter of the records. See the
 /// benchmark `bmmqa.step_vs_plain`.
-/// Limits: The paper's equations are not public: this is our reading.
+/// Limits: The paper's equations are not public; these are our reading.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+/// eq::Trainer trainer(model, eq::ShapleyLossFactors{.mean = 0.5, .gamma = 1}, {.epochs = 20});
+/// eq::History history = trainer.fit(train, validation);
+/// const eq::EpochRecord& last = history.epochs.back();
+/// double image = *last.find("factor/label/image"), table = *last.find("factor/label/table");
+/// \endcode
 
 #include <equipoise/balancing/step_contributions.hpp>
 #include <equipoise/balancing/unimodal.hpp>
@@ -41,18 +57,19 @@ struct ShapleyLossFactors {
   static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
   static constexpr Needs needs{.objectives = Coverage::singletons};
 
-  double mean = 0.5;                         ///< a_0 > 0: mean factor of a task's unimodal losses
+  double mean = 0.5;                         ///< a_0 > 0: mean factor of the unimodal losses
   FactorForm form = FactorForm::power;       ///< c^-γ, exp(β (1/M - c)) or 1 + λ (1/M - c)
   double gamma = 1;                          ///< γ, β or λ >= 0; 0 gives equal factors
-  double min_factor = 0.25, max_factor = 4;  ///< limits of a factor before a_0
+  double min_factor = 0.25, max_factor = 4;  ///< limits of a factor, before it is scaled by a_0
   double momentum = 0.95;                    ///< of the running contributions, in [0, 1)
-  double dense_share = 0.25;                 ///< part of the records on which dense tasks decode coalitions
+  double dense_share = 0.25;                 ///< share of records for coalitions of dense tasks
 
   struct State {
     std::vector<double> contributions;  ///< [K * M] running φ
   };
 
-  /// Follows its contributions quickly: those of a new model are negative, and all shares then equal.
+  /// Options whose contributions follow each step quickly, for tests. Those of a new model are
+  /// negative, and all shares are then equal.
   [[nodiscard]] static ShapleyLossFactors example() { return {.momentum = 0.5}; }
 
   void check() const {
@@ -64,19 +81,19 @@ struct ShapleyLossFactors {
     check_option(dense_share > 0 && dense_share <= 1, "ShapleyLossFactors.dense_share", "in (0, 1]", dense_share);
   }
 
-  /// Factors [M] of mean 1 within [min_factor, max_factor] from shares [M]. In the power form a share counts as at least
-  /// min_factor / M: a modality without any contribution does not take all of the weight, and the others' factors stay
-  /// graded.
+  /// Factors [M] of mean 1 within [min_factor, max_factor], from shares [M]. In the power form a
+  /// share counts as at least min_factor / M. A modality without contribution then does not take
+  /// all of the weight, and the factors of the others still differ.
   [[nodiscard]] static std::vector<double> factors(std::span<const double> share, FactorForm form, double gamma,
                                                    double min_factor, double max_factor) {
     const double m = static_cast<double>(share.size());
     const double floor = min_factor / m, weakest = *std::min_element(share.begin(), share.end());
     std::vector<double> a;
-    for (const double c : share)  // relative to the weakest's, so that no γ overflows
+    for (const double c : share)  // relative to the weakest, against overflow
       a.push_back(form == FactorForm::power         ? std::pow(std::max(c, floor) / std::max(weakest, floor), -gamma)
                   : form == FactorForm::exponential ? std::exp(gamma * (weakest - c))
                                                     : std::max(1 + gamma * (1 / m - c), 0.0));
-    // Clipping moves the mean, and scaling moves what was clipped: both hold where the two leave everything as it is.
+    // Clipping changes the mean, and scaling changes clipped factors: repeat until both hold.
     for (int round = 0; round < 100; ++round) {
       const double scale = m / std::accumulate(a.begin(), a.end(), 0.0);
       if (std::abs(scale - 1) < 1e-12) break;

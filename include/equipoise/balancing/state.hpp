@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// A policy's memory as named tensors: one form for checkpoints. A `State` is an aggregate reflected with Hana, of
-/// numbers, lists of numbers, tensors and lists of tensors.
+/// The memory of a policy as named tensors, for checkpoints. A `State` is an aggregate that is
+/// reflected with Hana. Its members are numbers, lists of numbers, tensors or lists of tensors.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -56,7 +56,7 @@ void from_state(const at::Tensor& saved, std::vector<T>& values) {
   }
 }
 
-/// A tensor that is learned keeps its identity, since an optimiser holds it.
+/// Copies into a tensor of the same shape, because an optimiser may hold that tensor.
 inline void restore(at::Tensor& to, const at::Tensor& saved) {
   if (to.defined() && to.sizes() == saved.sizes()) {
     at::NoGradGuard no_grad;
@@ -90,7 +90,7 @@ template <class State>
   return out;
 }
 
-/// Restores what `save_state` gave.
+/// Restores the state from the result of `save_state`.
 /// \throws NameError for an entry that the state does not have.
 template <class State>
 void load_state(const StateList& saved, State& state, std::string_view where) {

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Contributions from the step's own coalition losses, smoothed over steps: what BMMQA's loss factors and task weights
-/// share. Losses that were decoded as objectives are not decoded again.
+/// Contributions from the coalition losses of the step, smoothed over steps, for the loss factors
+/// and the task weights of BMMQA. Losses that were decoded as objectives are not decoded again.
 
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/contribution/shapley.hpp>
@@ -21,9 +21,10 @@
 
 namespace equipoise::detail {
 
-/// φ [M] of v(S) = l(∅) - l(S) for one task, from the batch's mean losses. In the loss's unit: only shares within a task
-/// are taken of them, and a batch whose l(∅) is next to nothing then weighs next to nothing. A modality's is the mean
-/// over the records that have it, so that being absent is not taken for contributing nothing; NaN where nobody has it.
+/// φ [M] of v(S) = l(∅) - l(S) for one task, from the mean losses of the batch. They have the unit
+/// of the loss: only shares within a task use them, and a batch with a small l(∅) then has a small
+/// weight. The value of a modality is a mean over the records that have it, because absence is not
+/// a contribution of zero. It is NaN where no record has the modality.
 [[nodiscard]] inline std::vector<double> step_contributions(Step& step, std::size_t task, double dense_share) {
   const double share = decoded_share(step.schema().tasks[task], dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
@@ -33,7 +34,8 @@ namespace equipoise::detail {
     mean(s, 0) = host_value(step.mean(task, losses.select(0, s), step.full(), share));
   Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::loss_reduction));
   const auto records = static_cast<double>(step.count(task, step.full(), share));
-  for (std::size_t m = 0; m < step.modalities(); ++m) {  // a record adds nothing to what it does not have
+  // A record adds zero to a modality that it lacks.
+  for (std::size_t m = 0; m < step.modalities(); ++m) {
     const std::int64_t n = step.count(task, Coalition::single(m), share);
     phi(static_cast<Eigen::Index>(m), 0) *=
         n > 0 ? records / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
@@ -41,8 +43,8 @@ namespace equipoise::detail {
   return {phi.data(), phi.data() + phi.size()};
 }
 
-/// Moves the running contributions `phi` [K * M] towards this step's: φ ← β φ + (1 - β) φ_step, at first φ_step; NaN
-/// before there is one. Steps that are not finite count for nothing.
+/// Moves the running contributions `phi` [K * M] towards those of this step: φ ← β φ + (1 - β)
+/// φ_step, at first φ ← φ_step. They are NaN before that. Values that are not finite are skipped.
 inline void follow_contributions(Step& step, std::vector<double>& phi, double momentum, double dense_share) {
   const std::size_t modalities = step.modalities();
   if (phi.empty()) phi.assign(step.tasks() * modalities, std::numeric_limits<double>::quiet_NaN());
@@ -56,8 +58,9 @@ inline void follow_contributions(Step& step, std::vector<double>& phi, double mo
   }
 }
 
-/// One task's shares [M] of the running contributions [K * M]; equal before there are any. A modality of which there is
-/// none yet counts as the mean of the others: its share is 1 / M.
+/// The shares [M] of one task from the running contributions [K * M]. They are equal before the
+/// first step. A modality without a contribution yet counts as the mean of the others: its share is
+/// 1 / M.
 [[nodiscard]] inline std::vector<double> task_shares(std::span<const double> phi, std::size_t task,
                                                      std::size_t modalities) {
   if (phi.empty()) return std::vector<double>(modalities, 1 / static_cast<double>(modalities));

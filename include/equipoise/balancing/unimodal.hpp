@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Objectives of the modalities alone, beside each task's joint one.
+/// Objectives of single modalities, beside the joint objective of each task.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/step.hpp>
@@ -16,8 +16,10 @@
 
 namespace equipoise::detail {
 
-/// Adds Σ_m w_m l({m}) for every task with a joint objective, under the joint one's weight.
-/// \param weights called as `weights(task, joint)`, which may change the joint objective's weight; gives w [M]
+/// Adds the objective Σ_m w_m l({m}) for every task with a joint objective, with the joint
+/// objective's weight.
+/// \param weights called as `weights(task, joint)`; returns w [M] and may change the weight of
+/// `joint`
 template <class Weights>
 void add_unimodal(Step& step, Objectives& objectives, double dense_share, Weights&& weights) {
   const std::vector<Coalition> alone = singletons(step.modalities());
@@ -26,8 +28,8 @@ void add_unimodal(Step& step, Objectives& objectives, double dense_share, Weight
     if (!joint) continue;
     const double weight = joint->weight;
     const std::vector<double> w = weights(k, *joint);
-    const at::Tensor losses =
-        objectives.mean_losses(k, alone, decoded_share(step.schema().tasks[k], dense_share));  // [M]
+    const at::Tensor losses =  // [M]
+        objectives.mean_losses(k, alone, decoded_share(step.schema().tasks[k], dense_share));
     at::Tensor sum;
     for (std::size_t m = 0; m < w.size(); ++m) {
       const at::Tensor term = losses.select(0, static_cast<std::int64_t>(m)).mul(w[m]);

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Every encoder of the library. Adding one: its header, its include and its entry here, its test
-/// (docs/adding_components.md).
+/// The list of all encoders of the library. To add one, write its header and its test, and add its
+/// include and its entry here (docs/adding_components.md).
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/encoders/cnn.hpp>

@@ -2,17 +2,32 @@
 #pragma once
 
 /// \file
-/// A small convolutional encoder for images: each stage halves the size (3x3 stride 2, group norm, GELU, 3x3, group
-/// norm, GELU).
-/// In   [B, in_channels, H, W].   Out   map feature [B, widths.back(), H / 2^n, W / 2^n] with the input
-/// and the earlier stages as skip maps. Group norm rather than batch norm: its result for a record does not depend on
-/// which others are in the batch, nor on fillers.
+/// `Cnn` is a small convolutional encoder for images. Each stage halves height and width: a 3x3
+/// convolution with stride 2, group norm, GELU, a 3x3 convolution, group norm, GELU.
 ///
-/// When: For images, and for every task that predicts a map.
-/// Cost: Two 3x3 convolutions a stage; the first stage, at half the image's size, usually costs
-/// most.
-/// Limits: Images of two dimensions, of at least 2^n pixels a side with n stages. Each record is normalised alone, so that
-/// what distinguishes records by their mean brightness alone is seen at the borders only: give it as a column of a table.
+/// - In: images [B, in_channels, H, W] of B records
+/// - Out: map feature [B, widths.back(), H / 2^n, W / 2^n] after n stages, sizes rounded up
+/// - Skip maps: the input and the maps of the earlier stages, for a fusion that decodes a map
+///
+/// The norm is a group norm, not a batch norm. The result for a record then does not depend on the
+/// other records of the batch.
+///
+/// When: The modality is an image, or a task predicts a map.
+/// Cost: Two 3x3 convolutions per stage. The first stage works at half the image size and usually
+/// costs most.
+/// Limits: Images have two dimensions and at least 2^n pixels per side for n stages. The norm
+/// treats each record alone, so a difference in mean brightness is visible only at the image
+/// borders. Where mean brightness matters, give it as a column of a table.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"dose">(eq::Cnn{.in_channels = 1, .widths = {8, 16, 32}}),
+///     eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64}}),
+///     eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+/// eq::MapFeature feature = model->encoder("dose"_n).forward(torch::randn({8, 1, 64, 64}));
+/// at::Tensor deepest = feature.map;                   // [8, 32, 8, 8]
+/// at::Tensor rates = model->predict(test)["rate"_n];  // [B, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -34,7 +49,7 @@ namespace equipoise {
 
 namespace detail {
 
-/// Groups of a group norm: eight, or as many as divide the width.
+/// The number of groups of a group norm: the greatest common divisor of the width and 8.
 [[nodiscard]] inline std::int64_t norm_groups(std::int64_t width) {
   return std::gcd<std::int64_t>(width, 8);
 }
@@ -54,7 +69,8 @@ class CnnModule : public torch::nn::Module {
   }
 
   /// \param x [B, in_channels, H, W]
-  /// \throws ShapeError for another number of channels or an image smaller than 2^stages, or integers.
+  /// \throws ShapeError for another number of channels, an image smaller than 2^stages, or
+  /// integers.
   [[nodiscard]] MapFeature forward(const at::Tensor& x) {
     const std::int64_t min_side = std::int64_t{1} << widths_.size();
     if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < min_side || x.size(3) < min_side ||
@@ -96,10 +112,10 @@ class CnnModule : public torch::nn::Module {
 struct Cnn {
   static constexpr std::string_view id = "cnn";
 
-  std::int64_t in_channels = 1;                          ///< > 0
-  std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; a stage halves height and width
+  std::int64_t in_channels = 1;                          ///< channels of the image; > 0
+  std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; > 0
 
-  /// A small one, and an input of it.
+  /// A small encoder and an input for it, for tests.
   [[nodiscard]] static Cnn example() { return {.widths = {4, 8}}; }
   [[nodiscard]] static at::Tensor example_input(std::int64_t records) { return torch::randn({records, 1, 8, 8}); }
 

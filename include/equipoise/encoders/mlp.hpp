@@ -2,12 +2,25 @@
 #pragma once
 
 /// \file
-/// Multilayer perceptron for tables: linear, layer norm, GELU, dropout, repeated.
-/// In   [B, in_features].   Out   vector feature [B, widths.back()].
+/// `Mlp` is a multilayer perceptron for tables. Each width adds a linear layer, a layer norm, GELU
+/// and dropout.
 ///
-/// When: For tables: numbers in columns, such as a plan's complexity metrics.
-/// Cost: One linear layer and one layer norm for each width.
-/// Limits: Columns of different scales: standardise them first.
+/// - In: table [B, in_features] of B records
+/// - Out: vector feature [B, widths.back()]
+///
+/// When: The modality is a table of numbers, such as the complexity metrics of a plan.
+/// Cost: One linear layer and one layer norm per width.
+/// Limits: It does not scale its inputs. Standardise columns of different scales first
+/// (`eq::Standardizer`, data/standardizer.hpp).
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64, 64}, .dropout = 0.1}),
+///     eq::modality<"dose">(eq::Cnn{.widths = {8, 16}}),
+///     eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+/// at::Tensor feature = model->encoder("metrics"_n).forward(torch::randn({8, 41}));  // [8, 64]
+/// at::Tensor rates = model->predict(test)["rate"_n];                                // [B, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -66,10 +79,10 @@ struct Mlp {
   static constexpr std::string_view id = "mlp";
 
   std::int64_t in_features = 1;                 ///< columns of the table; > 0
-  std::vector<std::int64_t> widths = {64, 64};  ///< hidden sizes; the last is the feature's
-  double dropout = 0;                           ///< in [0, 1)
+  std::vector<std::int64_t> widths = {64, 64};  ///< layer sizes; the last is the feature's width
+  double dropout = 0;                           ///< probability, in [0, 1)
 
-  /// A small one, and an input of it.
+  /// A small encoder and an input for it, for tests.
   [[nodiscard]] static Mlp example() { return {.in_features = 4, .widths = {6, 5}}; }
   [[nodiscard]] static at::Tensor example_input(std::int64_t records) { return torch::randn({records, 4}); }
 

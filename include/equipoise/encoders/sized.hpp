@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Any module of LibTorch's or of one's own as an encoder, with the width that it does not say itself:
-/// `eq::encoder(torch::nn::Sequential(…), {.width = 128})`.
+/// `eq::encoder` makes an encoder of any module, your own or LibTorch's. You give the width,
+/// because the module does not state it: `eq::encoder(torch::nn::Sequential(…), {.width = 128})`.
 
 #include <equipoise/core/base/errors.hpp>
 
@@ -18,12 +18,12 @@
 
 namespace equipoise {
 
-/// What `eq::encoder` has to be told of a module.
+/// The size that `eq::encoder` needs of a module.
 struct EncoderSize {
-  std::int64_t width = 0;  ///< of the feature that `forward` gives: its last size, of a map its channels
+  std::int64_t width = 0;  ///< last size of the feature, or channels of a map; > 0
 };
 
-/// A module with a width. Its parameters are called `encoders.<modality>.module.…`.
+/// A module with a width. Its parameters have the names `encoders.<modality>.module.…`.
 template <class M>
 class SizedEncoder : public torch::nn::Module {
  public:
@@ -40,7 +40,7 @@ class SizedEncoder : public torch::nn::Module {
   std::int64_t width_;
 };
 
-/// \param module whose `forward(at::Tensor)` returns a tensor [B, width] or a `MapFeature`
+/// \param module a module whose `forward(at::Tensor)` returns a tensor [B, width] or a `MapFeature`
 template <class M>
 [[nodiscard]] std::shared_ptr<SizedEncoder<M>> encoder(std::shared_ptr<M> module, EncoderSize size) {
   return std::make_shared<SizedEncoder<M>>(std::move(module), size.width);

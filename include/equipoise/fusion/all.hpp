@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Every fusion of the library. Adding one: its header, its include and its entry here, its test
-/// (docs/adding_components.md).
+/// The list of all fusions of the library. To add one, write its header and its test, and add its
+/// include and its entry here (docs/adding_components.md).
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/core/model/concepts.hpp>
@@ -45,7 +45,7 @@ using EveryVectorFusion = filtered_t<EveryFusion, detail::fuses_to_a_vector>;
 /// Fusions that yield a joint map.
 using EveryMapFusion = filtered_t<EveryFusion, detail::fuses_to_a_map>;
 
-/// A fusion with its default options, but for the width of its joint feature where its options have one.
+/// A fusion with default options. Where `width` is an option, it is set.
 template <class Spec>
 [[nodiscard]] Spec fusion_of_width(std::int64_t width) {
   Spec fusion{};

@@ -2,16 +2,30 @@
 #pragma once
 
 /// \file
-/// Softmax-attention fusion (BMMQA): each modality gives a value and a score, a softmax over the scores of the present
-/// modalities weighs the values.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. From Zeng,
-/// Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh layer, as in attention pooling) is
-/// our reading.
+/// `AttentionFusion` is the softmax-attention fusion of BMMQA. Each modality gives a value and a
+/// score. A softmax over the scores of the present modalities weights the values.
 ///
-/// When: The flagship's fusion; a good first choice when modalities differ in reliability from
-/// record to record.
-/// Cost: One projection and one score a modality, shared by all coalitions.
-/// Limits: A softmax over one modality is constant: its score then learns nothing.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh
+/// layer, as in attention pooling) is our reading.
+///
+/// When: The reliability of the modalities differs from record to record. It is the fusion of the
+/// flagship BMMQA and a good first choice.
+/// Cost: One projection and one score per modality, shared by all coalitions.
+/// Limits: The softmax over a single modality is constant. The scores learn nothing from records
+/// with one modality.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::AttentionFusion{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor rates = model->predict(test)["rate"_n];                        // [B, 3]
+/// at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];   // [4, B, 3]
+/// at::Tensor of_image = all[1], of_table = all[2], of_both = all[3];        // all[0]: no modality
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -36,8 +50,8 @@ namespace equipoise {
 
 class AttentionFusionModule : public torch::nn::Module {
  public:
-  /// A modality's part of the fusion, the same for all coalitions; undefined tensors where it is absent from the whole
-  /// batch.
+  /// One modality's value and score, the same for all coalitions. The tensors are undefined where
+  /// the whole batch lacks the modality.
   struct Projected {
     at::Tensor value;  ///< [B, width]
     at::Tensor score;  ///< [B, 1]
@@ -77,8 +91,8 @@ class AttentionFusionModule : public torch::nn::Module {
                               [&](std::size_t, const at::Tensor& value) { return weights.narrow(2, p++, 1) * value; });
   }
 
-  /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order; rows without any are
-  /// zero.
+  /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order.
+  /// Rows without a present modality are zero.
   [[nodiscard]] static at::Tensor attention(const std::vector<Projected>& parts, const Presence& presence) {
     std::vector<at::Tensor> scores;
     std::vector<std::int64_t> columns;
@@ -89,14 +103,16 @@ class AttentionFusionModule : public torch::nn::Module {
       columns.push_back(static_cast<std::int64_t>(m));
       complete = complete && presence.everywhere(m);
     }
-    const at::Tensor score = torch::cat(scores, 1).unsqueeze(0).expand({presence.coalitions(), -1, -1});  // [C, B, P]
+    const at::Tensor score =  // [C, B, P]
+        torch::cat(scores, 1).unsqueeze(0).expand({presence.coalitions(), -1, -1});
     if (complete) return score.softmax(2);
     at::Tensor present = presence.tensor(score);
     if (columns.size() < parts.size()) present = present.index_select(2, detail::index_tensor(columns, score));
     const at::Tensor absent = present.eq(false);
     constexpr float nothing = -std::numeric_limits<float>::infinity();
     if (presence.no_row_empty()) return score.masked_fill(absent, nothing).softmax(2);
-    // Rows without any present modality would be 0 / 0: let them see equal scores, then nothing.
+    // The softmax of a row without a present modality would be 0 / 0: it gets equal scores here,
+    // and zero weights afterwards.
     const at::Tensor any = present.any(2, true);
     return score.masked_fill(any.eq(false), 0)
         .masked_fill(absent.logical_and(any), nothing)
@@ -113,8 +129,8 @@ class AttentionFusionModule : public torch::nn::Module {
 struct AttentionFusion {
   static constexpr std::string_view id = "attention";
 
-  std::int64_t width = 128;  ///< of the values and the joint feature; > 0
-  std::int64_t hidden = 32;  ///< of the score's hidden layer; > 0
+  std::int64_t width = 128;  ///< size of the values and of the joint feature; > 0
+  std::int64_t hidden = 32;  ///< size of the hidden layer of the scores; > 0
 
   [[nodiscard]] std::shared_ptr<AttentionFusionModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "AttentionFusion.width", "> 0", width);

@@ -2,15 +2,31 @@
 #pragma once
 
 /// \file
-/// Concatenation, the usual baseline: one linear layer on the features side by side, then GELU where `activate` says
-/// so.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width]. The layer is kept as one block of
-/// columns a modality, so that each block is applied once for all coalitions: W [h_1 … h_M] = Σ_m W_m h_m. An absent
-/// modality adds nothing, as if its feature were zero.
+/// `Concat` concatenates the features and applies one linear layer. GELU follows where `activate`
+/// is true; without it a linear head stays linear in the features.
 ///
-/// When: The usual baseline.
-/// Cost: One linear block a modality, shared by all coalitions.
-/// Limits: An absent modality counts as a feature of zero: the bias has to carry what is missing.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+///   W [h_1 … h_M] = Σ_m W_m h_m
+///
+/// The layer is stored as one block of columns per modality, so each block is applied once for all
+/// coalitions. An absent modality adds nothing, as if its feature were zero.
+///
+/// When: You need the usual baseline.
+/// Cost: One linear block per modality, shared by all coalitions.
+/// Limits: An absent modality counts as a zero feature; only the bias can stand for what is
+/// missing.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Concat{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor rates = model->predict(test)["rate"_n];                             // [B, 3]
+/// std::vector<eq::Coalition> asked = {eq::Coalition::single(0), model->full()};
+/// at::Tensor of_each = model->predict(test, asked)["rate"_n];  // [2, B, 3]: the image alone, both
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -38,8 +54,8 @@ class ConcatModule : public torch::nn::Module {
       : torch::nn::Module("Concat"), width_(width), activate_(activate) {
     std::int64_t total = 0;
     for (const FeatureSpec& f : features) total += f.width;
-    const double bound =
-        1 / std::sqrt(static_cast<double>(total));  // as one torch::nn::Linear over all columns would draw
+    // The bound of one torch::nn::Linear over all columns.
+    const double bound = 1 / std::sqrt(static_cast<double>(total));
     blocks_ = register_module("blocks", torch::nn::ModuleList());
     for (const FeatureSpec& f : features) {
       torch::nn::Linear block(torch::nn::LinearOptions(f.width, width).bias(false));
@@ -72,8 +88,8 @@ class ConcatModule : public torch::nn::Module {
 struct Concat {
   static constexpr std::string_view id = "concat";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
-  bool activate = true;      ///< GELU after the layer; without it a linear head stays linear in the features
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
+  bool activate = true;      ///< whether GELU follows the layer
 
   [[nodiscard]] std::shared_ptr<ConcatModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Concat.width", "> 0", width);

@@ -2,17 +2,31 @@
 #pragma once
 
 /// \file
-/// Feature-wise linear modulation: every modality's projected feature is scaled and shifted by the other present
-/// modalities, then all are added.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
-///   u_m = V_m h_m,  γ_m = 1 + Σ_{n≠m present} G_n h_n,  joint = GELU(Σ_m present γ_m u_m + S_m h_m).
-/// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018, arXiv:1709.07871, where
-/// one modality conditions one other; the symmetric form for any M is ours. With one modality present it is a plain
-/// projection.
+/// `Film` is feature-wise linear modulation. The other present modalities scale and shift the
+/// projected feature of each modality; then all are added.
 ///
-/// When: When one modality sets the context in which another is read.
-/// Cost: Three projections a modality.
-/// Limits: The symmetric form for more than two modalities is ours.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+///   u_m = V_m h_m,  γ_m = 1 + Σ_{n≠m present} G_n h_n
+///   joint = GELU(Σ_m present γ_m u_m + S_m h_m)
+///
+/// After Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018,
+/// arXiv:1709.07871, where one modality conditions one other; the symmetric form for any M is ours.
+/// With one modality present it is a plain projection.
+///
+/// When: One modality sets the context in which another is read.
+/// Cost: Three projections per modality, shared by all coalitions.
+/// Limits: The symmetric form is ours; the paper conditions one modality on one other.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Film{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+/// at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -43,7 +57,7 @@ class FilmModule : public torch::nn::Module {
   [[nodiscard]] std::int64_t width() const { return width_; }
   [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return layers_->ptr(m)->parameters(); }
 
-  /// \return [B, 3 * width]: value, scale and shift that this modality gives
+  /// \return [B, 3 * width]: the modality's value, scale and shift
   [[nodiscard]] at::Tensor project(std::size_t m, const Feature& h) {
     return layers_[m]->as<torch::nn::Linear>()->forward(h.vector());
   }
@@ -59,7 +73,8 @@ class FilmModule : public torch::nn::Module {
     }
     at::Tensor joint;
     for (const at::Tensor& term : terms) {
-      const at::Tensor others = total - term;  // an absent modality's value is zero, and so is what it would scale
+      // The terms of an absent modality are zero, so it adds nothing.
+      const at::Tensor others = total - term;
       const at::Tensor modulated =
           term.narrow(2, 0, width_) * (1 + others.narrow(2, width_, width_)) + term.narrow(2, 2 * width_, width_);
       joint = joint.defined() ? joint + modulated : modulated;
@@ -76,7 +91,7 @@ class FilmModule : public torch::nn::Module {
 struct Film {
   static constexpr std::string_view id = "film";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<FilmModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Film.width", "> 0", width);

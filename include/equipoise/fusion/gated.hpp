@@ -2,17 +2,33 @@
 #pragma once
 
 /// \file
-/// Gated fusion: each present modality's projected feature is weighed by a gate that looks at all present modalities.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
-///   u_m = tanh(V_m h_m),  g_m = softmax over present m of (Σ_n present W_mn h_n + b_m), per channel,  joint = Σ_m g_m
-///   u_m.
-/// After Arevalo et al., "Gated Multimodal Units", 2017, arXiv:1702.01992, where M = 2 and the gates are z and 1 - z;
-/// the softmax carries it to any M and to absent modalities (ours; for M = 2 it is the same function with z = sigmoid
-/// of the difference).
+/// `Gated` weights the projected feature of each present modality by a gate. The gate depends on
+/// all present modalities.
 ///
-/// When: When it depends on the record which modality to believe, channel by channel.
-/// Cost: M gates a modality: parameters grow with M squared.
-/// Limits: Softmax gates sum to one: features cannot all be strong.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+///   u_m = tanh(V_m h_m)
+///   g_m = softmax over present m of (Σ_n present W_mn h_n + b_m), per channel
+///   joint = Σ_m g_m u_m
+///
+/// After Arevalo et al., "Gated Multimodal Units", 2017, arXiv:1702.01992, where M = 2 and the
+/// gates are z and 1 - z. The softmax extends it to any M and to absent modalities (ours). With two
+/// modalities it is the same function, with z = sigmoid of the difference.
+///
+/// When: The modality to believe depends on the record and on the channel.
+/// Cost: M gates per modality: the number of parameters grows with M squared.
+/// Limits: The gates of a channel sum to one, so two features cannot both be strong.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Gated{.width = 32}, eq::Regression{.outputs = 3}));
+/// // Columns: image, table. The second of three records has no table, the third no image.
+/// at::Tensor has = torch::tensor({{true, true}, {true, false}, {false, true}});
+/// at::Tensor rates = model->predict(test.with_presence(has))["rate"_n];  // [3, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -37,7 +53,7 @@ class GatedModule : public torch::nn::Module {
  public:
   struct Projected {
     at::Tensor value;  ///< [B, width]
-    at::Tensor gates;  ///< [B, M * width]: what this modality says about every gate
+    at::Tensor gates;  ///< [B, M * width]: this modality's term of every gate
   };
 
   GatedModule(std::span<const FeatureSpec> features, std::int64_t width) : torch::nn::Module("Gated"), width_(width) {
@@ -59,8 +75,9 @@ class GatedModule : public torch::nn::Module {
     return out;
   }
 
-  /// Puts what each modality says about the others' gates into another order, for a model that declares its modalities in
-  /// it: the modality that is now the i-th was the `order[i]`-th. The parts of `parameters_of` are not exchanged.
+  /// Reorders each modality's terms of the gates, for a model that declares its modalities in
+  /// another order: the modality that is now the i-th was the `order[i]`-th. It does not exchange
+  /// the parameters of `parameters_of`.
   void reorder_others(const std::vector<std::int64_t>& order) {
     const torch::NoGradGuard no_grad;
     const auto modalities = static_cast<std::int64_t>(order.size());
@@ -83,8 +100,8 @@ class GatedModule : public torch::nn::Module {
       values.push_back(part.value);
     }
     const auto modalities = static_cast<std::int64_t>(parts.size());
-    at::Tensor gate =
-        detail::masked_sum(votes, presence).unflatten(2, {modalities, width_}) + torch::stack(biases_);  // [C, B, M, W]
+    at::Tensor gate =  // [C, B, M, W]
+        detail::masked_sum(votes, presence).unflatten(2, {modalities, width_}) + torch::stack(biases_);
     if (!presence.complete()) {
       const at::Tensor present = presence.tensor(gate).unsqueeze(3);
       gate = gate.masked_fill(present.eq(false).logical_and(present.any(2, true)),
@@ -108,7 +125,7 @@ class GatedModule : public torch::nn::Module {
 struct Gated {
   static constexpr std::string_view id = "gated";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<GatedModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Gated.width", "> 0", width);

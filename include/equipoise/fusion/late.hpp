@@ -2,14 +2,27 @@
 #pragma once
 
 /// \file
-/// Late fusion: each modality goes through a predictor of its own (two layers), the present ones are averaged.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
-/// The task's head is linear, so averaging joint features and averaging the modalities' predictions are the same
-/// function; for classifications the mean of logits is the (normalised) product of experts.
+/// `Late` is late fusion. Each modality has its own predictor of two layers; the outputs of the
+/// present modalities are averaged.
 ///
-/// When: When modalities should stand on their own, and as the baseline without interaction.
-/// Cost: Two layers a modality.
-/// Limits: The mean gives a weak modality as much say as a strong one.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+/// The task's head is linear. Averaging joint features therefore equals averaging the predictions
+/// of the modalities. For classification the mean of logits is the (normalised) product of experts.
+///
+/// When: Each modality should predict on its own, or you need a baseline without interaction.
+/// Cost: Two layers per modality, shared by all coalitions.
+/// Limits: The mean gives a weak modality the same weight as a strong one.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Late{.width = 16}, eq::Classification{.classes = 3}));
+/// at::Tensor all = model->predict(test, eq::all_coalitions(2))["label"_n];  // logits [4, B, 3]
+/// at::Tensor mean = (all[1] + all[2]) / 2;                                  // equals all[3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -61,7 +74,7 @@ class LateModule : public torch::nn::Module {
 struct Late {
   static constexpr std::string_view id = "late";
 
-  std::int64_t width = 128;  ///< of each predictor; > 0
+  std::int64_t width = 128;  ///< size of each predictor and of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<LateModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Late.width", "> 0", width);

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Values of the present modalities and their sums, for all coalitions at once. What is absent is filled, not multiplied
-/// by zero: even a value that is not a number in a modality leaves the coalitions without it alone.
+/// Values of the present modalities and their sums, for all coalitions at once. Absent values are
+/// replaced by zero, not multiplied by it. A NaN in a modality therefore does not affect coalitions
+/// that exclude it.
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/presence.hpp>
@@ -21,7 +22,8 @@
 
 namespace equipoise::detail {
 
-/// [C, B, W] with zero where modality `m` is absent, from [B, W]; the mask is skipped where it is present everywhere.
+/// [C, B, W] from [B, W], with zero where modality `m` is absent. No mask is applied where it is
+/// present everywhere.
 [[nodiscard]] inline at::Tensor masked(const at::Tensor& value, std::size_t m, const Presence& presence,
                                        const at::Tensor& mask) {
   const at::Tensor wide = value.unsqueeze(0);
@@ -30,7 +32,8 @@ namespace equipoise::detail {
   return at::where(mask.narrow(2, static_cast<std::int64_t>(m), 1), wide, 0);
 }
 
-/// Σ over present m of `weight(m, values[m])` [C, B, W], of values [B, W]; undefined values count as absent.
+/// Σ over present m of `weight(m, values[m])` [C, B, W], from values [B, W]. Undefined values count
+/// as absent.
 /// \pre at least one is defined.
 template <class Weight>
 [[nodiscard]] at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence, Weight&& weight) {

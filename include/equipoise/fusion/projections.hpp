@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// The part that several fusions share: one linear layer with GELU a modality, to a common width.
+/// The projections that several fusions share: a linear layer with GELU per modality, to a common
+/// width.
 
 #include <equipoise/core/batch/feature.hpp>
 

@@ -2,22 +2,35 @@
 #pragma once
 
 /// \file
-/// Spatial cascading (BMMQA): decodes a map from the map modalities' pyramid, level by level, while the other
-/// modalities' vectors are injected at every level, spread over space.
-/// In   map features with n skip maps, vector
-/// features, presence [C, B, M].   Out   joint map of `widths.back()` channels at the first skip's size.
-///   x_0 = Σ P_m map_m;  x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))),  l = 1 …
-///   n.
-/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, whose abstract names the idea; the layers are our reading.
+/// `SpatialCascade` is the spatial cascading of BMMQA. It decodes a map, level by level, from the
+/// feature pyramid of the map modalities. At every level it adds the vectors of the other
+/// modalities, spread over space.
 ///
-/// The fast forward shares what depends on one modality (P, L, V are applied once). Rows in which no map modality is
-/// present are the same everywhere in space, so they are decoded at one pixel, where a convolution is the sum of its
-/// taps. One group in the norm, or uniform rows would be normalised away.
+/// - In: map features with n skip maps, vector features, presence [C, B, M]
+/// - Out: joint map of `widths.back()` channels at the size of the first skip map
 ///
-/// When: For every task that predicts a map.
-/// Cost: Laterals once a modality; the decoder once a coalition with a map, at one pixel for
-/// coalitions without.
-/// Limits: As many levels as the map encoder has skip maps.
+///   x_0 = Σ P_m map_m
+///   x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))), l = 1 … n
+///
+/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, whose abstract names the idea; the
+/// layers are our reading.
+///
+/// The layers of a single modality (P, L, V) run once for all coalitions. A row without a map
+/// modality is the same everywhere in space. It is decoded at one pixel, where a convolution is the
+/// sum of its taps. The norm has one group: more groups would normalise uniform rows away.
+///
+/// When: A task predicts a map.
+/// Cost: The lateral layers once per modality. The decoder runs once per coalition with a map, and
+/// at one pixel for coalitions without a map.
+/// Limits: `widths` must have as many levels as the map encoder has skip maps.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"dose">(eq::SpatialCascade{.widths = {8, 4}}, eq::DenseRegression{.channels = 1}));
+/// at::Tensor maps = model->predict(test)["dose"_n];  // [B, 1, H, W], the size of the image
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -43,7 +56,7 @@ class SpatialCascadeModule : public torch::nn::Module {
  public:
   static constexpr bool needs_a_map = true;
 
-  /// What one modality gives to each level: maps [B, W_l, H_l, W_l] (the deepest map first, then the skips, deep to
+  /// One modality's terms of the levels: maps (the deepest map first, then the skips, deep to
   /// shallow) or vectors [B, W_l].
   struct Projected {
     bool is_map = false;
@@ -105,7 +118,7 @@ class SpatialCascadeModule : public torch::nn::Module {
   }
 
  private:
-  /// The sum over present modalities of what they give to a level, for some rows (c, b).
+  /// The sum of the present modalities' terms of a level, for some rows (c, b).
   class Rows {
    public:
     Rows(const std::vector<Projected>& parts, const Presence& presence, const std::vector<std::int64_t>& rows)
@@ -116,7 +129,7 @@ class SpatialCascadeModule : public torch::nn::Module {
       for (const std::int64_t row : rows) records_.push_back(row % presence.records());
     }
 
-    /// \return [R, W, …] or an undefined tensor where no row has such a modality
+    /// \return [R, W, …], or an undefined tensor where no row has such a modality
     [[nodiscard]] at::Tensor sum(bool maps, std::size_t level) const {
       at::Tensor total;
       for (std::size_t m = 0; m < parts_.size(); ++m) {
@@ -158,7 +171,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     return x;
   }
 
-  /// The same at one pixel of an infinite uniform map.
+  /// Decodes rows that are the same everywhere in space, at one pixel of an infinite map.
   [[nodiscard]] at::Tensor decode_uniform(const Rows& rows) {
     at::Tensor x;  // [R, W_l]
     for (std::size_t l = 0; l < widths_.size(); ++l) {
@@ -199,10 +212,9 @@ class SpatialCascadeModule : public torch::nn::Module {
 struct SpatialCascade {
   static constexpr std::string_view id = "spatial_cascade";
 
-  std::vector<std::int64_t> widths = {
-      128, 64, 32, 16};  ///< channels of each level, deepest first; as many as the map encoder has skip maps
+  std::vector<std::int64_t> widths = {128, 64, 32, 16};  ///< channels per level, deepest first; > 0
 
-  /// Small, for an encoder with two skip maps, as that of `Cnn::example()`.
+  /// Small options for an encoder with two skip maps, such as `Cnn::example()`.
   [[nodiscard]] static SpatialCascade example() { return {.widths = {8, 4}}; }
 
   [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {

@@ -2,14 +2,28 @@
 #pragma once
 
 /// \file
-/// Sum of projected features: each modality has its own linear layer and GELU, the present ones are added.
-/// In   features [B, D_m], presence [C, B, M].   Out   joint [C, B, width].
-/// With a linear head the prediction is the sum of the modalities' predictions (up to the head's bias); its
-/// single-modality joint feature is that modality's projection, which is what MLA's shared head wants.
+/// `Sum` adds the projected features of the present modalities. Each modality has its own linear
+/// layer with GELU.
 ///
-/// When: For MLA and for comparisons in which no modality should see another before the head.
-/// Cost: One projection a modality.
-/// Limits: No interaction between modalities.
+/// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
+/// - Out: joint feature [C, B, width]
+///
+/// With a linear head the prediction is the sum of the modalities' predictions, up to the head's
+/// bias. The joint feature of a single modality is that modality's projection, as MLA's shared head
+/// needs.
+///
+/// When: You train with `Mla`, or no modality should affect another before the head.
+/// Cost: One projection per modality, shared by all coalitions.
+/// Limits: The modalities do not interact.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Sum{.width = 32}, eq::Regression{.outputs = 3}));
+/// at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+/// at::Tensor bias = all[1] + all[2] - all[3];  // of the head: the same for every record
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -41,7 +55,7 @@ class SumModule : public detail::Projections {
 struct Sum {
   static constexpr std::string_view id = "sum";
 
-  std::int64_t width = 128;  ///< joint feature's size; > 0
+  std::int64_t width = 128;  ///< size of the joint feature; > 0
 
   [[nodiscard]] std::shared_ptr<SumModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "Sum.width", "> 0", width);

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Every task of the library.
+/// The list of all tasks of the library. To add one, write its header and its test, and add its
+/// include and its entry here (docs/adding_components.md).
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/tasks/classification.hpp>

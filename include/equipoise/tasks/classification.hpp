@@ -2,9 +2,30 @@
 #pragma once
 
 /// \file
-/// Classification into C classes from a joint vector by a linear head and cross-entropy.
-/// In   joint [R, W], targets `Labels` int64 [B], negative where missing.   Out   logits [R, C].
-/// Without any modality the task predicts the classes' frequencies in the training data (as log-probabilities).
+/// `Classification` predicts one of C classes by a linear head on the joint vector and
+/// cross-entropy.
+///
+/// - In: joint feature [R, W] of R rows, targets `Labels` int64 [B], negative where missing
+/// - Out: logits [R, C]
+///
+/// Without any modality the task predicts the class frequencies of the training data, as
+/// log-probabilities.
+///
+/// When: Each record belongs to one of C classes.
+/// Cost: One linear layer.
+/// Limits: One class per record. The loss does not weight rare classes; use record weights for that
+/// (`eq::balanced_weights`, data/weights.hpp).
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{}, eq::Classification{.classes = 3, .smoothing = 0.1}));
+/// auto train = eq::batch(eq::input<"image">(images), eq::input<"table">(tables),
+///                        eq::target<"label">(eq::Labels{labels}));  // int64 [N], -1 where missing
+/// eq::History history = eq::Trainer(model, {.epochs = 5}).fit(train);
+/// at::Tensor p = model->predict(train)["label"_n].softmax(1);       // probabilities [N, 3]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -37,7 +58,8 @@ class ClassificationModule : public torch::nn::Module {
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
 
-  /// \param prediction logits [C', B, C]  \param target [B]  \return [C', B]; zero where the label is missing
+  /// \param prediction logits [C', B, C]  \param target [B]
+  /// \return [C', B]; zero where the label is missing
   [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool) const {
     const at::Tensor wanted = target.unsqueeze(0).expand({prediction.size(0), -1}).reshape({-1});
     return torch::cross_entropy_loss(prediction.flatten(0, 1), wanted.clamp_min(missing), {}, at::Reduction::None,
@@ -45,23 +67,24 @@ class ClassificationModule : public torch::nn::Module {
         .view({prediction.size(0), prediction.size(1)});
   }
 
-  /// Probability of the true class, [C', B]; of no meaning where the label is missing.
+  /// Probability of the true class, [C', B]; undefined where the label is missing.
   [[nodiscard]] at::Tensor score(const at::Tensor& prediction, const at::Tensor& target) const {
     const at::Tensor wanted = target.clamp_min(0).view({1, -1, 1}).expand({prediction.size(0), -1, 1});
     return prediction.log_softmax(2).gather(2, wanted).squeeze(2).exp();
   }
-  /// The negative entropy of the classes' probabilities, [C', B].
+  /// The negative entropy of the class probabilities, [C', B].
   [[nodiscard]] at::Tensor certainty(const at::Tensor& prediction) const {
     const at::Tensor log_p = prediction.log_softmax(2);
     return log_p.exp().mul(log_p).sum(2);
   }
   [[nodiscard]] at::Tensor probabilities(const at::Tensor& prediction) const { return prediction.softmax(-1); }
-  /// Whether the likeliest class is the true one, [C', B]; a NaN is no answer.
+  /// Whether the most probable class is the true one, [C', B]; false where a logit is NaN.
   [[nodiscard]] at::Tensor correct(const at::Tensor& prediction, const at::Tensor& target) const {
     return prediction.argmax(2).eq(target.unsqueeze(0)).logical_and(prediction.isnan().any(2).logical_not());
   }
 
-  /// \param targets [N] labels of the training records; a class that never occurs counts as half a record
+  /// Sets the prior to the class frequencies. A class that never occurs counts as half a record.
+  /// \param targets [N] labels of the training records
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
     const at::Tensor seen = targets.masked_select(targets.ge(0));
@@ -81,7 +104,7 @@ class ClassificationModule : public torch::nn::Module {
 struct Classification {
   static constexpr std::string_view id = "classification";
 
-  std::int64_t classes = 2;  ///< >= 2
+  std::int64_t classes = 2;  ///< C >= 2
   double smoothing = 0;      ///< label smoothing in [0, 1)
 
   [[nodiscard]] std::shared_ptr<ClassificationModule> build(std::int64_t joint_width) const {

@@ -2,11 +2,31 @@
 #pragma once
 
 /// \file
-/// Regression of a map from a joint map by a 1x1 convolution.
-/// In   joint map [R, W, H, W'], targets `Maps` [B, C, H, W'].   Out   predictions [R, C, H, W'].
-/// The loss of a record is the mean over its valid pixels (NaN targets are not), so it does not depend on the
-/// resolution. Without any modality the task predicts one constant a channel, the one that fits the training targets
-/// best: their mean (L2) or median (L1); with Huber's loss their mean, too.
+/// `DenseRegression` predicts a map by a 1x1 convolution on the joint map.
+///
+/// - In: joint map [R, W, H, W'] of R rows, targets `Maps` [B, C, H, W']
+/// - Out: predictions [R, C, H, W']
+///
+/// The loss of a record is the mean over its valid pixels; a NaN pixel is not valid. The loss
+/// therefore does not depend on the resolution. Without any modality the task predicts one constant
+/// per channel, the one that fits the training targets best: their mean (L2) or median (L1). With
+/// Huber's loss it predicts their mean, too.
+///
+/// When: The target is a map or an image, such as a dose difference.
+/// Cost: One 1x1 convolution. The map fusion before it costs more.
+/// Limits: It needs a fusion that yields a map, such as `SpatialCascade`, and a modality with a map
+/// encoder, such as `Cnn`.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"dose">(eq::SpatialCascade{.widths = {8, 4}}, eq::DenseRegression{.channels = 1}));
+/// auto train = eq::batch(eq::input<"image">(images), eq::input<"table">(tables),
+///                        eq::target<"dose">(eq::Maps{doses}));  // [N, 1, H, W], NaN where missing
+/// eq::History history = eq::Trainer(model, {.epochs = 5}).fit(train);
+/// at::Tensor predicted = model->predict(train)["dose"_n];       // [N, 1, H, W]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -42,6 +62,7 @@ class DenseRegressionModule : public torch::nn::Module {
     return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
+  /// Sets the prior: the median of each channel for L1, else the mean.
   /// \param targets [N, O, H, W] of the training records
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
@@ -60,9 +81,9 @@ class DenseRegressionModule : public torch::nn::Module {
 struct DenseRegression {
   static constexpr std::string_view id = "dense_regression";
 
-  std::int64_t channels = 1;       ///< of the predicted map; > 0
-  PointLoss loss = PointLoss::l2;  ///< per pixel, then the mean over valid pixels
-  double delta = 1.0;              ///< Huber's threshold, in the targets' unit
+  std::int64_t channels = 1;       ///< channels of the predicted map; > 0
+  PointLoss loss = PointLoss::l2;  ///< loss of a pixel
+  double delta = 1.0;              ///< Huber's threshold in the unit of the targets
 
   [[nodiscard]] std::shared_ptr<DenseRegressionModule> build(std::int64_t joint_width) const {
     check_option(channels > 0, "DenseRegression.channels", "> 0", channels);

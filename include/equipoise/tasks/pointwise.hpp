@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Losses of real-valued targets, one number a record: L1, L2 and Huber, averaged over the record's valid entries.
+/// Losses of real-valued targets: L1, L2 and Huber. The loss of a record is the mean over its valid
+/// entries.
 
 #include <torch/types.h>
 
@@ -14,15 +15,15 @@ namespace equipoise {
 
 enum class PointLoss : std::uint8_t { l1, l2, huber };
 
-/// The names of the options' text form.
+/// The names of the losses as options in text.
 [[nodiscard]] constexpr std::array<std::string_view, 3> names_of(PointLoss) {
   return {"l1", "l2", "huber"};
 }
 
 namespace detail {
 
-/// [C, B] from prediction [C, B, …] and target [B, …]; with `has_missing`, NaN targets are left out of the mean (0 where all
-/// are NaN).
+/// [C, B] from prediction [C, B, …] and target [B, …]. With `has_missing`, the mean leaves out NaN
+/// targets; it is 0 where all are NaN.
 [[nodiscard]] inline at::Tensor record_loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing,
                                             PointLoss loss, double delta) {
   at::Tensor valid, wanted = target.unsqueeze(0);

@@ -2,11 +2,30 @@
 #pragma once
 
 /// \file
-/// Regression of O real values from a joint vector by a linear head.
-/// In   joint [R, W], targets `Values` [B, O].   Out   predictions [R, O].
-/// The loss of a record is the mean over its outputs; NaN targets count as missing. Without any modality the task
-/// predicts the constant that fits the training targets best: their mean (L2) or median (L1); with Huber's loss their
-/// mean, too.
+/// `Regression` predicts O real values per record by a linear head on the joint vector.
+///
+/// - In: joint feature [R, W] of R rows, targets `Values` [B, O]
+/// - Out: predictions [R, O]
+///
+/// The loss of a record is the mean over its outputs. A NaN target counts as missing. Without any
+/// modality the task predicts the constant that fits the training targets best: their mean (L2) or
+/// median (L1). With Huber's loss it predicts their mean, too.
+///
+/// When: The target is one or more real numbers, such as gamma passing rates.
+/// Cost: One linear layer.
+/// Limits: Outputs of different scales share one loss: standardise them, or use a task for each. It
+/// predicts a value, not an interval.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"rate">(eq::Concat{}, eq::Regression{.outputs = 2, .loss = eq::PointLoss::huber}));
+/// auto train = eq::batch(eq::input<"image">(images), eq::input<"table">(tables),
+///                        eq::target<"rate">(eq::Values{rates}));  // [N, 2], NaN where missing
+/// eq::History history = eq::Trainer(model, {.epochs = 5}).fit(train);
+/// at::Tensor predicted = model->predict(train)["rate"_n];         // [N, 2]
+/// \endcode
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -43,6 +62,7 @@ class RegressionModule : public torch::nn::Module {
     return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
+  /// Sets the prior: the median of each output for L1, else the mean.
   /// \param targets [N, O] of the training records
   void fit_prior(const at::Tensor& targets) {
     torch::NoGradGuard no_grad;
@@ -60,9 +80,9 @@ class RegressionModule : public torch::nn::Module {
 struct Regression {
   static constexpr std::string_view id = "regression";
 
-  std::int64_t outputs = 1;        ///< O > 0
-  PointLoss loss = PointLoss::l2;  ///< per output, then the mean over outputs
-  double delta = 1.0;              ///< Huber's threshold, in the targets' unit; > 0
+  std::int64_t outputs = 1;        ///< O > 0: numbers per record
+  PointLoss loss = PointLoss::l2;  ///< loss of an output
+  double delta = 1.0;              ///< Huber's threshold in the unit of the targets; > 0
 
   [[nodiscard]] std::shared_ptr<RegressionModule> build(std::int64_t joint_width) const {
     check_option(outputs > 0, "Regression.outputs", "> 0", outputs);

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Every task weighting of the library; they are policies like the others. Adding one: its header, its include and its
-/// entry here, its test (docs/adding_components.md).
+/// The list of all task weightings of the library. A task weighting is a policy. To add one, write
+/// its header and its test, and add its include and its entry here (docs/adding_components.md).
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/weighting/contribution_weighting.hpp>

@@ -2,15 +2,32 @@
 #pragma once
 
 /// \file
-/// BMMQA's task weights from modality contributions: a task that lives on an underused modality weighs more.
-///   underused: w_t ∝ Σ_m c_tm / (M C_m)^γ, C_m the mean share over tasks;   imbalance: w = K softmax(η I / T), I_t = 1
-///   - entropy(c_t) / log M.   Mean 1.
-/// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are our reading.
+/// `ContributionWeighting` gives the task weights of BMMQA, from modality contributions. A task
+/// that relies on an underused modality weighs more.
 ///
-/// When: The flagship's task weights.
-/// Cost: Nothing beside `ShapleyLossFactors`, whose decodings it shares; else all coalitions
-/// without gradient.
-/// Limits: With one task every weight is one. The equations are our reading.
+///   underused: w_t ∝ Σ_m c_tm / (M C_m)^γ, C_m the mean share over tasks
+///   imbalance: w = K softmax(η I / T), I_t = 1 - entropy(c_t) / log M
+///
+/// The mean of the weights is 1. From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which
+/// names the idea; the equations are our reading.
+///
+/// When: A model has several tasks that use the modalities differently. It is the task weighting of
+/// the flagship BMMQA.
+/// Cost: None beside `ShapleyLossFactors`, whose decodings it shares. Alone, all coalitions without
+/// gradient.
+/// Limits: With one task the weight is one. The equations are our reading.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}),
+///     eq::task<"rate">(eq::Concat{.width = 16}, eq::Regression{.outputs = 2}));
+/// eq::ContributionWeighting weighting{.gamma = 1};
+/// eq::Trainer trainer(model, eq::ShapleyLossFactors{}, weighting, {.epochs = 10});
+/// const eq::EpochRecord last = trainer.fit(train, validation).epochs.back();
+/// double of_label = *last.find("weight/label"), of_rate = *last.find("weight/rate");
+/// \endcode
 
 #include <equipoise/balancing/step_contributions.hpp>
 #include <equipoise/core/base/ranges.hpp>
@@ -29,6 +46,7 @@
 
 namespace equipoise {
 
+/// Which tasks weigh more: those that rely on underused modalities, or those of unequal shares.
 enum class TaskWeightForm : std::uint8_t { underused, imbalance };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(TaskWeightForm) {
   return {"underused", "imbalance"};
@@ -38,19 +56,20 @@ struct ContributionWeighting {
   static constexpr std::string_view id = "contribution_weighting";
   static constexpr Hooks hooks = Hook::objectives | Hook::gradients;
   static constexpr Needs needs{};
-  static constexpr bool acts_on_one_task = false;  // its weight is one
+  static constexpr bool acts_on_one_task = false;  // the weight of a single task is one
 
-  TaskWeightForm form = TaskWeightForm::underused;  ///< favour tasks that live on underused modalities, or imbalance
-  double gamma = 1;           ///< γ of underused, η of imbalance (negative favours balanced tasks)
-  double temperature = 1;     ///< T > 0 of imbalance
+  TaskWeightForm form = TaskWeightForm::underused;  ///< equation of the weights
+  double gamma = 1;           ///< γ of `underused`; η of `imbalance`, < 0 favours balanced tasks
+  double temperature = 1;     ///< T > 0 of `imbalance`
   double momentum = 0.95;     ///< of the running contributions, in [0, 1)
-  double dense_share = 0.25;  ///< part of the records on which dense tasks decode coalitions
+  double dense_share = 0.25;  ///< share of records for coalitions of dense tasks, in (0, 1]
 
   struct State {
     std::vector<double> contributions;  ///< [K * M] running φ
   };
 
-  /// Follows its contributions quickly: those of a new model are negative, and all shares then equal.
+  /// Options whose contributions follow each step quickly, for tests. Those of a new model are
+  /// negative, and all shares are then equal.
   [[nodiscard]] static ContributionWeighting example() { return {.momentum = 0.5}; }
 
   void check() const {

@@ -2,14 +2,28 @@
 #pragma once
 
 /// \file
-/// Uncertainty weighting: each task's loss is divided by a learned variance.
-///   regression: e^{-s} L / 2 + s / 2,  classification: e^{-s} L + s / 2,  s = log variance, learned
-/// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Other objectives of the task
-/// share its factor (ours): in a stack it comes after the policies that derive them.
+/// `UncertaintyWeighting` divides the loss of each task by a learned variance.
 ///
-/// When: Tasks whose losses differ in scale.
-/// Cost: One learned number a task.
-/// Limits: A task that cannot be learned is given up rather than helped.
+///   regression: e^{-s} L / 2 + s / 2,  classification: e^{-s} L + s / 2
+///   s = log variance, learned
+///
+/// From Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115. Other objectives of a task get the same
+/// factor (ours). In a stack, put it after the policies that add objectives.
+///
+/// When: The losses of the tasks differ in scale.
+/// Cost: One learned number per task.
+/// Limits: A task whose loss stays large gets a large variance, and so a small weight.
+///
+/// \code
+/// auto model = eq::compose(
+///     eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+///     eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+///     eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}),
+///     eq::task<"rate">(eq::Concat{.width = 16}, eq::Regression{.outputs = 2}));
+/// eq::Trainer trainer(model, eq::UncertaintyWeighting{}, {.epochs = 10});
+/// const eq::EpochRecord last = trainer.fit(train, validation).epochs.back();
+/// double s = *last.find("log_variance/rate");
+/// \endcode
 
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/host.hpp>
@@ -30,7 +44,7 @@ struct UncertaintyWeighting {
   static constexpr Needs needs{};
   static constexpr bool acts_on_one_modality = true;  // it balances tasks
 
-  double initial = 0;  ///< s at the start
+  double initial = 0;  ///< s at the start of training
 
   struct State {
     at::Tensor log_variance;  ///< [K] learned

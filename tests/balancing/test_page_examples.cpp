@@ -1,0 +1,150 @@
+// The examples of docs/components/balancing/, word for word (gate.links_in_docs compares them).
+
+#include <equipoise/equipoise.hpp>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+
+namespace {
+
+/// The label depends on both modalities.
+auto records(std::int64_t n) {
+  const at::Tensor image = torch::randn({n, 1, 1, 1}) + 0.3 * torch::randn({n, 1, 8, 8}), table = torch::randn({n, 4});
+  const at::Tensor sum = image.mean({1, 2, 3}) + table.select(1, 0);
+  return eq::batch(eq::input<"image">(image), eq::input<"table">(table),
+                   eq::target<"label">(eq::Labels{(sum > -0.5).to(torch::kLong) + (sum > 0.5).to(torch::kLong)}));
+}
+
+}  // namespace
+
+TEST_CASE("the example of Ogm's page records the factor of a modality", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::TrainerOptions options{.epochs = 20, .optimizer = eq::Optimizer::sgd, .learning_rate = 0.1};
+  eq::Trainer trainer(model, eq::Ogm{.alpha = 0.5}, options);
+  eq::History history = trainer.fit(train, validation);
+  double factor = *history.epochs.back().find("ogm/k/image");  // mean of the last epoch
+  CHECK(history.epochs.size() == 20);
+  CHECK(factor > 0);
+  CHECK(factor <= 1);
+}
+
+TEST_CASE("the example of Opm's page records the probability of dropping a modality", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::Opm{.base = 0.5, .lambda = 0.5}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  double dropped = *history.epochs.back().find("opm/q/image");  // mean probability
+  CHECK(history.epochs.size() == 20);
+  CHECK(dropped >= 0);
+  CHECK(dropped <= 1);
+}
+
+TEST_CASE("the example of MMPareto's page trains", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::MMPareto{.gamma = 1.5}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  double loss = *history.epochs.back().find("val/objective");
+  CHECK(history.epochs.size() == 20);
+  CHECK(std::isfinite(loss));
+}
+
+TEST_CASE("the example of Agm's page records the factor of a modality", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Agm agm{.alpha = 0.5, .application = eq::Application::update};  // works with Adam
+  eq::Trainer trainer(model, agm, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  double factor = *history.epochs.back().find("agm/k/image");  // mean of the last epoch
+  CHECK(history.epochs.size() == 20);
+  CHECK(factor > 0);
+}
+
+TEST_CASE("the example of Mla's page predicts between the predictions of the modalities", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16), test = records(8);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Sum{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::Mla{.base = 0.1}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  at::Tensor fused = model->predict(test)["label"_n];  // [B, 3], fused by certainty
+  CHECK(history.epochs.size() == 20);
+  const at::Tensor all = model->predict(test, eq::all_coalitions(2))["label"_n];
+  CHECK(torch::maximum(all[1], all[2]).add(1e-5).ge(fused).all().item<bool>());
+  CHECK(torch::minimum(all[1], all[2]).sub(1e-5).le(fused).all().item<bool>());
+}
+
+TEST_CASE("the example of ReconBoost's page predicts the sum of the modalities' predictions", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16), test = records(8);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::ReconBoost boost{.alternate_epochs = 2, .rectify_epochs = 2};
+  eq::Trainer trainer(model, boost, {.epochs = 8});  // a stage of 4 epochs per modality
+  eq::History history = trainer.fit(train, validation);
+  at::Tensor ensemble = model->predict(test)["label"_n];  // [B, 3]
+  CHECK(history.epochs.size() == 8);
+  const at::Tensor all = model->predict(test, eq::all_coalitions(2))["label"_n];
+  CHECK(torch::allclose(ensemble, all[1] + all[2], 1e-4, 1e-5));
+}
+
+TEST_CASE("the example of GradientBlending's page measures weights that sum to one", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::GradientBlending blending{.super_epoch = 5};  // measures in the epochs 0, 5, 10, …
+  eq::Trainer trainer(model, blending, {.epochs = 10, .holdout = 0.2});
+  eq::History history = trainer.fit(train, validation);
+  double weight = *history.epochs[5].find("gradient_blending/w/image");
+  CHECK(history.epochs.size() == 10);
+  const double others =
+      *history.epochs[5].find("gradient_blending/w/table") + *history.epochs[5].find("gradient_blending/w/joint");
+  CHECK(weight + others == Approx(1));
+}
+
+TEST_CASE("the example of SampleValuation's page adds copies after its warm-up", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::SampleValuation{.warmup = 5, .kappa = 2}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  double copies = *history.epochs.back().find("sample_valuation/copies");
+  CHECK(history.epochs.size() == 20);
+  CHECK(copies > 0);
+  CHECK(history.epochs[4].find("sample_valuation/copies") == nullptr);
+}
+
+TEST_CASE("the example of ShapleyLossFactors' page records factors of mean one", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::ShapleyLossFactors{.mean = 0.5, .gamma = 1}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  const eq::EpochRecord& last = history.epochs.back();
+  double image = *last.find("factor/label/image"), table = *last.find("factor/label/table");
+  CHECK(history.epochs.size() == 20);
+  CHECK(image + table == Approx(2));
+}

@@ -1,0 +1,41 @@
+// The examples of docs/components/encoders/, word for word (gate.links_in_docs compares them).
+
+#include <equipoise/equipoise.hpp>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+
+namespace {
+
+auto records(std::int64_t n) {
+  torch::manual_seed(3);
+  return eq::batch(eq::input<"metrics">(torch::randn({n, 41})), eq::input<"dose">(torch::randn({n, 1, 16, 16})));
+}
+
+}  // namespace
+
+TEST_CASE("the example of Mlp's page gives a feature of the last width", "[encoders][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64, 64}, .dropout = 0.1}),
+                           eq::modality<"dose">(eq::Cnn{.widths = {8, 16}}),
+                           eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+  at::Tensor feature = model->encoder("metrics"_n).forward(torch::randn({8, 41}));  // [8, 64]
+  at::Tensor rates = model->predict(test)["rate"_n];                                // [B, 3]
+  CHECK(feature.sizes() == at::IntArrayRef{8, 64});
+  CHECK(rates.sizes() == at::IntArrayRef{5, 3});
+}
+
+TEST_CASE("the example of Cnn's page gives a map of an eighth of the image's size", "[encoders][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"dose">(eq::Cnn{.in_channels = 1, .widths = {8, 16, 32}}),
+                           eq::modality<"metrics">(eq::Mlp{.in_features = 41, .widths = {64}}),
+                           eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+  eq::MapFeature feature = model->encoder("dose"_n).forward(torch::randn({8, 1, 64, 64}));
+  at::Tensor deepest = feature.map;                   // [8, 32, 8, 8]
+  at::Tensor rates = model->predict(test)["rate"_n];  // [B, 3]
+  CHECK(deepest.sizes() == at::IntArrayRef{8, 32, 8, 8});
+  CHECK(feature.skips.size() == 3);
+  CHECK(rates.sizes() == at::IntArrayRef{5, 3});
+}

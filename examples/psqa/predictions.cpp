@@ -116,13 +116,15 @@ std::vector<std::string> verdict(const Comparison& comparison) {
     return "its error is " + with_interval(d, 2) + " points higher on the same records; the interval " +
            (d.low > 0 ? "excludes 0, so the two are separated." : "includes 0, so the two are not separated.");
   };
-  for (std::size_t i = 1; i < order.size(); ++i) {
-    const bool baseline = order[i] >= comparison.predictions.size();
-    const std::string& method = methods[order[i]]->method;
-    if (i == 1)
-      out.push_back("Next is " + name(order[i]) + ": " + against(order[i]));
-    else if (baseline && method != "constant")
-      out.push_back("Against " + name(order[i]) + ": " + against(order[i]));
+  const auto is_run = [&](std::size_t i) { return i < comparison.predictions.size(); };
+  const auto best_run = std::find_if(order.begin(), order.end(), is_run);
+  for (auto i = order.begin() + 1; i != order.end(); ++i) {
+    if (i == order.begin() + 1)
+      out.push_back("Next is " + name(*i) + ": " + against(*i));
+    else if (i == best_run)
+      out.push_back("The best of the runs is " + name(*i) + ": " + against(*i));
+    else if (!is_run(*i) && methods[*i]->method != "constant")
+      out.push_back("Against " + name(*i) + ": " + against(*i));
   }
   return out;
 }

@@ -111,6 +111,7 @@ void name_runs(std::vector<Run>& runs) {
     return std::count_if(runs.begin(), runs.end(), [&](const Run& r) { return r.name == name; }) > 1;
   };
   for (const std::string& key : keys_of(settings)) {
+    if (key == "--method") continue;  // `concat+ogm` is also concat with the policy OGM
     std::vector<std::string> names;
     for (std::size_t i = 0; i < runs.size(); ++i) {
       std::string& name = names.emplace_back(runs[i].name);

@@ -175,7 +175,7 @@ class Page {
            "th:first-child{text-align:left;position:sticky;left:0;background:var(--bg)}.scroll "
            "th:first-child{border-right:1px solid var(--line)}thead th{color:var(--soft);font-weight:600}tbody "
            "th{font-weight:600}pre{overflow-x:auto;font-size:.8rem}summary{cursor:pointer}@media(max-width:600px){svg "
-           "text{font-size:16px}th:first-child{max-width:38vw;white-space:normal;overflow-wrap:anywhere}.legend "
+           "text{font-size:16px}th:first-child{max-width:38vw;white-space:normal;overflow-wrap:break-word}.legend "
            "span{white-space:normal}"
            "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4em}}";
   }

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/core/base/remaining_time.hpp>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -38,7 +39,8 @@ struct Failed {};
 void catch_interrupts();
 [[nodiscard]] bool interrupted();
 
-/// One line on a terminal, redrawn with the time left; a line every few seconds in a pipe. Writes to standard error.
+/// One line on a terminal, redrawn with the time left; a line every few seconds in a pipe. The time left is shown once
+/// there is a steady rate. Writes to standard error.
 class Progress {
  public:
   explicit Progress(std::string what);
@@ -49,7 +51,8 @@ class Progress {
 
  private:
   std::string what_;
-  double begun_, shown_ = -1e9;
+  eq::RemainingTime remaining_;
+  double shown_ = -1e9;
   std::int64_t done_ = -1;
   bool terminal_, open_ = false;
 };
@@ -57,8 +60,12 @@ class Progress {
 /// The two sides of `key=value`. \throws ValueError where there is no equals sign; `where` is the option's name
 [[nodiscard]] std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where);
 
-/// `concat, sum, film`: names as a sentence has them. \param last between the last two
-[[nodiscard]] std::string listed(const std::vector<std::string>& names, const std::string& last = ", ");
+/// `concat, sum, film`: names as a sentence has them. \param last between the last two, `between` between the others
+[[nodiscard]] std::string listed(const std::vector<std::string>& names, const std::string& last = ", ",
+                                 const std::string& between = ", ");
+
+/// The command line that the program was started with, as a shell takes it.
+[[nodiscard]] const std::string& command_line();
 
 /// Sets a spec's options from words of the form `key=value`.
 template <eq::Reflected Spec>

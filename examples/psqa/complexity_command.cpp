@@ -2,8 +2,10 @@
 /// \file
 /// The command complexity: metrics of plans.
 
+#include <algorithm>
 #include <cmath>
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/io/atomic_file.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/report/numbers.hpp>
@@ -28,6 +30,7 @@ Json to_json(const psqa::MetricList& list) {
 
 struct ComplexityArguments {
   std::vector<std::string> files, choices;
+  std::string csv;
   std::size_t fraction_group = 0;
   bool json = false, per_beam = false, per_control_point = false;
 };
@@ -85,23 +88,80 @@ Source source_of(const std::string& file, const ComplexityArguments& a) {
           {{"LEAFRMS_mm", log.leaf_rms_mm}, {"LEAFMEAN_mm", log.leaf_mean_mm}, {"LEAFMAX_mm", log.leaf_max_mm}}};
 }
 
-Json complexity_of(const std::string& file, const ComplexityArguments& a, const psqa::ComplexityChoices& choices) {
+/// A cell that may hold commas and quotes (RFC 4180).
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+/// Rows of one CSV file: a plan's name, its beam where rows are beams, and metrics by name. A metric that a row lacks, or
+/// that has no value, is an empty cell.
+class CsvTable {
+ public:
+  void add(const std::string& plan, std::optional<int> beam, const psqa::MetricList& metrics) {
+    Row& row = rows_.emplace_back(Row{plan, beam, std::vector<std::string>(names_.size())});
+    for (const auto& [name, value] : metrics) {
+      const auto at = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
+      if (at == names_.size()) names_.push_back(name), row.cells.emplace_back();
+      if (std::isfinite(value)) row.cells[at] = eq::option_text(value);
+    }
+  }
+  [[nodiscard]] std::size_t rows() const { return rows_.size(); }
+  /// \param beams whether there is a column of beam numbers
+  void write(const fs::path& path, bool beams) const {
+    eq::io::AtomicFile file(path);
+    std::string line = beams ? "plan,beam" : "plan";
+    for (const std::string& name : names_) line += "," + csv_cell(name);
+    file.write(line + "\n");
+    for (const Row& row : rows_) {
+      line = csv_cell(row.plan);
+      if (beams) line += "," + (row.beam ? std::to_string(*row.beam) : std::string());
+      for (std::size_t i = 0; i < names_.size(); ++i) line += "," + (i < row.cells.size() ? row.cells[i] : "");
+      file.write(line + "\n");
+    }
+    file.commit();
+  }
+
+ private:
+  struct Row {
+    std::string plan;
+    std::optional<int> beam;
+    std::vector<std::string> cells;  ///< of the first names
+  };
+  std::vector<std::string> names_;
+  std::vector<Row> rows_;
+};
+
+/// What the command makes of its files.
+struct Results {
+  Json plans = Json::object();
+  CsvTable table;
+};
+
+void print(const std::string& file, const psqa::Complexity& c, const psqa::MetricList& log,
+           const ComplexityArguments& a) {
+  std::cout << file << ": " << c.beams.size() << (c.beams.size() == 1 ? " beam" : " beams")
+            << (log.empty() ? "\n" : ", as delivered\n");
+  print(log, "  ");
+  print(c.plan, "  ");
+  for (const psqa::BeamComplexity& b : c.beams) {
+    if (a.per_beam || a.per_control_point) std::cout << "  beam " << b.number << "\n";
+    if (a.per_beam) print(b.metrics, "    ");
+    if (a.per_control_point) print_apertures(b);
+  }
+}
+
+/// \param key the plan's name in JSON and CSV
+void add_plan(Results& results, const std::string& file, const std::string& key, const ComplexityArguments& a,
+              const psqa::ComplexityChoices& choices) {
   const auto [plan, log] = source_of(file, a);
   const psqa::Complexity c = psqa::complexity(plan, choices);
   std::vector<std::string> warnings = plan.warnings;
   warnings.insert(warnings.end(), c.warnings.begin(), c.warnings.end());
   for (const std::string& w : warnings) std::cerr << "warning: " << file << ": " << w << "\n";
-  if (!a.json) {
-    std::cout << file << ": " << c.beams.size() << (c.beams.size() == 1 ? " beam" : " beams")
-              << (log.empty() ? "\n" : ", as delivered\n");
-    print(log, "  ");
-    print(c.plan, "  ");
-    for (const psqa::BeamComplexity& b : c.beams) {
-      if (a.per_beam || a.per_control_point) std::cout << "  beam " << b.number << "\n";
-      if (a.per_beam) print(b.metrics, "    ");
-      if (a.per_control_point) print_apertures(b);
-    }
-  }
+  if (!a.json && a.csv.empty()) print(file, c, log, a);
   Json beams = Json::array();
   for (const psqa::BeamComplexity& b : c.beams) beams.push_back(to_json(b, a.per_control_point));
   Json out{{"fraction_group", plan.fraction_group},
@@ -109,19 +169,33 @@ Json complexity_of(const std::string& file, const ComplexityArguments& a, const 
            {"beams", std::move(beams)},
            {"warnings", warnings}};
   if (!log.empty()) out["log"] = to_json(log);
-  return out;
+  results.plans[key] = std::move(out);
+  if (a.per_beam) {
+    for (const psqa::BeamComplexity& b : c.beams) results.table.add(key, b.number, b.metrics);
+    return;
+  }
+  psqa::MetricList metrics = c.plan;
+  metrics.insert(metrics.end(), log.begin(), log.end());
+  results.table.add(key, std::nullopt, metrics);
 }
 
 /// Every file is tried; one that cannot be read is reported, and fails the command at its end.
 void complexity(const ComplexityArguments& a) {
   const psqa::ComplexityChoices choices = choices_of(a.choices);
-  Json plans = Json::object(), errors = Json::object();
+  Results results;
+  Json errors = Json::object();
   std::map<std::string, int> names;  // files of one name are told apart by their paths
   const auto name_of = [](const std::string& file) { return eq::as_utf8(fs::path(file).filename().string()); };
   for (const std::string& file : a.files) ++names[name_of(file)];
   for (const std::string& file : a.files) {
     const std::string key = names[name_of(file)] == 1 ? name_of(file) : eq::as_utf8(file);
-    attempt(errors, key, [&] { plans[key] = complexity_of(file, a, choices); });
+    attempt(errors, key, [&] { add_plan(results, file, key, a, choices); });
+  }
+  if (!a.csv.empty() && !results.plans.empty()) {
+    results.table.write(a.csv, a.per_beam);
+    if (!a.json)
+      std::cout << "csv: " << a.csv << ", " << results.plans.size() << " of " << a.files.size() << " plans, "
+                << results.table.rows() << " rows\n";
   }
   if (a.json) {
     Json chosen;
@@ -131,7 +205,7 @@ void complexity(const ComplexityArguments& a) {
       else
         chosen[std::string(option)] = eq::name_of(value);
     });
-    Json out{{"choices", chosen}, {"plans", plans}};
+    Json out{{"choices", chosen}, {"plans", results.plans}};
     if (!errors.empty()) out["errors"] = errors;
     print_json(out);
   }
@@ -149,8 +223,11 @@ void add_complexity_command(CLI::App& app) {
                     listed(psqa::log_file_names()) + "): their delivered plan and its leaf errors")
       ->required();
   c->add_flag("--json", a->json, "print JSON, with the beams and the choices made");
-  c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics");
-  c->add_flag("--per-control-point", a->per_control_point, "also each aperture's");
+  CLI::Option* csv = c->add_option("--csv", a->csv,
+                                   "write the metrics of all plans into this CSV file, a row for each plan; instead of "
+                                   "printing them");
+  c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics; with --csv a row for each beam");
+  c->add_flag("--per-control-point", a->per_control_point, "also each aperture's")->excludes(csv);
   c->add_option("--fraction-group", a->fraction_group, "which of a plan's fraction groups, from 0")
       ->check(not_negative())
       ->capture_default_str();

@@ -36,10 +36,10 @@ std::vector<Run> open_runs(const std::vector<std::string>& folders) {
 }
 
 Json evaluation(std::vector<Run>& runs) {
-  std::vector<psqa::MethodPredictions> predictions;
-  const std::vector<psqa::MethodMetrics> metrics = compare(runs, psqa::read_cohort(runs[0].config.cohort), predictions);
+  const Comparison comparison = compare(runs, psqa::read_cohort(runs[0].config.cohort));
+  const std::vector<psqa::MethodPredictions>& predictions = comparison.predictions;
   Json out = Json::array(), differences = Json::array();
-  for (const psqa::MethodMetrics& f : metrics) out.push_back(psqa::to_json(f));
+  for (const psqa::MethodMetrics& f : comparison.metrics) out.push_back(psqa::to_json(f));
   for (std::size_t j = 1; j < predictions.size(); ++j) {
     Json d{{"method", predictions[0].method}, {"against", predictions[j].method}};
     for (std::size_t c = 0; c < 3; ++c) {
@@ -51,14 +51,13 @@ Json evaluation(std::vector<Run>& runs) {
   return {{"cohort", runs[0].config.cohort},
           {"test_records", runs[0].split.test.size()},
           {"methods", out},
-          {"differences", differences}};
+          {"differences", differences},
+          {"verdict", verdict(comparison)}};
 }
 
 void evaluate(std::vector<Run> runs, bool json) {
   if (json) return print_json(evaluation(runs));
-  std::vector<psqa::MethodPredictions> predictions;
-  const std::vector<psqa::MethodMetrics> metrics = compare(runs, psqa::read_cohort(runs[0].config.cohort), predictions);
-  print_table(metrics, predictions);
+  print_table(compare(runs, psqa::read_cohort(runs[0].config.cohort)));
 }
 
 void explain(const std::string& folder, bool json) {

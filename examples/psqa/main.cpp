@@ -16,8 +16,10 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/threads.hpp>
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/version.hpp>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 #include "common.hpp"
@@ -26,6 +28,7 @@ namespace psqa_program {
 
 namespace {
 std::atomic<bool> stop{false};
+std::string started_as;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -40,17 +43,22 @@ bool interrupted() {
   return stop;
 }
 
-Progress::Progress(std::string what) : what_(std::move(what)), begun_(now()), terminal_(isatty(STDERR_FILENO) != 0) {}
+const std::string& command_line() {
+  return started_as;
+}
+
+Progress::Progress(std::string what) : what_(std::move(what)), terminal_(isatty(STDERR_FILENO) != 0) {}
 Progress::~Progress() {
   if (open_) std::cerr << "\n";
 }
 void Progress::show(std::int64_t done, std::int64_t all, const std::string& more) {
   const double t = now();
+  remaining_.update(static_cast<double>(done), t);
   if ((t - shown_ < (terminal_ ? 0.1 : 5.0) && done < all) || done == done_) return;
   shown_ = t, done_ = done;
-  const double left = done > 0 ? (t - begun_) / static_cast<double>(done) * static_cast<double>(all - done) : 0;
   std::cerr << (terminal_ ? "\r\033[K" : "") << "    " << what_ << " " << done << "/" << all;
-  if (done < all) std::cerr << ", " << static_cast<int>(left + 0.5) << " s left";
+  if (const std::optional<double> left = remaining_.left(static_cast<double>(all)))
+    std::cerr << ", " << eq::duration_text(*left) << " left";
   if (!more.empty()) std::cerr << "  " << more;
   if (terminal_)
     std::cerr.flush();
@@ -67,6 +75,23 @@ std::vector<std::string> option_names(const CLI::App& command) {
     for (const std::string& n : o->get_lnames()) names.push_back("--" + n);
     for (const std::string& n : o->get_snames()) names.push_back("-" + n);
   }
+  return names;
+}
+
+/// A word as a shell takes it.
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+%@";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// All options of the command that are required and were not given.
+std::vector<std::string> missing_options(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : command.get_options())
+    if (o->get_required() && o->count() == 0) names.push_back(o->get_name());
   return names;
 }
 
@@ -102,6 +127,9 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   }
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
+  if (const std::vector<std::string> missing = missing_options(chosen.empty() ? app : *chosen[0]);
+      !missing.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
+    what = "expected " + listed(missing, " and ") + ", which " + (missing.size() == 1 ? "is" : "are") + " required";
   std::cerr << "psqa: "
             << eq::message("value.212", chosen.empty() ? "psqa" : "psqa " + chosen[0]->get_name(), what).text << "\n";
   return 2;
@@ -125,9 +153,10 @@ CLI::Validator not_negative() {
           ">= 0"};
 }
 
-std::string listed(const std::vector<std::string>& names, const std::string& last) {
+std::string listed(const std::vector<std::string>& names, const std::string& last, const std::string& between) {
   std::string out;
-  for (std::size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : i + 1 == names.size() ? last : ", ") + names[i];
+  for (std::size_t i = 0; i < names.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == names.size() ? last : between) + names[i];
   return out;
 }
 
@@ -177,6 +206,9 @@ int main(int argc, char** argv) {
       "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "
       "its baselines, predict."};
   app.require_subcommand(0, 1);
+  app.set_version_flag("--version", "psqa " + std::string(eq::version), "print the version and exit");
+  started_as = "psqa";
+  for (int i = 1; i < argc; ++i) started_as += " " + shell_word(argv[i]);
   add_complexity_command(app);
   add_gamma_command(app);
   add_tg218_command(app);

@@ -3,6 +3,7 @@
 /// What runs say of their test records, and how far off that is.
 
 #include <algorithm>
+#include <cmath>
 #include <equipoise/psqa/learning/baselines.hpp>
 #include <limits>
 
@@ -21,7 +22,7 @@ psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohor
   const psqa::PsqaOutput out = run.learner->predict(test);
   const std::vector<double> mcs = psqa::metric_column(cohort, "MCS");
   psqa::MethodPredictions predictions;
-  predictions.method = run.config.method;
+  predictions.method = run.name;
   for (const std::int64_t i : run.split.test) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
     predictions.patients.push_back(r.patient), predictions.sites.push_back(r.site),
@@ -68,20 +69,63 @@ std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Co
   return out;
 }
 
-std::vector<psqa::MethodMetrics> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
-                                         std::vector<psqa::MethodPredictions>& predictions) {
-  std::vector<psqa::MethodMetrics> out;
+Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort) {
+  name_runs(runs);
+  Comparison out;
   for (Run& run : runs) {
     if (run.split.test != runs[0].split.test)
       throw eq::ValueError(eq::message("value.215", run.folder.string(), "expected the same test records as in ",
                                        runs[0].folder.string()));
-    predictions.push_back(predict_test_records(run, cohort));
-    out.push_back(psqa::method_metrics(predictions.back()));
+    out.predictions.push_back(predict_test_records(run, cohort));
   }
   const Run& first = runs[0];
-  out.push_back(psqa::method_metrics(psqa::ridge_baseline(predictions[0], cohort, first.split, first.scales)));
-  out.push_back(psqa::method_metrics(psqa::forest_baseline(predictions[0], cohort, first.split, first.scales)));
-  out.push_back(psqa::method_metrics(psqa::constant_baseline(predictions[0], cohort, first.split)));
+  const psqa::MethodPredictions& records = out.predictions[0];
+  out.baselines = {psqa::ridge_baseline(records, cohort, first.split, first.scales),
+                   psqa::forest_baseline(records, cohort, first.split, first.scales),
+                   psqa::constant_baseline(records, cohort, first.split)};
+  for (const auto* group : {&out.predictions, &out.baselines})
+    for (const psqa::MethodPredictions& p : *group) out.metrics.push_back(psqa::method_metrics(p));
+  return out;
+}
+
+std::vector<std::string> verdict(const Comparison& comparison) {
+  std::vector<const psqa::MethodPredictions*> methods;
+  for (const auto* group : {&comparison.predictions, &comparison.baselines})
+    for (const psqa::MethodPredictions& p : *group) methods.push_back(&p);
+  std::vector<std::size_t> order;  // of the methods, by error
+  for (std::size_t i = 0; i < methods.size(); ++i)
+    if (std::isfinite(comparison.metrics[i].rates[2].mae.value)) order.push_back(i);
+  if (order.empty()) return {"No test record has a known passing rate at 2%/2 mm: the methods cannot be compared."};
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return comparison.metrics[a].rates[2].mae.value < comparison.metrics[b].rates[2].mae.value;
+  });
+  const auto name = [&](std::size_t i) {
+    return (i < comparison.predictions.size() ? "" : "the baseline ") + methods[i]->method;
+  };
+  const std::size_t best = order[0];
+  std::string first = name(best);
+  if (best >= comparison.predictions.size()) first[0] = 'T';
+  const std::vector<std::array<double, 3>>& truth = methods[best]->truth;
+  const auto known =
+      std::count_if(truth.begin(), truth.end(), [](const auto& rates) { return std::isfinite(rates[2]); });
+  std::vector<std::string> out = {first + " has the lowest mean absolute error of passing rates at 2%/2 mm: " +
+                                  with_interval(comparison.metrics[best].rates[2].mae, 2) + " points on " +
+                                  std::to_string(known) + " test records (95 % interval over patients)."};
+  const auto against = [&](std::size_t other) {
+    const eq::Interval d = psqa::paired_difference(*methods[other], *methods[best], 2);
+    return "its error is " + with_interval(d, 2) + " points higher on the same records; the interval " +
+           (d.low > 0 ? "excludes 0, so the two are separated." : "includes 0, so the two are not separated.");
+  };
+  const auto is_run = [&](std::size_t i) { return i < comparison.predictions.size(); };
+  const auto best_run = std::find_if(order.begin(), order.end(), is_run);
+  for (auto i = order.begin() + 1; i != order.end(); ++i) {
+    if (i == order.begin() + 1)
+      out.push_back("Next is " + name(*i) + ": " + against(*i));
+    else if (i == best_run)
+      out.push_back("The best of the runs is " + name(*i) + ": " + against(*i));
+    else if (!is_run(*i) && methods[*i]->method != "constant")
+      out.push_back("Against " + name(*i) + ": " + against(*i));
+  }
   return out;
 }
 

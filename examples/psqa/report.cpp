@@ -2,9 +2,11 @@
 /// \file
 /// The report and the table of methods.
 
+#include <ctime>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/report/html.hpp>
+#include <equipoise/version.hpp>
 #include <iomanip>
 #include <iostream>
 
@@ -76,13 +78,20 @@ void curves_section(eq::report::Page& page, const std::vector<Run>& runs) {
                         .x_label = "epoch",
                         .y_label = "loss",
                         .series = {}};
-    for (const Run& run : runs) {
-      c.series.push_back(series_of(run.history, std::string("train/") + key, run.config.method + ", training"));
-      c.series.push_back(series_of(run.history, std::string("val/") + key, run.config.method + ", validation"));
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const Run& run = runs[i];
+      eq::report::Series train = series_of(run.history, std::string("train/") + key, run.name + ", training"),
+                         validation = series_of(run.history, std::string("val/") + key, run.name + ", validation");
+      train.colour = validation.colour = i, validation.dashed = true;
+      if (run.history.best_epoch >= 0) validation.marked_x = static_cast<double>(run.history.best_epoch + 1);
+      c.series.push_back(train), c.series.push_back(validation);
     }
     charts.push_back(c);
   }
   page.row(charts);
+  page.paragraph(
+      "Solid: training records. Dashed: validation records. A ring marks the best epoch, whose parameters are the "
+      "model.");
 }
 
 void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredictions>& predictions,
@@ -115,21 +124,31 @@ void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredict
   page.chart(strata);
 }
 
+/// A map as an image: doses from 0 to `top`, or differences from -`top` to `top`. Its bar is in % of the planned maximum.
 eq::report::Image picture(const at::Tensor& map, const std::string& caption, double top, bool diverging) {
   const at::Tensor t = map.to(torch::kFloat).contiguous();
   const auto h = static_cast<std::size_t>(t.size(0)), w = static_cast<std::size_t>(t.size(1));
-  const auto colour = [&](double v) {
-    return diverging ? eq::io::diverging_colour(v / top) : eq::io::sequential_colour(v / top);
-  };
-  return {eq::io::map_png<float>({t.const_data_ptr<float>(), h * w}, w, h, colour, 4), caption};
+  const auto colour = [&](double v) { return diverging ? eq::io::diverging_colour(v) : eq::io::sequential_colour(v); };
+  constexpr std::size_t kSteps = 64;
+  std::vector<float> bar(kSteps);
+  for (std::size_t i = 0; i < kSteps; ++i) {
+    const float share = static_cast<float>(i) / static_cast<float>(kSteps - 1);
+    bar[i] = diverging ? 2 * share - 1 : share;
+  }
+  return {eq::io::map_png<float>(
+              {t.const_data_ptr<float>(), h * w}, w, h, [&](double v) { return colour(v / top); }, 4),
+          caption,
+          eq::report::ColourBar{eq::io::map_png<float>(bar, kSteps, 1, colour), diverging ? "-10 %" : "0 %",
+                                diverging ? "+10 %" : "100 %"}};
 }
 
 void maps_section(eq::report::Page& page, Run& run, const psqa::Cohort& cohort,
                   const psqa::MethodPredictions& predictions) {
   page.heading("Maps of " + predictions.method);
   page.paragraph(
-      "Records with the smallest, the median and the largest mean error of the predicted map. Doses are relative to "
-      "the planned maximum; differences from -10 % (blue) to 10 % (red) of it, grey where the dose is below 10 %.");
+      "Records with the smallest, the median and the largest mean error of the predicted map. All colour bars are in % "
+      "of the record's planned maximum. A positive difference (red) means that more was measured than planned; grey: "
+      "dose below 10 %.");
   const at::Tensor valid = predictions.dd_truth.isfinite();
   const at::Tensor error = ((predictions.dd_predicted - predictions.dd_truth.nan_to_num(0))
                                 .abs()
@@ -166,14 +185,14 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
   for (const Run& run : runs) {
     const eq::Contributions phi = run.learner->contributions_on(data_of(run, cohort).select(run.split.test));
     for (const eq::TaskContributions& t : phi.tasks)
-      rows.push_back({run.config.method + ", " + t.task, fixed(t.mean[0], 3), fixed(t.mean[1], 3),
+      rows.push_back({run.name + ", " + t.task, fixed(t.mean[0], 3), fixed(t.mean[1], 3),
                       fixed(1 - t.losses.back() / t.losses.front(), 3)});
   }
   page.table({"method, task", "dose", "metrics", "together"}, rows);
   for (const Run& run : runs) {
     std::vector<eq::report::Chart> charts;
     for (const char* task : {"gpr", "dd"}) {
-      eq::report::Chart c{.title = run.config.method + ": shares of the contributions to " + task + " over training",
+      eq::report::Chart c{.title = run.name + ": shares of the contributions to " + task + " over training",
                           .x_label = "epoch",
                           .y_label = "share",
                           .series = {},
@@ -184,6 +203,20 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
     }
     if (!charts.empty()) page.row(charts);
   }
+}
+
+/// The program's version, the date, the command, and each run's folder.
+std::vector<std::pair<std::string, std::string>> head(const std::vector<Run>& runs) {
+  char date[64] = "";
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  std::strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &utc));
+  std::vector<std::pair<std::string, std::string>> out = {{"Version", "psqa " + std::string(eq::version)},
+                                                          {"Date", date},
+                                                          {"Command", command_line()},
+                                                          {"Cohort", runs[0].config.cohort}};
+  for (const Run& run : runs) out.emplace_back("Run " + run.name, run.folder.string());
+  return out;
 }
 
 }  // namespace
@@ -205,10 +238,9 @@ std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredicti
   return out;
 }
 
-void print_table(const std::vector<psqa::MethodMetrics>& metrics,
-                 const std::vector<psqa::MethodPredictions>& predictions) {
+void print_table(const Comparison& comparison) {
   std::vector<std::vector<std::string>> rows = {header()};
-  for (const psqa::MethodMetrics& f : metrics) rows.push_back(row_of(f));
+  for (const psqa::MethodMetrics& f : comparison.metrics) rows.push_back(row_of(f));
   std::vector<std::size_t> wide(rows[0].size(), 0);
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) wide[i] = std::max(wide[i], row[i].size());
@@ -220,14 +252,21 @@ void print_table(const std::vector<psqa::MethodMetrics>& metrics,
   std::cout << "MAE of passing rates in points, of maps in % of the norm; [95 % interval over patients]; constant: "
                "training median and zero map; ridge, forest: a linear model and a random forest of the table, with the "
                "mean map.\n";
-  for (const std::string& sentence : paired_sentences(predictions)) std::cout << sentence << "\n";
+  for (const std::string& sentence : paired_sentences(comparison.predictions)) std::cout << sentence << "\n";
+  for (const std::string& sentence : verdict(comparison)) std::cout << sentence << "\n";
 }
 
 void write_report(std::vector<Run>& runs, const fs::path& file) {
   const psqa::Cohort cohort = psqa::read_cohort(runs.at(0).config.cohort);
-  std::vector<psqa::MethodPredictions> predictions;
-  const std::vector<psqa::MethodMetrics> metrics = compare(runs, cohort, predictions);
+  const Comparison comparison = compare(runs, cohort);
+  const std::vector<psqa::MethodPredictions>& predictions = comparison.predictions;
+  const std::vector<psqa::MethodMetrics>& metrics = comparison.metrics;
   eq::report::Page page("Patient-specific QA: predicted passing rates and dose differences");
+  page.facts(head(runs));
+  page.heading("Verdict");
+  for (const std::string& sentence : verdict(comparison)) page.paragraph(sentence);
+  page.paragraph(
+      "Each run has one seed. The intervals do not cover what another seed would change; psqa compare trains several.");
   page.heading("Methods");
   std::vector<std::vector<std::string>> rows;
   for (const psqa::MethodMetrics& f : metrics) rows.push_back(row_of(f));
@@ -237,9 +276,7 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
       "%), of maps in % of the norm within 10 % of it; 95 % "
       "intervals by bootstrap over patients. Rank correlation and AUC of failing at 2%/2 mm. SSIM with a range of 20 "
       "%. constant: the training records' median rates and the "
-      "zero map. ridge, forest: a linear model and a random forest of the table, with the training records' mean map. "
-      "One seed a method: "
-      "differences within the intervals mean nothing.");
+      "zero map. ridge, forest: a linear model and a random forest of the table, with the training records' mean map.");
   for (const std::string& sentence : paired_sentences(predictions)) page.paragraph(sentence);
   cohort_section(page, cohort, runs[0]);
   curves_section(page, runs);
@@ -257,7 +294,7 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
     for (const PolicyChoice& p : run.config.policies)
       for (const auto& [key, value] : options_of(p)) text += p.name + "." + key + " = " + value + "\n";
     for (const auto& [key, value] : eq::options(run.config.trainer)) text += "trainer." + key + " = " + value + "\n";
-    page.details(run.config.method, text);
+    page.details(run.name + ": options", text);
   }
   page.details("cohort.json", cohort.about.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   page.write(file);

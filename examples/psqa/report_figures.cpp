@@ -103,7 +103,7 @@ void missing_section(eq::report::Page& page, const std::vector<Run>& runs, const
   page.heading("Without a modality");
   std::vector<std::vector<std::string>> rows;
   for (const Run& run : runs) {
-    std::vector<std::string> row = {run.config.method};
+    std::vector<std::string> row = {run.name};
     for (const ShownError& e : errors_without_modalities(run, cohort)) row.push_back(or_dash(e.mae));
     rows.push_back(row);
   }

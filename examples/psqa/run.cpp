@@ -66,20 +66,8 @@ Json to_json(const Run& run) {
   out["metrics"] = run.config.sizes.metrics;
   out["scales"] = run.scales.to_json();
   out["split"] = {{"train", run.split.train}, {"validation", run.split.validation}, {"test", run.split.test}};
+  if (run.history.best_epoch >= 0) out["best_epoch"] = run.history.best_epoch;
   return out;
-}
-
-/// The first place where two descriptions differ, as `name = value` and the other's value; empty where they are alike.
-std::pair<std::string, std::string> first_difference(const Json& wanted, const Json& got,
-                                                     const std::string& place = {}) {
-  for (const auto& [key, value] : wanted.items()) {
-    const Json other = got.contains(key) ? got.at(key) : Json();
-    if (value == other) continue;
-    const std::string name = place + key;
-    if (value.is_object() && other.is_object()) return first_difference(value, other, name + ".");
-    return {name + " = " + value.dump(), other.dump()};
-  }
-  return {};
 }
 
 eq::PolicyStack stack_of(const std::vector<PolicyChoice>& choices) {
@@ -177,26 +165,47 @@ eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
   return eq::split_leaving_out(patients, machines, c.machine, c.validation, c.seed);
 }
 
+namespace {
+
+/// A run that goes on, with the cohort, device and epochs of `config`.
+Run resumed_run(const RunConfig& config, const fs::path& folder) {
+  Run run = open_run(folder, config.trainer.device);
+  if (!has_model(folder)) run.history = {};
+  run.history.best_epoch = -1;  // not known until the run has ended
+  const auto done = static_cast<std::int64_t>(run.history.epochs.size());
+  run.config.trainer.epochs = config.trainer.epochs;
+  if (run.config.trainer.epochs < done)
+    throw eq::ValueError(eq::message("value.212", folder.string(), "expected at least the ", done,
+                                     " epochs that the run has, got ", run.config.trainer.epochs));
+  return run;
+}
+
+/// \throws ValueError where the run goes on with another cohort than it was started with
+void take_cohort(Run& run, const std::string& path, const psqa::Cohort& cohort) {
+  const std::string before = std::exchange(run.config.cohort, path);
+  if (fs::weakly_canonical(before) == fs::weakly_canonical(path)) return check_cohort(run, cohort);
+  if (psqa::fingerprint(cohort) != run.fingerprint)
+    throw eq::ValueError(eq::message("value.212", run.folder.string(), "expected --cohort ", before,
+                                     ", with which the run was started, got ", path, ", whose records differ"));
+}
+
+}  // namespace
+
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* given) {
   Run run;
   if (resume) {
-    run = open_run(folder, config.trainer.device);
-    const auto done = static_cast<std::int64_t>(run.history.epochs.size());
-    if (config.trainer.epochs > 0) run.config.trainer.epochs = config.trainer.epochs;
-    if (run.config.trainer.epochs < done)
-      throw eq::ValueError(eq::message("value.212", folder.string(), "expected at least the ", done,
-                                       " epochs that the run has, got ", run.config.trainer.epochs));
+    run = resumed_run(config, folder);
   } else {
-    if (fs::exists(folder))
+    if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
       throw eq::FileError(
           eq::message("file.431", folder.string(), "expected a new folder, got one that exists (go on with --resume)"));
-    run.config = config, run.folder = folder;
+    run.config = config, run.folder = folder, run.name = label_of(config);
   }
   run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
   std::optional<psqa::Cohort> from_folder;
-  const psqa::Cohort& cohort = given ? *given : from_folder.emplace(psqa::read_cohort(run.config.cohort));
+  const psqa::Cohort& cohort = given ? *given : from_folder.emplace(psqa::read_cohort(config.cohort));
   if (resume) {
-    check_cohort(run, cohort);
+    take_cohort(run, config.cohort, cohort);
   } else {
     run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
     run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
@@ -210,7 +219,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   const auto all = data_of(run, cohort);
   const fs::path log = folder / "history.jsonl";
   if (resume) write_history(log, run.history);
-  Progress progress(run.config.method + ": epoch");
+  Progress progress(run.name + ": epoch");
   psqa::Watch watch;
   watch.on_epoch = [&](const eq::EpochRecord& r) {
     append_history(log, r);
@@ -229,6 +238,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
     throw eq::NumericError({e.id(), e.what() + (ids.empty() ? "" : "; in the cohort:" + ids)});
   }
   write_history(log, run.history);
+  write_description(run);  // now with the best epoch
   if (run.history.stop == eq::StopReason::requested)
     throw Interrupted("interrupted after " + std::to_string(run.history.epochs.size()) +
                       " epochs; go on with: psqa train --resume --out " + folder.string());
@@ -236,7 +246,11 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   return run;
 }
 
-Run open_run(const fs::path& folder, c10::Device device) {
+bool has_model(const fs::path& folder) {
+  return fs::exists(folder / "checkpoint.pt");
+}
+
+Run read_run(const fs::path& folder) {
   std::ifstream in(folder / "run.json");
   if (!in)
     throw eq::FileError(eq::message("file.401", (folder / "run.json").string(), "expected a readable file: is ",
@@ -265,21 +279,27 @@ Run open_run(const fs::path& folder, c10::Device device) {
     j.at("split").at("train").get_to(run.split.train);
     j.at("split").at("validation").get_to(run.split.validation);
     j.at("split").at("test").get_to(run.split.test);
+    run.history = read_history(folder / "history.jsonl");
+    run.history.best_epoch = j.value("best_epoch", std::int64_t{-1});
   } catch (const nlohmann::json::exception& e) {
     throw eq::FileError(
         eq::message("file.438", (folder / "run.json").string(), "expected a run's description: ", e.what()));
   }
+  run.name = label_of(run.config);
+  return run;
+}
+
+Run open_run(const fs::path& folder, c10::Device device) {
+  Run run = read_run(folder);
   run.config.trainer.device = device;
-  run.history = read_history(folder / "history.jsonl");
   run.learner = new_learner(run.config);
-  const fs::path checkpoint = folder / "checkpoint.pt";
-  if (fs::exists(checkpoint)) run.learner->restore(checkpoint);
+  if (has_model(folder)) run.learner->restore(folder / "checkpoint.pt");
   return run;
 }
 
 Run open_trained(const fs::path& folder, c10::Device device) {
   Run run = open_run(folder, device);
-  if (!fs::exists(folder / "checkpoint.pt"))
+  if (!has_model(folder))
     throw eq::FileError(
         eq::message("file.401", (folder / "checkpoint.pt").string(), "expected a trained model, got none"));
   return run;
@@ -317,9 +337,15 @@ const std::vector<std::string>& known_fusions() {
 }
 
 void set_method(RunConfig& config, const std::string& method) {
+  std::vector<std::string> names = known_fusions();
+  if (method.find('+') == std::string::npos) names.insert(names.begin(), {"bmmqa", "dose_only", "metrics_only"});
+  const std::string base = method.substr(0, method.find('+'));
+  if (std::find(names.begin(), names.end(), base) == names.end())
+    throw eq::NameError(
+        eq::message("name.308", "--method", "no method \"", base, "\"; ", eq::nearest_name(base, names)));
   const bool one_modality = method == "dose_only" || method == "metrics_only";
   config.method = method;
-  config.fusion = method == "bmmqa" ? "attention" : one_modality ? "concat" : method.substr(0, method.find('+'));
+  config.fusion = method == "bmmqa" ? "attention" : one_modality ? "concat" : base;
   config.policies = one_modality ? std::vector<PolicyChoice>{} : policies_of_method(method);
   config.modalities = one_modality ? std::vector{method.substr(0, method.find('_'))} : RunConfig{}.modalities;
 }
@@ -339,10 +365,9 @@ Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Coho
   if (begun) {
     Run run = open_run(folder, config.trainer.device);
     check_cohort(run, cohort);
-    const auto [wanted, got] = first_difference(description_of(config), description_of(run.config));
-    if (!wanted.empty())
-      throw eq::FileError(eq::message("file.448", folder.string(), "expected a run with ", wanted, ", got ", got,
-                                      "; choose another folder"));
+    if (const std::vector<Difference> other = differences(run.config, config); !other.empty())
+      throw eq::FileError(eq::message("file.448", folder.string(), "expected a run with ", other[0].option, " ",
+                                      other[0].now, ", got ", other[0].before, "; choose another folder"));
     if (static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs) {
       step(config.method + ": reusing " + folder.string());
       return run;

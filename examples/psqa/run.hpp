@@ -58,6 +58,7 @@ struct RunConfig {
 /// A trained model with all that is needed to use it.
 struct Run {
   RunConfig config;
+  std::string name;  ///< in tables: `label_of` its settings, or what `name_runs` gives it
   psqa::Scales scales;
   eq::DataSplit split;
   std::unique_ptr<psqa::Learner> learner;
@@ -67,12 +68,25 @@ struct Run {
   Json cohort_about;              ///< that cohort's description: how planned planes are computed
 };
 
-/// Makes a run one of a method: its name, fusion, policies and modalities. `bmmqa` is attention with its two policies;
+/// Makes a run one of a method: its name, fusion, policies and modalities. \throws NameError for an unknown method
+/// `bmmqa` is attention with its two policies;
 /// `concat+ogm:alpha=0.5+opm` a fusion with OGM, which has that option, and OPM; `dose_only` and `metrics_only` are
 /// concatenation that is shown one modality.
 void set_method(RunConfig& config, const std::string& method);
 
-/// Trains into a folder, or goes on with the run that is there, to `config.trainer.epochs` if that is not zero.
+/// The settings of a run as options of `psqa train`, with defaults: `{{"--method", "concat"}, {"--seed", "1"}, …}`.
+[[nodiscard]] eq::OptionList settings_of(const RunConfig& config);
+/// An option that two runs do not share.
+struct Difference {
+  std::string option, before, now;
+};
+[[nodiscard]] std::vector<Difference> differences(const RunConfig& before, const RunConfig& now);
+/// A run's method; its fusion and policies (`concat+ogm`) where they are not the method's, and likewise its modalities.
+[[nodiscard]] std::string label_of(const RunConfig& config);
+/// Names the runs of one call: the label, and the fewest settings that tell each from the others (`concat, seed 2`).
+void name_runs(std::vector<Run>& runs);
+
+/// Trains into a new or empty folder, or goes on with the run that is there, with `config`'s cohort, device and epochs.
 /// \param cohort the run's, with its planes; read from its folder where none is given
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* cohort = nullptr);
 /// \throws where fusion, options and policies do not go together
@@ -88,6 +102,10 @@ void check_config(const RunConfig& config);
 [[nodiscard]] Run open_trained(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 /// \throws FileError when a run was trained on another cohort than this one, or on this one before it changed.
 void check_cohort(const Run& run, const psqa::Cohort& cohort);
+/// A run's description and history, without its model. \throws FileError when the folder is no run.
+[[nodiscard]] Run read_run(const fs::path& folder);
+/// Whether a run has saved an epoch.
+[[nodiscard]] bool has_model(const fs::path& folder);
 /// \throws FileError when the folder is no run.
 [[nodiscard]] Run open_run(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 
@@ -121,13 +139,20 @@ struct ShownError {
 void write_report(std::vector<Run>& runs, const fs::path& file);
 /// `0.42 [0.40, 0.45]`
 [[nodiscard]] std::string with_interval(const eq::Interval& i, int decimals);
+/// Runs and the baselines ridge, forest and constant on the test records of one cohort.
+struct Comparison {
+  std::vector<psqa::MethodMetrics> metrics;          ///< of the runs, then of the baselines
+  std::vector<psqa::MethodPredictions> predictions;  ///< of the runs
+  std::vector<psqa::MethodPredictions> baselines;    ///< ridge, forest, constant
+};
+/// Names the runs and judges them.
+[[nodiscard]] Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort);
 /// The table of methods on standard output.
-void print_table(const std::vector<psqa::MethodMetrics>& metrics,
-                 const std::vector<psqa::MethodPredictions>& predictions);
+void print_table(const Comparison& comparison);
+/// In sentences: the method with the lowest error at 2%/2 mm, by how much, and whether the paired interval separates it
+/// from the next one, from ridge and from the forest.
+[[nodiscard]] std::vector<std::string> verdict(const Comparison& comparison);
 /// The first method against each other one, in a sentence.
 [[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredictions>& predictions);
-/// Figures of all runs on the cohort's test records, and of the baselines.
-[[nodiscard]] std::vector<psqa::MethodMetrics> compare(std::vector<Run>& runs, const psqa::Cohort& cohort,
-                                                       std::vector<psqa::MethodPredictions>& predictions);
 
 }  // namespace psqa_program

@@ -112,10 +112,16 @@ c10::Device device_of(const std::string& text) {
   return c10::Device(text);
 }
 
-/// Of everything that can be said the last word counts: the file's, then the command line's.
-RunConfig config_of(const TrainArguments& a) {
+/// The defaults of a new run.
+RunConfig new_config() {
   RunConfig c;
   set_method(c, c.method);
+  return c;
+}
+
+/// The settings `c` with what the file says, then with what the command line says.
+RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
+  const std::int64_t metrics = c.sizes.metrics;
   if (!a.file.empty()) read_toml(a.file, c);
   if (a.method) set_method(c, *a.method);
   if (a.cohort) c.cohort = *a.cohort;
@@ -131,7 +137,7 @@ RunConfig config_of(const TrainArguments& a) {
   for (const std::string& text : a.policy_options) add_policy_option(c, text);
   set_options(c.trainer, a.settings, "--set");
   set_options(c.sizes, a.sizes, "--model");
-  if (c.sizes.metrics != psqa::PsqaSizes{}.metrics)
+  if (c.sizes.metrics != metrics)
     throw eq::ValueError(eq::message("value.212", "--model metrics", "expected none: the cohort has its metrics"));
   if (a.epochs) c.trainer.epochs = *a.epochs;
   if (a.seed) c.trainer.seed = *a.seed;
@@ -139,25 +145,59 @@ RunConfig config_of(const TrainArguments& a) {
   return c;
 }
 
-void train(const TrainArguments& a) {
-  catch_interrupts();
-  RunConfig c;
-  if (a.resume) {
-    if (a.cohort || a.method || a.fusion || a.seed || a.split_seed || a.machine || !a.file.empty() ||
-        !a.policies.empty() || !a.modalities.empty() || !a.fusion_options.empty() || !a.policy_options.empty() ||
-        !a.settings.empty() || !a.sizes.empty())
-      throw eq::ValueError(eq::message("value.212", "train --resume",
-                                       "expected only --out, --epochs and --device: the run has the rest"));
-    c.trainer.epochs = a.epochs.value_or(0);
-  } else {
-    c = config_of(a);
+/// What the command line asks of a run that has saved an epoch. \throws ValueError with all options that differ, where
+/// they may not
+RunConfig config_to_resume(const TrainArguments& a) {
+  const RunConfig before = read_run(a.out).config;
+  RunConfig now = config_of(a, before);
+  std::vector<std::string> differing;
+  for (const Difference& d : differences(before, now))
+    if (d.option != "--epochs") differing.push_back(d.option + " " + d.now + " (before: " + d.before + ")");
+  if (!differing.empty())
+    throw eq::ValueError(eq::message("value.212", "train --resume", "expected the options that ", a.out,
+                                     " was started with, got ", listed(differing)));
+  return now;
+}
+
+Run train_or_resume(const TrainArguments& a) {
+  const auto with_device = [&](RunConfig c) {
     if (c.cohort.empty()) throw eq::ValueError(eq::message("value.212", "train", "expected --cohort"));
+    c.trainer.device = device_of(a.device);
+    return c;
+  };
+  if (!a.resume) return train_run(with_device(config_of(a)), a.out, false);
+  if (has_model(a.out)) return train_run(with_device(config_to_resume(a)), a.out, true);
+  if (!fs::exists(a.out)) {
+    step("there is no " + a.out + " yet: training from the start");
+    return train_run(with_device(config_of(a)), a.out, false);
   }
-  c.trainer.device = device_of(a.device);
-  const Run run = train_run(c, a.out, a.resume);
+  RunConfig c = config_of(a);
+  if (!fs::is_directory(a.out) || !fs::is_empty(a.out)) {
+    const RunConfig begun = read_run(a.out).config;  // or the folder is no run
+    if (c.cohort.empty()) c = config_of(a, begun);
+  }
+  c = with_device(c);
+  check_config(c);
+  step("nothing was saved in " + a.out + " yet: training from the start");
+  for (const char* file : {"run.json", "history.jsonl"}) fs::remove(fs::path(a.out) / file);
+  return train_run(c, a.out, false);
+}
+
+void train(const TrainArguments& a) {
+  // Where a run goes on, or a file may say it, the cohort need not be given.
+  std::vector<std::string> missing;
+  if (!a.cohort && a.file.empty() && !(a.resume && fs::exists(fs::path(a.out) / "run.json")))
+    missing.emplace_back("--cohort");
+  if (a.out.empty()) missing.emplace_back("--out");
+  if (!missing.empty())
+    throw CLI::RequiredError(
+        "expected " + listed(missing, " and ") + ", which " + (missing.size() == 1 ? "is" : "are") + " required",
+        CLI::ExitCodes::RequiredError);
+  catch_interrupts();
+  const Run run = train_or_resume(a);
   const std::int64_t best = run.history.best_epoch;
   if (!a.json) {
-    std::cout << "trained " << run.config.method << " for " << run.history.epochs.size() << " epochs ("
+    std::cout << "trained " << run.name << " for " << run.history.epochs.size() << " epochs ("
               << eq::to_string(run.history.stop) << "), "
               << (best < 0 ? "without validation" : "best epoch " + std::to_string(best + 1)) << "\nrun: " << a.out
               << "\n";
@@ -168,7 +208,7 @@ void train(const TrainArguments& a) {
     for (const auto& [name, value] : run.history.epochs.at(static_cast<std::size_t>(best)).values)
       if (name.starts_with("val/")) validation[name.substr(4)] = value;
   print_json({{"run", a.out},
-              {"method", run.config.method},
+              {"method", run.name},
               {"epochs", run.history.epochs.size()},
               {"stop", eq::to_string(run.history.stop)},
               {"best_epoch", best < 0 ? Json() : Json(best + 1)},
@@ -180,8 +220,8 @@ void train(const TrainArguments& a) {
 void add_train_command(CLI::App& app) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* c = app.add_subcommand("train", "Train BMMQA or a baseline on a cohort");
-  c->add_option("--cohort", a->cohort, "folder made by simulate or import");
-  c->add_option("--out", a->out, "the run's folder")->required();
+  c->add_option("--cohort", a->cohort, "folder made by simulate or import; required for a new run");
+  c->add_option("--out", a->out, "the run's folder; required");
   c->add_option("--method", a->method,
                 "bmmqa; a fusion without policies: " + listed(known_fusions()) + "; dose_only or metrics_only [bmmqa]");
   c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
@@ -205,7 +245,9 @@ void add_train_command(CLI::App& app) {
       "--config", a->file,
       "TOML file: method, cohort, fusion, [fusion_options], [trainer], [model], [policy.<name>]; the command line "
       "overrides it");
-  c->add_flag("--resume", a->resume, "go on with the run that is there");
+  c->add_flag("--resume", a->resume,
+              "go on with the run in --out, with the same options; only --epochs and --device may "
+              "differ. Without a saved epoch it starts anew");
   c->add_flag("--json", a->json, "print JSON");
   c->callback([=] { train(*a); });
 }

@@ -52,8 +52,8 @@ TORCH = re.compile(r"/(ATen|c10|torch)/")
 
 
 def room_of(name):
-    """The folder of a header below include/equipoise; none for the headers that include everything."""
-    return None if name in ("equipoise.hpp", "psqa/psqa.hpp") else name.rpartition("/")[0]
+    """The folder of a header below include/equipoise; none for the version and the headers that include everything."""
+    return None if name in ("equipoise.hpp", "version.hpp", "psqa/psqa.hpp") else name.rpartition("/")[0]
 
 
 def may_reach(name, other):

@@ -1,6 +1,8 @@
+#include <equipoise/io/csv.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
+#include <equipoise/version.hpp>
 
 #include <png.h>
 
@@ -95,9 +97,19 @@ TEST_CASE("a misspelt option or command is one line with the nearest name", "[ps
   refused("--versio", "no option \"--versio\"", "psqa");
   refused("tg218 a b", "\"b\"", "further");
   refused("gamma a", "evaluated", "required");
+  refused("predict", "expected --run and plans", "are required");
+  refused("train", "expected --cohort and --out", "are required");
+  refused("train --out run", "expected --cohort", "is required");
   refused("gamma a b --spacing 0", "--spacing", "> 0");
   refused("gamma a b --spacing x", "--spacing", "> 0");
   refused("gamma a b --pitch 1", "--pitch", "wendling");
+}
+
+TEST_CASE("the program prints its version", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const Outcome o = psqa("--version");
+  CHECK(o.code == 0);
+  CHECK(o.out == "psqa " + std::string(equipoise::version) + "\n");
 }
 
 TEST_CASE("without a command the program prints its help", "[psqa][commands][behaviour]") {
@@ -133,6 +145,48 @@ TEST_CASE("complexity goes on after a bad file, and fails at its end", "[psqa][c
   CHECK(psqa("complexity " + quoted(a)).code == 0);
   CHECK(psqa("complexity --choice closed_gap_mm=-1 " + quoted(a)).code == 1);
   CHECK(has(psqa("complexity --fraction-group 1 " + quoted(a)).errors, "fraction group 1"));
+}
+
+TEST_CASE("complexity writes many plans as one CSV, and names those that it cannot read",
+          "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path a = folder.path() / "a.dcm", b = folder.path() / "b, c.dcm", bad = folder.path() / "bad.dcm",
+                 csv = folder.path() / "out.csv";
+  Plan two = square_plan("b");
+  two.beams.push_back(two.beams[0]);
+  two.beams[1].number = 2;
+  write_rtplan(square_plan("a"), a), write_rtplan(two, b);
+  write_text(bad, "no plan at all");
+  const auto cell = [](const equipoise::io::CsvFile& file, std::size_t row, std::string_view column) {
+    const auto& names = file.rows().at(0).cells;
+    const auto at = std::find(names.begin(), names.end(), column) - names.begin();
+    return std::string(file.rows().at(row).cells.at(static_cast<std::size_t>(at)));
+  };
+  const Outcome o = psqa("complexity --csv " + quoted(csv) + quoted(bad) + quoted(a) + quoted(b));
+  CHECK(o.code == 1);
+  CHECK(has(o.errors, "bad.dcm"));
+  CHECK(has(o.out, "2 of 3 plans, 2 rows"));
+  CHECK_FALSE(has(o.out, "MUCA"));
+  {
+    const equipoise::io::CsvFile file(csv);
+    REQUIRE(file.rows().size() == 3);
+    CHECK(cell(file, 1, "plan") == "a.dcm");
+    CHECK(cell(file, 2, "plan") == "b, c.dcm");
+    CHECK(cell(file, 1, "PA_mm2") == "1600");
+    CHECK(cell(file, 2, "MU") == "200");
+    CHECK(cell(file, 1, "MUDEG_MU_per_deg").empty());
+    CHECK(file.rows()[1].cells.size() == file.rows()[0].cells.size());
+  }
+  CHECK(psqa("complexity --per-beam --csv " + quoted(csv) + quoted(a) + quoted(b)).code == 0);
+  const equipoise::io::CsvFile beams(csv);
+  REQUIRE(beams.rows().size() == 4);
+  CHECK(cell(beams, 2, "plan") == "b, c.dcm");
+  CHECK(cell(beams, 3, "beam") == "2");
+  CHECK(cell(beams, 3, "MU") == "100");
+  const fs::path none = folder.path() / "none.csv";
+  CHECK(psqa("complexity --csv " + quoted(none) + quoted(bad)).code == 1);
+  CHECK_FALSE(fs::exists(none));
 }
 
 TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psqa][commands][behaviour]") {

@@ -60,7 +60,7 @@ TEST_CASE("a run is used only with the cohort and the budget that it was trained
   const std::string compare = "compare --json --methods concat --seeds 1 --out " + quoted(c.root / "runs");
   REQUIRE(psqa(compare + " --epochs 1 --cohort " + quoted(c.first)).code == 0);
   CHECK(psqa(compare + " --epochs 1 --cohort " + quoted(c.first)).code == 0);
-  refused(compare + " --epochs 2 --cohort " + quoted(c.first), "expected a run with trainer.epochs = \"2\", got \"1\"");
+  refused(compare + " --epochs 2 --cohort " + quoted(c.first), "expected a run with --epochs 2, got 1");
   refused(compare + " --epochs 1 --cohort " + quoted(c.second), "expected the cohort that the run was trained on");
 
   REQUIRE(c.train(c.first, "a", "--epochs 1").code == 0);
@@ -170,6 +170,102 @@ TEST_CASE("a full disk under a checkpoint is one line, and leaves the checkpoint
   CHECK_FALSE(fs::exists(c.root / "run" / "checkpoint.pt.part"));
   CHECK(psqa("train --resume --epochs 2 --out " + quoted(c.root / "run")).code == 0);
   refused("train --resume --epochs 1 --out " + quoted(c.root / "run"), "expected at least the 2 epochs");
+}
+
+TEST_CASE("runs are named by what tells them apart", "[flagship][behaviour]") {
+  const Cohorts c;
+  const auto names = [&](const std::vector<std::string>& runs) {
+    std::string folders;
+    for (const std::string& run : runs) folders += " " + quoted(c.root / run);
+    const Json figures = Json::parse(psqa("evaluate --json --run" + folders, false).out);
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < runs.size(); ++i) out.push_back(figures["methods"][i]["method"]);
+    return out;
+  };
+  const std::string small = "--epochs 1 --model pool=4 encoder=4,4 decoder=4,4 width=8 ";
+  REQUIRE(c.train(c.first, "plain", small).code == 0);
+  REQUIRE(c.train(c.first, "ogm", small + "--policy ogm").code == 0);
+  REQUIRE(c.train(c.first, "half", small + "--policy ogm --policy-option alpha=0.5").code == 0);
+  REQUIRE(c.train(c.first, "seed", small + "--policy ogm --policy-option alpha=0.5 --seed 2").code == 0);
+  REQUIRE(c.train(c.first, "dose", small + "--modalities dose").code == 0);
+  fs::copy(c.root / "dose", c.root / "copy");
+  using Names = std::vector<std::string>;
+  CHECK(names({"plain", "ogm"}) == Names{"concat", "concat+ogm"});
+  CHECK(names({"half", "seed"}) == Names{"concat+ogm, seed 1", "concat+ogm, seed 2"});
+  CHECK(names({"plain", "dose"}) == Names{"concat", "concat, dose only"});
+  const Names three = names({"ogm", "half", "seed"});
+  CHECK(three[0].starts_with("concat+ogm, alpha "));
+  CHECK(three[1] == "concat+ogm, alpha 0.5, seed 1");
+  CHECK(three[2] == "concat+ogm, alpha 0.5, seed 2");
+  CHECK(names({"dose", "copy"})[1] == "concat, dose only, " + (c.root / "copy").string());
+
+  const std::string report = "report --run " + quoted(c.root / "plain") + " " + quoted(c.root / "half") + " --out ";
+  REQUIRE(psqa(report + quoted(c.root / "report.html")).code == 0);
+  std::ifstream in(c.root / "report.html");
+  const std::string html((std::istreambuf_iterator<char>(in)), {});
+  const std::vector<std::string> parts = {"concat+ogm, validation",
+                                          "has the lowest mean absolute error",
+                                          "the baseline ridge",
+                                          "the baseline forest",
+                                          "<dt>Version</dt><dd>psqa ",
+                                          "<dt>Date</dt><dd>20",
+                                          "<dd>psqa report --run " + (c.root / "plain").string(),
+                                          "<dd>" + (c.root / "half").string() + "</dd>",
+                                          "<span>+10 %</span>",
+                                          "stroke-dasharray=\"6 4\"",
+                                          "r=\"5\""};  // the ring at the best epoch
+  for (const std::string& part : parts) {
+    INFO(part);
+    CHECK(html.find(part) != std::string::npos);
+  }
+  CHECK(html.find(">Verdict<") < html.find(">Methods<"));
+}
+
+TEST_CASE("a wrong method suggests the nearest one in one line", "[flagship][error]") {
+  const Cohorts c;
+  const std::string rest = " --cohort " + quoted(c.first) + " --out " + quoted(c.root / "run");
+  refused("train --method bmqa" + rest, "no method \"bmqa\"; did you mean \"bmmqa\"? there are: bmmqa, ");
+  refused("train --method dose_onli" + rest, "did you mean \"dose_only\"");
+  refused("train --method conct+ogm" + rest, "did you mean \"concat\"");
+}
+
+TEST_CASE("a run goes on with the command line that started it, and with no other", "[flagship][behaviour]") {
+  const Cohorts c;
+  std::ofstream(c.root / "config.toml") << "method = \"sum\"\n[trainer]\nclip_norm = 2\n";
+  const auto start = [&](const std::string& more, int epochs = 1, int seed = 3, const std::string& run = "run") {
+    return "train --config " + quoted(c.root / "config.toml") + " --cohort " + quoted(c.first) + " --out " +
+           quoted(c.root / run) + " --fusion gated --policy ogm --policy-option alpha=0.5 --set learning_rate=0.002 " +
+           "--model width=8 pool=4 encoder=4,4 decoder=4,4 --epochs " + std::to_string(epochs) + " --seed " +
+           std::to_string(seed) + " " + more;
+  };
+  const fs::path folder = c.root / "run", checkpoint = folder / "checkpoint.pt";
+  // A folder in which nothing was saved starts anew: here an empty one, below one with a description alone.
+  fs::create_directory(folder);
+  REQUIRE(psqa(start("--resume")).code == 0);
+  CHECK(description(folder)["fusion"] == "gated");
+  CHECK(psqa(start("--resume")).code == 0);
+  CHECK(psqa(start("--resume", 2)).code == 0);
+  CHECK(psqa("train --resume --seed 3 --epochs 3 --out " + quoted(folder)).code == 0);
+  const std::string resume = "train --resume --out " + quoted(folder) + " ";
+  refused(resume + "--seed 4 --set learning_rate=0.01 clip_norm=2",
+          "got --seed 4 (before: 3), --set learning_rate 0.01 (before: 0.002)\n");
+  refused(resume + "--policy-option alpha=0.6", "got --policy-option ogm.alpha 0.6 (before: 0.5)\n");
+  refused(resume + "--policy none", "got --policy none (before: ogm)\n");
+  refused(resume + "--method concat", "got --method concat (before: sum)\n");
+  refused(resume + "--modalities dose --model width=16",
+          "got --modalities dose (before: dose metrics), --model width 16 (before: 8)\n");
+  refused(resume + "--cohort " + quoted(c.second), "whose records differ");
+  refused(start(""), "go on with --resume");
+  CHECK(description(folder)["trainer"]["seed"] == "3");
+
+  fs::remove(checkpoint);
+  CHECK(psqa(start("--resume", 1, 9)).code == 0);
+  CHECK(description(folder)["trainer"]["seed"] == "9");
+  fs::remove(checkpoint);
+  CHECK(psqa("train --resume --epochs 1 --out " + quoted(folder)).code == 0);  // the description says the rest
+  CHECK(description(folder)["trainer"]["seed"] == "9");
+  CHECK(fs::exists(checkpoint));
+  refused(start("--resume", 1, 3, "first"), "is " + c.first.string() + " a run?");
 }
 
 TEST_CASE("Ctrl-C stops a training in order, and it goes on", "[flagship][behaviour]") {

@@ -54,6 +54,22 @@ TEST_CASE("bars and points are drawn where both coordinates are numbers", "[repo
   CHECK(parsed(report::svg(c)).select_nodes("//rect").size() == 5);
 }
 
+TEST_CASE("series share a colour, are dashed and marked where they say so", "[report][worked]") {
+  report::Chart c = chart();
+  c.series[1].colour = 0, c.series[1].dashed = true, c.series[1].marked_x = 2;
+  const pugi::xml_document document = parsed(report::svg(c));
+  const auto paths = document.select_nodes("//path");
+  REQUIRE(paths.size() == 2);
+  CHECK(paths[0].node().attribute("stroke").value() == std::string("var(--c0)"));
+  CHECK(paths[0].node().attribute("stroke-dasharray").value() == std::string("none"));
+  CHECK(paths[1].node().attribute("stroke").value() == std::string("var(--c0)"));
+  CHECK(paths[1].node().attribute("stroke-dasharray").value() == std::string("6 4"));
+  REQUIRE(document.select_nodes("//circle").size() == 1);
+  CHECK(document.select_node("//circle").node().attribute("stroke").value() == std::string("var(--c0)"));
+  CHECK(document.select_nodes("//p/span/i[@class='line']").size() == 1);
+  CHECK(document.select_nodes("//p/span/i[@class='dashed']").size() == 1);
+}
+
 TEST_CASE("a chart without a number says so", "[report][worked]") {
   CHECK(report::svg({.title = "a < b", .x_label = "", .y_label = "", .series = {{"a", {1}, {kNan}, {}, {}}}}) ==
         "<p>a &lt; b: nothing to draw.</p>");
@@ -66,6 +82,8 @@ TEST_CASE("a page is HTML and well-formed XML at once", "[report][worked]") {
   page.table({"method", ""}, {{"<b>", ""}, {}});
   page.row(std::vector{chart(), chart()});
   page.row(std::vector<report::Image>{{{1, 2, 3, 4}, "plan \"7\""}});
+  page.row(std::vector<report::Image>{{{1}, "map", report::ColourBar{{2}, "-10 %", "+10 %"}}});
+  page.facts({{"Version", "1 < 2"}, {"Command", "psqa report"}});
   page.details("options", "a = 1\nb = \"2\"\n");
   page.details("nothing", "");
   const std::string html = page.html();
@@ -80,6 +98,12 @@ TEST_CASE("a page is HTML and well-formed XML at once", "[report][worked]") {
   const pugi::xml_node image = main.select_node("div[@class='row images']/figure/img").node();
   CHECK(image.attribute("src").value() == std::string("data:image/png;base64,AQIDBA=="));
   CHECK(image.attribute("alt").value() == std::string("plan \"7\""));
+  const pugi::xml_node bar = main.select_node("div/figure/div[@class='bar']").node();
+  CHECK(bar.child("span").text().get() == std::string("-10 %"));
+  CHECK(bar.child("img").attribute("src").value() == std::string("data:image/png;base64,Ag=="));
+  CHECK(main.select_nodes("dl/dt").size() == 2);
+  CHECK(main.select_node("dl/dd").node().text().get() == std::string("1 < 2"));
+  CHECK(html.find("position:sticky") != std::string::npos);
   CHECK(main.select_node("details/pre").node().text().get() == std::string("a = 1\nb = \"2\"\n"));
   // HTML takes <p/> for <p>, which would hold all that follows: only what is always empty, or is SVG, may end so.
   const std::set<std::string> may_end = {"meta", "img", "line", "path", "rect", "circle"};

@@ -12,9 +12,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace equipoise::report {
@@ -31,10 +33,17 @@ namespace equipoise::report {
   return out;
 }
 
-/// A PNG file's bytes, and what is in it.
+/// The colours of a map from its lowest value to its highest, with units.
+struct ColourBar {
+  std::vector<std::uint8_t> png;  ///< one row of pixels
+  std::string low, high;          ///< `-10 %`, `+10 %`
+};
+
+/// A PNG file's bytes, what is in it, and what its colours mean.
 struct Image {
   std::vector<std::uint8_t> png;
   std::string caption;
+  std::optional<ColourBar> bar{};
 };
 
 class Page {
@@ -56,6 +65,15 @@ class Page {
 
   void heading(const std::string& text) { block("h2", text); }
   void paragraph(const std::string& text) { block("p", text); }
+  /// Names and values, a line each.
+  void facts(const std::vector<std::pair<std::string, std::string>>& facts) {
+    pugi::xml_node list = detail::append(main_, "dl", {}, "");
+    for (const auto& [name, value] : facts) {
+      detail::append(list, "dt", {}, name);
+      detail::append(list, "dd", {}, value);
+    }
+    end_line();
+  }
   void chart(const Chart& c) {
     detail::append_chart(main_, c);
     end_line();
@@ -72,13 +90,21 @@ class Page {
     pugi::xml_node row = detail::append(main_, "div", {{"class", "row images"}});
     for (const Image& image : images) {
       pugi::xml_node figure = detail::append(row, "figure", {{"class", "image"}});
-      detail::append(figure, "img", {{"alt", image.caption}, {"src", "data:image/png;base64," + base64(image.png)}});
+      detail::append(figure, "img", {{"alt", image.caption}, {"src", source_of(image.png)}});
+      if (image.bar) {
+        pugi::xml_node bar = detail::append(figure, "div", {{"class", "bar"}});
+        detail::append(bar, "span", {}, image.bar->low);
+        detail::append(
+            bar, "img",
+            {{"alt", "colours from " + image.bar->low + " to " + image.bar->high}, {"src", source_of(image.bar->png)}});
+        detail::append(bar, "span", {}, image.bar->high);
+      }
       detail::append(figure, "figcaption", {}, image.caption);
     }
     if (images.empty()) detail::append_text(row, "");
     end_line();
   }
-  /// Cells as text; the first column is a heading. Wide tables scroll by themselves.
+  /// Cells as text; the first column is a heading. Wide tables scroll by themselves, and their first column stays.
   void table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
     using detail::append;
     pugi::xml_node table = append(append(main_, "div", {{"class", "scroll"}}), "table");
@@ -111,6 +137,10 @@ class Page {
     detail::append(main_, name, {}, text);
     end_line();
   }
+  /// An image in the page itself.
+  [[nodiscard]] static std::string source_of(const std::vector<std::uint8_t>& png) {
+    return "data:image/png;base64," + base64(png);
+  }
   /// So that the source has lines.
   void end_line() { detail::append_text(main_, "\n"); }
 
@@ -130,14 +160,24 @@ class Page {
            ".grid{stroke:var(--line)}.axis{stroke:var(--soft)}.identity{stroke:var(--soft);stroke-dasharray:5 "
            "4}.whisker{stroke:var(--fg);stroke-width:1.4}"
            ".legend{font-size:.86rem;margin:.3em 0}.legend span{margin-right:1.1em;white-space:nowrap}.legend "
-           "i{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}"
+           "i{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}.legend "
+           "i.line{width:1.6em;height:.18em;vertical-align:middle}.legend "
+           "i.dashed{width:1.6em;height:0;border-top:.18em dashed;border-radius:0;vertical-align:middle}"
+           "dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.1em 1em;margin:0 0 "
+           "1em;font-size:.86rem}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
+           ".image .bar{display:flex;gap:.4em;align-items:center;font-size:.78rem;color:var(--soft);margin-top:.2em;"
+           "white-space:nowrap}.image .bar img{flex:1;min-width:0;height:.7em;image-rendering:auto}"
            ".image{display:inline-block}.image img{width:100%;image-rendering:pixelated;border:1px solid "
            "var(--line)}.scroll{overflow-x:auto}"
-           "table{border-collapse:collapse;font-size:.78rem;font-variant-numeric:tabular-nums}th,td{padding:.38em "
+           "table{border-collapse:separate;border-spacing:0;font-size:.78rem;font-variant-numeric:tabular-nums}th,td{"
+           "padding:.38em "
            ".5em;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
-           "th:first-child,td:first-child{text-align:left}thead th{color:var(--soft);font-weight:600}tbody "
+           "th:first-child{text-align:left;position:sticky;left:0;background:var(--bg)}.scroll "
+           "th:first-child{border-right:1px solid var(--line)}thead th{color:var(--soft);font-weight:600}tbody "
            "th{font-weight:600}pre{overflow-x:auto;font-size:.8rem}summary{cursor:pointer}@media(max-width:600px){svg "
-           "text{font-size:16px}}";
+           "text{font-size:16px}th:first-child{max-width:38vw;white-space:normal;overflow-wrap:break-word}.legend "
+           "span{white-space:normal}"
+           "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4em}}";
   }
 
   pugi::xml_document document_;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,10 @@ namespace equipoise::report {
 struct Series {
   std::string name;
   std::vector<double> x, y;
-  std::vector<double> low, high;  ///< error bars; may be empty
+  std::vector<double> low, high;                               ///< error bars; may be empty
+  std::optional<std::size_t> colour{};                         ///< of the page's eight; by place if not given
+  bool dashed = false;                                         ///< a dashed line
+  double marked_x = std::numeric_limits<double>::quiet_NaN();  ///< where a line has a ring; NaN for none
 };
 
 struct Chart {
@@ -111,13 +115,13 @@ inline void draw_axes(Canvas& c, const Axis& x, const Axis& y, const Chart& char
       .set_value(("rotate(-90 14 " + number(middle, 6) + ")").c_str());
 }
 
-/// Of a series; the page's style has eight.
-[[nodiscard]] inline std::string colour_of(std::size_t index) {
-  return "var(--c" + std::to_string(index % 8) + ")";
+/// Of the series in a place; the page's style has eight.
+[[nodiscard]] inline std::string colour_of(const Series& s, std::size_t index) {
+  return "var(--c" + std::to_string(s.colour.value_or(index) % 8) + ")";
 }
 
 inline void draw_series(Canvas& c, const Series& s, std::size_t index, std::size_t count, const Chart& chart) {
-  const std::string colour = colour_of(index);
+  const std::string colour = colour_of(s, index);
   const double shift = chart.categories.empty() ? 0
                                                 : (static_cast<double>(index) - 0.5 * static_cast<double>(count - 1)) *
                                                       0.7 / static_cast<double>(count);
@@ -140,9 +144,21 @@ inline void draw_series(Canvas& c, const Series& s, std::size_t index, std::size
     }
     if (i < s.low.size() && std::isfinite(s.low[i])) c.line(x, c.py(s.low[i]), x, c.py(s.high[i]), "whisker");
   }
-  if (!path.empty())
-    c.shape("path",
-            {{"d", path}, {"fill", "none"}, {"stroke", colour}, {"stroke-width", "2"}, {"stroke-linejoin", "round"}});
+  if (path.empty()) return;
+  c.shape("path", {{"d", path},
+                   {"fill", "none"},
+                   {"stroke", colour},
+                   {"stroke-width", "2"},
+                   {"stroke-linejoin", "round"},
+                   {"stroke-dasharray", s.dashed ? "6 4" : "none"}});
+  for (std::size_t i = 0; i < s.x.size(); ++i)
+    if (s.x[i] == s.marked_x && std::isfinite(s.y[i]))
+      c.shape("circle", {{"cx", number(c.px(s.x[i]), 6)},
+                         {"cy", number(c.py(s.y[i]), 6)},
+                         {"r", "5"},
+                         {"fill", "var(--bg)"},
+                         {"stroke", colour},
+                         {"stroke-width", "2.5"}});
 }
 
 /// Draws the chart as a `<figure>`, with a legend in words.
@@ -173,8 +189,15 @@ inline void append_chart(pugi::xml_node to, const Chart& chart) {
   pugi::xml_node legend = append(figure, "p", {{"class", "legend"}});
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     pugi::xml_node entry = append(legend, "span");
-    append(entry, "i", {{"style", "background:" + colour_of(i)}}, "");
-    append_text(entry, chart.series[i].name);
+    const Series& s = chart.series[i];
+    const bool line = !chart.points && chart.categories.empty();
+    append(entry, "i",
+           {{"class", !line      ? "patch"
+                      : s.dashed ? "dashed"
+                                 : "line"},
+            {"style", (s.dashed ? "color:" : "background:") + colour_of(s, i)}},
+           "");
+    append_text(entry, s.name);
     append_text(legend, " ");
   }
 }

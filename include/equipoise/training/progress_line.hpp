@@ -5,14 +5,13 @@
 /// `ProgressLine`: where a run is, with its losses, its learning rate and the time that is left. A trainer has one on the
 /// standard error stream (`TrainerOptions::progress`).
 
+#include <equipoise/core/base/remaining_time.hpp>
 #include <equipoise/training/callbacks.hpp>
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -23,7 +22,7 @@
 namespace equipoise {
 
 /// One line that changes on a terminal; elsewhere a line for an epoch, at most one every few seconds, so that short runs
-/// print nothing.
+/// print nothing. The time left is shown once there is a steady rate: its estimate forgets the first batches.
 class ProgressLine {
  public:
   /// \param terminal whether the line may be drawn over; found out for the standard streams if not given
@@ -31,9 +30,9 @@ class ProgressLine {
   explicit ProgressLine(std::ostream& out = std::cerr, std::optional<bool> terminal = {}, double seconds = 5)
       : out_(out), terminal_(terminal.value_or(is_terminal(out))), seconds_(seconds) {}
 
-  void on_run_begin(const RunView& run) {
+  void on_run_begin(const RunView&) {
     begun_ = shown_ = Clock::now();
-    first_ = static_cast<double>(run.epoch);
+    remaining_ = {};
     drawn_ = false;
   }
   void on_note(const RunView&, const std::string& note) {
@@ -41,15 +40,16 @@ class ProgressLine {
     out_ << "note: " << note << '\n' << std::flush;
   }
   void on_batch_end(const RunView& run, const BatchView& batch) {
-    if (!terminal_ || since(shown_) < 0.1) return;
     const double done =
         static_cast<double>(run.epoch) + static_cast<double>(batch.done) / static_cast<double>(batch.batches);
-    draw(run, run.epoch + 1, done, " batch " + std::to_string(batch.done) + "/" + std::to_string(batch.batches),
+    remaining_.update(done, since(begun_));
+    if (!terminal_ || since(shown_) < 0.1) return;
+    draw(run, run.epoch + 1, " batch " + std::to_string(batch.done) + "/" + std::to_string(batch.batches),
          batch.means.means());
   }
   void on_epoch_end(const RunView& run, const EpochRecord& record) {
     if (!terminal_ && since(shown_) < seconds_) return;
-    draw(run, record.epoch + 1, static_cast<double>(record.epoch + 1), "", record.values);
+    draw(run, record.epoch + 1, "", record.values);
   }
   void on_run_end(const RunView& run) {
     if (terminal_ && drawn_) out_ << '\n';
@@ -74,15 +74,8 @@ class ProgressLine {
     char text[32];
     return {text, std::to_chars(text, text + sizeof(text), value, std::chars_format::general, 4).ptr};
   }
-  /// "40 s", "3 min", "2.5 h"
-  [[nodiscard]] static std::string duration(double seconds) {
-    if (seconds < 90) return number(std::round(seconds)) + " s";
-    if (seconds < 5400) return number(std::round(seconds / 60)) + " min";
-    return number(std::round(seconds / 360) / 10) + " h";
-  }
-
   /// `epoch 3/40, train/gpr 0.12, val/objective 0.51, rate 0.001, 3 min left`
-  void draw(const RunView& run, std::int64_t epoch, double done, const std::string& batch, const Values& values) {
+  void draw(const RunView& run, std::int64_t epoch, const std::string& batch, const Values& values) {
     std::string line = "epoch " + std::to_string(epoch) + "/" + std::to_string(run.epochs) + batch;
     Values shown = values;
     if (!batch.empty() && !run.history.epochs.empty())  // the last validation stays in sight
@@ -93,8 +86,8 @@ class ProgressLine {
       if (loss || name == run.history.monitor || name == "rate" || name.starts_with("rate/"))
         line += ", " + name + " " + number(value);
     }
-    const double left = since(begun_) / std::max(done - first_, 1e-9) * (static_cast<double>(run.epochs) - done);
-    if (left > 0) line += ", " + duration(left) + " left";
+    if (const std::optional<double> left = remaining_.left(static_cast<double>(run.epochs)))
+      line += ", " + duration_text(*left) + " left";
     if (terminal_)
       out_ << '\r' << line << "\x1b[K" << std::flush;
     else
@@ -109,7 +102,8 @@ class ProgressLine {
 
   std::ostream& out_;
   bool terminal_, drawn_ = false;
-  double seconds_, first_ = 0;
+  double seconds_;
+  RemainingTime remaining_;
   Clock::time_point begun_ = Clock::now(), shown_ = Clock::now();
 };
 

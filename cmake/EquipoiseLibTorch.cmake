@@ -52,12 +52,17 @@ endif()
 
 find_package(Threads QUIET)
 add_library(equipoise_libtorch INTERFACE IMPORTED)
-set(_torch_libraries "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cpu.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libc10.so")
+# Not libtorch.so: it has no code, and that of a CUDA build needs every library of CUDA.
+set(_torch_libraries "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cpu.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libc10.so")
 set(EQUIPOISE_LIBTORCH_CUDA OFF)
 if(EXISTS "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cuda.so")
-  # Nothing refers to these by symbol: without --no-as-needed the linker drops them, and with them the CUDA kernels.
-  list(APPEND _torch_libraries "-Wl,--no-as-needed" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cuda.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libc10_cuda.so" "-Wl,--as-needed")
-  set(EQUIPOISE_LIBTORCH_CUDA ON)
+  # On a machine without NVIDIA's driver cmake/install-deps leaves out what only a GPU needs.
+  execute_process(COMMAND ldd "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cuda.so" OUTPUT_VARIABLE _torch_cuda_needs ERROR_QUIET)
+  if(NOT _torch_cuda_needs MATCHES "not found")
+    # Nothing refers to these by symbol: without --no-as-needed the linker drops them, and with them the CUDA kernels.
+    list(APPEND _torch_libraries "-Wl,--no-as-needed" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libtorch_cuda.so" "${EQUIPOISE_LIBTORCH_ROOT}/lib/libc10_cuda.so" "-Wl,--as-needed")
+    set(EQUIPOISE_LIBTORCH_CUDA ON)
+  endif()
 endif()
 set_target_properties(equipoise_libtorch PROPERTIES
   INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${EQUIPOISE_LIBTORCH_ROOT}/include;${EQUIPOISE_LIBTORCH_ROOT}/include/torch/csrc/api/include"

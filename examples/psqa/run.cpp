@@ -196,7 +196,8 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   if (resume) {
     run = resumed_run(config, folder);
   } else {
-    if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
+    const bool saved_nothing = fs::exists(folder / "run.json") && !has_model(folder);
+    if (fs::exists(folder) && !saved_nothing && !(fs::is_directory(folder) && fs::is_empty(folder)))
       throw eq::FileError(
           eq::message("file.431", folder.string(), "expected a new folder, got one that exists (go on with --resume)"));
     run.config = config, run.folder = folder, run.name = label_of(config);
@@ -218,7 +219,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   write_description(run);
   const auto all = data_of(run, cohort);
   const fs::path log = folder / "history.jsonl";
-  if (resume) write_history(log, run.history);
+  write_history(log, run.history);
   Progress progress(run.name + ": epoch");
   psqa::Watch watch;
   watch.on_epoch = [&](const eq::EpochRecord& r) {

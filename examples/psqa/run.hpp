@@ -86,7 +86,8 @@ struct Difference {
 /// Names the runs of one call: the label, and the fewest settings that tell each from the others (`concat, seed 2`).
 void name_runs(std::vector<Run>& runs);
 
-/// Trains into a new or empty folder, or goes on with the run that is there, with `config`'s cohort, device and epochs.
+/// Trains into a new or empty folder, or anew over a run that saved nothing; or goes on with the run that is there, with
+/// `config`'s cohort, device and epochs.
 /// \param cohort the run's, with its planes; read from its folder where none is given
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* cohort = nullptr);
 /// \throws where fusion, options and policies do not go together

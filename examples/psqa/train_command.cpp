@@ -165,6 +165,9 @@ Run train_or_resume(const TrainArguments& a) {
     c.trainer.device = device_of(a.device);
     return c;
   };
+  if (!a.resume && fs::exists(fs::path(a.out) / "run.json"))
+    throw eq::FileError(
+        eq::message("file.431", a.out, "expected a new folder, got one with a run (go on with --resume)"));
   if (!a.resume) return train_run(with_device(config_of(a)), a.out, false);
   if (has_model(a.out)) return train_run(with_device(config_to_resume(a)), a.out, true);
   if (!fs::exists(a.out)) {
@@ -176,11 +179,8 @@ Run train_or_resume(const TrainArguments& a) {
     const RunConfig begun = read_run(a.out).config;  // or the folder is no run
     if (c.cohort.empty()) c = config_of(a, begun);
   }
-  c = with_device(c);
-  check_config(c);
   step("nothing was saved in " + a.out + " yet: training from the start");
-  for (const char* file : {"run.json", "history.jsonl"}) fs::remove(fs::path(a.out) / file);
-  return train_run(c, a.out, false);
+  return train_run(with_device(c), a.out, false);
 }
 
 void train(const TrainArguments& a) {

@@ -205,8 +205,8 @@ TEST_CASE("runs are named by what tells them apart", "[flagship][behaviour]") {
   const std::string html((std::istreambuf_iterator<char>(in)), {});
   const std::vector<std::string> parts = {"concat+ogm, validation",
                                           "has the lowest mean absolute error",
-                                          "the baseline ridge",
-                                          "the baseline forest",
+                                          "baseline ridge",
+                                          "baseline forest",
                                           "<dt>Version</dt><dd>psqa ",
                                           "<dt>Date</dt><dd>20",
                                           "<dd>psqa report --run " + (c.root / "plain").string(),
@@ -259,7 +259,9 @@ TEST_CASE("a run goes on with the command line that started it, and with no othe
   CHECK(description(folder)["trainer"]["seed"] == "3");
 
   fs::remove(checkpoint);
+  std::ofstream(folder / "notes.txt") << "of the user";
   CHECK(psqa(start("--resume", 1, 9)).code == 0);
+  CHECK(fs::exists(folder / "notes.txt"));
   CHECK(description(folder)["trainer"]["seed"] == "9");
   fs::remove(checkpoint);
   CHECK(psqa("train --resume --epochs 1 --out " + quoted(folder)).code == 0);  // the description says the rest

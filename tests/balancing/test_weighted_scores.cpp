@@ -1,0 +1,51 @@
+// Policies that compare modalities weigh records as the loss does.
+
+#include <equipoise/balancing/ogm.hpp>
+#include <equipoise/core/model/compose.hpp>
+#include <equipoise/encoders/mlp.hpp>
+#include <equipoise/fusion/concat.hpp>
+#include <equipoise/tasks/classification.hpp>
+#include <equipoise/tasks/regression.hpp>
+#include <equipoise/training/trainer.hpp>
+
+#include "support/catch.hpp"
+
+namespace eq = equipoise;
+
+namespace {
+
+/// The factors of OGM's first step, one number a modality.
+template <class Head, class Data>
+std::vector<double> factors(Head head, const Data& data) {
+  torch::manual_seed(3);
+  auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 2}), eq::modality<"b">(eq::Mlp{.in_features = 3}),
+                           eq::task<"y">(eq::Concat{.width = 8}, head));
+  eq::Trainer trainer(model, eq::Ogm{.alpha = 0.8, .noise = false},
+                      {.epochs = 1, .batch_size = 64, .progress = nullptr});
+  const eq::History history = trainer.fit(data);
+  return {*history.epochs.at(0).find("ogm/k/a"), *history.epochs.at(0).find("ogm/k/b")};
+}
+
+}  // namespace
+
+TEST_CASE("A record of weight 0 does not change OGM's factors, one of weight 2 counts as two", "[balancing]") {
+  torch::manual_seed(1);
+  const at::Tensor a = torch::randn({6, 2}), b = torch::randn({6, 3}), y = a.narrow(1, 0, 1).clone();
+  const at::Tensor label = y.squeeze(1).gt(0).to(torch::kLong);
+  const auto check = [&](auto head, auto target_of) {
+    const auto of = [&](const std::vector<std::int64_t>& rows) {
+      const at::Tensor i = torch::tensor(rows);
+      return eq::batch(eq::input<"a">(a.index_select(0, i)), eq::input<"b">(b.index_select(0, i)), target_of(i));
+    };
+    const auto all = of({0, 1, 2, 3, 4, 5});
+    const std::vector<double> weighted = factors(head, all.with_weights({1, 2, 0, 1, 0, 2}));
+    const std::vector<double> repeated = factors(head, of({0, 1, 1, 3, 5, 5}));
+    const std::vector<double> plain = factors(head, all);
+    for (std::size_t m = 0; m < 2; ++m) CHECK(weighted[m] == Approx(repeated[m]).epsilon(1e-5));
+    CHECK((weighted[0] != Approx(plain[0]).epsilon(1e-5) || weighted[1] != Approx(plain[1]).epsilon(1e-5)));
+  };
+  check(eq::Classification{.classes = 2},
+        [&](const at::Tensor& i) { return eq::target<"y">(eq::Labels{label.index_select(0, i)}); });
+  check(eq::Regression{.outputs = 1},
+        [&](const at::Tensor& i) { return eq::target<"y">(eq::Values{y.index_select(0, i)}); });
+}

@@ -184,10 +184,13 @@ void check_map(const GammaArguments& a) {
 
 psqa::DoseGrid read(const GammaArguments& a, const std::string& file, std::optional<double> spacing,
                     bool interpolated) {
-  if (!spacing && psqa::needs_spacing(psqa::file_kind(file)))
+  psqa::DoseGrid g = psqa::read_dose(file, spacing.value_or(1), interpolated,
+                                     a.rows_from == "top" ? psqa::RowsFrom::top : psqa::RowsFrom::bottom);
+  // A spacing other than 1 mm is one that a table's places say.
+  if (!spacing && psqa::needs_spacing(psqa::file_kind(file)) && g.spacing[1] == 1 && g.spacing[2] == 1)
     std::cerr << "warning: " << file << " does not say how far apart its points are: 1 mm is taken (--spacing)\n";
-  return psqa::read_dose(file, spacing.value_or(1), interpolated,
-                         a.rows_from == "top" ? psqa::RowsFrom::top : psqa::RowsFrom::bottom);
+  for (const std::string& w : g.warnings) std::cerr << "warning: " << file << ": " << w << "\n";
+  return g;
 }
 
 /// Brings the evaluated distribution to the reference: flipped within its place, both middles together, shifted.

@@ -93,6 +93,7 @@ class Importing {
 
   void take(const psqa::ImportItem& item) {
     psqa::ImportedRecord r = psqa::import_record(item, simulator_, records_.size(), a_.options);
+    for (const std::string& w : r.warnings) std::cerr << "warning: " << w << "\n";
     r.record.id = take_name(r.record.id, ids_);
     Json source{{"id", r.record.id}, {"source", r.source}, {"file", eq::as_utf8(item.path.string())}};
     if (item.kind == psqa::ImportKind::rtplan) source["fraction_group"] = a_.options.plan.fraction_group;

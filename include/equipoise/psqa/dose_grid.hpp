@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -44,7 +45,8 @@ struct DoseGrid {
   std::array<double, 3> origin = {0, 0, 0};      ///< mm, z y x: centre of the first voxel
   std::vector<double> values;                    ///< in `units`, x fastest
   DoseUnits units = DoseUnits::unknown;
-  std::optional<PatientAxes> axes{};  ///< none where nothing says how the grid lies in a patient (detectors, tables)
+  std::optional<PatientAxes> axes{};    ///< none where nothing says how the grid lies in a patient (detectors, tables)
+  std::vector<std::string> warnings{};  ///< what the reader of a file ignored or took for granted, in words
 
   [[nodiscard]] std::size_t size() const { return shape[0] * shape[1] * shape[2]; }
   [[nodiscard]] double& at(std::size_t z, std::size_t y, std::size_t x) {

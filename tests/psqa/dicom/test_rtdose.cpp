@@ -71,6 +71,28 @@ TEST_CASE("big-endian numbers are plain ones, whatever the plane looks like", "[
   check("smooth", [](std::size_t i) { return static_cast<std::uint32_t>(1000000 + 3001 * i); });
 }
 
+TEST_CASE("round doses of a big-endian file are not taken as small numbers", "[psqa][readers][worked]") {
+  const DoseGrid shape = DoseGrid::plane(16, 16, 2);
+  const auto check = [&](const char* what, const std::function<std::uint32_t(std::size_t)>& pixel) {
+    INFO(what);
+    std::vector<std::uint32_t> pixels;
+    for (std::size_t i = 0; i < shape.size(); ++i) pixels.push_back(pixel(i));
+    const double scaling = 2 / 4294967296.0;  // the largest number is 2 Gy
+    const DoseGrid g = changed(
+        shape,
+        [&](DcmItem& d) {
+          put_high_word_first(d, pixels);
+          set(d, DCM_DoseGridScaling, "4.656612873077393e-10");
+        },
+        EXS_BigEndianExplicit);
+    for (std::size_t i = 0; i < g.size(); ++i) CHECK(g.values[i] == Approx(scaling * pixels[i]));
+  };
+  check("all of 50 %", [](std::size_t) { return 0x80000000U; });
+  check("quarters", [](std::size_t i) { return i % 16 < 15 ? 0x40000000U * (1 + i % 3) : 0xffffffffU; });
+  check("a tenth of 50 %", [](std::size_t i) { return i % 10 == 0 ? 0x80000000U : 0xffffffffU; });
+  check("steps of 1/256", [](std::size_t i) { return static_cast<std::uint32_t>(i) << 24; });
+}
+
 TEST_CASE("numbers with their low word first are known by their smoothness, or their size",
           "[psqa][readers][behaviour]") {
   DoseGrid g = DoseGrid::plane(20, 20, 2);

@@ -42,6 +42,7 @@ struct ImportedRecord {
   CohortRecord record;
   DoseGrid planned, measured;
   std::string source;
+  std::vector<std::string> warnings{};  ///< of the readers of its planes, with the file's name
 };
 
 /// Settings that the files do not state.
@@ -82,6 +83,8 @@ namespace detail {
   }
   const DoseGrid p = import_plane(item.planned, options, true);
   DoseGrid m = import_plane(item.measured, options, false);
+  for (const auto& [g, path] : {std::pair{&p, &item.planned}, {&std::as_const(m), &item.measured}})
+    for (const std::string& w : g->warnings) out.warnings.push_back(path->string() + ": " + w);
   if (p.shape[0] != 1 || m.shape[0] != 1)
     throw FileError(
         message("file.446", where, "expected planes, got volumes of ", p.shape[0], " and ", m.shape[0], " frames"));

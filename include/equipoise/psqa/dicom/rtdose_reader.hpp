@@ -74,31 +74,67 @@ namespace detail {
   return offsets;
 }
 
-/// 32-bit pixels of a big-endian file come as 16-bit words: some writers hold plain big-endian numbers (high word first),
-/// others swap each word alone (low word first), and nothing in the file says which. Small numbers have a high word of
-/// 0, and nothing else often has a word of 0; else the order is taken whose steps, each measured by the range of its
-/// numbers, are clearly smaller; else plain numbers.
-[[nodiscard]] inline bool low_word_first(std::span<const Uint16> words) {
-  const std::size_t pixels = words.size() / 2;
-  std::size_t small_low_first = 0, small_plain = 0;
-  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-    small_low_first += words[i] != 0 && words[i + 1] == 0;
-    small_plain += words[i] == 0 && words[i + 1] != 0;
+/// The 32-bit pixels of a big-endian file, read in one of the two orders of words.
+struct WordOrder {
+  std::span<const Uint16> words;
+  bool is_signed = false;
+  std::size_t high = 0;  ///< which word of a pixel is the high one
+
+  [[nodiscard]] std::size_t size() const { return words.size() / 2; }
+  [[nodiscard]] bool high_is_zero(std::size_t i) const { return words[2 * i + high] == 0; }
+  [[nodiscard]] double operator[](std::size_t i) const {
+    const auto bits = words[2 * i + 1 - high] | static_cast<std::uint32_t>(words[2 * i + high]) << 16;
+    return is_signed ? static_cast<double>(static_cast<std::int32_t>(bits)) : static_cast<double>(bits);
   }
-  if (std::max(small_low_first, small_plain) > pixels / 50) {
-    if (small_low_first > 4 * small_plain) return true;
-    if (small_plain > 4 * small_low_first) return false;
-  }
-  const auto roughness = [&](std::size_t high) {  // high: which word of a pixel is taken as the high one
-    double steps = 0, minimum = 1e300, maximum = 0, before = 0;
-    for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-      const double value = words[i + 1 - high] + 65536.0 * words[i + high];
-      if (i > 0) steps += std::abs(value - before);
+
+  /// The sum of the steps between pixels whose words are both other than 0, divided by the range of these.
+  [[nodiscard]] double roughness() const {
+    double steps = 0, minimum = 1e300, maximum = -1e300, before = 0;
+    for (std::size_t i = 0, n = 0; i < size(); ++i) {
+      if (words[2 * i] == 0 || words[2 * i + 1] == 0) continue;
+      const double value = (*this)[i];
+      if (n++ > 0) steps += std::abs(value - before);
       minimum = std::min(minimum, value), maximum = std::max(maximum, value), before = value;
     }
     return maximum > minimum ? steps / (maximum - minimum) : 0;
-  };
-  return roughness(1) < (pixels < 64 ? 0.1 : 0.5) * roughness(0);
+  }
+  /// How many pixels are plausible doses other than 0: at most 1000 Gy, and not below 0.01 % of the largest of these
+  /// with a high word of 0 (a dose that the order of words has lost).
+  [[nodiscard]] std::size_t plausible(double scaling) const {
+    constexpr double most = 1000, least = 1e-3;
+    double largest = 0;
+    for (std::size_t i = 0; i < size(); ++i)
+      if (const double dose = scaling * std::abs((*this)[i]); dose <= most) largest = std::max(largest, dose);
+    if (largest < least) return 0;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < size(); ++i) {
+      const double dose = scaling * std::abs((*this)[i]);
+      count += dose > 0 && dose <= most && !(high_is_zero(i) && dose < 1e-4 * largest);
+    }
+    return count;
+  }
+};
+
+/// 32-bit pixels of a big-endian file come as 16-bit words: some writers hold plain big-endian numbers (high word first),
+/// others swap each word alone (low word first), and nothing in the file says which. The order is taken whose steps are
+/// clearly smaller; else the one with more plausible doses; else small numbers decide, whose high word is 0; else the
+/// numbers are plain.
+[[nodiscard]] inline bool low_word_first(std::span<const Uint16> words, double scaling, bool is_signed) {
+  const WordOrder plain{words, is_signed, 0}, swapped{words, is_signed, 1};
+  std::size_t both = 0, small_swapped = 0, small_plain = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    both += !plain.high_is_zero(i) && !swapped.high_is_zero(i);
+    small_swapped += !plain.high_is_zero(i) && swapped.high_is_zero(i);
+    small_plain += plain.high_is_zero(i) && !swapped.high_is_zero(i);
+  }
+  const double clearly = both < 64 ? 0.1 : 0.5, rough = plain.roughness(), rough_swapped = swapped.roughness();
+  if (rough_swapped < clearly * rough) return true;
+  if (rough < clearly * rough_swapped) return false;
+  const std::size_t few = plain.size() / 50, doses = plain.plausible(scaling),
+                    doses_swapped = swapped.plausible(scaling);
+  if (doses > doses_swapped + few) return false;
+  if (doses_swapped > doses + few) return true;
+  return small_swapped > few && small_swapped > 4 * small_plain;
 }
 
 /// Eclipse marks a planar dose with six pixels of the largest signed number, near three of its corners: no dose.
@@ -125,7 +161,8 @@ inline void read_pixels(DcmDataset& data, DoseGrid& grid, bool big_endian, const
       count < grid.size() * each)
     throw FileError(message("file.426", where, "expected ", grid.size(), " pixels of 16 or 32 bits, got ", count * 2,
                             " bytes of ", bits, " bits"));
-  const bool high_first = each == 2 && big_endian && !low_word_first({words, grid.size() * each});
+  const bool high_first =
+      each == 2 && big_endian && !low_word_first({words, grid.size() * each}, scaling, is_signed != 0);
   grid.values.reserve(grid.size());
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const std::uint32_t pixel = each == 1 ? words[i]

@@ -71,10 +71,18 @@ namespace detail {
 [[nodiscard]] inline DoseGrid read_mapcheck(const std::filesystem::path& path,
                                             MapcheckPlane plane = MapcheckPlane::measured) {
   const detail::TextFile file(path);
+  const auto uncalibrated = [&](const std::string& got) {
+    return FileError(message("file.443", file.where(), "the file has no dose calibration: expected doses, got ", got));
+  };
+  if (!detail::has_line(file, "Dose Counts") && detail::has_line(file, "Corrected Counts"))
+    throw uncalibrated("counts only");
   DoseGrid diodes = detail::mapcheck_table(file, "Dose Counts");
   const DoseGrid factors = detail::mapcheck_table(file, "Calibration Factors");
   if (factors.shape != diodes.shape)
     throw FileError(message("file.443", file.where(), "expected as many calibration factors as doses"));
+  // Without a dose calibration a MapCHECK writes a dose of 0 for every diode.
+  if (std::none_of(diodes.values.begin(), diodes.values.end(), [](double v) { return v != 0; }))
+    throw uncalibrated("0 at each of " + std::to_string(diodes.size()) + " places");
   diodes.units = DoseUnits::gray;
   double maximum = 0;
   for (std::size_t i = 0; i < diodes.values.size(); ++i) {

@@ -31,6 +31,64 @@ struct MccScan {
   std::vector<double> places, values;
 };
 
+/// The header lines of a scan that say how its numbers lie in the plane. In a grid x rises as LEFT_RIGHT says, and y as
+/// TARGET_GUN says; places along RIGHT_LEFT and GUN_TARGET change their sign.
+struct MccHeader {
+  double inplane = 0, crossplane = 0;            ///< mm
+  double inplane_sign = 1, crossplane_sign = 1;  ///< -1 where the axis runs the other way
+  bool along_inplane = false;                    ///< the scan runs along the in-plane axis
+  double factor = 1;
+  DoseUnits units = DoseUnits::unknown;
+
+  void read(const TextFile& file, std::size_t i) {
+    const std::string_view line = trimmed(file.lines()[i]);
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) return;
+    const std::string_view key = trimmed(line.substr(0, equals)), value = trimmed(line.substr(equals + 1));
+    if (key == "SCAN_OFFAXIS_INPLANE") inplane = file.number(i, value);
+    if (key == "SCAN_OFFAXIS_CROSSPLANE") crossplane = file.number(i, value);
+    if (key == "CROSSPLANE_AXIS_DIR") crossplane_sign = direction(file, i, line, value, "LEFT_RIGHT", "RIGHT_LEFT");
+    if (key == "INPLANE_AXIS_DIR") inplane_sign = direction(file, i, line, value, "TARGET_GUN", "GUN_TARGET");
+    if (key == "SCAN_CURVETYPE") {
+      along_inplane = value == "INPLANE_PROFILE";
+      if (!along_inplane && value != "CROSSPLANE_PROFILE")
+        file.fail(
+            i, "expected SCAN_CURVETYPE=CROSSPLANE_PROFILE or INPLANE_PROFILE, got " + std::string(line.substr(0, 60)));
+    }
+    if (key == "SCAN_DIAGONAL" && !value.empty() && value != "NOT_DIAGONAL")
+      file.fail(i, "expected SCAN_DIAGONAL=NOT_DIAGONAL, got " + std::string(line.substr(0, 60)));
+    if (const double angle = key == "SCAN_ANGLE" ? file.number(i, value) : 0;
+        angle != 0 && !(along_inplane && angle == 90))
+      file.fail(i, "expected SCAN_ANGLE=0, or 90 along the in-plane axis, got " + std::string(line.substr(0, 60)));
+    if (key == "MEAS_UNIT") {
+      const bool centi = value == "CGY" || value == "cGy", milli = value == "MGY" || value == "mGy";
+      factor = centi ? 0.01 : milli ? 0.001 : 1;
+      units = centi || milli || value == "GY" || value == "Gy" ? DoseUnits::gray
+              : value == "%"                                   ? DoseUnits::relative
+                                                               : DoseUnits::unknown;
+    }
+  }
+
+ private:
+  [[nodiscard]] static double direction(const TextFile& file, std::size_t i, std::string_view line,
+                                        std::string_view value, std::string_view rising, std::string_view falling) {
+    if (value == rising) return 1;
+    if (value == falling) return -1;
+    file.fail(i, "expected the direction " + std::string(rising) + " or " + std::string(falling) + ", got " +
+                     std::string(line.substr(0, 60)));
+  }
+};
+
+/// Rows become columns, for scans that run along the other axis.
+[[nodiscard]] inline DoseGrid transposed(const DoseGrid& g) {
+  DoseGrid out = g;
+  std::swap(out.shape[1], out.shape[2]), std::swap(out.spacing[1], out.spacing[2]);
+  std::swap(out.origin[1], out.origin[2]);
+  for (std::size_t y = 0; y < out.shape[1]; ++y)
+    for (std::size_t x = 0; x < out.shape[2]; ++x) out.at(0, y, x) = g.at(0, x, y);
+  return out;
+}
+
 /// Scans on the union of their places; NaN where a scan has no detector.
 [[nodiscard]] inline DoseGrid union_of_scans(const std::map<double, MccScan>& scans, const TextFile& file) {
   std::vector<double> x;
@@ -57,29 +115,32 @@ struct MccScan {
 
 }  // namespace detail
 
-/// PTW mcc: scans across the array, each with its in-plane offset; Gy. Scans may have detectors at different places: the
+/// PTW mcc: scans across the array with their in-plane offsets, or along it with cross-plane ones; in the directions
+/// that the header's lines say; Gy, or relative where the unit is %. Scans may have detectors at different places: the
 /// plane has all of them, and NaN between.
 /// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_mcc(const std::filesystem::path& path) {
   const detail::TextFile file(path);
   std::map<double, detail::MccScan> scans;
   detail::MccScan scan;
-  double offset = 0, factor = 1;
-  bool in_data = false;
+  detail::MccHeader header;
+  bool in_data = false, along_inplane = false;
   DoseUnits units = DoseUnits::unknown;
   for (std::size_t i = 0; i < file.lines().size(); ++i) {
     const std::string_view line = detail::trimmed(file.lines()[i]);
-    if (line.starts_with("SCAN_OFFAXIS_INPLANE=")) offset = file.number(i, line.substr(21));
-    if (line.starts_with("MEAS_UNIT=")) {
-      const std::string_view unit = line.substr(10);
-      const bool centi = unit == "CGY" || unit == "cGy";
-      factor = centi ? 0.01 : 1, units = centi || unit == "GY" || unit == "Gy" ? DoseUnits::gray : DoseUnits::unknown;
-    }
-    if (line == "BEGIN_DATA") {
+    if (line.starts_with("BEGIN_SCAN ")) {
+      header = {};
+    } else if (line == "BEGIN_DATA") {
+      if (scans.empty()) along_inplane = header.along_inplane, units = header.units;
+      if (along_inplane != header.along_inplane)
+        file.fail(i, "expected scans along one axis, got SCAN_CURVETYPE of both");
+      if (units != header.units) file.fail(i, "expected scans of one MEAS_UNIT, got several");
       in_data = true, scan = {};
     } else if (line == "END_DATA") {
       in_data = false;
-      if (!scans.emplace(offset, std::move(scan)).second)
+      const double offset =
+          along_inplane ? header.crossplane_sign * header.crossplane : header.inplane_sign * header.inplane;
+      if (!scans.emplace(offset + 0.0, std::move(scan)).second)
         file.fail(i, "expected scans at different places, got offset " + std::to_string(offset) + " twice");
       scan = {};
     } else if (in_data) {
@@ -88,13 +149,17 @@ struct MccScan {
       for (const std::string_view c : cells)
         if (!detail::trimmed(c).empty()) full.push_back(c);
       if (full.size() < 2) file.fail(i, "expected a place and a dose");
-      scan.places.push_back(file.number(i, full[0])), scan.values.push_back(factor * file.number(i, full[1]));
+      scan.places.push_back((along_inplane ? header.inplane_sign : header.crossplane_sign) * file.number(i, full[0]));
+      scan.values.push_back(header.factor * file.number(i, full[1]));
+    } else {
+      header.read(file, i);
     }
   }
   if (in_data || scans.empty())
     throw FileError(message("file.443", file.where(), "expected whole scans, got ", scans.size(),
                             in_data ? " and a part of one" : ""));
   DoseGrid g = detail::union_of_scans(scans, file);
+  if (along_inplane) g = detail::transposed(g);
   g.units = units;
   return g;
 }

@@ -9,9 +9,11 @@
 #include <equipoise/psqa/readers/detector_table.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,27 +30,65 @@ namespace detail {
   return text.empty() || text == "TAB" || text == "Tab" || text == "\\t" ? '\t' : text.front();
 }
 
+/// The unit of an opg file's numbers, and what they are multiplied with to be in Gy, or in % where they are relative.
+struct OpgUnit {
+  double factor = 1;
+  DoseUnits units = DoseUnits::unknown;
+};
+
+[[nodiscard]] inline OpgUnit opg_unit(const TextFile& file) {
+  const std::string_view text = file.text_of("Data Unit:").value_or(""), type = file.text_of("Data Type:").value_or("");
+  std::string unit;  // lower case, without blanks
+  for (const char c : text)
+    if (c != ' ' && c != '\t') unit += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  OpgUnit out;
+  if (unit == "gy" || unit == "cgy" || unit == "mgy")
+    out = {unit == "cgy" ? 0.01 : unit == "mgy" ? 0.001 : 1, DoseUnits::gray};
+  if (unit.find('%') != std::string::npos) out = {unit == "1/10%" ? 0.1 : 1, DoseUnits::relative};
+  if (type == "Relative") out.units = DoseUnits::relative;
+  return out;
+}
+
+/// How many mm the unit of lengths is, from a text like `cm`, or `X[cm]` with its brackets.
+[[nodiscard]] inline std::optional<double> opg_mm(std::string_view text) {
+  if (const std::size_t open = text.find('['); open != std::string_view::npos)
+    text = text.substr(open + 1, std::min(text.find(']'), text.size()) - open - 1);
+  text = trimmed(text);
+  if (text == "mm") return 1;
+  if (text == "cm") return 10;
+  return std::nullopt;
+}
+
 }  // namespace detail
 
-/// IBA opg (OmniPro I'mRT ASCII): a table with places in mm or cm; times its data factor, cGy and mGy become Gy.
+/// IBA opg (OmniPro I'mRT ASCII): the table of the first body, with places in the unit of the table's heads (`X[cm]`);
+/// times its data factor. cGy and mGy become Gy; relative doses are in %. A warning names the body where there are more.
 /// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_opg(const std::filesystem::path& path) {
   const detail::TextFile file(path);
-  double factor = file.value_of("Data Factor:").value_or(1);
-  const std::string_view unit = file.text_of("Data Unit:").value_or("");
-  if (unit == "cGy") factor *= 0.01;
-  if (unit == "mGy") factor *= 0.001;
-  const double mm = file.text_of("Length Unit:").value_or("mm") == "cm" ? 10 : 1;
+  const detail::OpgUnit unit = detail::opg_unit(file);
+  const double factor = unit.factor * file.value_of("Data Factor:").value_or(1);
   const char separator = detail::opg_separator(file);
   std::vector<double> x;
   std::vector<std::pair<double, std::vector<double>>> rows;
+  std::string_view position;  // of the first body
+  double y_mm = 1;
+  std::size_t bodies = 0;
   bool in_body = false;
   for (std::size_t i = 0; i < file.lines().size(); ++i) {
     const std::string_view line = detail::trimmed(file.lines()[i]);
     if (line == "<asciibody>") in_body = true;
-    if (line == "</asciibody>") break;
-    if (!in_body || line.empty() || line.starts_with("<") || line.starts_with("Plane") || line.starts_with("Y["))
-      continue;
+    if (line == "</asciibody>") in_body = false;
+    if (!in_body || line.empty() || line.starts_with("<")) continue;
+    const auto unit_of_head = [&] {
+      const std::optional<double> mm = detail::opg_mm(line);
+      if (!mm) file.fail(i, "expected places in mm or cm, got \"" + std::string(line.substr(0, 20)) + "\"");
+      return *mm;
+    };
+    if (line.starts_with("X[") && ++bodies == 1) y_mm = unit_of_head();
+    if (line.starts_with("Plane Position:") && bodies == 0) position = detail::trimmed(line.substr(15));
+    if (line.starts_with("Y[") && bodies == 1) y_mm = unit_of_head();
+    if (bodies > 1 || line.starts_with("Plane") || line.starts_with("Y[")) continue;
     std::vector<std::string_view> cells;
     for (const std::string_view c : detail::cells_of(line, separator))
       if (!detail::trimmed(c).empty()) cells.push_back(c);
@@ -56,17 +96,19 @@ namespace detail {
     std::vector<double> numbers;
     for (std::size_t c = 1; c < cells.size(); ++c) numbers.push_back(file.number(i, cells[c]));
     if (line.starts_with("X[")) {
-      if (!x.empty()) break;  // a second body: the first one is meant
-      for (const double v : numbers) x.push_back(mm * v);
+      for (const double v : numbers) x.push_back(y_mm * v);
     } else {
       for (double& v : numbers) v *= factor;
-      rows.emplace_back(mm * file.number(i, cells[0]), std::move(numbers));
+      rows.emplace_back(y_mm * file.number(i, cells[0]), std::move(numbers));
     }
   }
   if (x.empty() || rows.empty())
     throw FileError(message("file.443", file.where(), "expected a body with a line X[mm], got none"));
   DoseGrid g = detail::grid_of(std::move(rows), x, file);
-  if (unit == "cGy" || unit == "mGy" || unit == "Gy") g.units = DoseUnits::gray;
+  g.units = unit.units;
+  if (bodies > 1)
+    g.warnings.push_back(std::to_string(bodies) + " bodies: the first one is taken" +
+                         (position.empty() ? std::string() : ", at plane position " + std::string(position)));
   return g;
 }
 
@@ -74,8 +116,10 @@ namespace detail {
 struct OpgReader {
   static constexpr std::string_view id = "opg";
   static constexpr std::string_view name = "IBA opg plane";
-  static constexpr std::array descriptions{
-      FileDescription{"IBA opg", "plane", "positions in mm or cm; cGy and mGy are converted to Gy"}};
+  static constexpr std::array descriptions{FileDescription{
+      "IBA opg", "plane",
+      "positions in mm or cm, as the heads of the table say; cGy and mGy are converted to Gy; the first "
+      "body is taken, with a warning where there are more"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("<opimrtascii>") != std::string_view::npos;

@@ -7,14 +7,17 @@
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/files/file_head.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
+#include <equipoise/psqa/readers/detector_table.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +31,8 @@ namespace detail {
 struct TableRow {
   std::size_t line;
   std::vector<double> values;
-  bool open_end;  ///< ends with a separator: its last value is that of an empty cell, or of none
+  bool open_end;                        ///< ends with a separator: its last value is that of an empty cell, or of none
+  std::optional<std::string> corner{};  ///< the first line's first cell, where it is empty or no number
 };
 
 [[nodiscard]] inline std::vector<TableRow> table_rows(const TextFile& file) {
@@ -40,8 +44,13 @@ struct TableRow {
     // A tab at either end separates an empty cell: it is no blank.
     const std::string_view line = separator == '\t' ? file.lines()[i] : text;
     TableRow row{i, {}, separator != ' ' && line.back() == separator};
-    for (const std::string_view cell : table_cells(line)) {
-      const std::optional<double> value = table_number(cell);
+    const std::vector<std::string_view> cells = table_cells(line);
+    for (const std::string_view cell : cells) {
+      std::optional<double> value = table_number(cell);
+      if (rows.empty() && row.values.empty() && cells.size() > 2 && (!value || unquoted(cell).empty())) {
+        row.corner = std::string(unquoted(cell));
+        value = std::numeric_limits<double>::quiet_NaN();
+      }
       if (!value) file.fail(i, "expected a number, got \"" + std::string(trimmed(cell).substr(0, 40)) + "\"");
       row.values.push_back(*value);
     }
@@ -51,29 +60,154 @@ struct TableRow {
   return rows;
 }
 
+/// Whether numbers rise, or fall, all the way. Fewer than two do not.
+[[nodiscard]] inline bool strictly_ordered(const std::vector<double>& v) {
+  bool out = v.size() > 1;
+  for (std::size_t i = 1; i < v.size(); ++i)
+    out = out && (v[1] > v[0] ? v[i] > v[i - 1] : v[i] < v[i - 1]);  // false with NaN
+  return out;
+}
+/// Whether numbers are at least four, and follow one another in equal steps other than 0, to the rounding of a text.
+[[nodiscard]] inline bool equal_steps(const std::vector<double>& v) {
+  bool out = v.size() > 3 && strictly_ordered(v);
+  const double step = out ? (v.back() - v.front()) / static_cast<double>(v.size() - 1) : 0;
+  for (std::size_t i = 1; i < v.size(); ++i)
+    out = out && std::abs(v[i] - v.front() - static_cast<double>(i) * step) <= 0.02 * std::abs(step);
+  return out;
+}
+/// Whether numbers count 0, 1, 2 … or 1, 2, 3 …
+[[nodiscard]] inline bool counts_up(const std::vector<double>& v) {
+  bool out = !v.empty() && (v.front() == 0 || v.front() == 1);
+  for (std::size_t i = 1; i < v.size(); ++i) out = out && v[i] == v[i - 1] + 1;
+  return out;
+}
+
+/// The places, or numbers, of a table's columns and rows that stand in its first line and column.
+struct TablePlaces {
+  std::vector<double> x, y;
+  bool both = false;  ///< they are no doses
+};
+
+/// Tells the places of rows and columns from doses: they follow one another, under a corner that is empty or text, or in
+/// equal steps where the doses do not.
+/// \throws FileError for what is neither a plane nor one with its places
+[[nodiscard]] inline TablePlaces table_places(const std::vector<TableRow>& rows, std::size_t columns,
+                                              const TextFile& file) {
+  const auto line = [&](std::size_t r, std::size_t from) {
+    const auto& v = rows[r].values;
+    return std::vector<double>(v.begin() + static_cast<std::ptrdiff_t>(from),
+                               v.begin() + static_cast<std::ptrdiff_t>(columns));
+  };
+  const auto column = [&](std::size_t c, std::size_t from) {
+    std::vector<double> out;
+    for (std::size_t r = from; r < rows.size(); ++r) out.push_back(rows[r].values[c]);
+    return out;
+  };
+  const auto refusal = [&](const char* got) {
+    return FileError(message("file.443", file.where(), "expected a table of doses, got ", got));
+  };
+  if ((columns == 2 && rows.size() > 4 && strictly_ordered(column(0, 0))) ||
+      (rows.size() == 2 && columns > 4 && strictly_ordered(line(0, 0))))
+    throw refusal("a profile: places and doses along one line, which is no plane");
+  if (columns == 3 && rows.size() > 8) {
+    std::set<std::pair<double, double>> points;
+    std::set<double> x, y;
+    for (const TableRow& r : rows)
+      if (!std::isnan(r.values[0]) && !std::isnan(r.values[1]))
+        x.insert(r.values[0]), y.insert(r.values[1]), points.emplace(r.values[0], r.values[1]);
+    if (points.size() == rows.size() && x.size() * y.size() == rows.size())
+      throw refusal("a list of points, each with two places and a dose: expected one line for each row of the plane");
+  }
+  TablePlaces out{line(0, 1), column(0, 1)};
+  const TableRow& first = rows.front();
+  if (first.corner && strictly_ordered(out.x) && strictly_ordered(out.y)) {
+    out.both = true;
+    return out;
+  }
+  if (first.corner && !first.corner->empty())
+    file.fail(first.line, "expected a number, or places of columns and rows in order beside it, got \"" +
+                              first.corner->substr(0, 40) + "\"");
+  // A plane whose doses rise evenly everywhere has no places in its first line and column.
+  const bool even_x = equal_steps(out.x) && !equal_steps(line(1, 1)),
+             even_y = equal_steps(out.y) && !equal_steps(column(1, 1));
+  out.both = even_x && even_y;
+  if (!out.both && even_y && equal_steps(column(0, 0)))
+    throw refusal("a first column in equal steps, as places or row numbers have them, without such a first line");
+  if (!out.both && even_x && equal_steps(line(0, 0)))
+    throw refusal("a first line in equal steps, as places or column numbers have them, without such a first column");
+  return out;
+}
+
+/// A plane with the places of its table, in mm, or in cm where the corner says so or the spacing asked for is ten times
+/// theirs. Numbers of rows and columns are dropped.
+[[nodiscard]] inline DoseGrid plane_with_places(const std::vector<TableRow>& rows, const TablePlaces& places,
+                                                const TextFile& file, double spacing_mm, RowsFrom rows_from) {
+  const std::size_t columns = places.x.size();
+  const auto doses = [&](const TableRow& r) {
+    return std::vector<double>(r.values.begin() + 1, r.values.begin() + 1 + static_cast<std::ptrdiff_t>(columns));
+  };
+  if (counts_up(places.x) && counts_up(places.y)) {
+    DoseGrid g = DoseGrid::plane(places.y.size(), columns, spacing_mm);
+    g.values.clear();
+    for (std::size_t r = 1; r < rows.size(); ++r) {
+      const std::vector<double> row = doses(rows[r]);
+      g.values.insert(g.values.end(), row.begin(), row.end());
+    }
+    if (rows_from == RowsFrom::top) g.mirror(1);
+    g.warnings.push_back("the first line and column are taken as numbers of columns and rows, not as places");
+    return g;
+  }
+  const double step = std::abs(places.x[1] - places.x[0]);
+  const auto is_spacing = [&](double mm) { return std::abs(mm - spacing_mm) <= 0.01 * spacing_mm; };
+  const bool cm = (rows.front().corner && rows.front().corner->find("cm") != std::string::npos) ||
+                  (spacing_mm != 1 && !is_spacing(step) && is_spacing(10 * step));
+  std::vector<std::pair<double, std::vector<double>>> out;
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    out.emplace_back((cm ? 10 : 1) * places.y[r - 1], doses(rows[r]));
+    if (places.x.back() < places.x.front()) std::reverse(out.back().second.begin(), out.back().second.end());
+  }
+  std::vector<double> x;
+  for (const double v : places.x) x.push_back((cm ? 10 : 1) * v);
+  std::sort(x.begin(), x.end());
+  DoseGrid g = grid_of(std::move(out), x, file);
+  g.warnings.push_back("the first line and column are taken as places in " + std::string(cm ? "cm" : "mm"));
+  return g;
+}
+
 }  // namespace detail
 
 /// A table of doses, one line a row (film scans, planning systems): semicolon, tab, comma or blanks between them, a
-/// decimal comma where these are no commas. The plane's centre is the origin. Empty cells and `nan` are NaN.
-/// \param spacing_mm of a pixel, which the file does not say
-/// \throws FileError that names the file, and the line where one is wrong.
+/// decimal comma where these are no commas. Empty cells and `nan` are NaN. Where the first line and column are places of
+/// columns and rows, the plane lies there, with a warning; else its centre is the origin.
+/// \param spacing_mm of a pixel, where the file does not say it
+/// \param rows_from where the first row lies, where the file does not say it
+/// \throws FileError that names the file, and the line where one is wrong; also for profiles and lists of points.
 [[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, double spacing_mm,
                                              RowsFrom rows_from = RowsFrom::bottom) {
   const detail::TextFile file(path);
-  const std::vector<detail::TableRow> rows = detail::table_rows(file);
+  std::vector<detail::TableRow> rows = detail::table_rows(file);
   // A separator at a row's end opens a cell only where a column stands there in some row.
   std::size_t columns = 0;
   for (const detail::TableRow& r : rows) columns = std::max(columns, r.values.size() - (r.open_end ? 1 : 0));
   if (rows.size() < 2 || columns < 2)
     throw FileError(message("file.443", file.where(), "expected a table of doses, got ", rows.size(), " rows and ",
                             columns, " columns"));
-  DoseGrid g = DoseGrid::plane(rows.size(), columns, spacing_mm);
-  g.values.clear();
-  for (const detail::TableRow& r : rows) {
+  // Blanks leave no empty cell above a column of places.
+  if (detail::TableRow& first = rows.front(); rows.size() > 2 && !first.corner && !first.open_end &&
+                                              first.values.size() + 1 == columns &&
+                                              detail::strictly_ordered(first.values)) {
+    first.values.insert(first.values.begin(), std::numeric_limits<double>::quiet_NaN());
+    first.corner = "";
+  }
+  for (const detail::TableRow& r : rows)
     if (r.values.size() < columns)
       file.fail(r.line, "expected " + std::to_string(columns) + " columns, got " + std::to_string(r.values.size()));
+  const detail::TablePlaces places = detail::table_places(rows, columns, file);
+  if (places.both) return detail::plane_with_places(rows, places, file, spacing_mm, rows_from);
+  DoseGrid g = DoseGrid::plane(rows.size(), columns, spacing_mm);
+  g.values.clear();
+  for (const detail::TableRow& r : rows)
     g.values.insert(g.values.end(), r.values.begin(), r.values.begin() + static_cast<std::ptrdiff_t>(columns));
-  }
   if (rows_from == RowsFrom::top) g.mirror(1);
   return g;
 }
@@ -85,7 +219,8 @@ struct TableReader {
   static constexpr std::array descriptions{FileDescription{
       "CSV", "plane",
       "and other tables: separated by semicolons, tabs, commas or blanks; a decimal comma is read where "
-      "the separator is not a comma; options `--spacing MM` and `--rows-from`"}};
+      "the separator is not a comma; options `--spacing MM` and `--rows-from`; places of "
+      "columns and rows in the first line and column are used"}};
   static constexpr bool needs_spacing = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {

@@ -35,7 +35,10 @@ namespace equipoise::psqa {
     };
     if (key == "DoseUnits") {
       const std::string_view unit = detail::trimmed(cell(1));
-      factor = unit == "cGy" ? 0.01 : 1, g.units = unit == "cGy" || unit == "Gy" ? DoseUnits::gray : DoseUnits::unknown;
+      factor = unit == "cGy" ? 0.01 : 1;
+      g.units = unit == "cGy" || unit == "Gy" ? DoseUnits::gray
+                : unit == "%"                 ? DoseUnits::relative
+                                              : DoseUnits::unknown;
     }
     if (key == "Upperleft") left = file.number(at, cell(1)), top = file.number(at, cell(2));
     if (key == "DosePtsxy") {

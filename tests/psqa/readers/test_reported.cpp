@@ -1,0 +1,166 @@
+/// \file
+/// Files on which a reader was once wrong or silent (tests/psqa/reported), and their kin.
+
+#include <equipoise/psqa/gamma/gamma.hpp>
+#include <equipoise/psqa/readers/plane_reader.hpp>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "support/catch.hpp"
+#include "support/samples.hpp"
+
+using namespace equipoise::psqa;
+namespace eq = equipoise;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path reported(const std::string& file) {
+  const char* source = std::getenv("EQUIPOISE_SOURCE");
+  return fs::path(source ? source : ".") / "tests" / "psqa" / "reported" / file;
+}
+
+std::string text_of(const fs::path& path) {
+  std::ostringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+DoseGrid read_text(const std::string& text, double spacing_mm = 1) {
+  const support::TemporaryFolder folder;
+  std::ofstream(folder.path() / "file", std::ios::binary) << text;
+  return read_dose(folder.path() / "file", spacing_mm);
+}
+
+void check_same(const DoseGrid& a, const DoseGrid& b, double margin = 1e-9) {
+  REQUIRE(a.shape == b.shape);
+  for (std::size_t k = 1; k < 3; ++k) {
+    CHECK(a.spacing[k] == Approx(b.spacing[k]));
+    CHECK(a.origin[k] == Approx(b.origin[k]).margin(1e-9));
+  }
+  double apart = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) apart = std::max(apart, std::abs(a.values[i] - b.values[i]));
+  CHECK(apart <= margin);
+}
+
+}  // namespace
+
+TEST_CASE("a PTW file's axes run as its header says", "[psqa][readers][worked]") {
+  const DoseGrid truth = read_dose(reported("mcc_axes/truth.npy"), 10);
+  const std::string text = text_of(reported("mcc_axes/a.mcc"));
+  check_same(read_dose(reported("mcc_axes/a.mcc")), truth);
+  check_same(read_dose(reported("mcc_axes/rl.mcc")), truth);
+  DoseGrid turned = truth;
+  turned.mirror(1);
+  check_same(read_text(replaced(text, "TARGET_GUN", "GUN_TARGET")), turned);
+  turned.mirror(2);
+  check_same(read_text(replaced(replaced(text, "TARGET_GUN", "GUN_TARGET"), "LEFT_RIGHT", "RIGHT_LEFT")), turned);
+  for (const char* line : {"CROSSPLANE_AXIS_DIR=UP_DOWN", "CROSSPLANE_AXIS_DIR=TARGET_GUN",
+                           "SCAN_DIAGONAL=FIRST_DIAGONAL", "SCAN_ANGLE=45.00", "SCAN_CURVETYPE=PDD"})
+    CHECK_THROWS_WITH(read_text(replaced(text, "CROSSPLANE_AXIS_DIR=LEFT_RIGHT", line)), Catch::Contains(line));
+}
+
+TEST_CASE("a PTW file's scans may run along the in-plane axis", "[psqa][readers][worked]") {
+  const DoseGrid truth = read_dose(reported("mcc_axes/truth.npy"), 10);
+  std::string text = text_of(reported("mcc_axes/a.mcc"));
+  text =
+      replaced(replaced(text, "SCAN_OFFAXIS_CROSSPLANE=0.00", "X"), "SCAN_OFFAXIS_INPLANE", "SCAN_OFFAXIS_CROSSPLANE");
+  text = replaced(text, "CROSSPLANE_PROFILE", "INPLANE_PROFILE");
+  const DoseGrid g = read_text(text);
+  REQUIRE(g.shape == truth.shape);
+  for (std::size_t y = 0; y < 11; ++y)
+    for (std::size_t x = 0; x < 11; ++x) CHECK(g.at(0, y, x) == Approx(truth.at(0, x, y)));
+  text.replace(text.rfind("INPLANE_PROFILE"), 15, "CROSSPLANE_PROFILE");
+  CHECK_THROWS_WITH(read_text(text), Catch::Contains("along one axis"));
+}
+
+TEST_CASE("an IBA file's bodies, units and lengths", "[psqa][readers][worked]") {
+  const DoseGrid truth = read_dose(reported("opg_mcc/truth.npy"), 10);
+  const DoseGrid three = read_dose(reported("opg_mcc/b3.opg"));
+  check_same(three, truth);
+  CHECK(three.warnings == std::vector<std::string>{"3 bodies: the first one is taken, at plane position 0.0 mm"});
+  const DoseGrid in_cm = read_dose(reported("opg_mcc/nolu.opg"));
+  check_same(in_cm, truth);
+  CHECK(in_cm.warnings.empty());
+  CHECK(in_cm.units == DoseUnits::gray);
+  const std::string text = text_of(reported("opg_mcc/nolu.opg"));
+  CHECK_THROWS_WITH(read_text(replaced(text, "X[cm]", "X[inch]")), Catch::Contains("X[inch]"));
+}
+
+TEST_CASE("relative doses of detectors are not compared with Gy", "[psqa][readers][error]") {
+  DoseGrid gray = read_dose(reported("opg_mcc/truth.npy"), 10);
+  gray.units = DoseUnits::gray;
+  const std::string text = text_of(reported("opg_mcc/rel.opg"));
+  const DoseGrid percent = read_text(text), tenths = read_text(replaced(text, " %", " 1/10 %"));
+  CHECK(percent.values[0] == Approx(70));
+  CHECK(tenths.values[0] == Approx(7));
+  const DoseGrid ptw = read_dose(reported("opg_mcc/pc.mcc"));
+  for (const DoseGrid* g : {&percent, &tenths, &ptw}) {
+    CHECK(g->units == DoseUnits::relative);
+    CHECK_THROWS_WITH(gamma(*g, gray, {}), Catch::Contains("RELATIVE") && Catch::Contains("GY"));
+  }
+}
+
+TEST_CASE("no order of words loses half of the doses", "[psqa][readers][worked]") {
+  const DoseGrid big = read_dose(reported("big_endian/be.dcm")), little = read_dose(reported("big_endian/le.dcm"));
+  CHECK(big.values == little.values);
+  const GammaResult r = gamma(big, little, {});
+  CHECK(r.pass_rate == 100);
+  CHECK(r.evaluated == 480);
+}
+
+TEST_CASE("a MapCHECK file without dose calibration says so", "[psqa][readers][error]") {
+  CHECK_THROWS_WITH(read_dose(reported("small/mc_uncal.txt")), Catch::Contains("the file has no dose calibration"));
+  const std::string text = text_of(reported("small/mc_uncal.txt"));
+  CHECK_THROWS_WITH(read_text(replaced(text, "Dose Counts", "Background")),
+                    Catch::Contains("the file has no dose calibration"));
+}
+
+TEST_CASE("a table's places of rows and columns are used", "[psqa][readers][worked]") {
+  const DoseGrid plain = read_dose(reported("tables/cgy_plain.csv"), 4),
+                 places = read_dose(reported("tables/cgy_coords.csv"), 4),
+                 index = read_dose(reported("tables/cgy_index.csv"), 4);
+  check_same(places, plain);
+  check_same(index, plain);
+  CHECK(plain.warnings.empty());
+  CHECK(places.warnings == std::vector<std::string>{"the first line and column are taken as places in mm"});
+  CHECK(index.warnings.size() == 1);
+  const std::string text = text_of(reported("tables/cgy_coords.csv"));
+  check_same(read_text(text), plain);          // the file's places, whatever the spacing
+  check_same(read_text("y/x" + text), plain);  // a name in the corner
+  check_same(read_text("0" + text), plain);    // or a number
+  check_same(read_text(replaced(text, ",", "\t")), plain);
+  check_same(read_text(replaced(text, ",", " ")), plain);
+  check_same(read_text(replaced(replaced(text, ",", ";"), ".", ",")), plain);
+  CHECK(read_text("x,3,2,1\n5,3,2,1\n6,6,5,4\n7,9,8,7\n").values == std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8, 9});
+  const DoseGrid small = read_text("[cm],0,0.5,1\n1,7,8,9\n0.5,4,5,6\n0,1,2,3\n");
+  CHECK(small.spacing[1] == Approx(5));
+  CHECK(small.origin == std::array<double, 3>{0, 0, 0});
+  CHECK(small.values == std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8, 9});
+  CHECK_THROWS_WITH(read_text(",0,1,4\n0,1,2,3\n1,4,5,6\n"), Catch::Contains("evenly spaced"));
+}
+
+TEST_CASE("tables that are no plane are refused with a reason", "[psqa][readers][error]") {
+  for (const char* file : {"tables/profile.csv", "tables/profile2.csv"})
+    CHECK_THROWS_WITH(read_dose(reported(file)), Catch::Contains("a profile"));
+  CHECK_THROWS_WITH(read_text("-2,-1,0,1,2\n1,5,9,5,1\n"), Catch::Contains("a profile"));
+  CHECK_THROWS_WITH(read_text("0,0,1\n0,1,2\n0,2,3\n1,0,4\n1,1,5\n1,2,6\n2,0,7\n2,1,8\n2,2,9\n"),
+                    Catch::Contains("a list of points"));
+  CHECK_THROWS_WITH(read_text("row,a,b\n1,2,3\n2,4,5\n"), Catch::Contains("line 1") && Catch::Contains("\"a\""));
+  CHECK_THROWS_WITH(read_text("0,7,9,7\n1,8,9,8\n2,8,9,8\n3,7,9,7\n4,6,7,6\n"), Catch::Contains("a first column"));
+  CHECK_THROWS_WITH(read_text("0,1,2,3,4\n7,8,8,7,6\n9,9,9,9,7\n7,8,8,7,6\n"), Catch::Contains("a first line"));
+  // Doses that rise evenly everywhere are doses.
+  std::string ramp;
+  for (int y = 0; y < 6; ++y)
+    for (int x = 0; x < 6; ++x) ramp += std::to_string(10 * y + x) + (x == 5 ? "\n" : ",");
+  CHECK(read_text(ramp).size() == 36);
+}

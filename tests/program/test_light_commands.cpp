@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include "support/catch.hpp"
@@ -244,6 +245,37 @@ TEST_CASE("gamma's cap leaves the rate alone", "[psqa][commands][behaviour]") {
     CHECK(rate("1") == rate("2"));
     CHECK(rate("0.5") == rate("2"));
   }
+}
+
+TEST_CASE("gamma judges one set of points for every cap, and says how many lie beyond the evaluated grid",
+          "[psqa][commands][worked]") {
+  if (!built()) return;
+  const char* source = std::getenv("EQUIPOISE_SOURCE");
+  const fs::path folder = fs::path(source ? source : ".") / "tests/psqa/reported/gamma_cap";
+  for (const char* cap : {"1", "1.5", "2", "3", "5"}) {
+    const Outcome o = psqa("gamma --json --dd 3 --dta 1 --spacing 1 --max-gamma " + std::string(cap) + " " +
+                           quoted(folder / "a.npy") + quoted(folder / "b.npy"));
+    const Json r = Json::parse(o.out);
+    CHECK(r["pass_rate"] == 100);
+    CHECK(r["evaluated"] == 256);
+    CHECK(r["out_of_reach"] == 144);
+    CHECK(has(o.errors, "warning: only 256 of 400 points"));
+  }
+}
+
+TEST_CASE("gamma names in what kind of dose, patient or frame of reference two files differ",
+          "[psqa][commands][worked]") {
+  if (!built()) return;
+  const char* source = std::getenv("EQUIPOISE_SOURCE");
+  const fs::path folder = fs::path(source ? source : ".") / "tests/psqa/reported/dose_types";
+  const auto errors = [&](const char* reference) {
+    return psqa("gamma " + quoted(folder / reference) + quoted(folder / "plan.dcm")).errors;
+  };
+  CHECK(has(errors("frac5.dcm"), "differ in dose summation type: FRACTION (reference) and PLAN (evaluated)"));
+  CHECK(has(errors("eff.dcm"), "differ in dose type: EFFECTIVE"));
+  CHECK(has(errors("other.dcm"), "differ in patient: OTHER"));
+  CHECK(has(errors("other.dcm"), "differ in frame of reference: 2.25.1"));
+  CHECK(!has(errors("plan.dcm"), "differ in"));
 }
 
 TEST_CASE("gamma reads rows from either end, and files of different spacing", "[psqa][commands][behaviour]") {

@@ -12,6 +12,7 @@
 #include <equipoise/psqa/cohort/simulate.hpp>
 #include <equipoise/psqa/cohort/writer.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
+#include <equipoise/psqa/dicom/dose_description.hpp>
 #include <equipoise/psqa/dicom/rtdose_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>

@@ -64,7 +64,7 @@ void volume(double dd, double dta, bool local, GammaSpace space, const Search& s
 }  // namespace arrays
 
 TEST_CASE("the classic method gives the published arrays of a plane", "[psqa][gamma][worked]") {
-  const ClassicSearch s;
+  const ClassicSearch s{100};  // yagit's has no limit: points further than the dta from the grid have a value
   arrays::plane(3, 3, false, s, {0.471405, 0.577350, 1.105542, 0.816497});
   arrays::plane(2, 1, false, s, {1.414214, 1.500000, 2.449490, 1.732051});
   arrays::plane(3, 3, true, s, {0.471405, 0.587654, 1.108694, 0.816497});
@@ -117,13 +117,17 @@ TEST_CASE("slices give the published arrays", "[psqa][gamma][worked]") {
                  {2.074477, 0.235322, 0.568673, 0.472046, 0.849464, 0.195100, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN});
 }
 
-TEST_CASE("a frame too far away is out of the classic search's reach", "[psqa][gamma][behaviour]") {
+TEST_CASE("a frame further than the dta beyond the volume is out of the classic search's reach",
+          "[psqa][gamma][behaviour]") {
   const DoseGrid e = grid({2, 2, 2}, {10, 1, 1}, {0, 0, 0}, std::vector<double>(8, 1.0));
-  DoseGrid r = grid({3, 2, 2}, {5, 1, 1}, {0, 0, 0}, std::vector<double>(12, 1.0));
-  GammaCriteria c{.dd_percent = 3, .dta_mm = 3};
+  DoseGrid r = grid({4, 2, 2}, {5, 1, 1}, {0, 0, 0}, std::vector<double>(16, 1.0));
+  GammaCriteria c{.dd_percent = 3, .dta_mm = 6};
   c.space = GammaSpace::slices;
   const GammaResult near = gamma(r, e, c, ClassicSearch{});
-  for (std::size_t i = 0; i < 12; ++i) CHECK(double(near.map[i]) == Approx(i / 4 == 1 ? 5.0 / 3 : 0));
-  c.dta_mm = 2;
-  CHECK(gamma(r, e, c, ClassicSearch{}).out_of_reach == 4);
+  for (std::size_t i = 0; i < 16; ++i) CHECK(double(near.map[i]) == Approx(i / 4 % 2 == 1 ? 5.0 / 6 : 0));
+  // The second frame lies within the volume, between two frames: it is judged, and fails.
+  c.dta_mm = 3;
+  const GammaResult far = gamma(r, e, c, ClassicSearch{});
+  for (std::size_t i = 0; i < 12; ++i) CHECK(double(far.map[i]) == Approx(i / 4 == 1 ? 5.0 / 3 : 0));
+  CHECK(far.out_of_reach == 4);
 }

@@ -53,18 +53,27 @@ namespace detail {
 }
 
 /// Places (mm) of the frames along the image's normal, from the first one. Offsets are relative to the first frame
-/// where they begin at 0, and the patient's coordinates otherwise.
-[[nodiscard]] inline std::vector<double> read_frames(DcmItem& data, const DoseGrid& grid, ImageAxes& axes,
+/// where they begin at 0, and the patient's coordinates where they begin at the image position: the standard's two cases.
+/// \throws FileError for others
+[[nodiscard]] inline std::vector<double> read_frames(DcmItem& data, const DoseGrid& grid, const ImageAxes& axes,
                                                      const std::string& where) {
   std::vector<double> offsets = finite_numbers_of(data, DCM_GridFrameOffsetVector, where);
   const std::size_t frames = grid.shape[0];
   if (frames > 1 && offsets.size() < frames)
     throw FileError(message("file.426", where, "expected ", frames, " frame offsets, got ", offsets.size()));
+  if (frames == 1) return {0};  // the image position says where it lies
   offsets.resize(frames);
-  const std::size_t patient = axes.patient_axis(0);
   if (offsets[0] != 0) {
+    const std::size_t patient = axes.patient_axis(0);
     const double first = offsets[0], sign = patient < 3 && axes.direction[0][patient] < 0 ? -1 : 1;
-    if (patient < 3) axes.position[patient] = first;
+    constexpr double kSame = 0.01;  // mm: less than files round places to
+    if (patient == 3)
+      throw FileError(
+          message("file.426", where, "expected frame offsets from 0 of frames that lie askew, got ", first));
+    if (!(std::abs(first - axes.position[patient]) <= kSame))
+      throw FileError(message("file.426", where, "expected frame offsets from 0, or from the image position's ",
+                              axes.position[patient], " mm, got ", first,
+                              ": where the frames lie is not known (Grid Frame Offset Vector)"));
     for (double& o : offsets) o = sign * (o - first);
   }
   for (const auto& [before, offset] : views::adjacent(offsets))

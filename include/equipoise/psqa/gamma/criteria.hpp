@@ -28,17 +28,19 @@ namespace equipoise::psqa {
 enum class GammaSpace : std::uint8_t { plane, slices, volume };
 
 struct GammaCriteria {
-  double dd_percent = 2;              ///< dose difference, % of the norm (global) or of the reference dose (local); > 0
-  double dta_mm = 2;                  ///< distance to agreement; > 0
-  bool local = false;                 ///< local instead of global normalisation
-  double cutoff_percent = 10;         ///< reference points below this % of the norm are not evaluated; >= 0
+  double dd_percent = 2;       ///< dose difference, % of the norm (global) or of the reference dose (local); > 0
+  double dta_mm = 2;           ///< distance to agreement; > 0
+  bool local = false;          ///< local instead of global normalisation
+  double cutoff_percent = 10;  ///< reference points below this % of the norm are not evaluated, to a part in 1e6; >= 0
   std::optional<double> norm{};       ///< Gy; by default the maximum of the evaluated distribution
   double max_gamma = 2;               ///< values are capped here; > 0. A pass is judged before the cap
   std::optional<GammaSpace> space{};  ///< by default `plane` for two grids of one frame, `volume` for two volumes
 
-  /// How far (mm) a search looks for evaluated dose: up to the cap, and where that is below one as far as a point may
-  /// still pass.
-  [[nodiscard]] double reach_mm() const { return std::max(max_gamma, 1.0) * dta_mm; }
+  /// How far (mm) evaluated dose may be from a reference point that is judged: the dta, whatever the cap. A point
+  /// further away could not pass with any dose.
+  [[nodiscard]] double reach_mm() const { return dta_mm; }
+  /// How far (mm) a search looks for a smaller value: up to the cap, and at least as far as a point may pass.
+  [[nodiscard]] double search_mm() const { return std::max(max_gamma, 1.0) * dta_mm; }
 };
 
 /// How the evaluation runs; the result does not depend on it.
@@ -53,8 +55,8 @@ struct GammaResult {
   double mean = 0, max = 0;      ///< of the evaluated points
   double min = 0;                ///< the minimum
   double variance = 0;           ///< of the population of evaluated points
-  std::size_t evaluated = 0;     ///< points above the cut-off and within reach
-  std::size_t out_of_reach = 0;  ///< points above the cut-off without evaluated dose within the search distance
+  std::size_t evaluated = 0;     ///< points at or above the cut-off and within reach
+  std::size_t out_of_reach = 0;  ///< points at or above the cut-off without evaluated dose within the dta
   std::size_t points = 0;        ///< of the reference
 };
 
@@ -70,7 +72,7 @@ struct GammaRow {
 };
 
 /// A way to find γ²: `on(evaluated, criteria, space)` gives a searcher that is called with a row, a limit for γ and
-/// where to write γ² (NaN where no evaluated dose is in reach).
+/// where to write γ² (NaN where no evaluated dose is in reach, which must not depend on the limit).
 template <class S>
 concept GammaSearch = requires(const S& search, const DoseGrid& evaluated, const GammaCriteria& criteria,
                                const GammaRow& row, std::span<double> squared) {

@@ -41,8 +41,7 @@ namespace detail {
 template <class Real, int Dims>
 class ExactSearcher {
  public:
-  ExactSearcher(const DoseGrid& evaluated, const GammaCriteria& c)
-      : grid_(evaluated, c.dta_mm), reach_(c.reach_mm()), reach_in_dta_(reach_ / c.dta_mm) {}
+  ExactSearcher(const DoseGrid& evaluated, const GammaCriteria& c) : grid_(evaluated, c.dta_mm), reach_(c.reach_mm()) {}
 
   void operator()(const GammaRow& row, double limit, bool pass_only, std::span<double> squared) const {
     if constexpr (std::is_same_v<Real, double>)
@@ -54,13 +53,13 @@ class ExactSearcher {
     double across = 0;  // squared distance (mm²) of the row from the grid
     for (int k = 1; k < Dims; ++k) across += grid_.square_outside(k, k == 1 ? row.y : row.z);
     const double last = static_cast<double>(grid_.count(0) - 1);
-    const auto maximum = static_cast<double>(static_cast<Real>(limit * limit));  // where nothing was found
+    const double reach = reach_ * reach_ * (1 + 2e-9);  // as exact as a pass is
     for (std::size_t p = 0; p < row.x.size(); ++p) {
       if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < doubtful(row.dose[p] / row.tol[p]))
         search_one(row, p, limit, pass_only, squared);
       const bool off_grid = across > 0 || row.x[p] < 0 || row.x[p] > last;
-      if ((off_grid && across + grid_.square_outside(0, row.x[p]) > reach_ * reach_) ||
-          (grid_.holes() && squared[p] >= maximum && !in_reach_of_dose(row, p)))
+      if ((off_grid && across + grid_.square_outside(0, row.x[p]) > reach) ||
+          (grid_.holes() && squared[p] >= 1 && !in_reach_of_dose(row, p)))
         squared[p] = std::numeric_limits<double>::quiet_NaN();
     }
   }
@@ -176,7 +175,7 @@ class ExactSearcher {
     worst = worst_of(best, pass_only);
   }
 
-  /// Whether a point for which nothing below the limit was found has evaluated dose in reach.
+  /// Whether a point that fails has evaluated dose in reach.
   [[nodiscard]] bool in_reach_of_dose(const GammaRow& row, std::size_t p) const {
     if (grid_.finite_dose_near({row.x[p], row.y, row.z}, reach_)) return true;
     // Where cells are larger than the reach it may hold no corner, but a part of a cell. With doses that all agree, γ is
@@ -185,12 +184,13 @@ class ExactSearcher {
     GammaRow place = row;
     place.x = row.x.subspan(p, 1), place.dose = row.dose.subspan(p, 1), place.tol = {&any_dose, 1};
     double squared = 0;
-    search_one(place, 0, reach_in_dta_, false, {&squared, 1});
-    return squared < reach_in_dta_ * reach_in_dta_;
+    constexpr double limit = 1 + 1e-9;  // dta
+    search_one(place, 0, limit, false, {&squared, 1});
+    return squared < limit * limit;
   }
 
   Lattice grid_;
-  double reach_, reach_in_dta_;  ///< mm, dta
+  double reach_;  ///< mm: one dta
 };
 
 /// Calls `row` of one of two searchers: of planes or of volumes.

@@ -35,6 +35,9 @@ struct GammaTally {
 /// Slightly above one, so that a point exactly at the criterion passes despite rounding.
 inline constexpr double kPasses = 1 + 1e-9;
 
+/// Relative tolerance of the cut-off: files hold doses of six to eight digits, and a point of exactly the cut-off counts.
+inline constexpr double kCutoffTolerance = 1e-6;
+
 /// Rows of one reference frame against one searcher.
 class GammaFrame {
  public:
@@ -50,7 +53,8 @@ class GammaFrame {
     std::vector<double> x(n), dose(n), tol(n), squared(n);
     std::vector<std::size_t> index(n);
     const double* values = &reference_.values[(frame * reference_.shape[1] + j) * n];
-    const double cutoff = norm_ * criteria_.cutoff_percent / 100, share = criteria_.dd_percent / 100;
+    const double cutoff = norm_ * criteria_.cutoff_percent / 100 * (1 - kCutoffTolerance),
+                 share = criteria_.dd_percent / 100;
     std::size_t judged = 0;
     for (std::size_t i = 0; i < n; ++i) {
       const double d = values[i], t = (criteria_.local ? d : norm_) * share;
@@ -123,13 +127,15 @@ class GammaFrame {
   return out;
 }
 
-/// The evaluated distribution's frame nearest to height z (mm), as it is.
+/// The evaluated distribution's frame nearest to height z (mm), as it is. Between frames it keeps its thickness; beyond
+/// the outermost it is thin, so that only the distance to it counts.
 [[nodiscard]] inline DoseGrid frame_near(const DoseGrid& g, double z) {
   const std::size_t size = g.shape[1] * g.shape[2];
   const double step = g.shape[0] > 1 ? g.spacing[0] : 1,
                at = std::clamp(std::round((z - g.origin[0]) / step), 0.0, static_cast<double>(g.shape[0] - 1));
+  const bool beyond = z < g.origin[0] - 1e-6 || z > g.origin[0] + step * static_cast<double>(g.shape[0] - 1) + 1e-6;
   DoseGrid out;
-  out.shape = {1, g.shape[1], g.shape[2]}, out.spacing = {step, g.spacing[1], g.spacing[2]};
+  out.shape = {1, g.shape[1], g.shape[2]}, out.spacing = {beyond ? 1e-3 : step, g.spacing[1], g.spacing[2]};
   out.origin = {g.origin[0] + at * step, g.origin[1], g.origin[2]};
   const auto first = g.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(at) * size);
   out.values.assign(first, first + static_cast<std::ptrdiff_t>(size));
@@ -144,8 +150,8 @@ inline constexpr bool keeps_frames = requires {
 
 }  // namespace detail
 
-/// γ of every reference point above the cut-off. A point without evaluated dose within reach is
-/// NaN.
+/// γ of every reference point at or above the cut-off. A point without evaluated dose within the
+/// dta is NaN, whatever the cap.
 /// \param reference the distribution whose points are judged (the measurement)
 /// \param evaluated the one that is interpolated and searched (the plan)
 /// \throws ValueError for criteria out of range, ShapeError for grids that do not fit the space.

@@ -81,7 +81,7 @@ class GammaLattice {
     return d * d;
   }
 
-  /// Whether a dose that is one lies within the reach (mm) along each axis.
+  /// Whether a grid point that has a dose lies within the reach (mm).
   [[nodiscard]] bool finite_dose_near(const std::array<double, 3>& place, double reach) const {
     std::int64_t first[3] = {}, last[3] = {};
     const double at[3] = {place[0], place[1], place[2]};
@@ -94,7 +94,15 @@ class GammaLattice {
     for (std::int64_t z = first[2]; z <= last[2]; ++z)
       for (std::int64_t y = first[1]; y <= last[1]; ++y)
         for (std::int64_t x = first[0]; x <= last[0]; ++x)
-          if (std::isfinite(doses_[static_cast<std::size_t>(x + y * stride_[1] + z * stride_[2])])) return true;
+          if (std::isfinite(doses_[static_cast<std::size_t>(x + y * stride_[1] + z * stride_[2])])) {
+            const std::int64_t index[3] = {x, y, z};
+            double square = 0;
+            for (int k = 0; k < Dims; ++k) {
+              const double d = (at[k] - static_cast<double>(index[k])) * grid_.spacing[2 - static_cast<std::size_t>(k)];
+              square += d * d;
+            }
+            if (square <= reach * reach * (1 + 2e-9)) return true;
+          }
     return false;
   }
 

@@ -29,8 +29,12 @@ class WendlingSearcher {
   static constexpr bool kLikeYagit = std::is_same_v<Real, float>;
 
  public:
-  WendlingSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double pitch, double radius)
-      : shape_(evaluated.shape), doses_(evaluated.values.begin(), evaluated.values.end()), volume_(volume) {
+  WendlingSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double pitch, double radius,
+                   double judged)
+      : judged_(static_cast<Real>(judged * judged / (c.dta_mm * c.dta_mm) * (1 + 1e-6))),
+        shape_(evaluated.shape),
+        doses_(evaluated.values.begin(), evaluated.values.end()),
+        volume_(volume) {
     for (std::size_t axis = 0; axis < 3; ++axis) {
       last_[axis] = static_cast<Real>(evaluated.shape[axis] - 1);
       origin_[axis] = static_cast<Real>(evaluated.origin[axis]);
@@ -88,6 +92,7 @@ class WendlingSearcher {
     Real best = limit * limit;
     bool found = false;
     for (const Offset& o : offsets_) {
+      if (!found && o.space > judged_) break;
       // Nothing further away is better; but whether there is anything at all decides between a cap and no value.
       if (found && (o.space >= best || (pass_only && best <= 1))) break;
       const Real d = interpolated<Volume, Inner>(at[0] + o.z, at[1] + o.y, at[2] + o.x);
@@ -136,6 +141,7 @@ class WendlingSearcher {
       return low;
   }
 
+  Real judged_;  ///< squared distance, in dta², within which there must be dose
   std::array<std::size_t, 3> shape_;
   std::vector<Real> doses_;
   bool volume_;
@@ -147,8 +153,9 @@ class WendlingSearcher {
 /// The searcher of `ClassicSearch`: grid points by rings about the nearest one.
 class ClassicSearcher {
  public:
-  ClassicSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double radius)
-      : grid_(evaluated), volume_(volume), radius_(radius / c.dta_mm) {
+  /// \param within_dta points are judged by the distance from their doses' voxels; else by the radius
+  ClassicSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double radius, bool within_dta)
+      : grid_(evaluated), volume_(volume), within_dta_(within_dta), radius_(radius / c.dta_mm) {
     for (std::size_t axis = 0; axis < 3; ++axis) size_[axis] = evaluated.spacing[axis] / c.dta_mm;
   }
 
@@ -161,13 +168,19 @@ class ClassicSearcher {
   [[nodiscard]] double min_squared(const std::array<double, 3>& at, double dose, double per_tol, double limit,
                                    bool pass_only) const {
     std::int64_t home[3] = {};
-    double off_grid = 0, smallest = size_[1];
+    double off_grid = 0, smallest = std::numeric_limits<double>::infinity(), beyond = 0;
     for (std::size_t axis = volume_ ? 0 : 1; axis < 3; ++axis) {
       const auto last = static_cast<double>(grid_.shape[axis] - 1);
       home[axis] = static_cast<std::int64_t>(std::clamp(std::round(at[axis]), 0.0, last));
       off_grid = std::max(off_grid, std::abs(at[axis] - static_cast<double>(home[axis])));
+      // An axis of one point has no rings. Its voxel says how far it reaches.
+      if (grid_.shape[axis] < 2) continue;
       smallest = std::min(smallest, size_[axis]);
+      const double out = outside(at[axis], grid_.shape[axis], size_[axis]);
+      beyond += out * out;
     }
+    if (std::isinf(smallest)) smallest = size_[1];
+    if (within_dta_ && beyond > kReach) return std::numeric_limits<double>::quiet_NaN();
     double best = limit * limit;
     bool found = false;
     std::int64_t furthest = 0;
@@ -175,7 +188,8 @@ class ClassicSearcher {
     for (std::int64_t ring = 0; ring <= furthest; ++ring) {
       // Half a cell nearer than its number: the point lies at most so far from its home, if within the grid.
       const double nearest = std::max(0.0, static_cast<double>(ring) - std::min(off_grid, 0.5)) * smallest;
-      if (nearest > radius_ || (found && (nearest * nearest >= best || (pass_only && best <= 1)))) break;
+      const bool too_far = within_dta_ && !found ? nearest - smallest / 2 > 1 + 1e-9 : nearest > radius_;
+      if (too_far || (found && (nearest * nearest >= best || (pass_only && best <= 1)))) break;
       visit_ring(at, home, ring, dose, per_tol, best, found);
     }
     return found ? best : std::numeric_limits<double>::quiet_NaN();
@@ -201,8 +215,10 @@ class ClassicSearcher {
           const double space = (volume_ ? square(0, k) : 0) + square(1, j) + square(2, i);
           const double d =
               grid_.at(static_cast<std::size_t>(k), static_cast<std::size_t>(j), static_cast<std::size_t>(i));
-          if (std::isnan(d) || std::sqrt(space) > radius_ + 1e-9) continue;
-          found = true;
+          if (std::isnan(d)) continue;
+          const bool within = std::sqrt(space) <= radius_ + 1e-9;
+          if (!found) found = within_dta_ ? square_from_voxel(at, k, j, i) <= kReach : within;
+          if (!within) continue;
           const double e = (d - dose) * per_tol;
           best = std::min(best, space + e * e);
         }
@@ -210,8 +226,22 @@ class ClassicSearcher {
     }
   }
 
+  /// The squared distance (dta²) of a place from a grid point's voxel.
+  [[nodiscard]] double square_from_voxel(const std::array<double, 3>& at, std::int64_t k, std::int64_t j,
+                                         std::int64_t i) const {
+    const std::array<std::int64_t, 3> index = {k, j, i};
+    double out = 0;
+    for (std::size_t axis = volume_ ? 0 : 1; axis < 3; ++axis) {
+      const double gap = std::max(0.0, std::abs(at[axis] - static_cast<double>(index[axis])) - 0.5) * size_[axis];
+      out += gap * gap;
+    }
+    return out;
+  }
+
+  static constexpr double kReach = 1 + 2e-9;  ///< dta²: as exact as a pass is
+
   const DoseGrid& grid_;
-  bool volume_;
+  bool volume_, within_dta_;
   double radius_;   ///< in dta
   double size_[3];  ///< of a cell, in dta
 };
@@ -224,11 +254,11 @@ class ClassicSearcher {
 template <class Real = double>
 struct WendlingSearch {
   double pitch_mm = 0;   ///< of the offsets; 0: dta / 10
-  double radius_mm = 0;  ///< of the search; 0: max(max_gamma, 1) · dta
+  double radius_mm = 0;  ///< of the search and of the points that are judged; 0: max(max_gamma, 1) · dta, and the dta
 
   [[nodiscard]] auto on(const DoseGrid& evaluated, const GammaCriteria& c, GammaSpace space) const {
     const double pitch = pitch_mm == 0 ? c.dta_mm / 10 : pitch_mm;
-    const double radius = radius_mm == 0 ? c.reach_mm() : radius_mm;
+    const double radius = radius_mm == 0 ? c.search_mm() : radius_mm;
     if (!(pitch > 0) || !(radius > 0) || pitch > radius)
       throw ValueError(
           message("value.301", "gamma", "expected 0 < pitch <= radius, got ", pitch, " and ", radius, " mm"));
@@ -236,7 +266,8 @@ struct WendlingSearch {
     if (radius > maximum * pitch)
       throw ValueError(message("value.301", "gamma", "expected a pitch of at least 1/", maximum, " of the radius, got ",
                                pitch, " and ", radius, " mm"));
-    return detail::WendlingSearcher<Real>(evaluated, c, space == GammaSpace::volume, pitch, radius);
+    return detail::WendlingSearcher<Real>(evaluated, c, space == GammaSpace::volume, pitch, radius,
+                                          radius_mm == 0 ? c.reach_mm() : radius_mm);
   }
 };
 
@@ -244,12 +275,14 @@ struct WendlingSearch {
 /// frame nearest to each reference frame, whose distance counts.
 struct ClassicSearch {
   static constexpr bool keeps_frames = true;  ///< no slice is interpolated for it
-  double radius_mm = 0;                       ///< of the search; 0: max(max_gamma, 1) · dta
+  /// Of the search and of the points that are judged, to grid points. 0: max(max_gamma, 1) · dta; points are then judged
+  /// that are a dta or less from the grid and from the voxel of a dose.
+  double radius_mm = 0;
 
   [[nodiscard]] auto on(const DoseGrid& evaluated, const GammaCriteria& c, GammaSpace space) const {
-    const double radius = radius_mm == 0 ? c.reach_mm() : radius_mm;
+    const double radius = radius_mm == 0 ? c.search_mm() : radius_mm;
     if (!(radius > 0)) throw ValueError(message("value.301", "gamma", "expected a search radius > 0 mm, got ", radius));
-    return detail::ClassicSearcher(evaluated, c, space == GammaSpace::volume, radius);
+    return detail::ClassicSearcher(evaluated, c, space == GammaSpace::volume, radius, radius_mm == 0);
   }
 };
 

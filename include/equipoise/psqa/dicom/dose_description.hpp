@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What an RTDOSE file says about its dose beside the numbers: of which kind it is, of whom and of which plan. Two doses
+/// that differ in it can be compared, but seldom should be.
+
+#include <equipoise/psqa/dicom/dicom.hpp>
+#include <equipoise/psqa/files/file_head.hpp>
+#include <equipoise/psqa/files/text_file.hpp>
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace equipoise::psqa {
+
+struct DoseDescription {
+  std::string type;                ///< Dose Type: PHYSICAL, EFFECTIVE
+  std::string summation;           ///< Dose Summation Type: PLAN, FRACTION, BEAM, …
+  std::string patient;             ///< Patient ID
+  std::string plan;                ///< SOP instance UID of the first plan referenced
+  std::string frame_of_reference;  ///< UID
+
+  friend bool operator==(const DoseDescription&, const DoseDescription&) = default;
+};
+
+/// Texts are empty where the file is not DICOM or does not say it. \throws FileError for a damaged file
+[[nodiscard]] inline DoseDescription describe_dose(const std::filesystem::path& path) {
+  if (!detail::looks_like_dicom(detail::head_of(path))) return {};
+  const auto file = open_dicom(path);
+  DcmDataset& data = *file->getDataset();
+  const auto text = [&](const DcmTagKey& tag) { return std::string(detail::trimmed(dicom_text(data, tag))); };
+  DoseDescription out{.type = text(DCM_DoseType),
+                      .summation = text(DCM_DoseSummationType),
+                      .patient = text(DCM_PatientID),
+                      .plan = {},
+                      .frame_of_reference = text(DCM_FrameOfReferenceUID)};
+  if (const auto plans = sequence_items(data, DCM_ReferencedRTPlanSequence); !plans.empty())
+    out.plan = detail::trimmed(dicom_text(*plans[0], DCM_ReferencedSOPInstanceUID));
+  return out;
+}
+
+/// One line for each thing that both say and say differently, such as "dose type: PHYSICAL (reference) and EFFECTIVE
+/// (evaluated)".
+[[nodiscard]] inline std::vector<std::string> differences(const DoseDescription& reference,
+                                                          const DoseDescription& evaluated) {
+  struct Part {
+    std::string_view name;
+    std::string DoseDescription::*text;
+  };
+  constexpr std::array parts{Part{"dose type", &DoseDescription::type},
+                             Part{"dose summation type", &DoseDescription::summation},
+                             Part{"patient", &DoseDescription::patient}, Part{"plan UID", &DoseDescription::plan},
+                             Part{"frame of reference", &DoseDescription::frame_of_reference}};
+  std::vector<std::string> out;
+  for (const Part& part : parts) {
+    const std::string &r = reference.*part.text, &e = evaluated.*part.text;
+    if (!r.empty() && !e.empty() && r != e)
+      out.push_back(std::string(part.name) + ": " + r + " (reference) and " + e + " (evaluated)");
+  }
+  return out;
+}
+
+}  // namespace equipoise::psqa

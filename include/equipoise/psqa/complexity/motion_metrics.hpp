@@ -77,11 +77,11 @@ struct Travel {
 }
 
 /// Seconds from one control point to the next: the MU at the dose rate, or the gantry's way at full speed, whichever takes
-/// longer.
+/// longer. \param degrees of the gantry's way
 [[nodiscard]] inline double interval_time(const Beam& beam, const ControlPoint& from, const ControlPoint& to,
-                                          const ComplexityChoices& choices) {
+                                          double degrees, const ComplexityChoices& choices) {
   const double rate = from.dose_rate > 0 ? from.dose_rate : choices.default_dose_rate;
-  return std::max(60 * beam.interval_mu(from, to) / rate, gantry_step(from, to) / choices.gantry_speed_deg_per_s);
+  return std::max(60 * beam.interval_mu(from, to) / rate, degrees / choices.gantry_speed_deg_per_s);
 }
 
 /// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
@@ -108,13 +108,14 @@ struct TimedIntervals {
 
   TimedIntervals(const Beam& beam, const ComplexityChoices& choices) {
     const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
+    const std::vector<double> turns = gantry_steps(beam);
     double gantry = 0, rate = 0;
     std::size_t end = 0;
     for (const auto& [from, to] : views::adjacent(beam.control_points)) {
-      ++end;
-      const double time = interval_time(beam, from, to, choices);
+      const double degrees = turns[end++];
+      const double time = interval_time(beam, from, to, degrees, choices);
       if (time <= 1e-9) continue;
-      const double gantry_before = std::exchange(gantry, gantry_step(from, to) / time),
+      const double gantry_before = std::exchange(gantry, degrees / time),
                    rate_before = std::exchange(rate, beam.interval_mu(from, to) / time);
       weights.push_back(
           ends.empty() ? 1 : weight(std::abs(gantry - gantry_before) / time) * weight(std::abs(rate - rate_before)));

@@ -145,6 +145,9 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
     const auto carry = [&](const DcmTagKey& tag, double& value) {
       value = finite_number_of(*point, tag, value, where);
     };
+    // Without a new angle the gantry stays; the same angle, written again, may be a full turn.
+    if (!beam.control_points.empty() && trimmed(dicom_text(*point, DCM_GantryAngle)).empty())
+      beam.control_points.back().rotation = Rotation::none;
     carry(DCM_GantryAngle, cp.gantry);
     carry(DCM_BeamLimitingDeviceAngle, cp.collimator);
     carry(DCM_PatientSupportAngle, cp.couch);

@@ -19,6 +19,10 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// The largest distance from the axis of any part of a collimator.
 inline constexpr double kFarthest_mm = 2000;
 
+/// Places of leaves and jaws that differ by less than this are the same place: files hold few decimals of them, and a
+/// planning system's arithmetic leaves noise in the last ones.
+inline constexpr double kPlaceTolerance_mm = 1e-4;
+
 /// The axis along which the leaves of a bank travel.
 enum class LeafAxis : std::uint8_t { x, y };
 
@@ -82,14 +86,14 @@ struct Beam {
   }
 };
 
-/// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than 1e-6 mm: every metric
-/// takes them as closed.
+/// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than
+/// `kPlaceTolerance_mm`: every metric takes them as closed.
 [[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam) {
   std::size_t crossed = 0, pairs = 0;
   for (const ControlPoint& cp : beam.control_points)
     for (const LeafPositions& leaves : cp.leaves) {
       pairs += leaves.a.size();
-      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - 1e-6;
+      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - kPlaceTolerance_mm;
     }
   return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
 }

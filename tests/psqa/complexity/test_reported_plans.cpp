@@ -4,6 +4,7 @@
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -29,4 +30,26 @@ TEST_CASE("the sense of rotation decides the length of an arc of two control poi
   CHECK(value("full_turn/P04l.dcm", "ARC_deg") == Approx(359.5));
   CHECK(value("full_turn/P04e.dcm", "ARC_deg") == Approx(360));  // 180 to 180 degrees
   CHECK(value("full_turn/P04l.dcm", "MUDEG_MU_per_deg") == Approx(100 / 359.5));
+}
+
+TEST_CASE("gaps of exactly a limit, and segments of exactly 5 MU, are not smaller", "[psqa][complexity][worked]") {
+  CHECK(value("thresholds/sas5.dcm", "SAS5") == 0);
+  CHECK(value("thresholds/sas5.dcm", "SAS10") == 1);
+  CHECK(value("thresholds/seg5.dcm", "SEG5MU") == 0);
+}
+
+TEST_CASE("noise of the leaves' last digits changes no metric", "[psqa][complexity][worked]") {
+  const auto same = [](const char* clean, const char* noisy) {
+    const MetricList one = complexity(reported(clean)).plan, other = complexity(reported(noisy)).plan;
+    for (const auto& [name, x] : one) {
+      INFO(noisy << " " << name);
+      if (std::isnan(x))
+        CHECK(std::isnan(metric(other, name)));
+      else
+        CHECK(metric(other, name) == Approx(x).epsilon(1e-6).margin(1e-6));
+    }
+  };
+  same("leaf_noise/a0.dcm", "leaf_noise/a1e-09.dcm");
+  same("leaf_noise/lt0.dcm", "leaf_noise/lt1e-08.dcm");
+  same("leaf_noise/lat0.dcm", "leaf_noise/lat1.dcm");
 }

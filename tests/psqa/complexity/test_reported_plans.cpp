@@ -32,6 +32,17 @@ TEST_CASE("the sense of rotation decides the length of an arc of two control poi
   CHECK(value("full_turn/P04l.dcm", "MUDEG_MU_per_deg") == Approx(100 / 359.5));
 }
 
+TEST_CASE("a beam without meterset, with a block or a compensator is warned of by name", "[psqa][dicom][error]") {
+  const auto warnings = [](const char* file) {
+    std::string all;
+    for (const std::string& w : reported(file).warnings) all += w + "\n";
+    return all;
+  };
+  CHECK_THAT(warnings("beam_meterset/P06.dcm"), Catch::Contains("beam 2: the fraction group gives no meterset"));
+  CHECK_THAT(warnings("block_compensator/P07a.dcm") + warnings("block_compensator/P07b.dcm"),
+             Catch::Contains("beam 1: blocks are ignored") && Catch::Contains("beam 1: compensators are ignored"));
+}
+
 TEST_CASE("gaps of exactly a limit, and segments of exactly 5 MU, are not smaller", "[psqa][complexity][worked]") {
   CHECK(value("thresholds/sas5.dcm", "SAS5") == 0);
   CHECK(value("thresholds/sas5.dcm", "SAS10") == 1);

@@ -46,6 +46,8 @@ TEST_CASE("a beam without meterset, with a block or a compensator is warned of b
 TEST_CASE("gaps of exactly a limit, and segments of exactly 5 MU, are not smaller", "[psqa][complexity][worked]") {
   CHECK(value("thresholds/sas5.dcm", "SAS5") == 0);
   CHECK(value("thresholds/sas5.dcm", "SAS10") == 1);
+  const Complexity binary = complexity(reported("thresholds/sas5.dcm"), {.limits = Limits::binary});
+  CHECK(metric(binary.plan, "SAS5") == 1);
   CHECK(value("thresholds/seg5.dcm", "SEG5MU") == 0);
 }
 

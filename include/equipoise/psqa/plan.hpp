@@ -19,6 +19,10 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// The largest distance from the axis of any part of a collimator.
 inline constexpr double kFarthest_mm = 2000;
 
+/// Places of leaves and jaws that differ by less than this are the same place: files hold few decimals of them, and a
+/// planning system's arithmetic leaves noise in the last ones.
+inline constexpr double kPlaceTolerance_mm = 1e-4;
+
 /// The axis along which the leaves of a bank travel.
 enum class LeafAxis : std::uint8_t { x, y };
 
@@ -82,32 +86,47 @@ struct Beam {
   }
 };
 
-/// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than 1e-6 mm: every metric
-/// takes them as closed.
+/// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than
+/// `kPlaceTolerance_mm`: every metric takes them as closed.
 [[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam) {
   std::size_t crossed = 0, pairs = 0;
   for (const ControlPoint& cp : beam.control_points)
     for (const LeafPositions& leaves : cp.leaves) {
       pairs += leaves.a.size();
-      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - 1e-6;
+      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - kPlaceTolerance_mm;
     }
   return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
 }
 
 /// Degrees from one control point to the next in the sense of rotation that the plan gives; the shorter way where it gives
-/// none, and where an angle's last digit turned a step of less than a degree into nearly a full turn.
+/// none. With a sense, equal angles are a full turn (DICOM PS3.3, C.8.8.14.8).
 [[nodiscard]] inline double gantry_step(const ControlPoint& from, const ControlPoint& to) {
   const double shortest = std::remainder(to.gantry - from.gantry, 360.0);
+  if (from.rotation == Rotation::none) return std::abs(shortest);
   const double wanted = from.rotation == Rotation::counter_clockwise ? -shortest : shortest;
-  const bool turned = from.rotation != Rotation::none && wanted <= -1;
-  return turned ? 360 + wanted : std::abs(shortest);
+  return wanted > 0 ? wanted : 360 + wanted;
+}
+
+/// The steps of a beam in degrees, one fewer than control points. The sense of rotation decides, as in `gantry_step`, as
+/// long as the whole arc is at most a full turn. In a longer arc, a step back of less than a degree is rounding of an
+/// angle, and takes the shorter way.
+[[nodiscard]] inline std::vector<double> gantry_steps(const Beam& beam) {
+  std::vector<double> out;
+  double sum = 0;
+  for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
+    out.push_back(gantry_step(beam.control_points[k - 1], beam.control_points[k]));
+    sum += out.back();
+  }
+  if (sum > 360 + 1e-6)
+    for (double& step : out)
+      if (step > 359) step = 360 - step;
+  return out;
 }
 
 /// Degrees that the gantry turns during a beam: the length of its arc.
 [[nodiscard]] inline double gantry_travel(const Beam& beam) {
   double sum = 0;
-  for (std::size_t k = 1; k < beam.control_points.size(); ++k)
-    sum += gantry_step(beam.control_points[k - 1], beam.control_points[k]);
+  for (const double step : gantry_steps(beam)) sum += step;
   return sum;
 }
 

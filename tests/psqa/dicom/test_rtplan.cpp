@@ -197,8 +197,27 @@ TEST_CASE("the gantry turns in the sense that the plan gives", "[psqa][complexit
   CHECK(arc(182, 178, Rotation::counter_clockwise) == Approx(4));
   CHECK(arc(358, 2, Rotation::clockwise) == Approx(4));
   CHECK(arc(182, 178, Rotation::none) == Approx(4));
-  CHECK(arc(90.1, 90, Rotation::clockwise) == Approx(0.1));
-  CHECK(arc(180, 180, Rotation::clockwise) == 0);
+  CHECK(arc(180.1, 179.9, Rotation::clockwise) == Approx(359.8));
+  CHECK(arc(179.9, 180.1, Rotation::counter_clockwise) == Approx(359.8));
+  CHECK(arc(180.1, 179.9, Rotation::none) == Approx(0.2));
+  CHECK(arc(90.1, 90, Rotation::clockwise) == Approx(359.9));
+  CHECK(arc(180, 180, Rotation::clockwise) == 360);
+  CHECK(arc(180, 180, Rotation::none) == 0);
+}
+
+TEST_CASE("a step back that would make an arc longer than a full turn is rounding", "[psqa][complexity][worked]") {
+  const auto arc = [](const std::vector<double>& angles) {
+    Beam beam;
+    for (const double angle : angles) {
+      ControlPoint& cp = beam.control_points.emplace_back();
+      cp.gantry = angle, cp.rotation = Rotation::clockwise;
+    }
+    return gantry_travel(beam);
+  };
+  CHECK(arc({180.1, 0, 179.9}) == Approx(359.8));
+  CHECK(arc({10, 30, 29.9, 50}) == Approx(40.2));
+  CHECK(arc({10, 30, 30, 50}) == Approx(40));
+  CHECK(arc({180.1, 0, 179.9, 179.9}) == Approx(359.8));
 }
 
 TEST_CASE("the fraction group is the caller's to choose", "[psqa][dicom][samples]") {

@@ -17,6 +17,13 @@
 
 namespace equipoise::psqa {
 
+/// Whether a value is smaller than a limit in the decimals that files hold: a gap between 25.82 and 30.82 mm is not
+/// smaller than 5 mm, whatever the last binary digit says. The value must be smaller by 1e-6 of the limit and by
+/// `rounding`, what the decimals of the file leave open of the value.
+[[nodiscard]] constexpr bool is_smaller(double value, double limit, double rounding = 0) {
+  return value < limit - 1e-6 * limit - rounding;
+}
+
 /// A beam with one virtual bank: boundaries [n + 1] mm and per control point leaf tips [n].
 struct Bank {
   std::vector<double> boundaries;
@@ -43,7 +50,8 @@ namespace detail {
   std::vector<double> out;
   for (const Layer& layer : beam.layers) out.insert(out.end(), layer.boundaries.begin(), layer.boundaries.end());
   std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end(), [](double u, double v) { return v - u < 1e-6; }), out.end());
+  out.erase(std::unique(out.begin(), out.end(), [](double u, double v) { return v - u < kPlaceTolerance_mm; }),
+            out.end());
   return out;
 }
 
@@ -101,6 +109,11 @@ namespace detail {
   return out;
 }
 
+/// Whether a gap exceeds what counts as closed.
+[[nodiscard]] inline bool is_wide(double gap, const ComplexityChoices& choices) {
+  return gap > choices.closed_gap_mm + kPlaceTolerance_mm;
+}
+
 /// One leaf pair's opening within the jaws.
 struct Opening {
   double left = 0, right = 0;  ///< mm; right >= left
@@ -123,7 +136,7 @@ class Openings {
   Openings(std::size_t pairs, std::size_t points) : pairs_(pairs) { all_.reserve(pairs * points); }
 
   /// Those of one more point. `choices.closed_gap_mm` decides which pairs are open, and `leaves_under_jaw` which are
-  /// exposed. \pre the bank has as many pairs as these openings
+  /// exposed; both need more than `kPlaceTolerance_mm`. \pre the bank has as many pairs as these openings
   void add(const Bank& bank, const Bank::Point& p, const ComplexityChoices& choices) {
     const bool all_exposed = choices.leaves_under_jaw == LeavesUnderJaw::exposed;
     all_.resize(all_.size() + pairs_);
@@ -131,9 +144,9 @@ class Openings {
     for (std::size_t l = 0; l < pairs_; ++l) {
       const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
       const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
-      const double height = std::max(0.0, top - bottom);
-      added[l] = {
-          left, std::max(left, right), height, bottom, right - left > choices.closed_gap_mm, all_exposed || height > 0};
+      const double height = top - bottom > kPlaceTolerance_mm ? top - bottom : 0;
+      added[l] = {left,   std::max(left, right),          height,
+                  bottom, is_wide(right - left, choices), all_exposed || height > 0};
     }
   }
 

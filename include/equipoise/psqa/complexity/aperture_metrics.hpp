@@ -36,7 +36,7 @@ namespace detail {
   throw "no such aperture metric";
 }
 
-/// Leaf sequence variability of one bank's open leaves.
+/// Leaf sequence variability of one bank's open leaves; 1 where they stand in line, to `kPlaceTolerance_mm`.
 [[nodiscard]] inline double bank_variability(const std::vector<double>& tips, std::span<const Opening> open,
                                              const ComplexityChoices& choices) {
   double low = kInfinity, high = -kInfinity, before = 0, steps = 0;
@@ -49,7 +49,7 @@ namespace detail {
     before = tips[l], ++n;
   }
   const double range = high - low;
-  if (n < 2 || range == 0) return 1;
+  if (n < 2 || range <= kPlaceTolerance_mm) return 1;
   const double neighbours = static_cast<double>(n - 1),
                divisor = choices.lsv_divisor == LsvDivisor::neighbours ? neighbours : static_cast<double>(n);
   return (neighbours * range - steps) / (divisor * range);
@@ -85,19 +85,26 @@ struct Outline {
   double out = 0;
   for (std::size_t l = 0; l < open.size(); ++l)
     if (open[l].has_area())
-      out += open[l].gap() * ((p.y1 >= bank.boundaries[l] ? 1 : 0) + (p.y2 <= bank.boundaries[l + 1] ? 1 : 0));
+      out += open[l].gap() * ((p.y1 >= bank.boundaries[l] - kPlaceTolerance_mm ? 1 : 0) +
+                              (p.y2 <= bank.boundaries[l + 1] + kPlaceTolerance_mm ? 1 : 0));
   return out;
 }
 
 /// Gaps below this many mm are small: SAS2, SAS5, SAS10, SAS20.
 inline constexpr std::array<double, 4> kSmallGaps = {2, 5, 10, 20};
 
+/// Whether a gap is smaller than a limit, as `choices.limits` says.
+[[nodiscard]] inline bool is_small_gap(double gap, double limit, const ComplexityChoices& choices) {
+  return choices.limits == Limits::decimals ? is_smaller(gap, limit, kPlaceTolerance_mm) : gap < limit;
+}
+
 /// How many pairs have a small gap, anywhere in the bank and as if it had no jaws.
-[[nodiscard]] inline std::array<double, 4> small_in_bank(const Bank::Point& p, double closed_gap_mm) {
+[[nodiscard]] inline std::array<double, 4> small_in_bank(const Bank::Point& p, const ComplexityChoices& choices) {
   std::array<double, 4> out{};
   for (const auto& [a, b] : views::zip(p.a, p.b)) {
     const double gap = b - a;
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] += gap > closed_gap_mm && gap < kSmallGaps[i];
+    if (!is_wide(gap, choices)) continue;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += is_small_gap(gap, kSmallGaps[i], choices);
   }
   return out;
 }
@@ -107,14 +114,15 @@ inline void add_pair_values(const Bank::Point& p, std::span<const Opening> open,
                             const ComplexityChoices& choices, ApertureValues& out) {
   double n = 0, exposed = 0, gaps = 0, squares = 0, offset = 0, crossed = 0, steps = 0, sizes = 0;
   std::array<double, 4> small{};
+  const double axis = choices.limits == Limits::decimals ? kPlaceTolerance_mm : 0;  // half its width
   for (std::size_t l = 0; l < open.size(); ++l) {
     exposed += open[l].exposed;
     if (!open[l].open()) continue;
     const Opening& o = open[l];
     n += 1, gaps += o.gap(), squares += o.gap() * o.gap();
     offset += std::abs(0.5 * (o.left + o.right));
-    crossed += o.left > 0 || o.right < 0;
-    for (std::size_t i = 0; i < small.size(); ++i) small[i] += o.gap() < kSmallGaps[i];
+    crossed += o.left > axis || o.right < -axis;
+    for (std::size_t i = 0; i < small.size(); ++i) small[i] += is_small_gap(o.gap(), kSmallGaps[i], choices);
     if (l + 1 < open.size() && open[l + 1].open()) {
       steps += std::abs(o.left - open[l + 1].left) + std::abs(o.right - open[l + 1].right);
       sizes += o.gap() + open[l + 1].gap();
@@ -125,8 +133,7 @@ inline void add_pair_values(const Bank::Point& p, std::span<const Opening> open,
   out[aperture_metric("AAV")] = aav, out[aperture_metric("LSV")] = lsv, out[aperture_metric("MCS")] = aav * lsv;
   if (exposed > 0) out[aperture_metric("CLS")] = (exposed - n) / exposed;
   double pairs = choices.sas_pairs == SasPairs::open ? n : exposed;
-  if (choices.sas_pairs == SasPairs::bank)
-    small = small_in_bank(p, choices.closed_gap_mm), pairs = static_cast<double>(open.size());
+  if (choices.sas_pairs == SasPairs::bank) small = small_in_bank(p, choices), pairs = static_cast<double>(open.size());
   static_assert(aperture_metric("SAS20") == aperture_metric("SAS2") + kSmallGaps.size() - 1);
   if (pairs > 0)
     for (std::size_t i = 0; i < small.size(); ++i) out[aperture_metric("SAS2") + i] = small[i] / pairs;

@@ -57,9 +57,9 @@ namespace equipoise::psqa::detail {
 
 /// The area in mm² of a pair as UCoMX has it: the jaws along the leaves neither cut nor close it. 0 where it is closed.
 [[nodiscard]] inline double uncut_area(const Bank::Point& p, const Opening& opening, std::size_t pair,
-                                       double closed_gap_mm) {
+                                       const ComplexityChoices& choices) {
   const double gap = p.b[pair] - p.a[pair];
-  return gap > closed_gap_mm ? gap * opening.height : 0;
+  return is_wide(gap, choices) ? gap * opening.height : 0;
 }
 
 /// What AAV compares each of a beam's apertures with: the envelope in mm, else mm².
@@ -72,7 +72,7 @@ namespace equipoise::psqa::detail {
     for (std::size_t l = 0; l < pairs; ++l) {
       const Opening& opening = apertures[j][l];
       if (choices.aav_maximum == AavMaximum::largest_gap)
-        area[l] = std::max(area[l], uncut_area(points[j], opening, l, choices.closed_gap_mm));
+        area[l] = std::max(area[l], uncut_area(points[j], opening, l, choices));
       else if (opening.open())
         left[l] = std::min(left[l], points[j].a[l]), right[l] = std::max(right[l], points[j].b[l]);
     }
@@ -87,7 +87,7 @@ namespace equipoise::psqa::detail {
   double sum = 0;
   for (std::size_t l = 0; l < open.size(); ++l) {
     if (choices.aav_maximum == AavMaximum::largest_gap)
-      sum += uncut_area(p, open[l], l, choices.closed_gap_mm);
+      sum += uncut_area(p, open[l], l, choices);
     else if (open[l].open())
       sum += choices.aav_maximum == AavMaximum::envelope ? p.b[l] - p.a[l] : open[l].gap() * open[l].height;
   }

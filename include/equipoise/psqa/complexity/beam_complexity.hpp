@@ -127,6 +127,9 @@ struct BeamShape {
   return out;
 }
 
+/// What files leave open of a control point's weight: they hold at least six decimals of it.
+inline constexpr double kWeightTolerance = 1e-6;
+
 /// What a beam is, apart from its apertures' shapes.
 inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
   double jaw_x = 0, jaw_y = 0, widest = 0, highest = 0, displaced = 0, few_mu = 0, small_mu = 0;
@@ -140,15 +143,16 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
     jaw_y += 0.5 * share * (to.y2 - to.y1 + from.y2 - from.y1);
   }
   for (std::size_t j = 0; j < s.points.size(); ++j) {
-    double area = 0, along = 0, across = 0;  // the leaves
+    double area = 0, along = 0, across = 0, heights = 0;  // the leaves
     for (const Opening& o : s.apertures[j]) {
       if (!o.open()) continue;
       const double part = o.gap() * o.height;
-      area += part, along += part * 0.5 * (o.left + o.right), across += part * (o.bottom + 0.5 * o.height);
+      heights += o.height, area += part, along += part * 0.5 * (o.left + o.right),
+          across += part * (o.bottom + 0.5 * o.height);
     }
     if (area > 0) displaced = std::max(displaced, std::hypot(along, across) / area);
-    if (area > 0 && area < 400) small_mu += s.weights[j];
-    few_mu += s.weights[j] < 5;
+    if (area > 0 && is_smaller(area, 400, kPlaceTolerance_mm * heights)) small_mu += s.weights[j];
+    few_mu += is_smaller(s.weights[j], 5, kWeightTolerance * beam.mu);
   }
   const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::quiet_NaN(); };
   const auto centre = std::upper_bound(s.boundaries.begin(), s.boundaries.end(), 0.0);

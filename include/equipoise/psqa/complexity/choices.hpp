@@ -64,6 +64,13 @@ enum class ClosedGap : std::uint8_t { fixed, plan_minimum };
   return {"fixed", "plan_minimum"};
 }
 
+/// How SAS and CAS compare gaps with their limits, and tips with the axis: in the decimals that files hold, or as binary
+/// numbers, where a gap of exactly 5.0 mm may be smaller than 5 mm by its last digit (as other programs do).
+enum class Limits : std::uint8_t { decimals, binary };
+[[nodiscard]] constexpr std::array<std::string_view, 2> names_of(Limits) {
+  return {"decimals", "binary"};
+}
+
 /// Whether EM counts leaf-side edges at which a jaw ends the field. Edges of closed leaves always
 /// count.
 enum class JawEdges : std::uint8_t { included, excluded };
@@ -95,7 +102,8 @@ struct ComplexityChoices {
   TravelMean travel_mean = TravelMean::moving_leaves;
   TravelLeaves travel_leaves = TravelLeaves::strips;
   ClosedGap closed_gap = ClosedGap::fixed;
-  double closed_gap_mm = 1e-6;        ///< a pair is open when its gap exceeds this (see `closed_gap`)
+  Limits limits = Limits::decimals;
+  double closed_gap_mm = 1e-6;        ///< a pair is open when its gap exceeds this by 1e-4 mm (see `closed_gap`)
   double edge_distance_mm = 5;        ///< EAM: how far from an edge still belongs to it
   double park_k = 0.5;                ///< upper limit of the integral of MIs, MIa, MIt: 0.2, 0.5, 1 or 2
   double default_dose_rate = 600;     ///< MU/min, where the plan gives none
@@ -106,8 +114,9 @@ struct ComplexityChoices {
 }  // namespace equipoise::psqa
 
 BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum,
-                        sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, closed_gap_mm,
-                        edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s, fluence_pixel_mm);
+                        sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, limits,
+                        closed_gap_mm, edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s,
+                        fluence_pixel_mm);
 
 namespace equipoise::psqa {
 

@@ -85,13 +85,14 @@ class EdgeMetrics {
     [[nodiscard]] double middle(std::size_t c) const {
       return left + (right - left) * (static_cast<double>(c) + 0.5) / static_cast<double>(count);
     }
-    /// The first column whose middle does not lie before x.
+    /// The first column whose middle does not lie before x. \pre x is at least `left - 1`
     template <class Before>
     [[nodiscard]] std::size_t first(double x, Before&& before) const {
       const double place = (x - left) * (static_cast<double>(count) / (right - left)) + 0.5;
-      auto c = static_cast<std::size_t>(place);
+      auto c = static_cast<std::size_t>(std::max(0.0, place));
       // Next to a middle, a last digit must not decide.
-      if (const double beside = place - static_cast<double>(c); beside > 1e-6 && beside < 1 - 1e-6) return c;
+      if (const double beside = place - static_cast<double>(c); beside > 1e-3 && beside < 1 - 1e-3)
+        return std::min(c, count);
       if (c > 0) --c;
       while (c < count && before(middle(c), x)) ++c;
       return c;
@@ -111,12 +112,14 @@ class EdgeMetrics {
       const auto down = static_cast<std::ptrdiff_t>(at);
       return down + (static_cast<double>(down) < at);
     };
-    const std::ptrdiff_t rows = top > bottom ? static_cast<std::ptrdiff_t>(std::ceil(top - bottom - 1e-9)) : 0;
+    const std::ptrdiff_t rows =
+        top > bottom ? static_cast<std::ptrdiff_t>(std::ceil(top - bottom - kPlaceTolerance_mm)) : 0;
     std::swap(strips_, strips_before_);
     strips_.clear(), sides_.clear();
     for (const Opening& o : open) {
       if (!o.has_area()) continue;
-      const Strip strip = {row(o.bottom - 1e-9), std::min(rows, row(o.bottom + o.height + 1e-9))};
+      const Strip strip = {row(o.bottom - kPlaceTolerance_mm),
+                           std::min(rows, row(o.bottom + o.height + kPlaceTolerance_mm))};
       // A row whose middle is on the border of two pairs is the upper pair's.
       if (!strips_.empty()) strips_.back().end = std::min(strips_.back().end, strip.begin);
       if (!strips_.empty() && strips_.back().end <= strips_.back().begin) strips_.pop_back(), sides_.pop_back();
@@ -171,7 +174,7 @@ class EdgeMetrics {
 
   /// The runs of open pairs in each column; each counts once, as each row's does along the leaves.
   [[nodiscard]] Across edges_across(std::span<const Opening> open, double left, double right) {
-    const Columns columns{left, right, static_cast<std::size_t>(std::ceil((right - left) / 2.5))};
+    const Columns columns{left, right, static_cast<std::size_t>(std::ceil((right - left - kPlaceTolerance_mm) / 2.5))};
     starts_.resize(columns.count);
     Across out;
     std::size_t begin = 0, end = 0;  // the columns that the pair before covers
@@ -184,8 +187,8 @@ class EdgeMetrics {
     };
     for (const Opening& o : open) {
       const bool opens = o.has_area();
-      const std::size_t b = opens ? columns.first(o.left, std::less<>()) : columns.count,
-                        e = opens ? columns.first(o.right, std::less_equal<>()) : columns.count;
+      const std::size_t b = opens ? columns.first(o.left - kPlaceTolerance_mm, std::less<>()) : columns.count,
+                        e = opens ? columns.first(o.right + kPlaceTolerance_mm, std::less_equal<>()) : columns.count;
       close(begin, std::min(end, b)), close(std::max(begin, e), end);
       if (opens) {
         bottom = o.bottom;

@@ -49,15 +49,15 @@ namespace detail {
   FluenceMap map;
   map.pixel = pixel;
   if (!(right > left) || right - left > 2000 || top - bottom > 2000) return map;
-  map.columns = static_cast<std::size_t>(std::ceil((right - left) / pixel - 1e-9));
-  map.rows = static_cast<std::size_t>(std::ceil((top - bottom) / pixel - 1e-9));
+  map.columns = static_cast<std::size_t>(std::ceil((right - left - kPlaceTolerance_mm) / pixel));
+  map.rows = static_cast<std::size_t>(std::ceil((top - bottom - kPlaceTolerance_mm) / pixel));
   map.values.assign(map.rows * map.columns, 0.0);
   // Centred, so that a mirrored field has a mirrored map.
   left = 0.5 * (left + right - pixel * static_cast<double>(map.columns));
   bottom = 0.5 * (bottom + top - pixel * static_cast<double>(map.rows));
   std::vector<std::vector<double>> of_pair(bank.boundaries.size() - 1);
   for (std::size_t y = 0; y < map.rows; ++y) {
-    const double place = bottom + pixel * (static_cast<double>(y) + 0.5);
+    const double place = bottom + pixel * (static_cast<double>(y) + 0.5) + kPlaceTolerance_mm;
     const auto above = std::upper_bound(bank.boundaries.begin(), bank.boundaries.end(), place);
     if (above == bank.boundaries.begin() || above == bank.boundaries.end()) continue;
     const auto l = static_cast<std::size_t>(above - bank.boundaries.begin()) - 1;
@@ -144,15 +144,17 @@ namespace detail {
   const double sd = std::sqrt(squares / n);
   if (!(mean > 0)) return out;
   out.max_over_mean = maximum / mean, out.variation = sd / mean;
-  if (sd > 0) out.webb = detail::webb_index(map, sd), out.fractal = fractal_dimension(map);
+  // Leaves that are not quite in line make no contrast.
+  const double noise = kPlaceTolerance_mm / map.pixel;
+  if (sd > noise * mean) out.webb = detail::webb_index(map, sd), out.fractal = fractal_dimension(map);
   std::vector<double> slopes;
   slopes.reserve(map.values.size());
   std::array<double, 32> bins{};
   const double level = 32 / maximum, steepness = 0.5 / (map.pixel * maximum);
   for (std::size_t y = 0; y < map.rows; ++y)
     for (std::size_t x = 0; x < map.columns; ++x) {
-      // Levels of a step-and-shoot map lie on the bins' edges: a last digit must not move them across.
-      bins[std::min<std::size_t>(31, static_cast<std::size_t>(level * map.at(y, x) + 1e-6))] += 1;
+      // Levels of a step-and-shoot map lie on the bins' edges: noise of the leaves must not move them across.
+      bins[std::min<std::size_t>(31, static_cast<std::size_t>(level * map.at(y, x) + 32 * noise))] += 1;
       if (x + 1 == map.columns || y + 1 == map.rows) continue;
       const double a = map.at(y, x), b = map.at(y, x + 1), c = map.at(y + 1, x), d = map.at(y + 1, x + 1);
       const double dx = b - a + d - c, dy = c - a + d - b;

@@ -28,6 +28,14 @@ namespace equipoise::psqa::detail {
   return out;
 }
 
+/// Which leaves move: those whose places differ by more than `kPlaceTolerance_mm`.
+[[nodiscard]] inline Eigen::Array<bool, Eigen::Dynamic, 1> moving_leaves(const Eigen::ArrayXXd& paths) {
+  if (paths.size() == 0) return Eigen::Array<bool, Eigen::Dynamic, 1>::Constant(paths.rows(), false);
+  Eigen::ArrayXd low = paths.col(0), high = low;
+  for (Eigen::Index k = 1; k < paths.cols(); ++k) low = low.min(paths.col(k)), high = high.max(paths.col(k));
+  return high - low > kPlaceTolerance_mm;
+}
+
 /// Leaf travel: leaves whose pair opens at least once and which move.
 struct Travel {
   double total = 0;        ///< mm
@@ -54,8 +62,9 @@ struct Travel {
   Eigen::ArrayXd ways = Eigen::ArrayXd::Zero(paths.rows());
   for (Eigen::Index k = 1; k < paths.cols(); ++k) ways += (paths.col(k) - paths.col(k - 1)).abs();
   Travel out{.pairs = pairs};
-  for (const double way : ways)
-    if (way > 1e-9) out.total += way, ++out.leaves;
+  const auto moving = moving_leaves(paths);
+  for (Eigen::Index leaf = 0; leaf < ways.size(); ++leaf)
+    if (moving[leaf]) out.total += ways[leaf], ++out.leaves;
   return out;
 }
 
@@ -77,11 +86,11 @@ struct Travel {
 }
 
 /// Seconds from one control point to the next: the MU at the dose rate, or the gantry's way at full speed, whichever takes
-/// longer.
+/// longer. \param degrees of the gantry's way
 [[nodiscard]] inline double interval_time(const Beam& beam, const ControlPoint& from, const ControlPoint& to,
-                                          const ComplexityChoices& choices) {
+                                          double degrees, const ComplexityChoices& choices) {
   const double rate = from.dose_rate > 0 ? from.dose_rate : choices.default_dose_rate;
-  return std::max(60 * beam.interval_mu(from, to) / rate, gantry_step(from, to) / choices.gantry_speed_deg_per_s);
+  return std::max(60 * beam.interval_mu(from, to) / rate, degrees / choices.gantry_speed_deg_per_s);
 }
 
 /// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
@@ -108,13 +117,14 @@ struct TimedIntervals {
 
   TimedIntervals(const Beam& beam, const ComplexityChoices& choices) {
     const auto weight = [](double x) { return 2 / (1 + std::exp(-x / 2)); };
+    const std::vector<double> turns = gantry_steps(beam);
     double gantry = 0, rate = 0;
     std::size_t end = 0;
     for (const auto& [from, to] : views::adjacent(beam.control_points)) {
-      ++end;
-      const double time = interval_time(beam, from, to, choices);
+      const double degrees = turns[end++];
+      const double time = interval_time(beam, from, to, degrees, choices);
       if (time <= 1e-9) continue;
-      const double gantry_before = std::exchange(gantry, gantry_step(from, to) / time),
+      const double gantry_before = std::exchange(gantry, degrees / time),
                    rate_before = std::exchange(rate, beam.interval_mu(from, to) / time);
       weights.push_back(
           ends.empty() ? 1 : weight(std::abs(gantry - gantry_before) / time) * weight(std::abs(rate - rate_before)));
@@ -142,12 +152,15 @@ struct TimedIntervals {
     speed.col(i) /= timed.seconds[j], duration += timed.seconds[j];
     if (i > 0) change.col(i) = (speed.col(i) - speed.col(i - 1)).abs() / timed.seconds[j];
   }
-  const auto moving = (travel > 1e-9).eval();
+  const auto moving = (moving_leaves(paths) && travel > kPlaceTolerance_mm).eval();
   if (!moving.any()) return out;
-  // A leaf that stands still, or moves evenly, has no share.
-  const auto inverse = [&](const Eigen::ArrayXd& sd) { return (moving && sd > 0).select(1 / sd, 0.0).eval(); };
-  const Eigen::ArrayXd per_speed = inverse(deviations(speed)),
-                       per_change = inverse(deviations(change) * static_cast<double>(n) / duration);
+  // A leaf that stands still, or moves evenly but for noise of its places, has no share.
+  const double per_second = static_cast<double>(n) / duration, noise = kPlaceTolerance_mm * per_second;
+  const auto inverse = [&](const Eigen::ArrayXd& sd, double least) {
+    return (moving && sd > least).select(1 / sd, 0.0).eval();
+  };
+  const Eigen::ArrayXd per_speed = inverse(deviations(speed), noise),
+                       per_change = inverse(deviations(change) * per_second, noise * per_second * per_second);
   double sums[3] = {};
   for (Eigen::Index i = 0; i < n; ++i) {
     const Eigen::ArrayXd share = (speed.col(i) * per_speed).min(choices.park_k);

@@ -145,6 +145,9 @@ inline void read_control_points(DcmItem& item, Beam& beam, const std::set<std::s
     const auto carry = [&](const DcmTagKey& tag, double& value) {
       value = finite_number_of(*point, tag, value, where);
     };
+    // Without a new angle the gantry stays; the same angle, written again, may be a full turn.
+    if (!beam.control_points.empty() && trimmed(dicom_text(*point, DCM_GantryAngle)).empty())
+      beam.control_points.back().rotation = Rotation::none;
     carry(DCM_GantryAngle, cp.gantry);
     carry(DCM_BeamLimitingDeviceAngle, cp.collimator);
     carry(DCM_PatientSupportAngle, cp.couch);
@@ -208,6 +211,20 @@ inline void normalise_weights(DcmItem& item, Beam& beam, const BeamSource& sourc
   }
 }
 
+/// One warning for each kind of what changes a beam beside jaws and leaves: no metric knows of it.
+inline void warn_of_accessories(DcmItem& item, const BeamSource& source) {
+  const auto has = [&](const DcmTagKey& number, const DcmTagKey& sequence) {
+    return number_of(item, number, 0) > 0 || !sequence_items(item, sequence).empty();
+  };
+  if (has(DCM_NumberOfWedges, DCM_WedgeSequence)) source.warn("wedges are ignored");
+  if (has(DCM_NumberOfBlocks, DCM_BlockSequence))
+    source.warn("blocks are ignored: areas and shapes are those without them");
+  if (has(DCM_NumberOfCompensators, DCM_CompensatorSequence))
+    source.warn("compensators are ignored: the fluence is that without them");
+  if (has(DCM_NumberOfBoli, DCM_ReferencedBolusSequence)) source.warn("boluses are ignored");
+  if (!sequence_items(item, DCM_ApplicatorSequence).empty()) source.warn("applicators are ignored");
+}
+
 /// A treatment beam. \param mu its meterset \throws FileError when it contradicts itself
 [[nodiscard]] inline Beam read_beam(DcmItem& item, double mu, const BeamSource& source) {
   Beam beam;
@@ -220,7 +237,7 @@ inline void normalise_weights(DcmItem& item, Beam& beam, const BeamSource& sourc
   for (DcmItem* mode : sequence_items(item, DCM_PrimaryFluenceModeSequence))
     beam.fff = dicom_text(*mode, DCM_FluenceMode) == "NON_STANDARD" &&
                dicom_text(*mode, DCM_FluenceModeID).find("FFF") != std::string::npos;
-  if (number_of(item, DCM_NumberOfWedges, 0) > 0) source.warn("wedges are ignored");
+  warn_of_accessories(item, source);
   const std::set<std::string> without_sides = read_devices(item, beam, source);
   read_control_points(item, beam, without_sides, source);
   normalise_weights(item, beam, source);

@@ -33,7 +33,8 @@ inline constexpr int kLargestNumber = 1000000000;
 struct FractionGroup {
   int fractions = 1;
   std::map<int, double> metersets;
-  std::set<int> of_others;  ///< the beams that other groups name
+  std::set<int> without_meterset;  ///< the beams that the group names without a number of MU
+  std::set<int> of_others;         ///< the beams that other groups name
 };
 
 [[nodiscard]] inline int referenced_beam(DcmItem& reference, const std::string& where) {
@@ -61,6 +62,7 @@ struct FractionGroup {
         "no number of fractions: the dose per fraction and what is taken relative to it are unknown");
   for (DcmItem* beam : sequence_items(group, DCM_ReferencedBeamSequence)) {
     const int number = referenced_beam(*beam, where);
+    if (trimmed(dicom_text(*beam, DCM_BeamMeterset)).empty()) out.without_meterset.insert(number);
     const double mu = finite_number_of(*beam, DCM_BeamMeterset, 0, where + ": beam " + std::to_string(number));
     if (!(mu >= 0 && mu < 1e7))
       throw FileError(
@@ -127,6 +129,11 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
     if (!named && group.of_others.count(number)) continue;
     if (!named && has_groups)
       plan.warnings.push_back("beam " + std::to_string(number) + ": no fraction group names it: it has 0 MU");
+    if (group.without_meterset.count(number))
+      plan.warnings.push_back("beam " + std::to_string(number) +
+                              ": the fraction group gives no meterset: its MU are unknown and taken as 0");
+    else if (named && meterset->second == 0)
+      plan.warnings.push_back("beam " + std::to_string(number) + ": its meterset is 0 MU: it counts in no metric");
     const double mu = named ? meterset->second : 0;
     plan.beams.push_back(read_beam(*item, mu, {where, number, plan.warnings}));
   }

@@ -58,7 +58,8 @@ void for_each_normal(std::size_t n, std::uint64_t seed, F&& f) {
     const std::uint64_t bits = mix(seed);
     for (std::size_t j = 0; j < 4; ++j) f(i + j, detail::normal_number(table, bits >> (16 * j)));
   }
-  for (std::uint64_t bits = mix(seed); i < n; ++i, bits >>= 16) f(i, detail::normal_number(table, bits));
+  const std::uint64_t bits = mix(seed);
+  for (std::size_t j = 0; j < n % 4; ++j) f(i + j, detail::normal_number(table, bits >> (16 * j)));
 }
 
 }  // namespace equipoise

@@ -250,8 +250,7 @@ TEST_CASE("gamma's cap leaves the rate alone", "[psqa][commands][behaviour]") {
 TEST_CASE("gamma judges one set of points for every cap, and says how many lie beyond the evaluated grid",
           "[psqa][commands][worked]") {
   if (!built()) return;
-  const char* source = std::getenv("EQUIPOISE_SOURCE");
-  const fs::path folder = fs::path(source ? source : ".") / "tests/psqa/reported/gamma_cap";
+  const fs::path folder = support::reported("gamma_cap");
   for (const char* cap : {"1", "1.5", "2", "3", "5"}) {
     const Outcome o = psqa("gamma --json --dd 3 --dta 1 --spacing 1 --max-gamma " + std::string(cap) + " " +
                            quoted(folder / "a.npy") + quoted(folder / "b.npy"));
@@ -266,8 +265,7 @@ TEST_CASE("gamma judges one set of points for every cap, and says how many lie b
 TEST_CASE("gamma names in what kind of dose, patient or frame of reference two files differ",
           "[psqa][commands][worked]") {
   if (!built()) return;
-  const char* source = std::getenv("EQUIPOISE_SOURCE");
-  const fs::path folder = fs::path(source ? source : ".") / "tests/psqa/reported/dose_types";
+  const fs::path folder = support::reported("dose_types");
   const auto errors = [&](const char* reference) {
     return psqa("gamma " + quoted(folder / reference) + quoted(folder / "plan.dcm")).errors;
   };

@@ -23,6 +23,12 @@ inline std::filesystem::path samples(const std::string& folder) {
   return {};
 }
 
+/// A file of tests/psqa/reported: small inputs on which psqa was once wrong or silent.
+inline std::filesystem::path reported(const std::string& file) {
+  const char* source = std::getenv("EQUIPOISE_SOURCE");
+  return std::filesystem::path(source ? source : ".") / "tests" / "psqa" / "reported" / file;
+}
+
 /// A new folder that goes away with its owner.
 class TemporaryFolder {
  public:

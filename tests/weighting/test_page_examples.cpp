@@ -3,19 +3,15 @@
 #include <equipoise/equipoise.hpp>
 
 #include "support/catch.hpp"
+#include "support/page_records.hpp"
 
 namespace eq = equipoise;
 using namespace eq::literals;
 
 namespace {
 
-/// The label depends on both modalities, as the rates do.
 auto records(std::int64_t n) {
-  const at::Tensor image = torch::randn({n, 1, 1, 1}) + 0.3 * torch::randn({n, 1, 8, 8}), table = torch::randn({n, 4});
-  const at::Tensor sum = image.mean({1, 2, 3}) + table.select(1, 0);
-  return eq::batch(eq::input<"image">(image), eq::input<"table">(table),
-                   eq::target<"label">(eq::Labels{(sum > -0.5).to(torch::kLong) + (sum > 0.5).to(torch::kLong)}),
-                   eq::target<"rate">(eq::Values{torch::stack({sum, -sum}, 1)}));
+  return support::page_records(n);
 }
 
 }  // namespace

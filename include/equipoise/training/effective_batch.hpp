@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -42,23 +41,23 @@ class EffectiveBatch {
     return rows;
   }
 
+  /// The records of a share, all of them for 1. Ascending.
+  [[nodiscard]] std::vector<std::int64_t> rows_of(double share) const {
+    return share < 1 ? drawn(share) : rows_between(0, size());
+  }
+
   [[nodiscard]] bool weighted() const { return !batch_.weights.empty(); }
   /// The sum of the weights of the records that a mean runs over; their number where records have none.
   [[nodiscard]] double total_weight(std::size_t k, Coalition coalition, double share) const {
     if (!weighted()) return static_cast<double>(count(k, coalition, share));
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(size()));
-    std::iota(rows.begin(), rows.end(), 0);
-    if (share < 1) rows = drawn(share);
     double sum = 0;
-    for (const std::int64_t i : rows)
+    for (const std::int64_t i : rows_of(share))
       if (counts(k, static_cast<std::size_t>(i), coalition)) sum += batch_.weights[static_cast<std::size_t>(i)];
     return sum;
   }
   /// Each record's weight in a mean over the records of a share: they sum to 1, or to 0 where none counts.
   [[nodiscard]] std::vector<double> record_weights(std::size_t k, Coalition coalition, double share) const {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(size()));
-    std::iota(rows.begin(), rows.end(), 0);
-    if (share < 1) rows = drawn(share);
+    const std::vector<std::int64_t> rows = rows_of(share);
     std::vector<double> out(rows.size());
     double total = 0;
     for (std::size_t j = 0; j < rows.size(); ++j) {

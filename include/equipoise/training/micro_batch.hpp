@@ -19,7 +19,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -168,14 +167,10 @@ class MicroBatch final : public Objectives {
 
   /// This micro-batch's records of the share, as positions in it.
   [[nodiscard]] std::vector<std::int64_t> local_rows(double share) const {
+    if (share >= 1) return rows_between(0, batch_.size());
     std::vector<std::int64_t> rows;
-    if (share >= 1) {
-      rows.resize(static_cast<std::size_t>(batch_.size()));
-      std::iota(rows.begin(), rows.end(), 0);
-    } else {
-      for (const std::int64_t i : whole_.drawn(share))
-        if (i >= begin_ && i < begin_ + batch_.size()) rows.push_back(i - begin_);
-    }
+    for (const std::int64_t i : whole_.drawn(share))
+      if (i >= begin_ && i < begin_ + batch_.size()) rows.push_back(i - begin_);
     return rows;
   }
 

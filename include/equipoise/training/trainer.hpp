@@ -94,8 +94,8 @@ class Trainer {
   /// Policies chosen at run time; `eq::stack(…)` or a list of `AnyPolicy`. Its type is deduced, since braces alone are
   /// options.
   template <std::same_as<PolicyStack> Stack>
-  Trainer(std::shared_ptr<M> model, Stack policies, TrainerOptions options = {})
-      : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
+  Trainer(std::shared_ptr<M> model, Stack policies)
+      : Trainer(std::move(model), std::move(policies), TrainerOptions{}) {}
 
   /// `Trainer(model, {}, {.epochs = 3})`: braces alone are no policies.
   Trainer(std::shared_ptr<M> model, PolicyStack policies, TrainerOptions options)

@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -84,9 +83,8 @@ class TrainingStep final : public Step {
   [[nodiscard]] at::Tensor mean(std::size_t task, const at::Tensor& values, Coalition coalition,
                                 double share) override {
     check_index(task, tasks(), "step, task");
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(values.size(0))), out;
-    std::iota(rows.begin(), rows.end(), 0);
-    if (share < 1) rows = whole_.drawn(share);
+    const std::vector<std::int64_t> rows = whole_.rows_of(share);
+    std::vector<std::int64_t> out;
     for (std::int64_t j = 0; j < values.size(0); ++j) {
       const std::int64_t i = rows[static_cast<std::size_t>(j)];
       if (!whole_.counts(task, static_cast<std::size_t>(i), coalition)) out.push_back(j);

@@ -5,19 +5,17 @@
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/samples.hpp"
 
 using namespace equipoise::psqa;
 
 namespace {
 
 Plan reported(const std::string& file) {
-  const char* source = std::getenv("EQUIPOISE_SOURCE");
-  return read_rtplan(std::filesystem::path(source ? source : ".") / "tests" / "psqa" / "reported" / file);
+  return read_rtplan(support::reported(file));
 }
 
 double value(const std::string& file, const char* name) {

@@ -1,7 +1,6 @@
 #include <equipoise/psqa/dicom/dose_description.hpp>
 #include <equipoise/psqa/dicom/rtdose_reader.hpp>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -11,13 +10,9 @@
 #include "support/samples.hpp"
 
 using namespace equipoise::psqa;
+using support::reported;
 
 namespace {
-
-std::filesystem::path reported(const std::string& name) {
-  const char* source = std::getenv("EQUIPOISE_SOURCE");
-  return std::filesystem::path(source ? source : ".") / "tests/psqa/reported" / name;
-}
 
 using Lines = std::vector<std::string>;
 

@@ -1,12 +1,11 @@
 #include <equipoise/psqa/dicom/rtdose_reader.hpp>
 #include <equipoise/psqa/gamma/gamma.hpp>
 
-#include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include "psqa/gamma/grids.hpp"
 #include "support/catch.hpp"
+#include "support/samples.hpp"
 
 // Which points of the reference count: those at or above the cut-off, with evaluated dose within the dta.
 
@@ -39,11 +38,6 @@ GammaResult one_for_every_cap(const DoseGrid& r, const DoseGrid& e, GammaCriteri
     }
   }
   return plain;
-}
-
-std::filesystem::path reported(const char* name) {
-  const char* source = std::getenv("EQUIPOISE_SOURCE");
-  return std::filesystem::path(source ? source : ".") / "tests/psqa/reported" / name;
 }
 
 }  // namespace
@@ -109,7 +103,7 @@ TEST_CASE("each point within a grid without holes counts, however far apart its 
 }
 
 TEST_CASE("points of exactly the cut-off count, in the decimals that files hold", "[psqa][gamma][worked]") {
-  const DoseGrid g = read_rtdose(reported("small/cutoff_10_percent.dcm"));
+  const DoseGrid g = read_rtdose(support::reported("small/cutoff_10_percent.dcm"));
   CHECK(gamma(g, g, {}).evaluated == 36);
   DoseGrid e = DoseGrid::plane(2, 3, 1), r = e;
   e.values.assign(6, 3.0);

@@ -5,7 +5,6 @@
 #include <equipoise/psqa/readers/plane_reader.hpp>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -15,13 +14,9 @@
 using namespace equipoise::psqa;
 namespace eq = equipoise;
 namespace fs = std::filesystem;
+using support::reported;
 
 namespace {
-
-fs::path reported(const std::string& file) {
-  const char* source = std::getenv("EQUIPOISE_SOURCE");
-  return fs::path(source ? source : ".") / "tests" / "psqa" / "reported" / file;
-}
 
 std::string text_of(const fs::path& path) {
   std::ostringstream out;

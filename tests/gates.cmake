@@ -14,7 +14,8 @@ find_program(EQUIPOISE_PYTHON NAMES python3)
 add_test(NAME gate.headers COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/headers.py --source ${CMAKE_SOURCE_DIR} --work ${CMAKE_CURRENT_BINARY_DIR}/headers
                                    --compiler ${CMAKE_CXX_COMPILER} --parts "${EQUIPOISE_PARTS}" -- ${compile_flags})
 add_test(NAME gate.sources COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/sources.py ${CMAKE_SOURCE_DIR})
-set_tests_properties(gate.headers PROPERTIES TIMEOUT 1200)
+set_tests_properties(gate.headers PROPERTIES TIMEOUT 1200 LABELS slow)
+add_test(NAME gate.arrows COMMAND ${EQUIPOISE_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/gates/arrows.py ${CMAKE_SOURCE_DIR})
 
 # Two translation units that include everything link.
 equipoise_program(gate_links TEST SOURCES gates/links_a.cpp gates/links_b.cpp)

@@ -18,7 +18,7 @@ int main() {
   auto model = eq::compose(eq::modality<"sound">(eq::Mlp{.in_features = 5, .widths = {16}}),
                            eq::modality<"video">(eq::Mlp{.in_features = 7, .widths = {16}}),
                            eq::task<"label">(eq::AttentionFusion{.width = 16}, eq::Classification{.classes = 2}));
-  eq::Trainer trainer(model, eq::Ogm{}, {.epochs = 30, .learning_rate = 0.01});
+  eq::Trainer trainer(model, eq::Ogm{}, {.epochs = 30});
   trainer.fit(data.slice(0, 150));
 
   const auto phi = eq::shapley(*model, data.slice(150, 200));

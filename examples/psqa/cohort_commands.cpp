@@ -7,21 +7,17 @@
 #include <equipoise/psqa/cohort/acceptance.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/cohort/simulate.hpp>
-#include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
-#include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/simulator/noise_ceiling.hpp>
-#include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
-#include <set>
 
+#include "cohort_options.hpp"
 #include "common.hpp"
-#include "delivery_options.hpp"
 
 namespace psqa_program {
 
@@ -31,9 +27,8 @@ namespace {
 
 constexpr std::uint64_t kCeilingDeliveries = 5;
 
-struct SimulateArguments : DeliveryArguments {
-  std::string out = "cohort", technique = "sliding_window", outlines;
-  std::vector<std::string> rtplans;
+struct SimulateArguments : CohortArguments {
+  std::string out = "cohort";
   unsigned threads = 0;
   std::int64_t ceiling = 12, volumes = 0;
   bool dicom = false, json = false;
@@ -57,43 +52,6 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
     }
     progress.show(i + 1, settings.plans);
   }
-}
-
-/// Plans of files as a cohort's own: named after their file, and with what records.csv can hold.
-/// \param plans of the cohort, of which those that are made here are called plan0, plan1, …
-std::vector<psqa::Plan> read_plans(const std::vector<std::string>& files, std::int64_t plans) {
-  std::vector<psqa::Plan> out;
-  std::set<std::string> ids;
-  for (std::int64_t i = static_cast<std::int64_t>(files.size()); i < plans; ++i) ids.insert("plan" + std::to_string(i));
-  for (const std::string& file : files) {
-    psqa::Plan plan = psqa::read_plan(file);
-    (void)psqa::table_row(plan);  // before anything is simulated
-    const std::string name = psqa::table_text(fs::path(file).stem().string());
-    plan.id = take_name(name, ids);
-    plan.patient = psqa::table_text(plan.patient.empty() ? name : plan.patient);
-    if (plan.site.empty()) plan.site = "unknown";
-    out.push_back(std::move(plan));
-  }
-  return out;
-}
-
-void choose(SimulateArguments& a) {
-  if (a.technique == "mixed") {
-    a.settings.techniques = {0.6, 0.15, 0.25};
-  } else {
-    const auto names = names_of(psqa::Technique{});
-    a.settings.techniques = {0, 0, 0};
-    a.settings
-        .techniques[static_cast<std::size_t>(std::find(names.begin(), names.end(), a.technique) - names.begin())] = 1;
-  }
-  a.settings.real_plans = read_plans(a.rtplans, a.settings.plans);
-  if (static_cast<std::int64_t>(a.settings.real_plans.size()) > a.settings.plans)
-    throw eq::ValueError(eq::message("value.212", "--rtplans", "expected at most --plans ", a.settings.plans,
-                                     " files, got ", a.settings.real_plans.size()));
-  if (!a.outlines.empty()) a.settings.outlines = psqa::read_outlines(a.outlines);
-  a.settings.mismatch = psqa::usual_mismatch(a.settings.records);
-  set_mismatches(a);
-  psqa::check(a.settings);
 }
 
 /// The first plans in a water phantom: doses as NPY [N, 48, 64, 64], 3D passing rates as a table.
@@ -138,7 +96,7 @@ void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
 
 void simulate(SimulateArguments a) {
   catch_interrupts();
-  choose(a);
+  choose_cohort(a);
   step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
   psqa::DoseDifferenceStatistics differences;
   std::ptrdiff_t of_files = 0;  // records of real plans; the bands are of what is made here
@@ -195,22 +153,7 @@ void add_cohort_commands(CLI::App& app) {
     auto a = std::make_shared<SimulateArguments>();
     CLI::App* c =
         app.add_subcommand("simulate", "Make a virtual cohort: plans, planned and measured planes, passing rates");
-    c->add_option("--plans", a->settings.plans, "number of plans")
-        ->check(CLI::Range(1, 1000000))
-        ->capture_default_str();
-    add_delivery_options(*c, *a);
-    c->add_option("--technique", a->technique, "how plans are delivered")
-        ->check(CLI::IsMember({"sliding_window", "step_and_shoot", "arc", "mixed"}))
-        ->capture_default_str();
-    c->add_option("--outlines", a->outlines,
-                  "folder of OpenKBP patients whose targets the plans get, in turn, instead of random ones");
-    c->add_option("--rtplans", a->rtplans,
-                  "files of plans (" + listed(psqa::plan_file_names()) +
-                      ") that are delivered as the first ones, before those made here");
-    add_choice(*c, "--records", a->settings.records, "what a record is: a plan, or each of a plan's fields");
-    add_choice(
-        *c, "--rates", a->settings.rates,
-        "of records that are plans: passing rates of the plane of all fields, or the mean of those field by field");
+    add_cohort_options(*c, *a);
     c->add_option("--noise-ceiling", a->ceiling,
                   "deliver so many plans five times each and print how far rates differ; 0: do not")
         ->check(CLI::Range(0, 100000))

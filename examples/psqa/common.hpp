@@ -101,6 +101,7 @@ void add_complexity_command(CLI::App& app);
 void add_gamma_command(CLI::App& app);
 void add_tg218_command(CLI::App& app);
 void add_cohort_commands(CLI::App& app);
+void add_floor_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_learning_commands(CLI::App& app);

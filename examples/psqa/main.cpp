@@ -213,6 +213,7 @@ int main(int argc, char** argv) {
   add_gamma_command(app);
   add_tg218_command(app);
   add_cohort_commands(app);
+  add_floor_command(app);
   add_import_command(app);
   add_train_command(app);
   add_learning_commands(app);

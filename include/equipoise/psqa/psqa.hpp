@@ -7,6 +7,8 @@
 #include <equipoise/psqa/cohort/acceptance.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
+#include <equipoise/psqa/cohort/floor_summary.hpp>
+#include <equipoise/psqa/cohort/floors.hpp>
 #include <equipoise/psqa/cohort/import.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/cohort/simulate.hpp>

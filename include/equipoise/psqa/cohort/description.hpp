@@ -99,4 +99,21 @@ void read_choice(const nlohmann::ordered_json& object, const char* key, E& value
   return s;
 }
 
+/// Reads from `cohort.json` the settings that a cohort was simulated with, so that its deliveries can be
+/// repeated. Outlines and plans of files stand in files of their own. \throws ValueError for a cohort
+/// that was not simulated as a whole, and as `plane_settings` does
+[[nodiscard]] inline CohortSettings cohort_settings(const nlohmann::ordered_json& about) {
+  if (const std::string provenance = about.value("provenance", "unknown"); provenance != "simulated")
+    throw ValueError(
+        message("value.331", "cohort.json provenance", "expected \"simulated\", got \"", provenance, "\""));
+  CohortSettings s = plane_settings(about);
+  s.plans = about.value("plans", s.plans);
+  detail::read_choice(about, "detector", s.detector);
+  const nlohmann::ordered_json none = nlohmann::ordered_json::object(), shares = about.value("techniques", none);
+  for (std::size_t t = 0; t < s.techniques.size(); ++t)
+    s.techniques[t] = shares.value(std::string(name_of(static_cast<Technique>(t))), s.techniques[t]);
+  if (s.records == RecordsOf::plans) detail::read_choice(about.value("gamma", none), "rates", s.rates);
+  return s;
+}
+
 }  // namespace equipoise::psqa

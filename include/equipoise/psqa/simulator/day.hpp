@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -89,10 +90,9 @@ struct Day {
 
 /// \param machine as it is on average  \param delivery which of the plan's deliveries
 [[nodiscard]] inline Day draw_day(const MachineModel& machine, const Mismatch& mm, Detector detector,
-                                  std::uint64_t seed, std::uint64_t index, std::uint64_t delivery,
-                                  std::size_t middle_pair) {
+                                  std::uint64_t seed, std::uint64_t index, std::uint64_t delivery, Fault fault) {
   RandomStream random({seed, index, delivery}, "day");
-  Day day{machine, draw_fault(mm, seed, index, middle_pair), {}};
+  Day day{machine, std::move(fault), {}};
   day.real.output *= (1 + random.normal(0, mm.output_day_percent / 100)) * day.fault.output;
   day.at.across = random.normal(0, mm.shift_mm), day.at.along = random.normal(0, mm.shift_mm);
   day.at.turn = random.normal(0, mm.rotation_deg), day.at.collimator = day.fault.rotation;

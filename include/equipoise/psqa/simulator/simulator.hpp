@@ -40,6 +40,14 @@ struct Record {
   std::array<double, 3> gpr{};  ///< %, in the order of `kCriteria`
 };
 
+/// What is drawn anew when a plan of a cohort is delivered once more. All zero is the cohort's own
+/// delivery; any other number names another draw.
+struct Redelivery {
+  std::uint64_t machine = 0;      ///< which of the cohort's machines, each as probable
+  std::uint64_t day = 0;          ///< set-up, output, leaf gap, random leaf errors, and whether something fails
+  std::uint64_t measurement = 0;  ///< the detector's noise
+};
+
 /// A record's doses in a water phantom, Gy per fraction.
 struct VolumeRecord {
   Plan plan;
@@ -107,13 +115,17 @@ class Simulator {
     return field_records(plan(i), delivery_of(static_cast<std::uint64_t>(i), delivery));
   }
 
+  /// The same, delivered once more. Unlike in `records(i, delivery)`, the fault is drawn anew with the
+  /// day, since neither the plan nor the machine tells it.
+  [[nodiscard]] std::vector<Record> records(std::int64_t i, const Redelivery& again) {
+    const Delivery d = delivery_of(static_cast<std::uint64_t>(i), again);
+    if (settings_.records == RecordsOf::fields) return field_records(plan(i), d);
+    return {delivered(plan(i), d)};
+  }
+
   /// Any plan, imported or made elsewhere, delivered as the cohort's plan `index`.
   [[nodiscard]] Record delivered(Plan plan, std::uint64_t index, std::uint64_t delivery = 0) {
-    const Delivery d = delivery_of(index, delivery);
-    if (settings_.rates == RatesOf::composite) return record_of_delivery(std::move(plan), d, 0);
-    Record out = sum_of(field_records(plan, d));
-    out.plan = std::move(plan);
-    return out;
+    return delivered(std::move(plan), delivery_of(index, delivery));
   }
 
   /// Record i in a cylinder of water instead of a plane, judged by 3D gamma.
@@ -143,12 +155,23 @@ class Simulator {
   struct Delivery {
     const Linac& linac;
     detail::Day day;
-    std::uint64_t index, number;
+    std::uint64_t index, number, measurement = 0;
   };
 
   [[nodiscard]] Delivery delivery_of(std::uint64_t index, std::uint64_t number) const {
     const Linac& linac = linac_of(index);
     return {linac, day_of(linac, index, number), index, number};
+  }
+  [[nodiscard]] Delivery delivery_of(std::uint64_t index, const Redelivery& again) const {
+    const Linac& linac = linac_of(index, again);
+    return {linac, day_of(linac, index, again.day, again.day), index, again.day, again.measurement};
+  }
+
+  [[nodiscard]] Record delivered(Plan plan, const Delivery& d) {
+    if (settings_.rates == RatesOf::composite) return record_of_delivery(std::move(plan), d, 0);
+    Record out = sum_of(field_records(plan, d));
+    out.plan = std::move(plan);
+    return out;
   }
 
   /// What is planned and measured of a plan, or of one field of it. \param field its position among the plan's beams
@@ -163,7 +186,8 @@ class Simulator {
     Record out{std::move(plan), d.linac.name, d.day.fault.name, detail::halved(ideal),
                detail::halved(detail::moved(real, at.across, at.along, at.turn + at.collimator))};
     DoseGrid seen = detector_plane(out.measured, settings_.detector);  // each element has its own noise
-    const std::uint64_t key = hash_of({settings_.seed, d.index, d.number, field, hash_of("detector")});
+    std::uint64_t key = hash_of({settings_.seed, d.index, d.number, field, hash_of("detector")});
+    if (d.measurement > 0) key = hash_of({key, d.measurement});
     add_noise(out.measured, out.planned, key), add_noise(seen, out.planned, key);
     out.gpr = passing_rates(seen, out.planned);
     return out;
@@ -196,15 +220,24 @@ class Simulator {
     RandomStream choice({settings_.seed, index}, "machine");
     return linacs_[static_cast<std::size_t>(choice.integer(0, settings_.machines - 1))];
   }
+  [[nodiscard]] const Linac& linac_of(std::uint64_t index, const Redelivery& again) const {
+    if (again.machine == 0) return linac_of(index);
+    RandomStream choice({settings_.seed, index, again.machine}, "machine");
+    return linacs_[static_cast<std::size_t>(choice.integer(0, settings_.machines - 1))];
+  }
   [[nodiscard]] Technique technique_of(std::uint64_t index) const {
     const auto& t = settings_.techniques;
     const double drawn = RandomStream({settings_.seed, index}, "technique").uniform() * (t[0] + t[1] + t[2]);
     return drawn < t[0] ? Technique::sliding_window : drawn < t[0] + t[1] ? Technique::step_and_shoot : Technique::arc;
   }
 
-  [[nodiscard]] detail::Day day_of(const Linac& linac, std::uint64_t index, std::uint64_t delivery) const {
-    return detail::draw_day(linac.real, settings_.mismatch, settings_.detector, settings_.seed, index, delivery,
-                            design_of(settings_.model).boundaries.size() / 2);
+  /// \param fault which draw of the plan's fault; 0: the cohort's
+  [[nodiscard]] detail::Day day_of(const Linac& linac, std::uint64_t index, std::uint64_t delivery,
+                                   std::uint64_t fault = 0) const {
+    const std::uint64_t seed = fault == 0 ? settings_.seed : hash_of({settings_.seed, fault, hash_of("fault")});
+    return detail::draw_day(
+        linac.real, settings_.mismatch, settings_.detector, settings_.seed, index, delivery,
+        draw_fault(settings_.mismatch, seed, index, design_of(settings_.model).boundaries.size() / 2));
   }
   [[nodiscard]] detail::LeafErrors leaf_errors(const Linac& linac, const detail::Day& day, std::uint64_t index,
                                                std::uint64_t delivery) const {

@@ -53,16 +53,18 @@ std::vector<psqa::CohortRecord> choose_folder(FloorArguments& a) {
   return std::move(cohort.records);
 }
 
-/// Checks that a cohort's record can be simulated again.
-void check_same(const psqa::CohortRecord& before, const psqa::RecordFloors& now, const std::string& cohort) {
-  bool same = before.id == now.id;
-  for (std::size_t c = 0; c < now.gpr.size(); ++c)
-    same = same &&
-           (std::isnan(now.gpr[c]) ? std::isnan(before.gpr[c]) : std::abs(before.gpr[c] - now.gpr[c]) <= kSameRate);
-  if (!same)
-    throw eq::FileError(eq::message("file.437", cohort, "record ", before.id, ": expected the rates that this program ",
-                                    "simulates (", now.id, ": ", now.gpr.back(), " % at ", psqa::kCriteria.back().name,
-                                    "), got ", before.gpr.back(), " %; simulate the cohort anew with it"));
+/// Checks that a cohort's record is simulated again as it was. \param before none: the cohort has fewer records
+void check_same(const psqa::CohortRecord* before, const psqa::RecordFloors& now, const std::string& cohort) {
+  const auto refuse = [&](const std::string& expected, const std::string& got) {
+    throw eq::FileError(
+        eq::message("file.437", cohort, "expected ", expected, ", as simulated now, got ", got, "; simulate it anew"));
+  };
+  if (before == nullptr || before->id != now.id) refuse("record " + now.id, before ? before->id : "none");
+  for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
+    const double was = before->gpr[c], is = now.rates[0][c];
+    if (std::isnan(was) != std::isnan(is) || std::abs(was - is) > kSameRate)
+      refuse(now.id + " with " + psqa::kCriteria[c].name + " " + fixed(is, 3) + " %", fixed(was, 3) + " %");
+  }
 }
 
 /// A table with one line for each record, written as records come.
@@ -83,9 +85,9 @@ class FloorTable {
       line << ',';
       if (!std::isnan(v)) line << v;
     };
-    for (const double g : r.gpr) cell(g);
+    for (const double g : r.rates[0]) cell(g);
     for (std::size_t k = 0; k < psqa::kKnown; ++k)
-      for (std::size_t c = 0; c < r.gpr.size(); ++c) cell(r.predicted[k][c]), cell(r.floors[k][c].floor);
+      for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) cell(r.predicted[k][c]), cell(r.floors[k][c].floor);
     line << '\n';
     file_.write(line.str());
   }
@@ -166,12 +168,8 @@ void floor(FloorArguments a) {
     psqa::for_each_floor(
         a.settings, a.options,
         [&](std::int64_t plan, std::int64_t all, const psqa::RecordFloors& r) {
-          if (!a.cohort.empty()) {
-            if (summary.records() >= before.size())
-              throw eq::FileError(eq::message("file.437", a.cohort, "expected a record ", r.id, ", got only ",
-                                              before.size(), " records; simulate the cohort anew"));
-            check_same(before[summary.records()], r, a.cohort);
-          }
+          const std::size_t i = summary.records();
+          if (!a.cohort.empty()) check_same(i < before.size() ? &before[i] : nullptr, r, a.cohort);
           summary.add(r);
           if (table) table->add(r);
           progress.show(plan, all);

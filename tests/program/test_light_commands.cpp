@@ -1,6 +1,7 @@
 #include <equipoise/io/csv.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
 #include <equipoise/version.hpp>
 
@@ -494,16 +495,70 @@ TEST_CASE("an import delivers plans as it is told, and its cohort says how", "[p
   CHECK(back.mismatch.noise_global_percent == Mismatch{}.noise_global_percent);
 }
 
-TEST_CASE("what can be said of deliveries is the same for simulate and import", "[psqa][commands][property]") {
+TEST_CASE("what can be said of deliveries is the same for simulate, import and floor", "[psqa][commands][property]") {
   if (!built()) return;
-  const std::string simulate = psqa("simulate --help").out, import = psqa("import --help").out;
+  const std::string simulate = psqa("simulate --help").out, import = psqa("import --help").out,
+                    floor = psqa("floor --help").out;
   for (const char* option :
        {"--seed", "--machines", "--linac-model", "--plane", "--depth", "--detector", "--mismatch"}) {
     INFO(option);
     const std::size_t from = simulate.find(option), to = simulate.find("\n  -", from);
     REQUIRE(from != std::string::npos);
     CHECK(has(import, simulate.substr(from, to - from)));
+    CHECK(has(floor, option));
   }
+}
+
+TEST_CASE("floors of a cohort's folder are those of its options, and name what cannot be repeated",
+          "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path out = folder.path() / "cohort", csv = folder.path() / "floors.csv";
+  const std::string options = "--plans 3 --machines 2 --seed 4 --mismatch shift_mm=0.2 ";
+  REQUIRE(psqa("simulate --noise-ceiling 0 " + options + "--out " + quoted(out)).code == 0);
+  const Outcome of_folder = psqa("floor --json --deliveries 3 --threads 2 --csv " + quoted(csv) + quoted(out));
+  INFO(of_folder.errors);
+  REQUIRE(of_folder.code == 0);
+  CHECK(of_folder.out == psqa("floor --json --deliveries 3 --threads 1 " + options).out);
+  const Json j = Json::parse(of_folder.out);
+  CHECK(j["records"] == 3);
+  CHECK(j["deliveries"] == 3);
+  for (const NamedCriteria& c : kCriteria) {
+    const Json& rate = j["floors"][c.name];
+    CHECK(rate["constant"]["mae"]["value"].is_number());
+    for (const char* known : {"plan", "machine", "day"}) {
+      CHECK(rate[known]["in_sample"] <= rate[known]["floor"]["value"]);
+      CHECK(rate[known]["floor"]["value"] <= rate[known]["leave_one_out"]);
+      CHECK(rate[known]["floor"]["low"] <= rate[known]["floor"]["high"]);
+    }
+  }
+  std::ifstream table(csv);
+  std::string header, first;
+  std::getline(table, header), std::getline(table, first);
+  CHECK(has(header, "id,patient,machine,gpr_3_3,"));
+  CHECK(has(header, ",day_gpr_2_2_predicted,day_gpr_2_2_floor"));
+  CHECK(has(first, "plan0,patient0,linac"));
+  CHECK(std::count(first.begin(), first.end(), ',') == std::count(header.begin(), header.end(), ','));
+
+  const Outcome seed = psqa("floor --seed 5 " + quoted(out));
+  CHECK(seed.code == 2);
+  CHECK(has(seed.errors, "--seed excludes cohort"));
+  CHECK(has(psqa("floor --deliveries 2").errors, "--deliveries"));
+  const Outcome none = psqa("floor " + quoted(folder.path() / "none"));
+  CHECK(none.code == 1);
+  CHECK(has(none.errors, "is " + (folder.path() / "none").string() + " a cohort?"));
+
+  auto about = nlohmann::ordered_json::parse(std::ifstream(out / "cohort.json"));
+  about["seed"] = 5;  // its records are no longer what is simulated
+  write_text(out / "cohort.json", about.dump());
+  const fs::path not_written = folder.path() / "not_written.csv";
+  const Outcome other = psqa("floor --deliveries 3 --csv " + quoted(not_written) + quoted(out));
+  CHECK(other.code == 1);
+  CHECK(has(other.errors, "simulate it anew"));
+  CHECK_FALSE(fs::exists(not_written));
+  about["plans_from_files"] = 1;
+  write_text(out / "cohort.json", about.dump());
+  CHECK(has(psqa("floor " + quoted(out)).errors, "--rtplans: expected the files from which"));
 }
 
 TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {

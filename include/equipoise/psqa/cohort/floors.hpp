@@ -44,7 +44,7 @@ using RateNumbers = decltype(Record::gpr);
 /// What repeated deliveries say of one record.
 struct RecordFloors {
   std::string id, patient, machine;
-  RateNumbers gpr{};                            ///< %, of the record's own delivery
+  std::vector<RateNumbers> rates;               ///< %, on any machine and day; its own delivery's first
   std::array<RateNumbers, kKnown> predicted{};  ///< %, medians of the other deliveries, by what is known
   std::array<std::array<DeliveryFloor, std::tuple_size_v<RateNumbers>>, kKnown> floors{};  ///< by criterion
 };
@@ -63,9 +63,9 @@ using RatesOfDeliveries = std::array<std::vector<RateNumbers>, kKnown>;
 
 /// \param rates the first is of the record's own delivery, to which the others are alike in what is known
 [[nodiscard]] inline RecordFloors floors_of(const Record& own, const RatesOfDeliveries& rates) {
-  RecordFloors out{own.plan.id, own.plan.patient, own.machine, own.gpr, {}, {}};
+  RecordFloors out{own.plan.id, own.plan.patient, own.machine, rates[0], {}, {}};
   for (std::size_t k = 0; k < kKnown; ++k)
-    for (std::size_t c = 0; c < out.gpr.size(); ++c) {
+    for (std::size_t c = 0; c < own.gpr.size(); ++c) {
       std::vector<double> x;
       for (const RateNumbers& r : rates[k]) x.push_back(r[c]);
       out.floors[k][c] = delivery_floor(x);

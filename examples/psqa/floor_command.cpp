@@ -73,7 +73,7 @@ class FloorTable {
   explicit FloorTable(const std::string& path) : file_(path) {
     std::string header = "id,patient,machine";
     for (const psqa::NamedCriteria& c : psqa::kCriteria) header += std::string(",") + c.name;
-    for (const std::string_view known : names_of(psqa::Known{}))
+    for (const std::string_view known : names_of(psqa::FloorKnows{}))
       for (const psqa::NamedCriteria& c : psqa::kCriteria)
         for (const char* figure : {"_predicted", "_floor"}) header += "," + std::string(known) + "_" + c.name + figure;
     file_.write(header + "\n");
@@ -105,11 +105,11 @@ Json to_json(const psqa::RateFloors& f) {
   Json out{{"records", f.records}, {"constant", {{"rate", number_or_null(f.median)}, {"mae", to_json(f.constant)}}}};
   for (std::size_t k = 0; k < psqa::kKnown; ++k) {
     const psqa::FloorFigures& known = f.known[k];
-    out[std::string(names_of(psqa::Known{})[k])] = {{"floor", to_json(known.floor)},
-                                                    {"in_sample", number_or_null(known.in_sample)},
-                                                    {"leave_one_out", number_or_null(known.leave_one_out)},
-                                                    {"half_difference", number_or_null(known.half_difference)},
-                                                    {"removable_share", to_json(known.removable)}};
+    out[std::string(names_of(psqa::FloorKnows{})[k])] = {{"floor", to_json(known.floor)},
+                                                         {"in_sample", number_or_null(known.in_sample)},
+                                                         {"leave_one_out", number_or_null(known.leave_one_out)},
+                                                         {"half_difference", number_or_null(known.half_difference)},
+                                                         {"removable_share", to_json(known.removable)}};
   }
   return out;
 }

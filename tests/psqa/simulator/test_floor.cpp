@@ -32,7 +32,7 @@ std::vector<RecordFloors> floors(const CohortSettings& settings, const FloorOpti
   return out;
 }
 
-const DeliveryFloor& at_2_2(const RecordFloors& r, Known known) {
+const DeliveryFloor& at_2_2(const RecordFloors& r, FloorKnows known) {
   return r.floors[static_cast<std::size_t>(known)][2];
 }
 
@@ -171,11 +171,11 @@ TEST_CASE("who knows more has a lower floor, and threads do not change it", "[ps
     CHECK(one[i].id == two[i].id);
     CHECK(one[i].rates == two[i].rates);
     CHECK(one[i].predicted == two[i].predicted);
-    CHECK(at_2_2(one[i], Known::day).floor == at_2_2(two[i], Known::day).floor);
+    CHECK(at_2_2(one[i], FloorKnows::day).floor == at_2_2(two[i], FloorKnows::day).floor);
     CHECK(one[i].rates.size() == 4);
     CHECK(one[i].rates[0] == simulator.record(static_cast<std::int64_t>(i)).gpr);
-    plan += at_2_2(one[i], Known::plan).floor, machine += at_2_2(one[i], Known::machine).floor;
-    day += at_2_2(one[i], Known::day).floor;
+    plan += at_2_2(one[i], FloorKnows::plan).floor, machine += at_2_2(one[i], FloorKnows::machine).floor;
+    day += at_2_2(one[i], FloorKnows::day).floor;
   }
   CHECK(plan > machine);
   CHECK(machine > day);
@@ -186,11 +186,11 @@ TEST_CASE("who knows more has a lower floor, and threads do not change it", "[ps
 
 TEST_CASE("on one machine the plan tells the machine", "[psqa][cohort][property]") {
   const RecordFloors r = floors(support::few(1), {.deliveries = 4})[0];
-  CHECK(at_2_2(r, Known::plan).floor == at_2_2(r, Known::machine).floor);
+  CHECK(at_2_2(r, FloorKnows::plan).floor == at_2_2(r, FloorKnows::machine).floor);
   CHECK(r.predicted[0] == r.predicted[1]);
   CohortSettings exact = support::few(1);
   exact.mismatch = support::none();
-  for (const Known k : {Known::plan, Known::machine, Known::day})
+  for (const FloorKnows k : {FloorKnows::plan, FloorKnows::machine, FloorKnows::day})
     CHECK(at_2_2(floors(exact, {.deliveries = 3})[0], k).floor == 0);
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("every field of a plan has floors of its own", "[psqa][cohort][behavio
   REQUIRE(fields.size() > 3);
   for (const RecordFloors& f : fields) CHECK(f.patient == fields[0].patient);
   CHECK(fields[0].id != fields[1].id);
-  CHECK(at_2_2(fields[0], Known::machine).floor != at_2_2(fields[1], Known::machine).floor);
+  CHECK(at_2_2(fields[0], FloorKnows::machine).floor != at_2_2(fields[1], FloorKnows::machine).floor);
 }
 
 TEST_CASE("a cohort's description gives back the settings of its deliveries", "[psqa][cohort][property]") {

@@ -32,11 +32,11 @@ namespace equipoise::psqa {
 /// plan: its machine is any of the cohort's, and the day is any day.
 /// machine: which machine it is, with its lasting errors.
 /// day: also set-up, output, leaf errors and fault; only the detector's noise is not known.
-enum class Known : std::uint8_t { plan, machine, day };
-[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(Known) {
+enum class FloorKnows : std::uint8_t { plan, machine, day };
+[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(FloorKnows) {
   return {"plan", "machine", "day"};
 }
-inline constexpr std::size_t kKnown = names_of(Known{}).size();
+inline constexpr std::size_t kKnown = names_of(FloorKnows{}).size();
 
 /// One number for each of a record's passing rates.
 using RateNumbers = decltype(Record::gpr);
@@ -87,17 +87,17 @@ template <class BeforeDelivery>
   };
   const std::vector<Record> own = delivered({});
   std::vector<RatesOfDeliveries> rates(own.size());
-  const auto add = [&](const std::vector<Record>& records, Known known) {
+  const auto add = [&](const std::vector<Record>& records, FloorKnows known) {
     for (std::size_t r = 0; r < records.size(); ++r)
       rates[r][static_cast<std::size_t>(known)].push_back(records[r].gpr);
   };
-  for (const Known k : {Known::plan, Known::machine, Known::day}) add(own, k);
+  for (const FloorKnows k : {FloorKnows::plan, FloorKnows::machine, FloorKnows::day}) add(own, k);
   for (std::uint64_t d = 1; d < deliveries; ++d) {
     const std::vector<Record> elsewhere = delivered({.machine = d, .day = d});
-    add(elsewhere, Known::plan);
+    add(elsewhere, FloorKnows::plan);
     const bool same_machine = elsewhere[0].machine == own[0].machine;
-    add(same_machine ? elsewhere : delivered({.day = d}), Known::machine);
-    add(delivered({.measurement = d}), Known::day);
+    add(same_machine ? elsewhere : delivered({.day = d}), FloorKnows::machine);
+    add(delivered({.measurement = d}), FloorKnows::day);
   }
   std::vector<RecordFloors> out;
   for (std::size_t r = 0; r < own.size(); ++r) out.push_back(floors_of(own[r], rates[r]));

@@ -77,7 +77,7 @@ Column column_of(const Entries& a, const Entries* minus, std::size_t figure) {
 }
 
 eq::Interval interval_of(const Column& c) {
-  return eq::bootstrap(eq::group_numbers(c.patients), psqa::mean_over_records(c.values));
+  return eq::bootstrap(eq::group_numbers(c.patients), eq::mean_over_records(c.values));
 }
 
 /// A way to divide the cohort, and what it is called among the runs' folders.

@@ -18,6 +18,7 @@
 
 #include "cohort_options.hpp"
 #include "common.hpp"
+#include "interval_text.hpp"
 
 namespace psqa_program {
 
@@ -130,9 +131,8 @@ std::vector<std::string> cells_of(const std::vector<psqa::RateFloors>& rates, Te
 
 void print(const psqa::FloorSummary& summary, const std::vector<psqa::RateFloors>& rates, std::uint64_t deliveries) {
   constexpr const char* names[] = {"the plan", "and its machine", "and the day"};
-  const auto interval = [](const eq::Interval& i, double scale, int decimals) {
-    return fixed(scale * i.value, decimals) + " [" + fixed(scale * i.low, decimals) + ", " +
-           fixed(scale * i.high, decimals) + "]";
+  const auto percent = [](const eq::Interval& i) {
+    return with_interval({100 * i.value, 100 * i.low, 100 * i.high}, 0);
   };
   std::vector<std::string> criteria;
   for (const psqa::NamedCriteria& c : psqa::kCriteria)
@@ -140,12 +140,12 @@ void print(const psqa::FloorSummary& summary, const std::vector<psqa::RateFloors
   std::cout << "smallest MAE of any predictor, " << summary.records() << " records of " << summary.patients()
             << " patients, each plan delivered " << deliveries << " times; points\n";
   print_row("known", criteria);
-  print_row("nothing (a constant)", cells_of(rates, [&](const auto& r) { return interval(r.constant, 1, 2); }));
+  print_row("nothing (a constant)", cells_of(rates, [&](const auto& r) { return with_interval(r.constant, 2); }));
   for (std::size_t k = 0; k < psqa::kKnown; ++k)
-    print_row(names[k], cells_of(rates, [&](const auto& r) { return interval(r.known[k].floor, 1, 2); }));
+    print_row(names[k], cells_of(rates, [&](const auto& r) { return with_interval(r.known[k].floor, 2); }));
   std::cout << "share of the constant's error that can be removed, %\n";
   for (std::size_t k = 0; k < psqa::kKnown; ++k)
-    print_row(names[k], cells_of(rates, [&](const auto& r) { return interval(r.known[k].removable, 100, 0); }));
+    print_row(names[k], cells_of(rates, [&](const auto& r) { return percent(r.known[k].removable); }));
   std::cout << "bounds of the floor at so many deliveries (in-sample, leave-one-out), points\n";
   for (std::size_t k = 0; k < psqa::kKnown; ++k)
     print_row(names[k], cells_of(rates, [&](const auto& r) {

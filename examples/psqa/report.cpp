@@ -221,10 +221,6 @@ std::vector<std::pair<std::string, std::string>> head(const std::vector<Run>& ru
 
 }  // namespace
 
-std::string with_interval(const eq::Interval& i, int decimals) {
-  return fixed(i.value, decimals) + " [" + fixed(i.low, decimals) + ", " + fixed(i.high, decimals) + "]";
-}
-
 std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredictions>& predictions) {
   std::vector<std::string> out;
   for (std::size_t i = 1; i < predictions.size(); ++i) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common.hpp"
+#include "interval_text.hpp"
 
 namespace psqa_program {
 
@@ -138,8 +139,6 @@ struct ShownError {
 
 /// One self-contained HTML page about runs on one cohort.
 void write_report(std::vector<Run>& runs, const fs::path& file);
-/// `0.42 [0.40, 0.45]`
-[[nodiscard]] std::string with_interval(const eq::Interval& i, int decimals);
 /// Runs and the baselines ridge, forest and constant on the test records of one cohort.
 struct Comparison {
   std::vector<psqa::MethodMetrics> metrics;          ///< of the runs, then of the baselines

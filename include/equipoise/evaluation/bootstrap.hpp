@@ -50,4 +50,15 @@ template <class Statistic>
   return {value, quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
 }
 
+/// A statistic for `bootstrap`: the mean of the values of the drawn records, without those that are NaN.
+/// \pre `values` outlives it
+[[nodiscard]] inline auto mean_over_records(const std::vector<double>& values) {
+  return [&values](const std::vector<std::size_t>& rows) {
+    double sum = 0, n = 0;
+    for (const std::size_t i : rows)
+      if (!std::isnan(values[i])) sum += values[i], n += 1;
+    return sum / n;
+  };
+}
+
 }  // namespace equipoise

@@ -24,5 +24,6 @@
 #include <equipoise/psqa/learning/learner.hpp>
 #include <equipoise/psqa/learning/methods.hpp>
 #include <equipoise/psqa/simulator/noise_ceiling.hpp>
+#include <equipoise/psqa/simulator/plan_loop.hpp>
 #include <equipoise/psqa/simulator/planning_system.hpp>
 #include <equipoise/psqa/tg218.hpp>

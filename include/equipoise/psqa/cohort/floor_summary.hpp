@@ -59,11 +59,7 @@ class FloorSummary {
     std::vector<double> constant;
     for (const Numbers* r : known) constant.push_back(mean(distances(*r, criterion, out.median)));
     const auto over_patients = [&](const std::vector<double>& values) {
-      return bootstrap(groups, [&](const std::vector<std::size_t>& drawn) {
-        double sum = 0;
-        for (const std::size_t i : drawn) sum += values[i];
-        return sum / static_cast<double>(drawn.size());
-      });
+      return bootstrap(groups, mean_over_records(values));
     };
     out.constant = over_patients(constant);
     for (std::size_t k = 0; k < kKnown; ++k) {

@@ -6,10 +6,10 @@
 /// and the floor is the error of the best predictor by what it knows (delivery_floor.hpp).
 
 #include <equipoise/core/base/errors.hpp>
-#include <equipoise/core/base/parallel.hpp>
 #include <equipoise/core/base/statistics.hpp>
 #include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/simulator/delivery_floor.hpp>
+#include <equipoise/psqa/simulator/plan_loop.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
 
@@ -21,7 +21,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -116,21 +115,14 @@ void for_each_floor(const CohortSettings& settings, const FloorOptions& options,
   if (options.deliveries < 3)
     throw ValueError(message("value.331", "FloorOptions.deliveries", "expected >= 3, got ", options.deliveries));
   const std::int64_t plans = options.plans > 0 ? std::min(options.plans, settings.plans) : settings.plans;
-  const unsigned threads = options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
-  // Each thread has a simulator of its own: the transforms keep state.
-  std::vector<Simulator> simulators(threads, Simulator(settings));
-  std::vector<std::vector<RecordFloors>> made(2 * threads);  // of each plan
-  for (std::int64_t first = 0; first < plans; first += static_cast<std::int64_t>(made.size())) {
-    const auto n =
-        static_cast<std::size_t>(std::min<std::int64_t>(plans - first, static_cast<std::int64_t>(made.size())));
-    parallel_for(threads, threads, [&](std::size_t t) {
-      for (std::size_t i = t; i < n; i += threads)
-        made[i] = detail::floors_of_plan(simulators[t], first + static_cast<std::int64_t>(i), options.deliveries,
-                                         before_delivery);
-    });
-    for (std::size_t i = 0; i < n; ++i)
-      for (const RecordFloors& r : made[i]) on_record(first + static_cast<std::int64_t>(i) + 1, plans, r);
-  }
+  for_each_plan(
+      settings, plans, options.threads, 2,
+      [&](Simulator& simulator, std::int64_t plan) {
+        return detail::floors_of_plan(simulator, plan, options.deliveries, before_delivery);
+      },
+      [&](std::int64_t plan, const std::vector<RecordFloors>& made) {
+        for (const RecordFloors& r : made) on_record(plan + 1, plans, r);
+      });
 }
 
 }  // namespace equipoise::psqa

@@ -111,16 +111,13 @@ class Simulator {
 
   /// What plan i adds to the cohort: one record, or one for each of its fields.
   [[nodiscard]] std::vector<Record> records(std::int64_t i, std::uint64_t delivery = 0) {
-    if (settings_.records == RecordsOf::plans) return {record(i, delivery)};
-    return field_records(plan(i), delivery_of(static_cast<std::uint64_t>(i), delivery));
+    return records_of(i, delivery_of(static_cast<std::uint64_t>(i), delivery));
   }
 
   /// The same, delivered once more. Unlike in `records(i, delivery)`, the fault is drawn anew with the
   /// day, since neither the plan nor the machine tells it.
   [[nodiscard]] std::vector<Record> records(std::int64_t i, const Redelivery& again) {
-    const Delivery d = delivery_of(static_cast<std::uint64_t>(i), again);
-    if (settings_.records == RecordsOf::fields) return field_records(plan(i), d);
-    return {delivered(plan(i), d)};
+    return records_of(i, delivery_of(static_cast<std::uint64_t>(i), again));
   }
 
   /// Any plan, imported or made elsewhere, delivered as the cohort's plan `index`.
@@ -163,8 +160,13 @@ class Simulator {
     return {linac, day_of(linac, index, number), index, number};
   }
   [[nodiscard]] Delivery delivery_of(std::uint64_t index, const Redelivery& again) const {
-    const Linac& linac = linac_of(index, again);
+    const Linac& linac = linac_of(index, again.machine);
     return {linac, day_of(linac, index, again.day, again.day), index, again.day, again.measurement};
+  }
+
+  [[nodiscard]] std::vector<Record> records_of(std::int64_t i, const Delivery& d) {
+    if (settings_.records == RecordsOf::fields) return field_records(plan(i), d);
+    return {delivered(plan(i), d)};
   }
 
   [[nodiscard]] Record delivered(Plan plan, const Delivery& d) {
@@ -216,13 +218,10 @@ class Simulator {
     return out;
   }
 
-  [[nodiscard]] const Linac& linac_of(std::uint64_t index) const {
-    RandomStream choice({settings_.seed, index}, "machine");
-    return linacs_[static_cast<std::size_t>(choice.integer(0, settings_.machines - 1))];
-  }
-  [[nodiscard]] const Linac& linac_of(std::uint64_t index, const Redelivery& again) const {
-    if (again.machine == 0) return linac_of(index);
-    RandomStream choice({settings_.seed, index, again.machine}, "machine");
+  /// \param drawn which draw of the plan's machine; 0: the cohort's
+  [[nodiscard]] const Linac& linac_of(std::uint64_t index, std::uint64_t drawn = 0) const {
+    RandomStream choice = drawn == 0 ? RandomStream({settings_.seed, index}, "machine")
+                                     : RandomStream({settings_.seed, index, drawn}, "machine");
     return linacs_[static_cast<std::size_t>(choice.integer(0, settings_.machines - 1))];
   }
   [[nodiscard]] Technique technique_of(std::uint64_t index) const {

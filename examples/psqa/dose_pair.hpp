@@ -57,11 +57,8 @@ inline void check_dose_pair_options(const DosePairOptions& options) {
 inline std::optional<psqa::Plan> plan_of(const std::string& given, const std::vector<psqa::DoseOfFile>& doses) {
   if (!given.empty()) return psqa::read_plan(given);
   for (const psqa::DoseOfFile& dose : doses) {
-    const std::string stem = psqa::detail::plan_stem_of(dose.file);
-    if (stem.empty() || !dose.says.of_all_fractions()) continue;
-    const fs::path beside = fs::path(dose.file).parent_path() / (stem + ".dcm");
-    std::error_code error;
-    if (!fs::is_regular_file(beside, error) || !psqa::is_plan(psqa::file_kind(beside), beside)) continue;
+    const fs::path beside = dose.says.of_all_fractions() ? psqa::plan_beside(dose.file) : fs::path();
+    if (beside.empty()) continue;
     try {
       return psqa::read_plan(beside);
     } catch (const eq::Error&) {  // it is not asked for: without it nothing is divided

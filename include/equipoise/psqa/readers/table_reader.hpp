@@ -61,30 +61,6 @@ struct TableRow {
   return rows;
 }
 
-/// The unit that a text of a table names: `unit: %`, or one in brackets, as in `Dose [cGy]`; else a corner that is one.
-/// Lengths are none.
-[[nodiscard]] inline DoseUnit unit_in(std::string_view text, bool corner) {
-  std::string lower;
-  for (const char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  std::vector<std::string_view> candidates;
-  for (const char* brackets : {"[]", "()"})
-    for (std::size_t open = text.find(brackets[0]); open != std::string_view::npos;
-         open = text.find(brackets[0], open + 1))
-      if (const std::size_t close = text.find(brackets[1], open); close != std::string_view::npos)
-        candidates.push_back(text.substr(open + 1, close - open - 1));
-  if (const std::size_t at = lower.find("unit"); at != std::string::npos)
-    if (const std::size_t colon = text.find_first_of(":=", at); colon != std::string_view::npos)
-      candidates.push_back(text.substr(colon + 1));
-  if (corner) candidates.push_back(text);
-  for (const std::string_view candidate : candidates) {
-    const DoseUnit unit = parse_dose_unit(candidate);
-    if (unit.units == DoseUnits::gray || unit.units == DoseUnits::relative) return unit;
-    for (const std::string_view counts : {"cnt", "counts", "Counts", "COUNTS", "CNT"})
-      if (unit.text == counts) return unit;
-  }
-  return {};
-}
-
 /// Brings a table's doses to the unit that a comment above it or its corner names.
 inline void apply_unit(DoseGrid& g, const TextFile& file, const std::vector<TableRow>& rows) {
   DoseUnit unit;

@@ -93,6 +93,16 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
     c.change_planes = [](DcmItem& plane) { set(plane, DCM_FrameOfReferenceUID, "1.2.3"); };
     check(imported(std::move(c)));
   }
+  SECTION("a plane of another kind of dose is warned of") {
+    int file = 0;
+    Case c;
+    c.change_planes = [&](DcmItem& plane) {
+      if (file++ == 0) set(plane, DCM_DoseType, "EFFECTIVE");
+    };
+    const ImportedRecord back = imported(std::move(c));
+    REQUIRE(back.warnings.size() == 1);
+    CHECK_THAT(back.warnings[0], Catch::Contains("p_measured.dcm") && Catch::Contains("dose type: PHYSICAL"));
+  }
   SECTION("planes that the axis misses are centred on their middle") {
     Case c;
     c.shift_x = 500;
@@ -181,7 +191,10 @@ TEST_CASE("planes without a common unit are refused, or normalised where that is
     REQUIRE(r.notes.size() == 1);
     CHECK_THAT(r.notes[0], Catch::Contains("normalised by") && Catch::Contains("cnt"));
   }
-  CHECK(imported_reported("opg_counts", {.normalise = Normalise::none}).record.gpr[0] == 0);
+  const ImportedRecord as_they_stand = imported_reported("opg_counts", {.normalise = Normalise::none});
+  CHECK(as_they_stand.record.gpr[0] == 0);
+  REQUIRE(as_they_stand.warnings.size() == 1);
+  CHECK_THAT(as_they_stand.warnings[0], Catch::Contains("one unit?") && Catch::Contains("a_measured.opg"));
   CHECK_THROWS_WITH(imported_reported("opg_counts", {.normalise = Normalise::prescription}), Catch::Contains("cnt"));
 }
 

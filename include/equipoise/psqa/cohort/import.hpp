@@ -78,6 +78,8 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
                              ImportedRecord& out) {
   const DoseOfFile m{measured, item.measured.string(), describe_dose(item.measured)},
       p{planned, item.planned.string(), describe_dose(item.planned)};
+  for (const std::string& line : differences(m.says, p.says))
+    out.warnings.push_back(m.file + " (reference) and " + p.file + " (evaluated) differ in " + line);
   const Fractions fractions = to_one_fraction(m, p, &plan);
   if (!fractions.note.empty()) out.notes.push_back(fractions.note);
   if (!fractions.warning.empty()) out.warnings.push_back(fractions.warning);
@@ -92,6 +94,10 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
                    .prescription_Gy = options.prescription_Gy.value_or(plan.dose_per_fraction()),
                    .in_gray = true});
   if (!normalised.line.empty()) out.notes.push_back(normalised.line);
+  const double m_largest = maximum_dose(measured), p_largest = maximum_dose(planned);
+  if (m_largest > 10 * p_largest || p_largest > 10 * m_largest)
+    out.warnings.push_back("the largest doses are " + four_digits(m_largest) + " (" + m.file + ") and " +
+                           four_digits(p_largest) + " (" + p.file + "): are both in one unit?");
   return fractions.first * normalised.first;
 }
 

@@ -3,6 +3,7 @@
 /// The command gamma: two dose distributions from any files that can hold one.
 
 #include <cmath>
+#include <equipoise/core/base/utf8.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/dicom/dose_description.hpp>
@@ -16,6 +17,7 @@
 #include <optional>
 
 #include "common.hpp"
+#include "dose_pair.hpp"
 
 namespace psqa_program {
 
@@ -30,6 +32,9 @@ struct GammaArguments {
   std::string flip;                                  ///< axis along which the evaluated doses are turned round
   std::vector<double> shift = {0, 0};                ///< of the evaluated distribution along x and y, mm
   bool centre = false, json = false;
+  DosePairOptions pair;            ///< how the doses come to one unit
+  std::string plan;                ///< for fractions, prescription and isocentre
+  std::vector<std::string> notes;  ///< what was done to bring the doses together
 };
 
 /// Of a volume, the frame with the most points that fail.
@@ -118,7 +123,7 @@ void warn(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::
 std::string tg218_verdict(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa::GammaResult& r) {
   const psqa::GammaCriteria& c = a.criteria;
   if (c.dd_percent != 3 || c.dta_mm != 2 || c.local || c.cutoff_percent != 10 ||
-      reference.units == psqa::DoseUnits::relative)
+      reference.units == psqa::DoseUnits::relative || reference.units == psqa::DoseUnits::other)
     return {};
   const std::string limits = r.pass_rate >= psqa::kUniversalTolerance ? "within tolerance (95 %)"
                              : r.pass_rate >= psqa::kUniversalAction  ? "below tolerance (95 %), above action (90 %)"
@@ -131,6 +136,8 @@ Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psq
   const std::string verdict = tg218_verdict(a, reference, r);
   const std::string space = a.space != "auto" ? a.space : reference.shape[0] == 1 ? "plane" : "volume";
   const bool maximum = a.norm == "reference" || a.norm == "evaluated";
+  Json notes = Json::array();
+  for (const std::string& line : a.notes) notes.push_back(eq::as_utf8(line));
   return {{"pass_rate", number_or_null(r.pass_rate)},
           {"mean", number_or_null(r.mean)},
           {"max", number_or_null(r.max)},
@@ -143,6 +150,8 @@ Json to_json(const GammaArguments& a, const psqa::DoseGrid& reference, const psq
           {"files", {{"reference", a.reference}, {"evaluated", a.evaluated}}},
           {"spacing_mm", {{"reference", reference.spacing}, {"evaluated", evaluated.spacing}}},
           {"units", {{"reference", eq::name_of(reference.units)}, {"evaluated", eq::name_of(evaluated.units)}}},
+          {"normalise", a.pair.normalise ? Json(eq::name_of(*a.pair.normalise)) : Json(nullptr)},
+          {"notes", notes},
           {"criteria",
            {{"dd_percent", a.criteria.dd_percent},
             {"dta_mm", a.criteria.dta_mm},
@@ -172,6 +181,7 @@ void print(const GammaArguments& a, const psqa::DoseGrid& reference, const psqa:
   std::cout << "\n";
   if (const std::string verdict = tg218_verdict(a, reference, r); !verdict.empty())
     std::cout << "  TG-218     " << verdict << "\n";
+  for (const std::string& line : a.notes) std::cout << "  note       " << line << "\n";
 }
 
 /// \throws ValueError for a map that would be no picture or array, or would take the place of a dose
@@ -223,6 +233,7 @@ void gamma(GammaArguments a) {
                  evaluated = read(a, a.evaluated, a.spacing_evaluated ? a.spacing_evaluated : a.spacing, true);
   warn_of_differences(a);
   place(a, reference, evaluated);
+  a.notes = bring_together(a.pair, a.plan, a.centre, reference, a.reference, evaluated, a.evaluated);
   a.criteria.norm = norm_of(a.norm, reference, evaluated);
   if (a.space == "slices") a.criteria.space = psqa::GammaSpace::slices;
   if (a.space == "volume") a.criteria.space = psqa::GammaSpace::volume;
@@ -273,6 +284,10 @@ void add_gamma_command(CLI::App& app) {
   c->add_option("--flip", a->flip, "turn the evaluated doses round along x or y, within their place")
       ->check(CLI::IsMember({"x", "y"}));
   c->add_option("--shift", a->shift, "move the evaluated distribution by so many mm along x and y")->expected(2);
+  add_dose_pair_options(*c, a->pair, 3, "as x,y[,z]; by default the isocentre of --plan, else the origin");
+  c->add_option(
+      "--plan", a->plan,
+      "RTPLAN of the doses: a dose of all its fractions is divided by their number beside one of one fraction");
   c->add_flag("--centre", a->centre, "put the middles of both at one place, before the shift");
   c->add_option("--search", a->search, "exact minimum, or the searches that others use")
       ->check(CLI::IsMember({"exact", "wendling", "classic"}))

@@ -13,6 +13,7 @@
 
 #include "common.hpp"
 #include "delivery_options.hpp"
+#include "dose_pair.hpp"
 
 namespace psqa_program {
 
@@ -22,6 +23,7 @@ struct ImportArguments : DeliveryArguments {
   std::vector<std::string> paths;
   std::string out;
   psqa::ImportOptions options;
+  DosePairOptions pair;
   std::string rows_from = "bottom";
   bool json = false;
 };
@@ -54,8 +56,11 @@ class Importing {
       throw eq::ValueError(eq::message("value.212", "import", "none of what was given could be imported"));
     write();
     if (a_.json)
-      return print_json(
-          {{"cohort", a_.out}, {"records", records_.size()}, {"sources", sources_}, {"skipped", skipped_}});
+      return print_json({{"cohort", a_.out},
+                         {"records", records_.size()},
+                         {"normalise", a_.options.normalise ? Json(eq::name_of(*a_.options.normalise)) : Json(nullptr)},
+                         {"sources", sources_},
+                         {"skipped", skipped_}});
     std::cout << "imported " << records_.size() << " records into " << a_.out << ", skipped " << skipped_.size()
               << "\n";
   }
@@ -94,11 +99,16 @@ class Importing {
   void take(const psqa::ImportItem& item) {
     psqa::ImportedRecord r = psqa::import_record(item, simulator_, records_.size(), a_.options);
     for (const std::string& w : r.warnings) std::cerr << "warning: " << w << "\n";
+    for (const std::string& note : r.notes) std::cerr << "note: " << note << "\n";
     r.record.id = take_name(r.record.id, ids_);
     Json source{{"id", r.record.id}, {"source", r.source}, {"file", eq::as_utf8(item.path.string())}};
     if (item.kind == psqa::ImportKind::rtplan) source["fraction_group"] = a_.options.plan.fraction_group;
     if (!item.planned.empty())
       source["planes"] = {eq::as_utf8(item.planned.string()), eq::as_utf8(item.measured.string())};
+    if (!r.notes.empty()) {
+      source["notes"] = Json::array();
+      for (const std::string& note : r.notes) source["notes"].push_back(eq::as_utf8(note));
+    }
     sources_.push_back(std::move(source));
     records_.push_back(std::move(r));
   }
@@ -107,6 +117,7 @@ class Importing {
     const std::size_t n = a_.settings.pixels;
     Json simulated = psqa::delivery_description(a_.settings), planes = simulated["planes"];
     simulated.erase("planes"), planes.erase("geometry"), planes["unit"] = "Gy";
+    if (a_.options.normalise) planes["normalise"] = eq::name_of(*a_.options.normalise);
     psqa::CohortWriter writer(a_.out,
                               {{"schema", psqa::kCohortSchema},
                                {"provenance", "imported"},
@@ -149,11 +160,15 @@ void add_import_command(CLI::App& app) {
   c->add_option("--fraction-group", a->options.plan.fraction_group, "which of a plan's fraction groups, from 0")
       ->check(not_negative())
       ->capture_default_str();
+  add_dose_pair_options(*c, a->pair, 2, "from the beam axis as x,y; by default 0,0");
   add_delivery_options(*c, *a);
   c->add_flag("--json", a->json, "print what was imported and skipped as JSON");
   c->callback([=] {
     if (a->rows_from == "top") a->options.rows_from = psqa::RowsFrom::top;
     set_mismatches(*a);
+    check_dose_pair_options(a->pair);
+    a->options.normalise = a->pair.normalise, a->options.prescription_Gy = a->pair.prescription;
+    if (a->pair.at.size() > 1) a->options.at = {a->pair.at[0], a->pair.at[1]};
     Importing(*a).run();
   });
 }

@@ -277,6 +277,43 @@ TEST_CASE("gamma names in what kind of dose, patient or frame of reference two f
   CHECK(!has(errors("plan.dcm"), "differ in"));
 }
 
+TEST_CASE("gamma refuses doses without a common unit, or normalises them", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const fs::path folder = support::reported("opg_mcc");
+  for (const char* file : {"rel.opg", "pc.mcc"}) {
+    const std::string pair = quoted(folder / file) + quoted(folder / "truth.npy") + "--spacing 10 ";
+    const Outcome refused = psqa("gamma " + pair);
+    CHECK(refused.code == 1);
+    for (const char* text : {file, "truth.npy", "RELATIVE (%)", "no unit, taken as GY", "--normalise"})
+      CHECK(has(refused.errors, text));
+    for (const char* how : {"max", "point", "point --at 10,-10", "prescription --prescription 1"}) {
+      const Json j = Json::parse(psqa("gamma --json " + pair + "--normalise " + how).out);
+      CHECK(j["pass_rate"] == 100);
+      CHECK(has(how, j["normalise"].get<std::string>()));
+      CHECK(j["notes"].size() == 1);
+    }
+    CHECK(has(psqa("gamma " + pair + "--normalise max").out, "normalised by max"));
+    CHECK(psqa("gamma " + pair + "--normalise prescription").code == 1);
+    CHECK(psqa("gamma " + pair + "--at 0,0").code == 1);
+    CHECK(psqa("gamma " + pair + "--normalise mean").code != 0);
+  }
+}
+
+TEST_CASE("gamma divides the dose of all fractions", "[psqa][commands][behaviour]") {
+  if (!built()) return;
+  const fs::path folder = support::reported("import_units/fractions5_plan_sum");
+  const support::TemporaryFolder other;
+  fs::copy_file(folder / "a_planned.dcm", other.path() / "dose.dcm");
+  const std::string measured = "gamma --json --centre " + quoted(folder / "a_measured.mcc");
+  const Json beside = Json::parse(psqa(measured + quoted(folder / "a_planned.dcm")).out);
+  CHECK(beside["pass_rate"] == 100);
+  CHECK(has(beside["notes"][0].get<std::string>(), "divided by 5"));
+  const std::string alone = measured + quoted(other.path() / "dose.dcm");
+  CHECK(has(psqa(alone).errors, "no plan tells their number"));
+  CHECK(Json::parse(psqa(alone).out)["notes"].empty());
+  CHECK(Json::parse(psqa(alone + "--plan " + quoted(folder / "a.dcm")).out)["pass_rate"] == 100);
+}
+
 TEST_CASE("gamma reads rows from either end, and files of different spacing", "[psqa][commands][behaviour]") {
   if (!built()) return;
   const support::TemporaryFolder folder;

@@ -17,10 +17,10 @@
 
 namespace equipoise::psqa {
 
-/// The unit of a dose: Gy, relative to some dose, or unknown.
-enum class DoseUnits : std::uint8_t { unknown, gray, relative };
-[[nodiscard]] constexpr std::array<std::string_view, 3> names_of(DoseUnits) {
-  return {"unknown", "GY", "RELATIVE"};
+/// The unit of a dose: Gy, relative to some dose, another one (counts), or unknown: the file does not say it.
+enum class DoseUnits : std::uint8_t { unknown, gray, relative, other };
+[[nodiscard]] constexpr std::array<std::string_view, 4> names_of(DoseUnits) {
+  return {"unknown", "GY", "RELATIVE", "OTHER"};
 }
 
 /// Where a grid's axes point: unit vectors (x, y, z) of the patient down the frames, down the rows, along the columns.
@@ -47,6 +47,7 @@ struct DoseGrid {
   DoseUnits units = DoseUnits::unknown;
   std::optional<PatientAxes> axes{};    ///< none where nothing says how the grid lies in a patient (detectors, tables)
   std::vector<std::string> warnings{};  ///< what the reader of a file ignored or took for granted, in words
+  std::string unit{};                   ///< what the file calls its unit ("%", "cnt"); empty where it does not say it
 
   [[nodiscard]] std::size_t size() const { return shape[0] * shape[1] * shape[2]; }
   [[nodiscard]] double& at(std::size_t z, std::size_t y, std::size_t x) {
@@ -96,6 +97,34 @@ struct DoseGrid {
     return g;
   }
 };
+
+/// A grid's unit as a sentence has it: "GY", "RELATIVE (%)", "cnt", "no unit".
+[[nodiscard]] inline std::string unit_of(const DoseGrid& g) {
+  switch (g.units) {
+    case DoseUnits::gray:
+      return "GY";
+    case DoseUnits::relative:
+      return g.unit.empty() || g.unit == "RELATIVE" ? "RELATIVE" : "RELATIVE (" + g.unit + ")";
+    case DoseUnits::other:
+      return g.unit.empty() ? "counts" : g.unit;
+    case DoseUnits::unknown:
+      break;
+  }
+  return "no unit";
+}
+
+/// Whether relative doses are in %, and not fractions of one.
+[[nodiscard]] inline bool in_percent(const DoseGrid& g) {
+  return g.unit.find('%') != std::string::npos;
+}
+
+/// Whether the numbers of two grids mean the same. What does not say its unit goes with any.
+[[nodiscard]] inline bool common_unit(const DoseGrid& a, const DoseGrid& b) {
+  if (a.units == DoseUnits::unknown || b.units == DoseUnits::unknown) return true;
+  if (a.units != b.units) return false;
+  if (a.units == DoseUnits::relative) return in_percent(a) == in_percent(b);
+  return a.units == DoseUnits::gray || a.unit == b.unit;
+}
 
 /// The maximum dose of those that are numbers; NaN when there is none.
 [[nodiscard]] inline double maximum_dose(const DoseGrid& g) {

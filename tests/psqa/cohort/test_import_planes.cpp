@@ -93,6 +93,16 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
     c.change_planes = [](DcmItem& plane) { set(plane, DCM_FrameOfReferenceUID, "1.2.3"); };
     check(imported(std::move(c)));
   }
+  SECTION("a plane of another kind of dose is warned of") {
+    int file = 0;
+    Case c;
+    c.change_planes = [&](DcmItem& plane) {
+      if (file++ == 0) set(plane, DCM_DoseType, "EFFECTIVE");
+    };
+    const ImportedRecord back = imported(std::move(c));
+    REQUIRE(back.warnings.size() == 1);
+    CHECK_THAT(back.warnings[0], Catch::Contains("p_measured.dcm") && Catch::Contains("dose type: PHYSICAL"));
+  }
   SECTION("planes that the axis misses are centred on their middle") {
     Case c;
     c.shift_x = 500;
@@ -139,4 +149,75 @@ TEST_CASE("a record's texts are UTF-8", "[psqa][import][behaviour]") {
   CHECK(r.id == "pl\xc3\xa4n");
   CHECK(r.patient == "M\xc3\xbcller_ _A_");
   CHECK(r.machine == "\xc3\xbf");
+}
+
+namespace {
+
+/// A reported folder as `psqa import` takes it, after a change of its planned plane.
+ImportedRecord imported_reported(const std::string& name, const ImportOptions& options = {},
+                                 const std::function<void(DcmItem&)>& change = {},
+                                 const std::function<void(DcmItem&)>& change_plan = {}) {
+  const support::TemporaryFolder folder;
+  for (const auto& entry : fs::directory_iterator(support::reported("import_units/" + name)))
+    fs::copy_file(entry.path(), folder.path() / entry.path().filename());
+  for (const auto& [file, with] : {std::pair{"a_planned.dcm", &change}, {"a.dcm", &change_plan}}) {
+    if (!*with) continue;
+    DcmFileFormat dicom;
+    REQUIRE(dicom.loadFile((folder.path() / file).c_str()).good());
+    REQUIRE(dicom.loadAllDataIntoMemory().good());
+    (*with)(*dicom.getDataset());
+    fs::remove(folder.path() / file);
+    REQUIRE(dicom.saveFile((folder.path() / file).c_str()).good());
+  }
+  return import_record(find_imports(folder.path()).at(0), support::one_machine(), 0, options);
+}
+
+}  // namespace
+
+TEST_CASE("planes without a common unit are refused, or normalised where that is asked for", "[psqa][import][worked]") {
+  const auto refused = [](const char* folder, const char* unit, const std::function<void(DcmItem&)>& change = {}) {
+    CHECK_THROWS_WITH(imported_reported(folder, {}, change),
+                      Catch::Contains(unit) && Catch::Contains("a_planned.dcm") && Catch::Contains("a_measured") &&
+                          Catch::Contains("--normalise"));
+  };
+  const auto relative = [](DcmItem& plane) { set(plane, DCM_DoseUnits, "RELATIVE"); };
+  refused("opg_counts", "cnt");
+  refused("opg_counts", "RELATIVE", relative);
+  refused("fractions5_plan_sum", "RELATIVE", relative);
+  for (const Normalise by : {Normalise::max, Normalise::point}) {
+    const ImportedRecord r = imported_reported("opg_counts", {.normalise = by});
+    for (const double gpr : r.record.gpr) CHECK(gpr == 100);
+    CHECK(difference(r.measured, r.planned) < 25);  // 10 mm between the detectors
+    REQUIRE(r.notes.size() == 1);
+    CHECK_THAT(r.notes[0], Catch::Contains("normalised by") && Catch::Contains("cnt"));
+  }
+  const ImportedRecord as_they_stand = imported_reported("opg_counts", {.normalise = Normalise::none});
+  CHECK(as_they_stand.record.gpr[0] == 0);
+  REQUIRE(as_they_stand.warnings.size() == 1);
+  CHECK_THAT(as_they_stand.warnings[0], Catch::Contains("one unit?") && Catch::Contains("a_measured.opg"));
+  CHECK_THROWS_WITH(imported_reported("opg_counts", {.normalise = Normalise::prescription}), Catch::Contains("cnt"));
+}
+
+TEST_CASE("the dose of all fractions is divided by the plan's number beside a measurement of one",
+          "[psqa][import][worked]") {
+  const ImportedRecord r = imported_reported("fractions5_plan_sum");
+  for (const double gpr : r.record.gpr) CHECK(gpr == 100);
+  CHECK(maximum_dose(r.planned) < 2.5);
+  REQUIRE(r.notes.size() == 1);
+  CHECK_THAT(r.notes[0], Catch::Contains("a_planned.dcm") && Catch::Contains("divided by 5"));
+  CHECK(r.warnings.empty());
+  // A plan that does not tell the number divides nothing, and is named.
+  const ImportedRecord open = imported_reported("fractions5_plan_sum", {}, {}, [](DcmItem& plan) {
+    DcmItem* group = nullptr;
+    REQUIRE(plan.findAndGetSequenceItem(DCM_FractionGroupSequence, group).good());
+    set(*group, DCM_NumberOfFractionsPlanned, "");
+  });
+  CHECK(open.notes.empty());
+  REQUIRE(open.warnings.size() == 1);
+  CHECK_THAT(open.warnings[0], Catch::Contains("does not tell their number") && Catch::Contains("not divided"));
+  // What says that it is of one fraction stays.
+  const ImportedRecord fraction = imported_reported(
+      "fractions5_plan_sum", {}, [](DcmItem& plane) { set(plane, DCM_DoseSummationType, "FRACTION"); });
+  CHECK(fraction.notes.empty());
+  CHECK(fraction.record.gpr[0] == 0);
 }

@@ -16,6 +16,8 @@
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/gamma/passing_rates.hpp>
 #include <equipoise/psqa/plan.hpp>
+#include <equipoise/psqa/readers/fractions.hpp>
+#include <equipoise/psqa/readers/normalise.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
@@ -24,6 +26,7 @@
 #include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +46,7 @@ struct ImportedRecord {
   DoseGrid planned, measured;
   std::string source;
   std::vector<std::string> warnings{};  ///< of the readers of its planes, with the file's name
+  std::vector<std::string> notes{};     ///< what its planes were divided by, and why
 };
 
 /// Settings that the files do not state.
@@ -50,6 +54,9 @@ struct ImportOptions {
   std::optional<double> spacing_mm{};     ///< between the points of NPY and CSV planes
   RowsFrom rows_from = RowsFrom::bottom;  ///< where their first row lies
   RtplanOptions plan{};
+  std::optional<Normalise> normalise{};     ///< of planes that are not in Gy; none: they are refused
+  std::array<double, 2> at{};               ///< mm from the beam axis: where `Normalise::point` takes the dose
+  std::optional<double> prescription_Gy{};  ///< of one fraction; by default the plan's
 };
 
 namespace detail {
@@ -62,6 +69,36 @@ namespace detail {
                             "expected the spacing of its points (--spacing MM), which a file of this kind (", kind.name,
                             ") does not say"));
   return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
+}
+
+/// Brings a plan's planes to one fraction and to Gy, as far as the options ask for it, and notes what was done.
+/// \returns the factor on the measured plane
+inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGrid& measured, PlanePoint measured_axis,
+                             const ImportItem& item, const Plan& plan, const ImportOptions& options,
+                             ImportedRecord& out) {
+  const DoseOfFile m{measured, item.measured.string(), describe_dose(item.measured)},
+      p{planned, item.planned.string(), describe_dose(item.planned)};
+  for (const std::string& line : differences(m.says, p.says))
+    out.warnings.push_back(m.file + " (reference) and " + p.file + " (evaluated) differ in " + line);
+  const Fractions fractions = to_one_fraction(m, p, &plan);
+  if (!fractions.note.empty()) out.notes.push_back(fractions.note);
+  if (!fractions.warning.empty()) out.warnings.push_back(fractions.warning);
+  const auto place = [&](PlanePoint axis) {
+    return std::array<double, 3>{axis.x + options.at[0], axis.y + options.at[1], 0};
+  };
+  const Normalised normalised =
+      to_one_unit(measured, m.file, planned, p.file,
+                  {.by = options.normalise,
+                   .first_at = place(measured_axis),
+                   .second_at = place(planned_axis),
+                   .prescription_Gy = options.prescription_Gy.value_or(plan.dose_per_fraction()),
+                   .in_gray = true});
+  if (!normalised.line.empty()) out.notes.push_back(normalised.line);
+  const double m_largest = maximum_dose(measured), p_largest = maximum_dose(planned);
+  if (m_largest > 10 * p_largest || p_largest > 10 * m_largest)
+    out.warnings.push_back("the largest doses are " + four_digits(m_largest) + " (" + m.file + ") and " +
+                           four_digits(p_largest) + " (" + p.file + "): are both in one unit?");
+  return fractions.first * normalised.first;
 }
 
 [[nodiscard]] inline ImportedRecord import_rtplan(const ImportItem& item, Simulator& simulator, std::uint64_t index,
@@ -81,9 +118,9 @@ namespace detail {
     out.source = "simulated delivery";
     return out;
   }
-  const DoseGrid p = import_plane(item.planned, options, true);
+  DoseGrid p = import_plane(item.planned, options, true);
   DoseGrid m = import_plane(item.measured, options, false);
-  for (const auto& [g, path] : {std::pair{&p, &item.planned}, {&std::as_const(m), &item.measured}})
+  for (const auto& [g, path] : {std::pair{&p, &item.planned}, {&m, &item.measured}})
     for (const std::string& w : g->warnings) out.warnings.push_back(path->string() + ": " + w);
   if (p.shape[0] != 1 || m.shape[0] != 1)
     throw FileError(
@@ -99,9 +136,13 @@ namespace detail {
   const PlanePoint axis_p = beam_axis(p, of_p, plan), axis_m = together ? axis_p : beam_axis(m, of_m, plan);
   check_on_grid(p, axis_p, s.pixels, s.spacing_mm, item.planned.string());
   check_on_grid(m, axis_m, s.pixels, s.spacing_mm, item.measured.string());
+  const double factor = to_common_dose(p, axis_p, m, axis_m, item, plan, options, out);
   const bool holes = std::any_of(m.values.begin(), m.values.end(), [](double v) { return std::isnan(v); });
   out.planned = on_cohort_grid(p, axis_p, s.pixels, s.spacing_mm);
-  out.measured = on_cohort_grid(holes ? import_plane(item.measured, options, true) : m, axis_m, s.pixels, s.spacing_mm);
+  DoseGrid dense = holes ? import_plane(item.measured, options, true) : m;
+  if (holes)
+    for (double& v : dense.values) v *= factor;
+  out.measured = on_cohort_grid(dense, axis_m, s.pixels, s.spacing_mm);
   fill_holes(out.planned, out.measured, item.measured.string());
   // Rates are computed on the files' own grids, where points between detectors do not count.
   if (!together) m.origin[2] += axis_p.x - axis_m.x, m.origin[1] += axis_p.y - axis_m.y;

@@ -139,6 +139,15 @@ class FolderFinds {
 
 }  // namespace detail
 
+/// The plan `<plan>.dcm` beside a plane `<plan>_planned.*` or `<plan>_measured.*`; empty where there is none.
+[[nodiscard]] inline std::filesystem::path plan_beside(const std::filesystem::path& plane) {
+  const std::string stem = detail::plan_stem_of(plane);
+  const std::filesystem::path plan = plane.parent_path() / (stem + ".dcm");
+  std::error_code error;
+  const bool found = !stem.empty() && std::filesystem::is_regular_file(plan, error) && is_plan(file_kind(plan), plan);
+  return found ? plan : std::filesystem::path();
+}
+
 /// Everything at a path that a user gives: a file (with the planes beside it, if it is a plan), or a folder and all
 /// below it. Sorted by path; a plan's planes are with the plan.
 /// \throws FileError when there is nothing at the path.

@@ -25,6 +25,16 @@ struct DoseDescription {
   std::string plan;                ///< SOP instance UID of the first plan referenced
   std::string frame_of_reference;  ///< UID
 
+  /// Whether it is the dose of a plan's whole delivery, of all fractions.
+  [[nodiscard]] bool of_all_fractions() const {
+    return summation == "PLAN" || summation == "MULTI_PLAN" || summation == "PLAN_OVERVIEW";
+  }
+  /// Whether it may be taken as that of one fraction: it says so, or says nothing, as a measurement does.
+  [[nodiscard]] bool of_one_fraction() const {
+    return summation.empty() || summation == "FRACTION" || summation == "FRACTION_SESSION" ||
+           summation == "BEAM_SESSION" || summation == "BRACHY_SESSION";
+  }
+
   friend bool operator==(const DoseDescription&, const DoseDescription&) = default;
 };
 

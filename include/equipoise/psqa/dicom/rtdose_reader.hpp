@@ -222,7 +222,11 @@ inline void arrange_frames(DoseGrid& grid, std::vector<double> places, ImageAxes
 inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& where) {
   const std::string units = dicom_text(data, DCM_DoseUnits), type = dicom_text(data, DCM_DoseType);
   if (type == "ERROR") throw FileError(message("file.426", where, "expected a dose, got the dose type ERROR"));
-  grid.units = units == "GY" ? DoseUnits::gray : units == "RELATIVE" ? DoseUnits::relative : DoseUnits::unknown;
+  grid.units = units == "GY"         ? DoseUnits::gray
+               : units == "RELATIVE" ? DoseUnits::relative
+               : units.empty()       ? DoseUnits::unknown
+                                     : DoseUnits::other;
+  grid.unit = units;
 }
 
 }  // namespace detail

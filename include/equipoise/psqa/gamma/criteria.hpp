@@ -129,10 +129,9 @@ inline GammaSpace check_gamma(const GammaCriteria& c, const DoseGrid& reference,
   need(positive(c.max_gamma), "maximum gamma > 0", c.max_gamma);
   need(c.cutoff_percent >= 0 && std::isfinite(c.cutoff_percent), "cut-off >= 0 %", c.cutoff_percent);
   check_grid(reference, "reference"), check_grid(evaluated, "evaluated");
-  if (reference.units != evaluated.units && reference.units != DoseUnits::unknown &&
-      evaluated.units != DoseUnits::unknown)
-    throw ValueError(message("value.307", "gamma", "expected doses of one unit, got ", name_of(reference.units),
-                             " (reference) and ", name_of(evaluated.units), " (evaluated)"));
+  if (!common_unit(reference, evaluated))
+    throw ValueError(message("value.307", "gamma", "expected doses of one unit, got ", unit_of(reference),
+                             " (reference) and ", unit_of(evaluated), " (evaluated)"));
   if (!same_axes(reference, evaluated))
     throw ValueError(
         message("value.311", "gamma", "expected doses whose rows and columns run the same way, got the cosines ",

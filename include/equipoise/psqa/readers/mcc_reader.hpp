@@ -8,6 +8,7 @@
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/readers/chequerboard.hpp>
 #include <equipoise/psqa/readers/detector_table.hpp>
+#include <equipoise/psqa/readers/dose_unit.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
@@ -37,8 +38,7 @@ struct MccHeader {
   double inplane = 0, crossplane = 0;            ///< mm
   double inplane_sign = 1, crossplane_sign = 1;  ///< -1 where the axis runs the other way
   bool along_inplane = false;                    ///< the scan runs along the in-plane axis
-  double factor = 1;
-  DoseUnits units = DoseUnits::unknown;
+  DoseUnit unit{};
 
   void read(const TextFile& file, std::size_t i) {
     const std::string_view line = trimmed(file.lines()[i]);
@@ -60,13 +60,7 @@ struct MccHeader {
     if (const double angle = key == "SCAN_ANGLE" ? file.number(i, value) : 0;
         angle != 0 && !(along_inplane && angle == 90))
       file.fail(i, "expected SCAN_ANGLE=0, or 90 along the in-plane axis, got " + std::string(line.substr(0, 60)));
-    if (key == "MEAS_UNIT") {
-      const bool centi = value == "CGY" || value == "cGy", milli = value == "MGY" || value == "mGy";
-      factor = centi ? 0.01 : milli ? 0.001 : 1;
-      units = centi || milli || value == "GY" || value == "Gy" ? DoseUnits::gray
-              : value == "%"                                   ? DoseUnits::relative
-                                                               : DoseUnits::unknown;
-    }
+    if (key == "MEAS_UNIT") unit = parse_dose_unit(value);
   }
 
  private:
@@ -125,16 +119,16 @@ struct MccHeader {
   detail::MccScan scan;
   detail::MccHeader header;
   bool in_data = false, along_inplane = false;
-  DoseUnits units = DoseUnits::unknown;
+  DoseUnit unit;
   for (std::size_t i = 0; i < file.lines().size(); ++i) {
     const std::string_view line = detail::trimmed(file.lines()[i]);
     if (line.starts_with("BEGIN_SCAN ")) {
       header = {};
     } else if (line == "BEGIN_DATA") {
-      if (scans.empty()) along_inplane = header.along_inplane, units = header.units;
+      if (scans.empty()) along_inplane = header.along_inplane, unit = header.unit;
       if (along_inplane != header.along_inplane)
         file.fail(i, "expected scans along one axis, got SCAN_CURVETYPE of both");
-      if (units != header.units) file.fail(i, "expected scans of one MEAS_UNIT, got several");
+      if (unit.units != header.unit.units) file.fail(i, "expected scans of one MEAS_UNIT, got several");
       in_data = true, scan = {};
     } else if (line == "END_DATA") {
       in_data = false;
@@ -150,7 +144,7 @@ struct MccHeader {
         if (!detail::trimmed(c).empty()) full.push_back(c);
       if (full.size() < 2) file.fail(i, "expected a place and a dose");
       scan.places.push_back((along_inplane ? header.inplane_sign : header.crossplane_sign) * file.number(i, full[0]));
-      scan.values.push_back(header.factor * file.number(i, full[1]));
+      scan.values.push_back(header.unit.factor * file.number(i, full[1]));
     } else {
       header.read(file, i);
     }
@@ -160,7 +154,7 @@ struct MccHeader {
                             in_data ? " and a part of one" : ""));
   DoseGrid g = detail::union_of_scans(scans, file);
   if (along_inplane) g = detail::transposed(g);
-  g.units = units;
+  g.units = unit.units, g.unit = unit.text;
   return g;
 }
 

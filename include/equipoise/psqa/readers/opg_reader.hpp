@@ -7,6 +7,7 @@
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/readers/detector_table.hpp>
+#include <equipoise/psqa/readers/dose_unit.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
@@ -30,22 +31,13 @@ namespace detail {
   return text.empty() || text == "TAB" || text == "Tab" || text == "\\t" ? '\t' : text.front();
 }
 
-/// The unit of an opg file's numbers, and what they are multiplied with to be in Gy, or in % where they are relative.
-struct OpgUnit {
-  double factor = 1;
-  DoseUnits units = DoseUnits::unknown;
-};
-
-[[nodiscard]] inline OpgUnit opg_unit(const TextFile& file) {
-  const std::string_view text = file.text_of("Data Unit:").value_or(""), type = file.text_of("Data Type:").value_or("");
-  std::string unit;  // lower case, without blanks
-  for (const char c : text)
-    if (c != ' ' && c != '\t') unit += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  OpgUnit out;
-  if (unit == "gy" || unit == "cgy" || unit == "mgy")
-    out = {unit == "cgy" ? 0.01 : unit == "mgy" ? 0.001 : 1, DoseUnits::gray};
-  if (unit.find('%') != std::string::npos) out = {unit == "1/10%" ? 0.1 : 1, DoseUnits::relative};
-  if (type == "Relative") out.units = DoseUnits::relative;
+/// The unit of an opg file's numbers. The type of its data counts where that says more.
+[[nodiscard]] inline DoseUnit opg_unit(const TextFile& file) {
+  DoseUnit out = parse_dose_unit(file.text_of("Data Unit:").value_or(""));
+  const std::string_view type = unquoted(file.text_of("Data Type:").value_or(""));
+  if (type == "Relative" && out.units != DoseUnits::relative)
+    out = {1, DoseUnits::relative, out.text.empty() ? "%" : "Relative " + out.text};
+  if (type == "Counts" && out.units != DoseUnits::other) out = {1, DoseUnits::other, "Counts"};
   return out;
 }
 
@@ -66,7 +58,7 @@ struct OpgUnit {
 /// \throws FileError that names the file, and the line where one is wrong.
 [[nodiscard]] inline DoseGrid read_opg(const std::filesystem::path& path) {
   const detail::TextFile file(path);
-  const detail::OpgUnit unit = detail::opg_unit(file);
+  const DoseUnit unit = detail::opg_unit(file);
   const double factor = unit.factor * file.value_of("Data Factor:").value_or(1);
   const char separator = detail::opg_separator(file);
   std::vector<double> x;
@@ -105,7 +97,7 @@ struct OpgUnit {
   if (x.empty() || rows.empty())
     throw FileError(message("file.443", file.where(), "expected a body with a line X[mm], got none"));
   DoseGrid g = detail::grid_of(std::move(rows), x, file);
-  g.units = unit.units;
+  g.units = unit.units, g.unit = unit.text;
   if (bodies > 1)
     g.warnings.push_back(std::to_string(bodies) + " bodies: the first one is taken" +
                          (position.empty() ? std::string() : ", at plane position " + std::string(position)));

@@ -8,6 +8,7 @@
 #include <equipoise/psqa/files/file_head.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/readers/detector_table.hpp>
+#include <equipoise/psqa/readers/dose_unit.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
@@ -58,6 +59,19 @@ struct TableRow {
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+/// Brings a table's doses to the unit that a comment above it or its corner names.
+inline void apply_unit(DoseGrid& g, const TextFile& file, const std::vector<TableRow>& rows) {
+  DoseUnit unit;
+  for (const std::string_view line : file.lines())
+    if (const std::string_view text = trimmed(line); unit.units == DoseUnits::unknown && text.starts_with('#'))
+      unit = unit_in(text.substr(1), false);
+  if (const auto& corner = rows.front().corner; corner && unit.units == DoseUnits::unknown)
+    unit = unit_in(*corner, true);
+  if (unit.units == DoseUnits::unknown) return;
+  for (double& v : g.values) v *= unit.factor;
+  g.units = unit.units, g.unit = unit.text;
 }
 
 /// Whether numbers rise, or fall, all the way. Fewer than two do not.
@@ -203,12 +217,17 @@ struct TablePlaces {
     if (r.values.size() < columns)
       file.fail(r.line, "expected " + std::to_string(columns) + " columns, got " + std::to_string(r.values.size()));
   const detail::TablePlaces places = detail::table_places(rows, columns, file);
-  if (places.both) return detail::plane_with_places(rows, places, file, spacing_mm, rows_from);
+  if (places.both) {
+    DoseGrid g = detail::plane_with_places(rows, places, file, spacing_mm, rows_from);
+    detail::apply_unit(g, file, rows);
+    return g;
+  }
   DoseGrid g = DoseGrid::plane(rows.size(), columns, spacing_mm);
   g.values.clear();
   for (const detail::TableRow& r : rows)
     g.values.insert(g.values.end(), r.values.begin(), r.values.begin() + static_cast<std::ptrdiff_t>(columns));
   if (rows_from == RowsFrom::top) g.mirror(1);
+  detail::apply_unit(g, file, rows);
   return g;
 }
 
@@ -220,7 +239,8 @@ struct TableReader {
       "CSV", "plane",
       "and other tables: separated by semicolons, tabs, commas or blanks; a decimal comma is read where "
       "the separator is not a comma; options `--spacing MM` and `--rows-from`; places of "
-      "columns and rows in the first line and column are used"}};
+      "columns and rows in the first line and column are used; Gy unless the corner or a comment (#) names "
+      "another unit"}};
   static constexpr bool needs_spacing = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {

@@ -6,6 +6,7 @@
 
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
+#include <equipoise/psqa/readers/dose_unit.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
 #include <array>
@@ -34,11 +35,8 @@ namespace equipoise::psqa {
       return cells[i];
     };
     if (key == "DoseUnits") {
-      const std::string_view unit = detail::trimmed(cell(1));
-      factor = unit == "cGy" ? 0.01 : 1;
-      g.units = unit == "cGy" || unit == "Gy" ? DoseUnits::gray
-                : unit == "%"                 ? DoseUnits::relative
-                                              : DoseUnits::unknown;
+      const DoseUnit unit = parse_dose_unit(cell(1));
+      factor = unit.factor, g.units = unit.units, g.unit = unit.text;
     }
     if (key == "Upperleft") left = file.number(at, cell(1)), top = file.number(at, cell(2));
     if (key == "DosePtsxy") {

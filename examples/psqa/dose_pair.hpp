@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Options of the commands that compare two doses: how they come to one unit and to one fraction.
+
+#include <array>
+#include <equipoise/psqa/cohort/import_find.hpp>
+#include <equipoise/psqa/readers/fractions.hpp>
+#include <equipoise/psqa/readers/normalise.hpp>
+#include <equipoise/psqa/readers/plan_reader.hpp>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common.hpp"
+
+namespace psqa_program {
+
+struct DosePairOptions {
+  std::optional<psqa::Normalise> normalise;
+  std::vector<double> at;  ///< mm; empty where it is not given
+  std::optional<double> prescription;
+};
+
+/// \param places how many numbers `--at` takes at most
+inline void add_dose_pair_options(CLI::App& c, DosePairOptions& options, int places, const std::string& origin) {
+  c.add_option_function<std::string>(
+       "--normalise",
+       [&options](const std::string& name) {
+         for (std::size_t i = 0; i < names_of(psqa::Normalise{}).size(); ++i)
+           if (names_of(psqa::Normalise{})[i] == name) options.normalise = static_cast<psqa::Normalise>(i);
+       },
+       "compare doses without a common unit. max: each divided by its own maximum; point: by its own dose at --at; "
+       "prescription: 100 % are the prescription dose of one fraction; none: the numbers as they stand. Without this "
+       "option such doses are refused")
+      ->check(CLI::IsMember({"max", "point", "prescription", "none"}));
+  c.add_option("--at", options.at, "where --normalise point takes the dose: mm " + origin)
+      ->expected(2, places)
+      ->delimiter(',');
+  c.add_option("--prescription", options.prescription,
+               "Gy of one fraction for --normalise prescription; by default the plan's")
+      ->check(above_zero());
+}
+
+/// \throws ValueError for an option that only another normalisation uses
+inline void check_dose_pair_options(const DosePairOptions& options) {
+  if (!options.at.empty() && options.normalise != psqa::Normalise::point)
+    throw eq::ValueError(eq::message("value.212", "--at", "expected --normalise point with it"));
+  if (options.prescription && options.normalise != psqa::Normalise::prescription)
+    throw eq::ValueError(eq::message("value.212", "--prescription", "expected --normalise prescription with it"));
+}
+
+/// The plan of two doses: the one that is given, else the one beside a dose of all fractions, `<plan>.dcm` beside
+/// `<plan>_planned.*`.
+inline std::optional<psqa::Plan> plan_of(const std::string& given, const std::vector<psqa::DoseOfFile>& doses) {
+  if (!given.empty()) return psqa::read_plan(given);
+  for (const psqa::DoseOfFile& dose : doses) {
+    const fs::path beside = dose.says.of_all_fractions() ? psqa::plan_beside(dose.file) : fs::path();
+    if (beside.empty()) continue;
+    try {
+      return psqa::read_plan(beside);
+    } catch (const eq::Error&) {  // it is not asked for: without it nothing is divided
+    }
+  }
+  return std::nullopt;
+}
+
+/// Where the point of normalisation lies in a grid: as given, else the plan's isocentre in a patient's coordinates, else
+/// the origin.
+inline std::array<double, 3> place_in(const psqa::DoseGrid& g, const DosePairOptions& options,
+                                      const std::optional<psqa::Plan>& plan) {
+  if (!options.at.empty()) return {options.at[0], options.at[1], options.at.size() > 2 ? options.at[2] : 0};
+  if (!plan || !g.axes || plan->beams.empty() || !plan->beams[0].has_isocentre) return {};
+  const std::array<double, 3> zyx = psqa::along(*g.axes, plan->beams[0].isocentre);
+  return {zyx[2], zyx[1], zyx[0]};
+}
+
+/// Brings two doses to one fraction and one unit; warnings go to standard error.
+/// \param centred both lie about the origin, wherever a plan's isocentre was
+/// \returns what was done, one line each
+inline std::vector<std::string> bring_together(const DosePairOptions& options, const std::string& plan_file,
+                                               bool centred, psqa::DoseGrid& reference,
+                                               const std::string& reference_file, psqa::DoseGrid& evaluated,
+                                               const std::string& evaluated_file) {
+  check_dose_pair_options(options);
+  const psqa::DoseOfFile r{reference, reference_file, psqa::describe_dose(reference_file)},
+      e{evaluated, evaluated_file, psqa::describe_dose(evaluated_file)};
+  const std::optional<psqa::Plan> plan = plan_of(plan_file, {r, e});
+  const psqa::Fractions fractions = psqa::to_one_fraction(r, e, plan ? &*plan : nullptr);
+  if (!fractions.warning.empty()) std::cerr << "warning: " << fractions.warning << "\n";
+  const std::optional<psqa::Plan> with_isocentre = centred ? std::nullopt : plan;
+  const psqa::Normalised normalised =
+      psqa::to_one_unit(reference, reference_file, evaluated, evaluated_file,
+                        {.by = options.normalise,
+                         .first_at = place_in(reference, options, with_isocentre),
+                         .second_at = place_in(evaluated, options, with_isocentre),
+                         .prescription_Gy = options.prescription.value_or(plan ? plan->dose_per_fraction() : 0)});
+  std::vector<std::string> lines;
+  for (const std::string& line : {fractions.note, normalised.line})
+    if (!line.empty()) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace psqa_program

@@ -35,6 +35,12 @@ template <class Name, class First, class... Rest>
 struct find_slot<Name, First, Rest...> : std::conditional_t<std::is_same_v<Name, typename First::key>,
                                                             std::type_identity<First>, find_slot<Name, Rest...>> {};
 
+/// The slot called `Name`, or the first where there is none.
+template <bool known, class Name, class First, class... Rest>
+struct slot_or_first : find_slot<Name, First, Rest...> {};
+template <class Name, class First, class... Rest>
+struct slot_or_first<false, Name, First, Rest...> : std::type_identity<First> {};
+
 /// Says that the record lacks the name; the note of the compiler lists the names it has.
 template <class Name, class... Names>
 struct CheckEntryName {
@@ -89,12 +95,14 @@ struct named_tuple : Slots... {
  private:
   template <class Name, class Self>
   static constexpr auto& get(Self& self) {
-    if constexpr (detail::CheckEntryName<Name, typename Slots::key...>::ok) {
-      using Slot = typename detail::find_slot<Name, Slots...>::type;
+    constexpr bool known = detail::CheckEntryName<Name, typename Slots::key...>::ok;
+    if constexpr (known || size() > 0) {
+      // Where the check has failed, another entry stands for it, so that its sentence is the only error.
+      using Slot = typename detail::slot_or_first<known, Name, Slots...>::type;
       using Qualified = std::conditional_t<std::is_const_v<Self>, const Slot, Slot>;
       return static_cast<Qualified&>(self).value;
     } else {
-      return self;  // the check has failed: return anything, so that its sentence is the only error
+      return self;
     }
   }
 };

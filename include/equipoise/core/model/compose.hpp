@@ -89,18 +89,41 @@ inline constexpr bool is_module_pointer = false;
 template <class M>
 inline constexpr bool is_module_pointer<std::shared_ptr<M>> = true;
 
-/// Says why nothing can be made of a part of a model.
+/// Says why nothing can be made of a part of a model. What `build` is given tells the places apart: nothing an encoder,
+/// the features' specs a fusion, a width a task.
 template <class Part, class... Args>
 struct CheckPart {
   static constexpr bool module = std::derived_from<Part, torch::nn::Module>;
   static constexpr bool spec = requires(const Part& part, const Args&... args) { part.build(args...); };
+  static constexpr bool neither = !module && !spec;
+  static constexpr bool head = (std::same_as<Args, std::int64_t> || ...), encoder = sizeof...(Args) == 0;
   static_assert(!module,
                 "equipoise: a module of your own is given by pointer, std::make_shared<Module>(...), not by value");
-  static_assert(module || spec,
-                "equipoise: a part of a model is a spec with `build()` (an encoder's takes nothing, a fusion's the "
-                "features' specs, a task's a width), or a std::shared_ptr to a module of your own");
+  static_assert(!(neither && encoder),
+                "equipoise: here stands no encoder: it is a spec with `build()`, as eq::Mlp{...}, or a std::shared_ptr "
+                "to a module of your own");
+  static_assert(!(neither && !encoder && !head),
+                "equipoise: here stands no fusion: it is a spec with `build(specs)`, as eq::Concat{...}, or a "
+                "std::shared_ptr to a module of your own");
+  static_assert(!(neither && head),
+                "equipoise: here stands no task: it is a spec with `build(width)`, as eq::Regression{...}, or a "
+                "std::shared_ptr to a module of your own");
   static constexpr bool ok = spec && !module;
 };
+
+/// Stands for a part of which nothing can be made, so that the sentence of `CheckPart` is the only error.
+struct NoPart : torch::nn::Module {
+  using Target = Values;
+  at::Tensor forward(const at::Tensor& x) { return x; }
+  at::Tensor forward(const std::vector<at::Tensor>&, const at::Tensor& presence) { return presence; }
+  at::Tensor loss(const at::Tensor& prediction, const at::Tensor&, bool) { return prediction; }
+  at::Tensor prior() { return {}; }
+  void fit_prior(const at::Tensor&) {}
+  [[nodiscard]] std::int64_t width() const { return 1; }
+  [[nodiscard]] std::int64_t outputs() const { return 1; }
+};
+template <class Module>
+inline constexpr bool is_no_part = std::same_as<Module, NoPart> || std::same_as<Module, RowFusion<NoPart>>;
 
 /// The module of a part: built from its spec, or the user's own as it is.
 template <class Part, class... Args>
@@ -112,7 +135,7 @@ template <class Part, class... Args>
   else if constexpr (CheckPart<Part, Args...>::ok)
     return part.build(args...);
   else
-    return std::make_shared<Part>(part);  // the check has failed: anything, so that its sentence is the only error
+    return std::make_shared<NoPart>();  // the check has failed
 }
 
 /// What a part is called and what was chosen for it; a module of the user's own has no options.
@@ -165,7 +188,7 @@ template <class Encoders, FixedString Text, class F, class H>
   using Head = typename decltype(head)::element_type;
   static_assert(CheckTask<Head>::ok);
   static_assert(
-      is_dense<Head> == yields_a_map<FusionModule>,
+      is_dense<Head> == yields_a_map<FusionModule> || is_no_part<Head> || is_no_part<FusionModule>,
       "equipoise: a dense task needs a fusion that yields a map, and every other task one that yields a vector");
   return named_tuple<slot<Text, TaskEntry<FusionModule, Head>>>{
       {{std::move(fusion), std::move(head), options_of(part.fusion), options_of(part.head)}}};

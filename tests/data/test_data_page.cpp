@@ -105,6 +105,13 @@ TEST_CASE("arrays and files of the page on data are data sets", "[data][docs]") 
   const at::Tensor new_sites = new_plans.one_hot("site", sites, eq::UnknownCategory::as_missing);
   CHECK(torch::equal(new_sites, torch::tensor({{0.F, 1.F}, {0.F, 0.F}})));
 
+  const at::Tensor columns = torch::cat({plans.numbers({"age", "mu"}), plans.one_hot("site", sites)}, 1);
+  CHECK(columns.sizes() == at::IntArrayRef({2, 4}));
+  write("images.csv", "patient,file\nRoe,r.npy\nDoe,d.npy\n");
+  const eq::Table images = eq::read_csv("images.csv");
+  const eq::Table in_order = images.select(images.rows_of("patient", plans.texts("patient")));
+  CHECK(in_order.texts("patient") == plans.texts("patient"));
+
   const eq::Table european = eq::read_csv(
       "plans_eu.csv",
       {.delimiter = ';', .decimal = ',', .missing = {"", "-"}, .types = {{"stage", eq::ColumnType::text}}});

@@ -96,6 +96,22 @@ TEST_CASE("another table is numbered by the categories of the first", "[data][be
   CHECK(at::equal(table.labels("site", {"prostate", "lung", "brain"}).tensor, at::tensor({1, 0, -1, 2}, at::kLong)));
 }
 
+TEST_CASE("rows are found by the texts of a column, so that another table comes into this one's order",
+          "[data][behaviour]") {
+  const Csv csv(kPlans), images("plan,file\nb,b.npy\nc,c.npy\na,a.npy\n"), twice("plan\na\na\n");
+  const eq::Table table = images.read();
+  const std::vector<std::int64_t> rows = table.rows_of("plan", {"a", "b", "b"});
+  CHECK(rows == std::vector<std::int64_t>{2, 0, 0});
+  CHECK(table.select(rows).texts("file") == std::vector<std::string>{"a.npy", "b.npy", "b.npy"});
+  CHECK(csv.read().rows_of("stage", {"10"}) == std::vector<std::int64_t>{1});  // numbers by their shortest text
+  CHECK_THROWS_WITH(table.rows_of("plan", {"a", "d"}),
+                    images.sentence("value.244", "column \"plan\": expected one row with \"d\", got 0"));
+  CHECK_THROWS_WITH(twice.read().rows_of("plan", {"a"}),
+                    twice.sentence("value.244", "column \"plan\": expected one row with \"a\", got 2"));
+  CHECK_THROWS_WITH(csv.read().rows_of("site", {""}),  // a missing cell is no name
+                    csv.sentence("value.244", "column \"site\": expected one row with \"\", got 0"));
+}
+
 TEST_CASE("selected rows keep their cells, and have the categories that occur in them", "[data][behaviour]") {
   const Csv csv(kPlans);
   const eq::Table table = csv.read(), few = table.select(std::vector<std::int64_t>{3, 0});

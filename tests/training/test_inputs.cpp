@@ -64,7 +64,7 @@ TEST_CASE("NaN or infinity in a modality that a record has names the modality an
     const auto m = model();
     const char* sentence =
         "input of modality b: expected finite values in every record that has the modality, got NaN or infinity in 1 "
-        "record: 105";
+        "record: 105; first at entry [2] of record 105";
     CHECK_THROWS_WITH(eq::Trainer(m, options()).fit(holed), Contains(sentence));
     CHECK_THROWS_WITH(eq::Trainer(m, options()).fit(data(), holed), Contains(sentence));
     CHECK_THROWS_WITH(eq::evaluate(*m, holed), Contains(sentence));

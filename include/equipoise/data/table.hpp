@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -131,6 +132,27 @@ class Table {
     std::vector<std::string> out;
     for (const std::int64_t code : own.codes)
       out.push_back(code < 0 ? std::string() : own.names[static_cast<std::size_t>(code)]);
+    return out;
+  }
+
+  /// The row of each text in a column: brings another table, or files, into this one's order.
+  /// \code
+  /// const auto images = image_table.select(image_table.rows_of("plan", plans.texts("plan")));
+  /// \endcode
+  /// \throws ValueError for a text that no row has, or several have
+  [[nodiscard]] std::vector<std::int64_t> rows_of(std::string_view name, const std::vector<std::string>& texts) const {
+    const std::vector<std::string> own = this->texts(name);
+    std::map<std::string_view, std::vector<std::int64_t>> rows;
+    for (std::size_t i = 0; i < own.size(); ++i) rows[own[i]].push_back(static_cast<std::int64_t>(i));
+    std::vector<std::int64_t> out;
+    for (const std::string& text : texts) {
+      const auto found = rows.find(text);
+      const std::size_t count = found == rows.end() || text.empty() ? 0 : found->second.size();
+      if (count != 1)
+        throw ValueError(
+            message("value.244", where_, "column \"", name, "\": expected one row with \"", text, "\", got ", count));
+      out.push_back(found->second.front());
+    }
     return out;
   }
 

@@ -87,7 +87,7 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
           out << what << i.value;
           if (std::isfinite(i.low)) out << " [" << i.low << ", " << i.high << "]";
         };
-        out << "  " << std::left << std::setw(40) << (names.empty() ? "nothing" : names);
+        out << "  " << std::left << std::setw(40) << (names.empty() ? "no modality" : names);
         write(" loss ", s.loss);
         if (std::isfinite(s.accuracy.value)) write(", accuracy ", s.accuracy);
         for (const MetricValue& m : s.metrics) out << ", " << m.name << " " << m.value;

@@ -78,6 +78,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.241", "a column holds text where numbers are needed"},
     ErrorKind{"value.242", "a column cannot be standardised: it has no value, or an infinite one"},
     ErrorKind{"value.243", "a sampler lacks the value of a training record, or has two for one id"},
+    ErrorKind{"value.244", "a row of a table is looked up by a text that no row has, or several have"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with both leaves and MU"},
     ErrorKind{"value.303", "a control chart cannot be made from these passing rates"},
@@ -144,8 +145,9 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"numeric.503", "the validation loss of a task is not finite"},
     ErrorKind{"numeric.504",
               "a parameter is not finite after an epoch: its gradient overflowed although the loss was finite"},
-    ErrorKind{"numeric.505",
-              "an input of a record that has the modality is NaN or infinite; the message names the records"},
+    ErrorKind{
+        "numeric.505",
+        "an input of a record that has the modality is NaN or infinite; the message names the records and the entry"},
 };
 
 /// Not constexpr: the name is the compiler's message for an id that has no line in `kErrorKinds`.

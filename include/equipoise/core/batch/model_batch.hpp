@@ -135,33 +135,49 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
   return true;
 }
 
-/// The records that have modality `m` and of whose input some entry is NaN or infinite; padding is not looked at.
-[[nodiscard]] inline std::vector<std::int64_t> records_not_finite(const ModelBatch& batch, std::size_t m) {
+/// The rows that have modality `m` and of whose input some entry is NaN or infinite; padding is not looked at.
+[[nodiscard]] inline std::vector<std::int64_t> rows_not_finite(const ModelBatch& batch, std::size_t m) {
   const at::Tensor x = zero_padding(batch.inputs[m], batch.padding(m));
   if (batch.presence.everywhere(m) && std::isfinite(host_value(x.sum()))) return {};
   const at::Tensor finite = host_copy(at::isfinite(x).unsqueeze(1).flatten(1).all(1));
   std::vector<std::int64_t> out;
   for (std::size_t i = 0; i < batch.ids.size(); ++i)
-    if (batch.presence.of_row(i).contains(m) && !finite.const_data_ptr<bool>()[i]) out.push_back(batch.ids[i]);
+    if (batch.presence.of_row(i).contains(m) && !finite.const_data_ptr<bool>()[i])
+      out.push_back(static_cast<std::int64_t>(i));
   return out;
+}
+
+/// Where the first entry of a row stands that is NaN or infinite, as `[3]` or `[0, 12, 5]`; empty for a number a record.
+[[nodiscard]] inline std::string place_not_finite(const ModelBatch& batch, std::size_t m, std::int64_t row) {
+  if (batch.inputs[m].dim() < 2) return "";
+  const at::Tensor x = zero_padding(batch.inputs[m], batch.padding(m))[row];
+  const at::Tensor places = host_copy(at::isfinite(x).logical_not().nonzero());
+  std::string out;
+  for (std::int64_t d = 0; d < places.size(1); ++d)
+    out += (d == 0 ? "" : ", ") + std::to_string(places.const_data_ptr<std::int64_t>()[d]);
+  return "[" + out + "]";
 }
 
 }  // namespace detail
 
 /// What a model is given to encode has numbers in it, labelled or not.
-/// \throws NumericError for NaN or infinity in the input of a record that has the modality, naming both
+/// \throws NumericError for NaN or infinity in the input of a record that has the modality, naming both and the entry
 inline void check_inputs(const ModelBatch& batch, const Schema& schema) {
   for (std::size_t m = 0; m < batch.inputs.size(); ++m) {
     const at::Tensor& x = batch.inputs[m];
     if (!x.defined() || x.is_meta() || !x.is_floating_point() || x.numel() == 0 || !batch.presence.anywhere(m))
       continue;
-    const std::vector<std::int64_t> bad = detail::records_not_finite(batch, m);
-    if (!bad.empty())
-      throw NumericError(
-          message("numeric.505", "input of modality " + schema.modalities[m],
-                  "expected finite values in every record that has the modality, got NaN or infinity in ", bad.size(),
-                  bad.size() == 1 ? " record: " : " records: ", first_ids(bad)),
-          bad);
+    const std::vector<std::int64_t> rows = detail::rows_not_finite(batch, m);
+    if (rows.empty()) continue;
+    const std::string place = detail::place_not_finite(batch, m, rows.front());
+    std::vector<std::int64_t> bad;
+    for (const std::int64_t i : rows) bad.push_back(batch.ids[static_cast<std::size_t>(i)]);
+    throw NumericError(
+        message("numeric.505", "input of modality " + schema.modalities[m],
+                "expected finite values in every record that has the modality, got NaN or infinity in ", bad.size(),
+                bad.size() == 1 ? " record: " : " records: ", first_ids(bad), place.empty() ? "" : "; first at entry ",
+                place, place.empty() ? "" : " of record " + std::to_string(bad.front())),
+        bad);
   }
 }
 

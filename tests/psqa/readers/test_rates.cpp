@@ -56,6 +56,5 @@ TEST_CASE("rates that differ by their last digit are equal", "[psqa][tg218][work
   CHECK(limits.below_universal_tolerance == 0);
   // The mean of equal rates may be larger than each by its last digit.
   for (const double rate : {97.1, 98.3, 99.7, 91.9})
-    for (const std::size_t n : {3, 7, 20, 49})
-      CHECK(control_chart(std::vector(n, rate)).out_of_control.empty());
+    for (const std::size_t n : {3, 7, 20, 49}) CHECK(control_chart(std::vector(n, rate)).out_of_control.empty());
 }

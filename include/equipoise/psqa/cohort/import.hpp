@@ -45,6 +45,7 @@ struct ImportedRecord {
   CohortRecord record;
   DoseGrid planned, measured;
   std::string source;
+  Plan plan{};                          ///< of a log the prescribed one
   std::vector<std::string> warnings{};  ///< of the readers of its planes, with the file's name
   std::vector<std::string> notes{};     ///< what its planes were divided by, and why
 };
@@ -111,6 +112,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
                             item.planned.empty() ? item.measured.string() : item.planned.string()));
   ImportedRecord out;
   out.record = table_record(plan, item.path.stem().string(), "unknown");
+  out.plan = plan;
   if (item.planned.empty()) {
     Record r = simulator.delivered(std::move(plan), index);
     out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
@@ -159,6 +161,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   const DeliveryLog log = read_log(path);
   ImportedRecord out;
   out.record = table_record(log.prescribed, path.stem().string(), "unknown");
+  out.plan = log.prescribed;
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
   out.record.gpr = passing_rates(out.measured, out.planned);
   out.source = "logged";
@@ -174,6 +177,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   plan.patient = patient;
   ImportedRecord out;
   out.record = table_record(plan, patient, "head_and_neck");
+  out.plan = plan;
   Record r = simulator.delivered(std::move(plan), index);
   out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
   out.planned = std::move(r.planned), out.measured = std::move(r.measured);

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The channels of delivery maps: what a plan asks of the machine, where in the plane. Each is what an error of one kind acts
-/// on, so that the fluence changes by the channel times the error.
+/// The channels of delivery maps: what a plan asks of the machine, where in the plane. Each is what
+/// an error of one kind acts on, so that the fluence changes by the channel times the error.
 
 #include <array>
 #include <cstddef>

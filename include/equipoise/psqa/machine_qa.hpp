@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// What monthly quality assurance measured of a machine: how far it is from what the planning system takes it to be.
+/// What monthly quality assurance measured of a machine: how far it is from what the planning
+/// system takes it to be.
 
 #include <array>
 #include <cstddef>
@@ -28,7 +29,8 @@ inline constexpr std::size_t kMachineFigures = 6;
           "picket_fence_mean_mm", "picket_fence_sd_mm",   "picket_fence_max_mm"};
 }
 
-/// What a figure can be. Values beyond are slips, such as an output of 0.4 for a deviation from nominal.
+/// What a figure can be. Values beyond are slips, such as an output of 0.4 for a deviation from
+/// nominal.
 struct FigureRange {
   double low, high;
 };
@@ -51,9 +53,10 @@ struct MachineQa {
   }
 };
 
-/// Standard deviations of what monthly quality assurance measures of one and the same machine state: a tenth of the
-/// tolerances of AAPM TG-142 (output 2 %, leaf position 1 mm, transmission 0.5 %), since what judges a tolerance has to be
-/// several times finer. The leaf gap has no tolerance there.
+/// Standard deviations of what monthly quality assurance measures of one and the same machine
+/// state: a tenth of the tolerances of AAPM TG-142 (output 2 %, leaf position 1 mm, transmission
+/// 0.5 %), since what judges a tolerance has to be several times finer. The leaf gap has no
+/// tolerance there.
 struct MachineQaNoise {
   double leaf_gap_mm = 0.05, transmission_percent = 0.05, output_percent = 0.2;
   double leaf_mm = 0.1;  ///< of each leaf's place in a picket fence

@@ -144,6 +144,19 @@ TEST_CASE("jaws hide leaves: ends beyond them, rows under them", "[psqa][complex
   CHECK(m.at(leaf_sides, at(-29), at(1)) == Approx(25));
 }
 
+TEST_CASE("of a leaf end at a jaw half counts: an error outwards lies under it", "[psqa][complexity][worked]") {
+  const DeliveryMaps m = maps_of(within(window({0, 1}, {{-30, 30}, {-30, 30}}), -30, 40, -40, 40));
+  CHECK(m.at(leaf_ends, at(1), at(-29)) == Approx(12.5));
+  CHECK(m.at(leaf_ends, at(1), at(29)) == Approx(25));
+}
+
+TEST_CASE("a leaf's side at a jaw counts where the open one of its neighbours lies between the jaws",
+          "[psqa][complexity][worked]") {
+  const Beam beam = window({0, 1}, {{-30, 30}, {-30, 30}});
+  CHECK(maps_of(within(beam, -40, 40, -40, 30)).at(leaf_sides, at(29), at(1)) == Approx(25));
+  CHECK(maps_of(within(beam, -40, 40, 30, 50)).at(leaf_sides, at(31), at(1)) == 0);
+}
+
 TEST_CASE("maps are turned by the collimator's angle, counter-clockwise", "[psqa][complexity][property]") {
   Beam beam = window({0, .4, 1}, {{0, 5}, {10, 30}, {12, 35}});
   beam.control_points[1].y1 = -12.5;

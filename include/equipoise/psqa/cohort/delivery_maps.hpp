@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// `delivery_maps.npy`, the optional delivery maps of a cohort's plans: float32 [N, C, H, W], the channels named in
-/// `cohort.json`. The file is mapped into memory: only the records that are looked at are read.
+/// `delivery_maps.npy`, the optional delivery maps of a cohort's plans: float32 [N, C, H, W], the
+/// channels named in `cohort.json`. The file is mapped into memory: only the records that are
+/// looked at are read.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/io/mapped_file.hpp>
@@ -43,7 +44,8 @@ struct NamedChannel {
   std::string name, unit;
 };
 
-/// The channels of a cohort's maps; none where it holds no maps. \throws FileError for a description that is malformed
+/// The channels of a cohort's maps; none where it holds no maps. \throws FileError for a
+/// description that is malformed
 [[nodiscard]] inline std::vector<NamedChannel> delivery_channels(const Cohort& cohort) {
   std::vector<NamedChannel> out;
   try {
@@ -85,7 +87,8 @@ class CohortMaps {
 
   [[nodiscard]] const std::vector<NamedChannel>& channels() const { return channels_; }
 
-  /// The maps [C, H, W] of a record, which live as long as this object. \throws FileError for values that are not finite
+  /// The maps [C, H, W] of a record, which live as long as this object. \throws FileError for
+  /// values that are not finite
   [[nodiscard]] std::span<const float> record(std::size_t i) const {
     const std::span<const float> out(reinterpret_cast<const float*>(file_->data() + begin_) + i * size_, size_);
     if (!std::all_of(out.begin(), out.end(), [](float v) { return std::isfinite(v); }))

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What a cohort may hold beside its records: delivery maps of its plans, and what monthly quality assurance measured of its
-/// machines.
+/// What a cohort may hold beside its records: delivery maps of its plans, and what monthly quality
+/// assurance measured of its machines.
 
 #include <equipoise/psqa/cohort/delivery_maps.hpp>
 #include <equipoise/psqa/cohort/machines.hpp>
@@ -26,7 +26,8 @@ struct CohortExtras {
   MachineQaNoise qa_noise{};  ///< of the figures in `machines.csv`
 };
 
-/// The plane of a cohort's delivery maps: that of its doses. Portal images of single fields lie along the leaves.
+/// The plane of a cohort's delivery maps: that of its doses. Portal images of single fields lie
+/// along the leaves.
 [[nodiscard]] inline PlaneGeometry maps_plane(const CohortSettings& s) {
   return {.pixels = s.pixels, .spacing_mm = s.spacing_mm, .turned = s.records != RecordsOf::fields};
 }

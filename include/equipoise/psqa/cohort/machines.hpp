@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// `machines.csv`: what monthly quality assurance measured of the machines of a cohort, one line a machine.
+/// `machines.csv`: what monthly quality assurance measured of the machines of a cohort, one line a
+/// machine.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
@@ -136,8 +137,9 @@ class MachineLines {
 
 }  // namespace detail
 
-/// Reads a table of machines: a column `machine`, `clinic` if there is one, and figures of `MachineFigure` by their names.
-/// Commas, semicolons or tabs separate; empty cells are figures that were not measured.
+/// Reads a table of machines: a column `machine`, `clinic` if there is one, and figures of
+/// `MachineFigure` by their names. Commas, semicolons or tabs separate; empty cells are figures
+/// that were not measured.
 /// \throws FileError that names file, line and column
 [[nodiscard]] inline MachineTable read_machines(const std::filesystem::path& path) {
   return detail::MachineLines(path).table();

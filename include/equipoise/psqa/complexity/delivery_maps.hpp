@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Delivery maps: what a plan asks of the machine, at each point of the dose plane, from the plan alone. A plan's metrics
-/// say how demanding it is, its maps say where.
+/// Delivery maps: what a plan asks of the machine, at each point of the dose plane, from the plan
+/// alone. A plan's metrics say how demanding it is, its maps say where.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>
@@ -102,7 +102,7 @@ class BankMaps {
     maps.open.add(s, mu), maps.over_gap.add(s, mu / gap);
     const Bank::Point &p = bank_.points[k - 1], &q = bank_.points[k];
     for (const auto& [from, to] : {std::pair{p.a[l], q.a[l]}, {p.b[l], q.b[l]}})
-      maps.ends.add(from, to, phase.x1 - kPlaceTolerance_mm, phase.x2 + kPlaceTolerance_mm, mu,
+      maps.ends.add(from, to, phase.x1, phase.x2, mu,
                     std::min(std::abs(to - from) / seconds(k), speed_.leaf_speed_mm_per_s));
     if (l + 1 < pairs()) add_shared(s, span(k, l + 1), mu, maps.joint);
   }
@@ -156,16 +156,18 @@ class BankMaps {
     for (std::size_t x = 0; x < row.size(); ++x) row[x] += share * std::max(0.0, values[x]);
   }
 
-  /// Adds the side between two pairs where it lies between the jaws or at one of them.
+  /// Adds the side between two pairs: the tongue of one reaches into what the other opens, which
+  /// must lie between the jaws.
   void add_side(double boundary, const JawPhase& phase, const std::vector<double>& below,
                 const std::vector<double>& above, const std::vector<double>& joint) {
-    if (boundary < phase.y1 - kPlaceTolerance_mm || boundary > phase.y2 + kPlaceTolerance_mm) return;
+    const double of_below = boundary > phase.y1 + kPlaceTolerance_mm && boundary < phase.y2 + kPlaceTolerance_mm,
+                 of_above = boundary < phase.y2 - kPlaceTolerance_mm && boundary > phase.y1 - kPlaceTolerance_mm;
     const double at = (boundary - total_.begin()) / total_.spacing_mm - 0.5;
     for (std::size_t y = 0; y < total_.pixels; ++y) {
       const double share = share_of_line(at - static_cast<double>(y)) / total_.spacing_mm;
       const std::span<double> row = total_.row(DeliveryChannel::leaf_sides, y);
       for (std::size_t x = 0; x < row.size() && share > 0; ++x)
-        row[x] += share * std::max(0.0, below[x] + above[x] - 2 * joint[x]);
+        row[x] += share * std::max(0.0, of_below * (below[x] - joint[x]) + of_above * (above[x] - joint[x]));
     }
   }
 
@@ -196,7 +198,8 @@ inline void add_delivery_maps(const Beam& beam, const PlaneGeometry& plane, cons
 
 }  // namespace detail
 
-/// The delivery maps of a plan. Leaves and jaws move evenly between control points; open times are exact.
+/// The delivery maps of a plan. Leaves and jaws move evenly between control points; open times are
+/// exact.
 /// \throws ValueError for a plane without pixels, or of pixels that are not > 0 mm
 [[nodiscard]] inline DeliveryMaps delivery_maps(const Plan& plan, const PlaneGeometry& plane,
                                                 const DeliverySpeed& speed = {}) {

@@ -19,7 +19,8 @@ namespace equipoise::psqa::detail {
   return std::clamp((std::min(high, jaw2) - std::max(low, jaw1)) / (high - low), 0.0, 1.0);
 }
 
-/// Intervals of a beam during which the jaws stand still. Where they move each interval is one, with their mean places.
+/// Intervals of a beam during which the jaws stand still. Where they move each interval is one,
+/// with their mean places.
 struct JawPhase {
   std::size_t first, last;  ///< control points at the intervals' ends
   double x1, x2, y1, y2, mu;

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Planes of the channels of delivery maps, summed over beams, and how they are turned from the collimator's system to the
-/// plane's (IEC 61217): a positive collimator angle is counter-clockwise seen from the source.
+/// Planes of the channels of delivery maps, summed over beams, and how they are turned from the
+/// collimator's system to the plane's (IEC 61217): a positive collimator angle is counter-clockwise
+/// seen from the source.
 
 #include <equipoise/psqa/delivery_channels.hpp>
 #include <equipoise/psqa/plan.hpp>
@@ -18,8 +19,8 @@
 
 namespace equipoise::psqa::detail {
 
-/// One square plane for each channel about the axis; rows go up in y. `leaf_speed` holds `leaf_ends` times speed here, so
-/// that planes can be added.
+/// One square plane for each channel about the axis; rows go up in y. `leaf_speed` holds
+/// `leaf_ends` times speed here, so that planes can be added.
 struct MapPlanes {
   std::size_t pixels;
   double spacing_mm;
@@ -58,8 +59,9 @@ struct MapPlanes {
   return static_cast<std::size_t>(std::ceil(static_cast<double>(pixels) * (std::abs(s) + std::abs(c)))) + 2;
 }
 
-/// Adds planes of the collimator's system turned by its angle. Quarter turns are exact. Between them the planes are
-/// interpolated bilinearly: unlike cubic interpolation it never makes a negative MU of positive ones.
+/// Adds planes of the collimator's system turned by its angle. Quarter turns are exact. Between
+/// them the planes are interpolated bilinearly: unlike cubic interpolation it never makes a
+/// negative MU of positive ones.
 /// \pre the planes have `side_of_turned_maps` pixels along each side
 inline void add_turned_maps(const MapPlanes& from, double degree, MapPlanes& total) {
   const auto [s, c] = sine_and_cosine(degree);
@@ -80,7 +82,8 @@ inline void add_turned_maps(const MapPlanes& from, double degree, MapPlanes& tot
     }
 }
 
-/// Control points first .. last of a beam, between which the collimator turns by less than a degree.
+/// Control points first .. last of a beam, between which the collimator turns by less than a
+/// degree.
 struct CollimatorRun {
   std::size_t first, last;
   double angle;  ///< degree, the mean by MU

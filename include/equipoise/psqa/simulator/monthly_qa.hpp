@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Monthly quality assurance of simulated machines: the real machine on one day, measured with noise.
+/// Monthly quality assurance of simulated machines: the real machine on one day, measured with
+/// noise.
 
 #include <equipoise/core/base/random_stream.hpp>
 #include <equipoise/psqa/machine.hpp>
@@ -20,7 +21,8 @@ namespace equipoise::psqa {
 
 namespace detail {
 
-/// Fills in what a picket fence shows of the leaves within 100 mm of the axis: how far each lies from its place.
+/// Fills in what a picket fence shows of the leaves within 100 mm of the axis: how far each lies
+/// from its place.
 inline void measure_picket_fence(const Linac& linac, double noise_mm, RandomStream& draw, MachineQa& qa) {
   const std::vector<double> boundaries = design_of(linac.model).boundaries;
   double n = 0, sum = 0, squares = 0, farthest = 0;
@@ -38,8 +40,9 @@ inline void measure_picket_fence(const Linac& linac, double noise_mm, RandomStre
 
 }  // namespace detail
 
-/// What monthly quality assurance measures of a cohort's machine: leaf gap and output of a day of its own, transmission,
-/// and the systematic offsets of the leaves. Deterministic by seed and machine. \param m which of the cohort's machines
+/// What monthly quality assurance measures of a cohort's machine: leaf gap and output of a day of
+/// its own, transmission, and the systematic offsets of the leaves. Deterministic by seed and
+/// machine. \param m which of the cohort's machines
 [[nodiscard]] inline MachineQa monthly_qa(const Linac& linac, std::uint64_t seed, std::uint64_t m, const Mismatch& mm,
                                           const MachineQaNoise& noise = {}) {
   RandomStream draw({seed, m}, "monthly QA");

@@ -47,6 +47,7 @@ struct ImportedRecord {
   std::string source;
   std::vector<std::string> warnings{};  ///< of the readers of its planes, with the file's name
   std::vector<std::string> notes{};     ///< what its planes were divided by, and why
+  Plan plan{};                          ///< of a log the prescribed one
 };
 
 /// Settings that the files do not state.
@@ -110,6 +111,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
     throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
                             item.planned.empty() ? item.measured.string() : item.planned.string()));
   ImportedRecord out;
+  out.plan = plan;
   out.record = table_record(plan, item.path.stem().string(), "unknown");
   if (item.planned.empty()) {
     Record r = simulator.delivered(std::move(plan), index);
@@ -158,6 +160,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
 [[nodiscard]] inline ImportedRecord import_log(const std::filesystem::path& path, Simulator& simulator) {
   const DeliveryLog log = read_log(path);
   ImportedRecord out;
+  out.plan = log.prescribed;
   out.record = table_record(log.prescribed, path.stem().string(), "unknown");
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
   out.record.gpr = passing_rates(out.measured, out.planned);
@@ -173,6 +176,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
       generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
   plan.patient = patient;
   ImportedRecord out;
+  out.plan = plan;
   out.record = table_record(plan, patient, "head_and_neck");
   Record r = simulator.delivered(std::move(plan), index);
   out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;

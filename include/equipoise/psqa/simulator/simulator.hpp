@@ -84,6 +84,8 @@ class Simulator {
   }
 
   [[nodiscard]] const CohortSettings& settings() const { return settings_; }
+  /// The cohort's machines.
+  [[nodiscard]] const std::vector<Linac>& linacs() const { return linacs_; }
 
   /// The plan of record i.
   [[nodiscard]] Plan plan(std::int64_t i) const {

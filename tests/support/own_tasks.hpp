@@ -21,7 +21,7 @@ namespace eq = equipoise;
 struct Times {
   at::Tensor tensor;
 
-  static at::Tensor missing(const at::Tensor& t) { return torch::isnan(t); }
+  static at::Tensor missing(const at::Tensor& t) { return torch::isnan(t).any(1, true).expand_as(t); }
   static void check(const at::Tensor& t, const eq::Schema::Task& task) {
     if (t.dim() != 2 || t.size(1) != 2)
       throw eq::ShapeError(

@@ -96,6 +96,19 @@ TEST_CASE("another table is numbered by the categories of the first", "[data][be
   CHECK(at::equal(table.labels("site", {"prostate", "lung", "brain"}).tensor, at::tensor({1, 0, -1, 2}, at::kLong)));
 }
 
+TEST_CASE("columns are numbered where the first line is a row, or its names cannot be used", "[data][behaviour]") {
+  const eq::Table rows = Csv("1,lung\n2,brain\n").read({.header = eq::CsvHeader::none});
+  CHECK(rows.names() == std::vector<std::string>{"1", "2"});
+  CHECK(rows.rows() == 2);
+  CHECK(rows.texts("2") == std::vector<std::string>{"lung", "brain"});
+  const Csv twice("0,1,0\n5,6,7\n");
+  const eq::Table ignored = twice.read({.header = eq::CsvHeader::ignored});
+  CHECK(same(ignored.numbers({"3", "1"}), torch::tensor({{7.F, 5.F}})));
+  CHECK_THROWS_WITH(twice.read(), twice.sentence("file.460",
+                                                 "expected column names that differ, got \"0\" twice; "
+                                                 "CsvOptions.header = CsvHeader::ignored numbers the columns"));
+}
+
 TEST_CASE("rows are found by the texts of a column, so that another table comes into this one's order",
           "[data][behaviour]") {
   const Csv csv(kPlans), images("plan,file\nb,b.npy\nc,c.npy\na,a.npy\n"), twice("plan\na\na\n");
@@ -179,7 +192,9 @@ TEST_CASE("a cell that does not fit is named by file, line and column", "[data][
 TEST_CASE("a table's columns have names, each once", "[data][error]") {
   const Csv none(""), twice("a,b,a\n1,2,3\n");
   CHECK_THROWS_WITH(none.read(), none.sentence("file.460", "expected a line of column names, got none"));
-  CHECK_THROWS_WITH(twice.read(), twice.sentence("file.460", "expected column names that differ, got \"a\" twice"));
+  CHECK_THROWS_WITH(twice.read(), twice.sentence("file.460",
+                                                 "expected column names that differ, got \"a\" twice; "
+                                                 "CsvOptions.header = CsvHeader::ignored numbers the columns"));
   CHECK(Csv(",age\n0,61\n").read().numbers({"age"}).item<float>() == 61);  // an unnamed index, as pandas writes it
 }
 

@@ -40,11 +40,19 @@ namespace equipoise {
 /// What becomes of a cell whose category is not among the given ones.
 enum class UnknownCategory : std::uint8_t { refuse, as_missing };
 
+/// What the first line of a file is.
+enum class CsvHeader : std::uint8_t {
+  names,    ///< the columns' names
+  ignored,  ///< names that are not used; the columns are called 1, 2, …
+  none      ///< a row; the columns are called 1, 2, …
+};
+
 struct CsvOptions {
   char delimiter = ',';                                         ///< between cells: `,`, `;`, a tab …
   char decimal = '.';                                           ///< sign of decimals: `.` or `,`
   std::vector<std::string> missing = {"", "NA", "NaN", "nan"};  ///< texts of cells without a value
   std::vector<std::pair<std::string, ColumnType>> types = {};   ///< of columns, instead of what their cells look like
+  CsvHeader header = CsvHeader::names;                          ///< what the first line is
 };
 
 /// Rows under named columns; made by `read_csv`.
@@ -53,13 +61,16 @@ class Table {
   /// \throws FileError that names the line and column of a cell; NameError for an option that names no column.
   Table(const io::CsvFile& file, const CsvOptions& options) : where_(file.where()), decimal_(options.decimal) {
     if (file.rows().empty()) throw FileError(message("file.460", where_, "expected a line of column names, got none"));
-    for (const std::string_view name : file.rows().front().cells) names_.emplace_back(name);
+    const std::vector<std::string_view>& first = file.rows().front().cells;
+    for (std::size_t c = 0; c < first.size(); ++c)
+      names_.push_back(options.header == CsvHeader::names ? std::string(first[c]) : std::to_string(c + 1));
     for (std::size_t c = 0; c < names_.size(); ++c)
       if (std::find(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(c), names_[c]) !=
           names_.begin() + static_cast<std::ptrdiff_t>(c))
-        throw FileError(
-            message("file.460", where_, "expected column names that differ, got \"", names_[c], "\" twice"));
-    for (const io::CsvRow& row : std::span(file.rows()).subspan(1)) {
+        throw FileError(message("file.460", where_, "expected column names that differ, got \"", names_[c],
+                                "\" twice; CsvOptions.header = CsvHeader::ignored numbers the columns"));
+    const std::size_t first_row = options.header == CsvHeader::none ? 0 : 1;
+    for (const io::CsvRow& row : std::span(file.rows()).subspan(first_row)) {
       if (row.cells.size() != names_.size())
         throw FileError(message("file.433", where_, "line ", row.line, ": expected ", names_.size(), " cells, got ",
                                 row.cells.size()));
@@ -67,7 +78,8 @@ class Table {
     }
     std::vector<std::optional<ColumnType>> types(names_.size());
     for (const auto& [name, type] : options.types) types[index_of(name)] = type;
-    for (std::size_t c = 0; c < names_.size(); ++c) columns_.push_back(column(file, c, types[c], options.missing));
+    for (std::size_t c = 0; c < names_.size(); ++c)
+      columns_.push_back(column(file, first_row, c, types[c], options.missing));
   }
 
   [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(lines_.size()); }
@@ -178,9 +190,9 @@ class Table {
   }
 
  private:
-  [[nodiscard]] detail::Column column(const io::CsvFile& file, std::size_t c, std::optional<ColumnType> wanted,
-                                      const std::vector<std::string>& missing) const {
-    const auto cell = [&](std::size_t i) { return file.rows()[i + 1].cells[c]; };
+  [[nodiscard]] detail::Column column(const io::CsvFile& file, std::size_t first_row, std::size_t c,
+                                      std::optional<ColumnType> wanted, const std::vector<std::string>& missing) const {
+    const auto cell = [&](std::size_t i) { return file.rows()[i + first_row].cells[c]; };
     const auto is_missing = [&](std::string_view text) {
       return std::find(missing.begin(), missing.end(), text) != missing.end();
     };

@@ -21,6 +21,16 @@
 
 namespace equipoise::io {
 
+/// A cell as it is written: in quotes where it holds a comma, a quote, a line break, or a blank at an end.
+[[nodiscard]] inline std::string csv_cell(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  const bool ends = !text.empty() && (is_blank(text.front()) || is_blank(text.back()));
+  if (!ends && text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
 /// One row of a CSV file.
 struct CsvRow {
   std::size_t line = 0;                   ///< of the file, from 1, where the row begins

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Ranks of several methods over blocks (data sets, runs, patients), and how far average ranks must lie apart. Demšar,
+/// Journal of Machine Learning Research 2006, 7, 1.
+
+#include <equipoise/core/base/errors.hpp>
+
+#include <boost/math/distributions/chi_squared.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace equipoise {
+
+/// Average ranks of methods, 1 the best.
+struct Ranking {
+  std::vector<double> average;     ///< [K] ranks; ties share the mean of their ranks
+  std::size_t blocks = 0;          ///< those in which every method has a figure
+  double friedman_p = 1;           ///< of all methods being alike: Friedman's test with correction for ties
+  double critical_difference = 0;  ///< average ranks farther apart differ at 5 % (Nemenyi)
+
+  /// Whether two methods differ at 5 %.
+  [[nodiscard]] bool differ(std::size_t a, std::size_t b) const {
+    return std::abs(average[a] - average[b]) > critical_difference;
+  }
+};
+
+namespace detail {
+
+/// The 95 % point of the studentized range of k means with infinite degrees of freedom, over the root of 2; k = 2 .. 20.
+inline constexpr std::array<double, 19> kNemenyi = {1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031,
+                                                    3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391,
+                                                    3.426, 3.458, 3.489, 3.517, 3.544};
+
+/// The ranks of some figures, 1 the smallest, and the sum of t³ - t over groups of t ties.
+struct Ranks {
+  std::vector<double> of;
+  double ties = 0;
+};
+[[nodiscard]] inline Ranks ranks_of(std::span<const double> figures) {
+  std::vector<std::size_t> order(figures.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return figures[a] < figures[b]; });
+  Ranks out{std::vector<double>(figures.size()), 0};
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t end = i;
+    while (end < order.size() && figures[order[end]] == figures[order[i]]) ++end;
+    const double rank = 0.5 * static_cast<double>(i + 1 + end), same = static_cast<double>(end - i);
+    out.ties += same * same * same - same;
+    for (; i < end; ++i) out.of[order[i]] = rank;
+  }
+  return out;
+}
+
+}  // namespace detail
+
+/// Ranks methods by a figure that is better the smaller it is. \param figures [K][N] of each method in each block; blocks
+/// with a NaN do not count \throws ValueError for fewer than 2 or more than 20 methods, or where no block is left;
+/// ShapeError for methods with other numbers of blocks
+[[nodiscard]] inline Ranking rank_methods(const std::vector<std::vector<double>>& figures) {
+  const std::size_t k = figures.size();
+  if (k < 2 || k > detail::kNemenyi.size() + 1)
+    throw ValueError(message("value.247", "rank_methods", "expected 2 to 20 methods, got ", k));
+  for (const auto& of_method : figures) check_same_length(of_method.size(), figures[0].size(), "rank_methods");
+  Ranking out{std::vector<double>(k, 0.0)};
+  double ties = 0;
+  for (std::size_t b = 0; b < figures[0].size(); ++b) {
+    std::vector<double> block;
+    for (const auto& of_method : figures) block.push_back(of_method[b]);
+    if (std::any_of(block.begin(), block.end(), [](double x) { return std::isnan(x); })) continue;
+    const detail::Ranks ranks = detail::ranks_of(block);
+    for (std::size_t m = 0; m < k; ++m) out.average[m] += ranks.of[m];
+    ties += ranks.ties, ++out.blocks;
+  }
+  if (out.blocks == 0) throw ValueError(message("value.247", "rank_methods", "no block has a figure of every method"));
+  const double n = static_cast<double>(out.blocks), methods = static_cast<double>(k);
+  double squares = 0;
+  for (double& rank : out.average) rank /= n, squares += (rank - (methods + 1) / 2) * (rank - (methods + 1) / 2);
+  const double chi = 12 * n * squares / (methods * (methods + 1)),
+               left = 1 - ties / (n * methods * (methods * methods - 1));
+  if (left > 0) out.friedman_p = cdf(complement(boost::math::chi_squared(methods - 1), chi / left));
+  out.critical_difference = detail::kNemenyi[k - 2] * std::sqrt(methods * (methods + 1) / (6 * n));
+  return out;
+}
+
+}  // namespace equipoise

@@ -45,8 +45,12 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
     if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
     for (psqa::Record& r : simulator.records(i)) {
       for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
-        plane->axes = psqa::kCoronal;  // all beams come from above, and the planes' middle is the isocentre
-        const std::array<double, 3> isocentre = psqa::along(psqa::kCoronal, r.plan.beams.at(0).isocentre);
+        // All beams come from above, and the planes' middle is the isocentre. A field's plane lies along its leaves.
+        const psqa::Beam& beam = r.plan.beams.at(0);
+        plane->axes = settings.records == psqa::RecordsOf::fields
+                          ? psqa::coronal_turned(psqa::mean_collimator_angle(beam))
+                          : psqa::kCoronal;
+        const std::array<double, 3> isocentre = psqa::along(*plane->axes, beam.isocentre);
         for (std::size_t axis = 0; axis < 3; ++axis) plane->origin[axis] += isocentre[axis];
       }
       psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));

@@ -26,7 +26,7 @@
 
 namespace equipoise::psqa {
 
-inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/2";
+inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/3";
 
 /// The key under which an imported cohort holds the settings of its simulated deliveries. A
 /// simulated cohort holds them at the top level.

@@ -22,6 +22,7 @@
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/psqa/simulator/plan_generator.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
 
@@ -45,7 +46,7 @@ struct ImportedRecord {
   CohortRecord record;
   DoseGrid planned, measured;
   std::string source;
-  std::vector<std::string> warnings{};  ///< of the readers of its planes, with the file's name
+  std::vector<std::string> warnings{};  ///< of its files and of planes computed here, with the file's name
   std::vector<std::string> notes{};     ///< what its planes were divided by, and why
   Plan plan{};                          ///< of a log the prescribed one
 };
@@ -70,6 +71,13 @@ namespace detail {
                             "expected the spacing of its points (--spacing MM), which a file of this kind (", kind.name,
                             ") does not say"));
   return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
+}
+
+/// What reading a plan said of it, and what its planes do not show where they are computed.
+inline void add_plan_warnings(const Plan& plan, const std::filesystem::path& path, bool computed, ImportedRecord& out) {
+  for (const std::string& w : plan.warnings) out.warnings.push_back(path.string() + ": " + w);
+  if (const std::string w = couch_warning(plan); computed && !w.empty())
+    out.warnings.push_back(path.string() + ": " + w);
 }
 
 /// Brings a plan's planes to one fraction and to Gy, as far as the options ask for it, and notes what was done.
@@ -113,6 +121,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   ImportedRecord out;
   out.plan = plan;
   out.record = table_record(plan, item.path.stem().string(), "unknown");
+  add_plan_warnings(plan, item.path, item.planned.empty(), out);
   if (item.planned.empty()) {
     Record r = simulator.delivered(std::move(plan), index);
     out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
@@ -162,6 +171,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   ImportedRecord out;
   out.plan = log.prescribed;
   out.record = table_record(log.prescribed, path.stem().string(), "unknown");
+  add_plan_warnings(log.delivered, path, true, out);
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
   out.record.gpr = passing_rates(out.measured, out.planned);
   out.source = "logged";

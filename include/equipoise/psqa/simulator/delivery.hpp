@@ -3,14 +3,17 @@
 
 /// \file
 /// The fluence that a plan delivers through a machine model, all fields collapsed to one gantry angle (a composite
-/// plane at the isocentre, collimator 0). Leaf motion between control points is linear and its coverage of each pixel
-/// exact: the time for which a pixel is open is the difference of the cumulated passages of its two leaves.
+/// plane at the isocentre), each turned by its collimator's angle. Leaf motion between control points is linear and its
+/// coverage of each pixel exact: the time for which a pixel is open is the difference of the cumulated passages of its
+/// two leaves.
 
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/jaw_phases.hpp>
 #include <equipoise/psqa/complexity/open_time.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/machine.hpp>
+#include <equipoise/psqa/simulator/beam_parts.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -128,17 +131,28 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
     for (std::size_t x = 0; x < total.shape[2]; ++x) total.at(0, y, x) += turned.at(0, x, y);
 }
 
-/// The composite fluence (MU) of a plan, per fraction.
+/// A collimator that turns farther during a beam, in degree, is taken in parts: half of it is 0.9 mm at 100 mm.
+inline constexpr double kCollimatorStep_deg = 1;
+
+/// The composite fluence (MU) of a plan, per fraction. \param leaf_error as `leaf_error(beam, point, bank, pair)`
+/// \param system of the plane. In the gantry's a collimator that turns is taken in steps of `kCollimatorStep_deg`.
 template <class LeafError>
 [[nodiscard]] DoseGrid plan_fluence(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
-                                    std::size_t pixels, double spacing_mm) {
-  DoseGrid total = DoseGrid::plane(pixels, pixels, spacing_mm);
-  for (std::size_t n = 0; n < plan.beams.size(); ++n)
-    if (plan.beams[n].delivers())
-      add_fluence(
-          plan.beams[n], machine, [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); },
-          total);
-  return total;
+                                    std::size_t pixels, double spacing_mm, PlaneSystem system = PlaneSystem::gantry) {
+  detail::TurnedPlanes planes(pixels, spacing_mm);
+  for (std::size_t n = 0; n < plan.beams.size(); ++n) {
+    const Beam& beam = plan.beams[n];
+    if (!beam.delivers()) continue;
+    const auto errors = [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); };
+    if (system == PlaneSystem::collimator)
+      add_fluence(beam, machine, errors, planes.at(0));
+    else if (collimator_range(beam) < kCollimatorStep_deg)
+      add_fluence(beam, machine, errors, planes.at(mean_collimator_angle(beam)));
+    else
+      for (const BeamPart& part : beam_parts(beam, {.collimator = kCollimatorStep_deg}))
+        add_fluence(part.beam, machine, part.errors(errors), planes.at(part.collimator));
+  }
+  return planes.sum();
 }
 
 /// No leaf errors: what the planning system computes.

@@ -59,12 +59,11 @@ void train(Fault fault) {
 TEST_CASE("a loss that is not one value a record names the task and the shapes", "[core][model][error]") {
   CHECK_NOTHROW(train(Fault::none));
   CHECK_THROWS_WITH(train(Fault::mean_loss),
-                    Catch::Contains("shape.117] task relapse, loss: expected one value a record, [1, 8], got []"));
+                    Catch::Contains("shape.117] loss, task relapse: expected one value a record, [1, 8], got []"));
   CHECK_THROWS_WITH(train(Fault::column_loss), Catch::Contains("expected one value a record, [1, 8], got [1, 8, 1]"));
 }
 
 TEST_CASE("a prior that is not finite names the task before anything is trained", "[core][model][error]") {
-  CHECK_THROWS_WITH(
-      train(Fault::infinite_prior),
-      Catch::Contains("numeric.506] task relapse, prior: expected finite values of the training targets"));
+  CHECK_THROWS_WITH(train(Fault::infinite_prior),
+                    Catch::Contains("numeric.506] prior of task relapse: expected finite values after fit_prior"));
 }

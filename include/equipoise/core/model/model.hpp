@@ -264,8 +264,8 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       entry.head->fit_prior(targets);
       const at::Tensor prior = entry.head->prior();
       if (prior.defined() && !prior.is_meta() && host_value(at::isfinite(prior).all().to(at::kDouble)) == 0)
-        throw NumericError(message("numeric.506", "prior", "expected finite values of the training targets, got ",
-                                   prior.flatten().slice(0, 0, 10)),
+        throw NumericError(message("numeric.506", "prior of task " + this->schema().tasks[task].name,
+                                   "expected finite values after fit_prior, got NaN or infinity"),
                            {});
       return 0;
     });

@@ -111,6 +111,12 @@ TEST_CASE("arrays and files of the page on data are data sets", "[data][docs]") 
   const eq::Table images = eq::read_csv("images.csv");
   const eq::Table in_order = images.select(images.rows_of("patient", plans.texts("patient")));
   CHECK(in_order.texts("patient") == plans.texts("patient"));
+  const at::Tensor array = torch::ones({2, 1, 4, 4}) * torch::tensor({1.F, 2.F}).view({2, 1, 1, 1});
+  const at::Tensor place = torch::tensor(plans.rows_of("patient", images.texts("patient")));
+  const at::Tensor scan = torch::zeros({plans.rows(), 1, 4, 4}).index_copy_(0, place, array);
+  const at::Tensor has_scan = torch::zeros({plans.rows()}, torch::kBool).index_fill_(0, place, true);
+  CHECK(scan[0].max().item<float>() == 1);
+  CHECK(has_scan.all().item<bool>());
 
   const eq::Table european = eq::read_csv(
       "plans_eu.csv",
@@ -185,8 +191,12 @@ TEST_CASE("the page on data has data sets of one's own, transforms and sequences
   CHECK(factor.min().item<float>() >= 0.89F);
   CHECK(factor.max().item<float>() <= 1.11F);
 
-  const at::Tensor frames = torch::randn({2, 5, 3}), labels = torch::tensor({0, 1}, torch::kLong);
-  const std::vector<std::int64_t> lengths = {5, 2};
+  const at::Tensor labels = torch::tensor({0, 1}, torch::kLong);
+  const std::vector<at::Tensor> sequences = {torch::randn({5, 3}), torch::randn({2, 3})};
+  const at::Tensor frames = torch::nn::utils::rnn::pad_sequence(sequences, /*batch_first=*/true);
+  std::vector<std::int64_t> lengths;
+  for (const at::Tensor& sequence : sequences) lengths.push_back(sequence.size(0));
+  CHECK(lengths == std::vector<std::int64_t>{5, 2});
   auto spoken = eq::batch(eq::input<"sound">(eq::Sequences::of_lengths(frames, lengths)),
                           eq::target<"label">(eq::Labels{labels}));
   CHECK(spoken.inputs["sound"_n].padding.sum().item<std::int64_t>() == 3);

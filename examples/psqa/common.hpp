@@ -85,8 +85,8 @@ void attempt(Json& errors, const std::string& key, const std::function<void()>& 
 /// A step of a longer command.
 void step(const std::string& what);
 
-/// Prints JSON with two spaces.
-void print_json(const Json& value);
+/// Prints JSON with two spaces, in UTF-8.
+void print_json(Json value);
 
 /// A number that is not finite is null.
 [[nodiscard]] Json number_or_null(double v);

@@ -96,11 +96,18 @@ std::string csv_cell(const std::string& text) {
   return out + "\"";
 }
 
-/// Rows of one CSV file: a plan's name, its beam where rows are beams, and metrics by name. A metric that a row lacks, or
-/// that has no value, is an empty cell.
+/// What a row of the CSV file is about.
+struct RowHead {
+  std::string plan;  ///< its name, as in JSON
+  std::string label, file;
+  std::size_t warnings = 0;  ///< of the plan
+};
+
+/// Rows of one CSV file: what plan it is, its beam where rows are beams, and metrics by name. A metric that a row lacks,
+/// or that has no value, is an empty cell.
 class CsvTable {
  public:
-  void add(const std::string& plan, std::optional<int> beam, const psqa::MetricList& metrics) {
+  void add(const RowHead& plan, std::optional<int> beam, const psqa::MetricList& metrics) {
     Row& row = rows_.emplace_back(Row{plan, beam, std::vector<std::string>(names_.size())});
     for (const auto& [name, value] : metrics) {
       const auto at = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
@@ -112,12 +119,13 @@ class CsvTable {
   /// \param beams whether there is a column of beam numbers
   void write(const fs::path& path, bool beams) const {
     eq::io::AtomicFile file(path);
-    std::string line = beams ? "plan,beam" : "plan";
+    std::string line = std::string("plan,") + (beams ? "beam," : "") + "label,file,warnings";
     for (const std::string& name : names_) line += "," + csv_cell(name);
     file.write(line + "\n");
     for (const Row& row : rows_) {
-      line = csv_cell(row.plan);
-      if (beams) line += "," + (row.beam ? std::to_string(*row.beam) : std::string());
+      line = csv_cell(row.head.plan) + ",";
+      if (beams) line += (row.beam ? std::to_string(*row.beam) : std::string()) + ",";
+      line += csv_cell(row.head.label) + "," + csv_cell(row.head.file) + "," + std::to_string(row.head.warnings);
       for (std::size_t i = 0; i < names_.size(); ++i) line += "," + (i < row.cells.size() ? row.cells[i] : "");
       file.write(line + "\n");
     }
@@ -126,7 +134,7 @@ class CsvTable {
 
  private:
   struct Row {
-    std::string plan;
+    RowHead head;
     std::optional<int> beam;
     std::vector<std::string> cells;  ///< of the first names
   };
@@ -153,14 +161,28 @@ void print(const std::string& file, const psqa::Complexity& c, const psqa::Metri
   }
 }
 
+/// A row for each beam with MU; one without apertures has its MU alone.
+void add_beams(CsvTable& table, const RowHead& head, const psqa::Plan& plan, const psqa::Complexity& c) {
+  auto next = c.beams.begin();
+  for (const psqa::Beam& beam : plan.beams) {
+    if (!(beam.mu > 0)) continue;
+    if (next != c.beams.end() && next->number == beam.number)
+      table.add(head, beam.number, (next++)->metrics);
+    else
+      table.add(head, beam.number, {{"MU", beam.mu}});
+  }
+}
+
 /// \param key the plan's name in JSON and CSV
 void add_plan(Results& results, const std::string& file, const std::string& key, const ComplexityArguments& a,
               const psqa::ComplexityChoices& choices) {
   const auto [plan, log] = source_of(file, a);
+  const auto warn = [&](const std::string& w) { std::cerr << "warning: " << file << ": " << w << "\n"; };
+  std::ranges::for_each(plan.warnings, warn);  // also of a plan that has no metrics
   const psqa::Complexity c = psqa::complexity(plan, choices);
+  std::ranges::for_each(c.warnings, warn);
   std::vector<std::string> warnings = plan.warnings;
   warnings.insert(warnings.end(), c.warnings.begin(), c.warnings.end());
-  for (const std::string& w : warnings) std::cerr << "warning: " << file << ": " << w << "\n";
   if (!a.json && a.csv.empty()) print(file, c, log, a);
   Json beams = Json::array();
   for (const psqa::BeamComplexity& b : c.beams) beams.push_back(to_json(b, a.per_control_point));
@@ -170,13 +192,11 @@ void add_plan(Results& results, const std::string& file, const std::string& key,
            {"warnings", warnings}};
   if (!log.empty()) out["log"] = to_json(log);
   results.plans[key] = std::move(out);
-  if (a.per_beam) {
-    for (const psqa::BeamComplexity& b : c.beams) results.table.add(key, b.number, b.metrics);
-    return;
-  }
+  const RowHead head{key, plan.label, eq::as_utf8(file), warnings.size()};
+  if (a.per_beam) return add_beams(results.table, head, plan, c);
   psqa::MetricList metrics = c.plan;
   metrics.insert(metrics.end(), log.begin(), log.end());
-  results.table.add(key, std::nullopt, metrics);
+  results.table.add(head, std::nullopt, metrics);
 }
 
 /// Every file is tried; one that cannot be read is reported, and fails the command at its end.
@@ -224,15 +244,17 @@ void add_complexity_command(CLI::App& app) {
       ->required();
   c->add_flag("--json", a->json, "print JSON, with the beams and the choices made");
   CLI::Option* csv = c->add_option("--csv", a->csv,
-                                   "write the metrics of all plans into this CSV file, a row for each plan; instead of "
-                                   "printing them");
+                                   "write the metrics of all plans into this CSV file, a row for each plan with its "
+                                   "name, label, file and number of warnings; instead of printing them");
   c->add_flag("--per-beam", a->per_beam, "also print each beam's metrics; with --csv a row for each beam");
   c->add_flag("--per-control-point", a->per_control_point, "also each aperture's")->excludes(csv);
   c->add_option("--fraction-group", a->fraction_group, "which of a plan's fraction groups, from 0")
       ->check(not_negative())
       ->capture_default_str();
   c->add_option("--choice", a->choices,
-                "a reading of a formula as key=value (docs/complexity.md), e.g. aav_maximum=largest_gap");
+                "a reading of a formula as key=value (docs/complexity.md), e.g. aav_maximum=largest_gap; of logs "
+                "log_band_mm=0.2 and log_band_deg=0.2: jitter of leaves and jaws, and of angles, up to this is no "
+                "motion, 0 keeps it");
   c->callback([=] { complexity(*a); });
 }
 

@@ -16,6 +16,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/threads.hpp>
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/io/utf8_output.hpp>
 #include <equipoise/version.hpp>
 #include <iostream>
 #include <iterator>
@@ -188,8 +189,18 @@ void step(const std::string& what) {
 Json number_or_null(double v) {
   return std::isfinite(v) ? Json(v) : Json(nullptr);
 }
-void print_json(const Json& value) {
-  // Names of files and texts in them may be of any encoding: what is no UTF-8 is replaced, not a reason to stop.
+
+namespace {
+/// Names of files and texts in them may be of any encoding.
+void make_utf8(Json& value) {
+  if (auto* text = value.get_ptr<std::string*>(); text && !eq::is_utf8(*text)) *text = eq::as_utf8(*text);
+  if (value.is_structured())
+    for (Json& part : value) make_utf8(part);
+}
+}  // namespace
+
+void print_json(Json value) {
+  make_utf8(value);
   std::cout << value.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
@@ -197,6 +208,7 @@ void print_json(const Json& value) {
 
 int main(int argc, char** argv) {
   using namespace psqa_program;
+  const eq::io::Utf8Output out(std::cout), errors(std::cerr);  // names of files may be of any encoding
   // Commands that run a model; the others have no threads that wait.
   constexpr std::string_view with_model[] = {"train", "compare", "evaluate", "predict", "explain", "demo"};
   if (argc > 1 && std::find(std::begin(with_model), std::end(with_model), argv[1]) != std::end(with_model))

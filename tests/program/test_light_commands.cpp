@@ -178,6 +178,9 @@ TEST_CASE("complexity writes many plans as one CSV, and names those that it cann
     CHECK(cell(file, 1, "PA_mm2") == "1600");
     CHECK(cell(file, 2, "MU") == "200");
     CHECK(cell(file, 1, "MUDEG_MU_per_deg").empty());
+    CHECK(cell(file, 1, "label") == "a");
+    CHECK(cell(file, 2, "file") == b.string());
+    CHECK(cell(file, 1, "warnings") == "0");
     CHECK(file.rows()[1].cells.size() == file.rows()[0].cells.size());
   }
   CHECK(psqa("complexity --per-beam --csv " + quoted(csv) + quoted(a) + quoted(b)).code == 0);
@@ -448,6 +451,11 @@ TEST_CASE("a file with bytes of another encoding costs the others nothing", "[ps
     REQUIRE(point.putAndInsertString(DCM_GantryAngle, "1\xff").good());
     REQUIRE(file.saveFile(bad.c_str()).good());
   }
+  const Outcome printed = psqa("complexity " + quoted(good) + quoted(bad));
+  CHECK(has(printed.errors,
+            "b\xc3\xa4"
+            "d.dcm"));
+  CHECK(equipoise::is_utf8(printed.errors));
   const Outcome o = psqa("complexity --json " + quoted(good) + quoted(bad));
   CHECK(o.code == 1);
   const Json j = Json::parse(o.out);

@@ -23,6 +23,9 @@ inline constexpr double kFarthest_mm = 2000;
 /// planning system's arithmetic leaves noise in the last ones.
 inline constexpr double kPlaceTolerance_mm = 1e-4;
 
+/// What files leave open of the difference of two control points' weights: they hold at least six decimals of each.
+inline constexpr double kWeightTolerance = 1.5e-6;
+
 /// The axis along which the leaves of a bank travel.
 enum class LeafAxis : std::uint8_t { x, y };
 
@@ -87,13 +90,13 @@ struct Beam {
 };
 
 /// The share of a beam's leaf pairs, over all control points, whose tips have crossed by more than
-/// `kPlaceTolerance_mm`: every metric takes them as closed.
-[[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam) {
+/// `tolerance` mm: every metric takes them as closed.
+[[nodiscard]] inline double crossed_leaf_fraction(const Beam& beam, double tolerance = kPlaceTolerance_mm) {
   std::size_t crossed = 0, pairs = 0;
   for (const ControlPoint& cp : beam.control_points)
     for (const LeafPositions& leaves : cp.leaves) {
       pairs += leaves.a.size();
-      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - kPlaceTolerance_mm;
+      for (std::size_t i = 0; i < leaves.a.size(); ++i) crossed += leaves.b[i] < leaves.a[i] - tolerance;
     }
   return pairs > 0 ? static_cast<double>(crossed) / static_cast<double>(pairs) : 0;
 }
@@ -139,6 +142,7 @@ struct Plan {
   int fractions = 1;
   double prescription_Gy = 0;  ///< to the target, all fractions; 0 where the plan does not say
   std::vector<Beam> beams;
+  bool logged = false;                ///< recorded in a delivery log: places and angles have the log's jitter
   std::vector<std::string> warnings;  ///< what the reader had to repair or ignore, in words
 
   [[nodiscard]] double dose_per_fraction() const { return fractions > 0 ? prescription_Gy / fractions : 0; }

@@ -21,6 +21,8 @@ namespace equipoise::psqa {
 
 /// At 3 %/2 mm, global, 10 % threshold, absolute dose.
 inline constexpr double kUniversalTolerance = 95, kUniversalAction = 90;
+/// Rates that differ by less are equal, in %: the last digits are the arithmetic's.
+inline constexpr double kRateTolerance = 1e-9;
 
 /// A control chart of passing rates in the order in which they were measured, %.
 struct ControlChart {
@@ -46,12 +48,12 @@ struct ControlChart {
   c.results = rates.size();
   double maximum = 0;
   for (std::size_t i = 0; i < rates.size(); ++i) {
-    if (!(rates[i] >= 0 && rates[i] <= 100))
+    if (!(rates[i] >= -kRateTolerance && rates[i] <= 100 + kRateTolerance))
       throw ValueError(
           message("value.303", "tg218", "result ", i + 1, ": expected a rate within 0 .. 100 %, got ", rates[i]));
     maximum = std::max(maximum, rates[i]);
-    c.below_universal_tolerance += rates[i] < kUniversalTolerance;
-    c.below_universal_action += rates[i] < kUniversalAction;
+    c.below_universal_tolerance += rates[i] < kUniversalTolerance - kRateTolerance;
+    c.below_universal_action += rates[i] < kUniversalAction - kRateTolerance;
   }
   if (maximum <= 1)
     throw ValueError(message("value.303", "tg218", "expected rates in %, got only numbers up to ", maximum,
@@ -63,7 +65,7 @@ struct ControlChart {
   c.centre_high = std::min(100.0, c.mean + 2.660 * c.moving_range);
   c.action = 100 - 0.5 * 6 * std::sqrt(c.sd * c.sd + (c.mean - 100) * (c.mean - 100));
   for (std::size_t i = 0; i < rates.size(); ++i)
-    if (rates[i] < c.centre_low) c.out_of_control.push_back(i);
+    if (rates[i] < c.centre_low - kRateTolerance) c.out_of_control.push_back(i);
   return c;
 }
 

@@ -6,6 +6,7 @@
 /// whatever a name or a message holds.
 
 #include <equipoise/core/base/text_stream.hpp>
+#include <equipoise/core/base/utf8.hpp>
 
 #include <pugixml.hpp>
 
@@ -41,12 +42,12 @@ inline pugi::xml_node append(pugi::xml_node to, const char* name, std::initializ
   return node;
 }
 
-/// The document without an XML declaration and without added space, which HTML would show.
+/// The document in UTF-8 (`as_utf8`), without an XML declaration and without added space, which HTML would show.
 [[nodiscard]] inline std::string written(const pugi::xml_document& document) {
   TextWriter out;
   document.save(out, "", pugi::format_raw | pugi::format_no_declaration | pugi::format_skip_control_chars,
                 pugi::encoding_utf8);
-  return std::move(out).str();
+  return as_utf8(std::move(out).str());
 }
 
 }  // namespace equipoise::report::detail

@@ -209,6 +209,40 @@ TEST_CASE("leaves of a single layer are its strips", "[psqa][complexity][law]") 
   }
 }
 
+namespace {
+
+/// The plan with all leaves moved by up to `most` mm at random.
+Plan with_noise(Plan plan, std::uint64_t seed, double most) {
+  std::uint64_t n = 0;
+  for (Beam& beam : plan.beams)
+    for (ControlPoint& cp : beam.control_points)
+      for (LeafPositions& leaves : cp.leaves)
+        for (auto* tips : {&leaves.a, &leaves.b})
+          for (double& tip : *tips) tip += uniform(seed, ++n, -most, most);
+  return plan;
+}
+
+void check_unchanged(const MetricList& before, const MetricList& after) {
+  for (const auto& [name, x] : before) {
+    INFO(name);
+    if (std::isnan(x))
+      CHECK(std::isnan(metric(after, name)));
+    else
+      CHECK(metric(after, name) == Approx(x).epsilon(1e-3).margin(1e-6));
+  }
+}
+
+void check_unchanged(const Complexity& before, const Complexity& after) {
+  check_unchanged(before.plan, after.plan);
+  REQUIRE(after.beams.size() == before.beams.size());
+  for (std::size_t b = 0; b < before.beams.size(); ++b) {
+    INFO("beam " << before.beams[b].number);
+    check_unchanged(before.beams[b].metrics, after.beams[b].metrics);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("leaves moved by 1e-7 mm at random change no metric by more than 1e-3",
           "[psqa][complexity][property][samples]") {
   const auto folder = support::samples("rtplan");
@@ -217,33 +251,57 @@ TEST_CASE("leaves moved by 1e-7 mm at random change no metric by more than 1e-3"
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".dcm") continue;
     Plan plan;
-    MetricList before;
+    Complexity before;
     try {
       plan = read_rtplan(entry.path());
-      before = complexity(plan).plan;
+      before = complexity(plan);
     } catch (const std::exception&) {
       continue;  // not a photon plan with leaves
     }
-    for (const std::uint64_t seed : {1, 2}) {
-      Plan noisy = plan;
-      std::uint64_t n = 0;
-      for (Beam& beam : noisy.beams)
-        for (ControlPoint& cp : beam.control_points)
-          for (LeafPositions& leaves : cp.leaves)
-            for (auto* tips : {&leaves.a, &leaves.b})
-              for (double& tip : *tips) tip += uniform(seed, ++n, -1e-7, 1e-7);
-      const MetricList after = complexity(noisy).plan;
-      for (const auto& [name, x] : before) {
-        INFO(entry.path().filename().string() << ", seed " << seed << ", " << name);
-        if (std::isnan(x))
-          CHECK(std::isnan(metric(after, name)));
-        else
-          CHECK(metric(after, name) == Approx(x).epsilon(1e-3).margin(1e-6));
-      }
+    for (const std::uint64_t seed : {1, 2, 3}) {
+      INFO(entry.path().filename().string() << ", seed " << seed);
+      check_unchanged(before, complexity(with_noise(plan, seed, 1e-7)));
     }
     ++plans;
   }
   CHECK(plans == 15);
+}
+
+TEST_CASE("leaves of simulated plans moved by 1e-7 mm at random change no metric by more than 1e-3",
+          "[psqa][complexity][property]") {
+  for (const Technique technique : {Technique::sliding_window, Technique::step_and_shoot, Technique::arc})
+    for (const std::uint64_t index : {1, 2, 3}) {
+      INFO("technique " << int(technique) << ", plan " << index);
+      const Plan plan = generate_plan(index, 2, "m", {}, technique);
+      check_unchanged(complexity(plan), complexity(with_noise(plan, index, 1e-7)));
+    }
+}
+
+TEST_CASE("weights and angles that differ by their last decimal make no segment and no speed",
+          "[psqa][complexity][law]") {
+  // Three segments; the leaves move between them without MU.
+  const auto steps = [](double noise) {
+    Beam beam = beam_of({0, .3, .3 + noise, .6, .6 - noise / 2, 1}, [](std::size_t k, std::size_t l) {
+      const double x = double(k / 2);
+      return std::pair{-20 + 10 * x, 10 + double(l % 3) + 5 * x};
+    });
+    beam.control_points[4].weight = std::max(beam.control_points[3].weight, .6 + noise / 3);
+    for (std::size_t k = 0; k < 6; ++k) beam.control_points[k].gantry = 30 + double(k % 2) * noise;
+    return beam;
+  };
+  const Beam clean = steps(0);
+  REQUIRE(value(clean, "NSEG") == 3);
+  for (const double noise : {1e-12, 1e-9, 1e-7, 1e-6}) {
+    INFO(noise);
+    const MetricList one = metrics_of(clean), other = metrics_of(steps(noise));
+    for (const auto& [name, x] : one) {
+      INFO(name);
+      if (std::isnan(x))
+        CHECK(std::isnan(metric(other, name)));
+      else
+        CHECK(metric(other, name) == Approx(x).epsilon(1e-4).margin(1e-5));
+    }
+  }
 }
 
 TEST_CASE("choices lead to the values of another program", "[psqa][complexity][samples]") {

@@ -307,6 +307,23 @@ TEST_CASE("frames at uneven places are brought to even ones", "[psqa][readers][w
   CHECK_THROWS_WITH(offsets("0\\2\\2\\8"), Catch::Contains("follow one another"));
   CHECK_THROWS_WITH(offsets("0\\2\\1\\8"), Catch::Contains("follow one another"));
   CHECK_THROWS_WITH(offsets("0\\0.001\\1\\8"), Catch::Contains("20 times"));
+  CHECK_THROWS_WITH(offsets("3\\5\\7\\11"),
+                    Catch::Contains("expected frame offsets from 0, or from the image position"));
+  CHECK(offsets("0\\2\\4\\8").warnings.empty());
+  CHECK(offsets("0\\2\\4\\8\\10").warnings ==
+        std::vector<std::string>{"5 frame offsets of 4 frames: the first ones are taken"});
+}
+
+TEST_CASE("the offset of a single frame that contradicts its position is warned of", "[psqa][readers][behaviour]") {
+  const auto offset = [&](const char* text) {
+    const DoseGrid g = changed(counted({1, 2, 2}), [&](DcmItem& d) { set(d, DCM_GridFrameOffsetVector, text); });
+    CHECK(g.origin[0] == Approx(10));
+    return g.warnings;
+  };
+  CHECK(offset("0").empty());
+  CHECK(offset("10").empty());
+  CHECK(offset("-4") ==
+        std::vector<std::string>{"the frame offset -4 mm contradicts the image position, which is taken"});
 }
 
 TEST_CASE("the small arrays of a volume are what their writer says", "[psqa][readers][samples]") {

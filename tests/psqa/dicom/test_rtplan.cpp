@@ -82,6 +82,75 @@ TEST_CASE("setup and electron beams are dropped before anything of them is judge
   }
 }
 
+TEST_CASE("a beam that continues an interrupted treatment counts, and is named", "[psqa][dicom][behaviour]") {
+  const Plan plan = changed([](DcmItem&, DcmItem& beam) { set(beam, DCM_TreatmentDeliveryType, "CONTINUATION"); });
+  REQUIRE(plan.beams.size() == 2);
+  CHECK(plan.beams[1].delivery == "CONTINUATION");
+  CHECK(metric(complexity(plan).plan, "MU") == 200);
+  REQUIRE(plan.warnings.size() == 1);
+  CHECK(plan.warnings[0] == "beam 2: it continues an interrupted treatment, and counts");
+}
+
+TEST_CASE("of several prescriptions the first is taken, and named", "[psqa][dicom][behaviour]") {
+  const auto prescribed = [](std::initializer_list<std::pair<const char*, const char*>> more) {
+    return changed([&](DcmItem& plan, DcmItem&) {
+      for (const auto& [type, dose] : more) {
+        DcmItem& reference = add_sequence_item(plan, DCM_DoseReferenceSequence);
+        set(reference, DCM_DoseReferenceType, type);
+        set(reference, DCM_TargetPrescriptionDose, dose);
+      }
+    });
+  };
+  const Plan plan = prescribed({{"TARGET", "60.25"}, {"ORGAN_AT_RISK", "45"}, {"TARGET", "2"}});
+  CHECK(plan.prescription_Gy == 2);
+  REQUIRE(plan.warnings.size() == 1);
+  CHECK(plan.warnings[0] == "2 prescriptions to targets (2, 60.25 Gy): the first one, 2 Gy, is taken");
+  CHECK(prescribed({{"TARGET", "2"}, {"ORGAN_AT_RISK", "45"}}).warnings.empty());
+}
+
+TEST_CASE("bolus, applicators and wedges are warned of by beam", "[psqa][dicom][behaviour]") {
+  for (const auto& [sequence, what] : {std::pair{DCM_ReferencedBolusSequence, "boluses"},
+                                       {DCM_ApplicatorSequence, "applicators"},
+                                       {DCM_WedgeSequence, "wedges"},
+                                       {DCM_BlockSequence, "blocks"},
+                                       {DCM_CompensatorSequence, "compensators"}}) {
+    const Plan plan = changed([tag = sequence](DcmItem&, DcmItem& beam) { (void)add_sequence_item(beam, tag); });
+    REQUIRE(plan.warnings.size() == 1);
+    CHECK_THAT(plan.warnings[0], Catch::StartsWith("beam 2: " + std::string(what) + " are ignored"));
+  }
+}
+
+TEST_CASE("a plan without metrics says why", "[psqa][dicom][error]") {
+  const auto each = [](const DcmTagKey& tag, const char* value) {
+    return [=](DcmItem& data, DcmItem&) {
+      for (DcmItem* beam : sequence_items(data, DCM_BeamSequence)) set(*beam, tag, value);
+    };
+  };
+  CHECK_THROWS_WITH(changed(each(DCM_RadiationType, "ELECTRON")),
+                    Catch::Contains("got none: beams 1, 2: the radiation is ELECTRON"));
+  CHECK_THROWS_WITH(changed([&](DcmItem& data, DcmItem& beam) {
+                      each(DCM_RadiationType, "ELECTRON")(data, beam);
+                      set(beam, DCM_TreatmentDeliveryType, "SETUP");
+                    }),
+                    Catch::Contains("beam 2: the delivery type is SETUP; beam 1: the radiation is ELECTRON"));
+  CHECK_THROWS_WITH(changed([](DcmItem& data, DcmItem&) {
+                      delete data.remove(DCM_BeamSequence);
+                      set(data, DCM_BrachyTreatmentType, "HDR");
+                    }),
+                    Catch::Contains("got a brachytherapy plan (HDR)"));
+  CHECK_THROWS_WITH(changed([](DcmItem& data, DcmItem&) {
+                      delete data.remove(DCM_BeamSequence);
+                      (void)add_sequence_item(data, DCM_IonBeamSequence);
+                    }),
+                    Catch::Contains("got a plan of ion beams"));
+  Plan plan = two_beams();
+  plan.beams[0].layers.clear();
+  for (ControlPoint& cp : plan.beams[0].control_points) cp.leaves.clear();
+  plan.beams[1].mu = 0;
+  CHECK_THROWS_WITH(complexity(plan),
+                    Catch::Contains("beam 1 without multileaf collimator (jaws alone); beam 2 without MU"));
+}
+
 TEST_CASE("a treatment beam without leaves keeps its MU", "[psqa][dicom][behaviour]") {
   const auto without_positions = [](DcmItem&, DcmItem& beam) {
     for (std::size_t point : {0U, 1U}) {
@@ -160,6 +229,21 @@ TEST_CASE("a beam that contradicts itself is refused, and named", "[psqa][dicom]
                         set(first(plan, DCM_FractionGroupSequence), DCM_NumberOfFractionsPlanned, fractions);
                       }),
                       Catch::Contains("whole number"));
+}
+
+TEST_CASE("jaws and weights out of order by their last decimal are taken as they are meant",
+          "[psqa][dicom][behaviour]") {
+  const Plan plan = changed([](DcmItem&, DcmItem& beam) { set_positions(beam, 0, 0, "20.00001\\20"); });
+  CHECK(plan.beams[1].control_points[0].x1 == 20);
+  CHECK(plan.beams[1].control_points[0].x2 == 20.00001);
+  const auto first_weight = [](const char* value) {
+    return [=](DcmItem&, DcmItem& beam) {
+      set(*sequence_items(beam, DCM_ControlPointSequence)[0], DCM_CumulativeMetersetWeight, value);
+    };
+  };
+  const Plan other = changed(first_weight("1.000001"));
+  CHECK(other.beams[1].control_points[1].weight == other.beams[1].control_points[0].weight);
+  CHECK_THROWS_WITH(changed(first_weight("1.00001")), Catch::Contains("never fall"));
 }
 
 TEST_CASE("a last weight that is not the final one is told", "[psqa][dicom][behaviour]") {

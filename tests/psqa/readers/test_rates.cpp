@@ -1,7 +1,9 @@
 #include <equipoise/psqa/readers/rate_list.hpp>
 #include <equipoise/psqa/tg218.hpp>
 
+#include <cmath>
 #include <fstream>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
@@ -46,4 +48,13 @@ TEST_CASE("a list of which nothing says how it is read is refused", "[psqa][rate
 TEST_CASE("rates as parts of one are refused, and % is asked for", "[psqa][rates][error]") {
   CHECK_THROWS_WITH(control_chart(std::vector<double>{0.985, 0.97, 1}), Catch::Contains("rates in %"));
   CHECK(control_chart(std::vector<double>{0.985, 97}).results == 2);
+}
+
+TEST_CASE("rates that differ by their last digit are equal", "[psqa][tg218][worked]") {
+  const double below = std::nextafter(95.0, 0);
+  const ControlChart limits = control_chart(std::vector{below, 95.0, std::nextafter(100.0, 200)});
+  CHECK(limits.below_universal_tolerance == 0);
+  // The mean of equal rates may be larger than each by its last digit.
+  for (const double rate : {97.1, 98.3, 99.7, 91.9})
+    for (const std::size_t n : {3, 7, 20, 49}) CHECK(control_chart(std::vector(n, rate)).out_of_control.empty());
 }

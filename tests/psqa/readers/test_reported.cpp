@@ -89,6 +89,10 @@ TEST_CASE("an IBA file's bodies, units and lengths", "[psqa][readers][worked]") 
   CHECK(in_cm.units == DoseUnits::gray);
   const std::string text = text_of(reported("opg_mcc/nolu.opg"));
   CHECK_THROWS_WITH(read_text(replaced(text, "X[cm]", "X[inch]")), Catch::Contains("X[inch]"));
+  check_same(read_text(replaced(replaced(text, "X[cm]", "X [cm]"), "Y[cm]", "Y [cm]")), truth);
+  check_same(read_text(replaced(text, "Plane:  ", "Length Unit: mm\nPlane:  ")), truth);  // the heads count
+  CHECK(read_text(replaced(text, "No. of Rows:        11", "No. of Rows:        12")).warnings ==
+        std::vector<std::string>{"the header says 12 rows, the body has 11"});
 }
 
 TEST_CASE("relative doses of detectors are not compared with Gy", "[psqa][readers][error]") {
@@ -153,6 +157,19 @@ TEST_CASE("tables that are no plane are refused with a reason", "[psqa][readers]
   CHECK_THROWS_WITH(read_text("row,a,b\n1,2,3\n2,4,5\n"), Catch::Contains("line 1") && Catch::Contains("\"a\""));
   CHECK_THROWS_WITH(read_text("0,7,9,7\n1,8,9,8\n2,8,9,8\n3,7,9,7\n4,6,7,6\n"), Catch::Contains("a first column"));
   CHECK_THROWS_WITH(read_text("0,1,2,3,4\n7,8,8,7,6\n9,9,9,9,7\n7,8,8,7,6\n"), Catch::Contains("a first line"));
+  CHECK_THROWS_WITH(read_text(",-5,0,5,10\n0,7,9,7,6\n1,8,9,8,6\n2,8,9,8,6\n"),
+                    Catch::Contains("got numbers of rows beside places of columns"));
+  // Places are places also above doses that rise evenly.
+  const std::string even =
+      "\n-20,1,1.1,1.2,1.3,1.4\n-10,1.2,1.3,1.4,1.5,1.6\n0,1.4,1.5,1.6,1.7,1.8\n"
+      "10,1.6,1.7,1.8,1.9,2\n20,1.8,1.9,2,2.1,2.2\n";
+  for (const char* corner : {"", "0", "nan", "mm"}) {
+    const DoseGrid g = read_text(std::string(corner) + ",-20,-10,0,10,20" + even);
+    CHECK(g.shape == std::array<std::size_t, 3>{1, 5, 5});
+    CHECK(g.spacing[2] == Approx(10));
+    CHECK(g.at(0, 0, 0) == 1);
+  }
+  CHECK_THROWS_WITH(read_text(even), Catch::Contains("a first column"));
   // Doses that rise evenly everywhere are doses.
   std::string ramp;
   for (int y = 0; y < 6; ++y)

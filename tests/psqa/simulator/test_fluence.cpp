@@ -76,6 +76,25 @@ TEST_CASE("a groove is as wide as it says, beside a leaf and beside a closed pai
   }
 }
 
+TEST_CASE("a closed pair whose ends are apart by noise stays closed", "[psqa][fluence][property]") {
+  const auto fluence = [](double gap) {
+    Beam beam = open_beam();
+    for (ControlPoint& cp : beam.control_points)
+      for (std::size_t l = 0; l < 60; ++l)
+        if (l != 30) cp.leaves[0].a[l] = 0, cp.leaves[0].b[l] = gap;
+    DoseGrid total = DoseGrid::plane(240, 240, 1);
+    add_fluence(beam, {.leaf_gap_mm = 1}, no_errors, total);
+    return total.values;
+  };
+  const std::vector<double> closed = fluence(0);
+  for (const double gap : {1e-7, 1e-5, 5e-5, -1e-5}) {
+    INFO(gap);
+    const std::vector<double> noisy = fluence(gap);
+    for (std::size_t i = 0; i < closed.size(); ++i)
+      if (std::abs(noisy[i] - closed[i]) > 1e-3) FAIL("pixel " << i << ": " << noisy[i] << " for " << closed[i]);
+  }
+}
+
 TEST_CASE("jaws that move across the leaves shade them while they do", "[psqa][fluence][worked]") {
   Beam beam = open_beam();
   beam.control_points[0].y1 = -50, beam.control_points[1].y1 = 30;

@@ -24,6 +24,12 @@ namespace equipoise::psqa {
   return value < limit - 1e-6 * limit - rounding;
 }
 
+/// MU of an interval of a beam; 0 where the weights of its ends differ by their last decimal alone.
+[[nodiscard]] inline double delivered_mu(const Beam& beam, const ControlPoint& from, const ControlPoint& to) {
+  const double mu = beam.interval_mu(from, to);
+  return mu > kWeightTolerance * beam.mu ? mu : 0;
+}
+
 /// A beam with one virtual bank: boundaries [n + 1] mm and per control point leaf tips [n].
 struct Bank {
   std::vector<double> boundaries;
@@ -111,7 +117,7 @@ namespace detail {
 
 /// Whether a gap exceeds what counts as closed.
 [[nodiscard]] inline bool is_wide(double gap, const ComplexityChoices& choices) {
-  return gap > choices.closed_gap_mm + kPlaceTolerance_mm;
+  return gap > choices.closed_gap_mm + choices.same_place_mm;
 }
 
 /// One leaf pair's opening within the jaws.
@@ -136,7 +142,7 @@ class Openings {
   Openings(std::size_t pairs, std::size_t points) : pairs_(pairs) { all_.reserve(pairs * points); }
 
   /// Those of one more point. `choices.closed_gap_mm` decides which pairs are open, and `leaves_under_jaw` which are
-  /// exposed; both need more than `kPlaceTolerance_mm`. \pre the bank has as many pairs as these openings
+  /// exposed; both need more than `same_place_mm`. \pre the bank has as many pairs as these openings
   void add(const Bank& bank, const Bank::Point& p, const ComplexityChoices& choices) {
     const bool all_exposed = choices.leaves_under_jaw == LeavesUnderJaw::exposed;
     all_.resize(all_.size() + pairs_);
@@ -144,7 +150,7 @@ class Openings {
     for (std::size_t l = 0; l < pairs_; ++l) {
       const double bottom = std::max(bank.boundaries[l], p.y1), top = std::min(bank.boundaries[l + 1], p.y2);
       const double left = std::max(p.a[l], p.x1), right = std::min(p.b[l], p.x2);
-      const double height = top - bottom > kPlaceTolerance_mm ? top - bottom : 0;
+      const double height = top - bottom > choices.same_place_mm ? top - bottom : 0;
       added[l] = {left,   std::max(left, right),          height,
                   bottom, is_wide(right - left, choices), all_exposed || height > 0};
     }

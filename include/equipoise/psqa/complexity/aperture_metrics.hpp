@@ -36,7 +36,7 @@ namespace detail {
   throw "no such aperture metric";
 }
 
-/// Leaf sequence variability of one bank's open leaves; 1 where they stand in line, to `kPlaceTolerance_mm`.
+/// Leaf sequence variability of one bank's open leaves; 1 where they stand in line, each within `same_place_mm`.
 [[nodiscard]] inline double bank_variability(const std::vector<double>& tips, std::span<const Opening> open,
                                              const ComplexityChoices& choices) {
   double low = kInfinity, high = -kInfinity, before = 0, steps = 0;
@@ -49,7 +49,7 @@ namespace detail {
     before = tips[l], ++n;
   }
   const double range = high - low;
-  if (n < 2 || range <= kPlaceTolerance_mm) return 1;
+  if (n < 2 || range <= 2 * choices.same_place_mm) return 1;
   const double neighbours = static_cast<double>(n - 1),
                divisor = choices.lsv_divisor == LsvDivisor::neighbours ? neighbours : static_cast<double>(n);
   return (neighbours * range - steps) / (divisor * range);
@@ -81,12 +81,13 @@ struct Outline {
 }
 
 /// Of an outline's sides those that a jaw makes, in mm: it lies within the open pair or on its border.
-[[nodiscard]] inline double jaw_sides(const Bank& bank, const Bank::Point& p, std::span<const Opening> open) {
+[[nodiscard]] inline double jaw_sides(const Bank& bank, const Bank::Point& p, std::span<const Opening> open,
+                                      double tolerance) {
   double out = 0;
   for (std::size_t l = 0; l < open.size(); ++l)
     if (open[l].has_area())
-      out += open[l].gap() * ((p.y1 >= bank.boundaries[l] - kPlaceTolerance_mm ? 1 : 0) +
-                              (p.y2 <= bank.boundaries[l + 1] + kPlaceTolerance_mm ? 1 : 0));
+      out += open[l].gap() *
+             ((p.y1 >= bank.boundaries[l] - tolerance ? 1 : 0) + (p.y2 <= bank.boundaries[l + 1] + tolerance ? 1 : 0));
   return out;
 }
 
@@ -95,7 +96,7 @@ inline constexpr std::array<double, 4> kSmallGaps = {2, 5, 10, 20};
 
 /// Whether a gap is smaller than a limit, as `choices.limits` says.
 [[nodiscard]] inline bool is_small_gap(double gap, double limit, const ComplexityChoices& choices) {
-  return choices.limits == Limits::decimals ? is_smaller(gap, limit, kPlaceTolerance_mm) : gap < limit;
+  return choices.limits == Limits::decimals ? is_smaller(gap, limit, choices.same_place_mm) : gap < limit;
 }
 
 /// How many pairs have a small gap, anywhere in the bank and as if it had no jaws.
@@ -114,7 +115,7 @@ inline void add_pair_values(const Bank::Point& p, std::span<const Opening> open,
                             const ComplexityChoices& choices, ApertureValues& out) {
   double n = 0, exposed = 0, gaps = 0, squares = 0, offset = 0, crossed = 0, steps = 0, sizes = 0;
   std::array<double, 4> small{};
-  const double axis = choices.limits == Limits::decimals ? kPlaceTolerance_mm : 0;  // half its width
+  const double axis = choices.limits == Limits::decimals ? choices.same_place_mm : 0;  // half its width
   for (std::size_t l = 0; l < open.size(); ++l) {
     exposed += open[l].exposed;
     if (!open[l].open()) continue;
@@ -149,8 +150,9 @@ inline void add_shape_values(const Bank& bank, const Bank::Point& p, std::span<c
   const Outline shape = outline(open);
   out[aperture_metric("BA_mm2")] = shape.area;
   if (!(shape.area > 0)) return;
-  const double perimeter = shape.perimeter(),
-               uncounted = choices.jaw_edges == JawEdges::included ? 0 : jaw_sides(bank, p, open);
+  const double perimeter = shape.perimeter(), uncounted = choices.jaw_edges == JawEdges::included
+                                                              ? 0
+                                                              : jaw_sides(bank, p, open, choices.same_place_mm);
   out[aperture_metric("AFW_mm")] = 2 * shape.area / shape.ends;
   out[aperture_metric("EFS_mm")] = 4 * shape.area / perimeter;
   out[aperture_metric("BI")] = perimeter * perimeter / (4 * std::numbers::pi * shape.area);

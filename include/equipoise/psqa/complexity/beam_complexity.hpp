@@ -83,7 +83,9 @@ struct BeamShape {
   s.at_points = s.apertures = Openings(s.bank.boundaries.size() - 1, s.bank.points.size());
   for (const Bank::Point& p : s.bank.points) s.at_points.add(s.bank, p, choices);
   const std::size_t n = s.bank.points.size();
-  const auto mu = [&](std::size_t k) { return k >= 1 && k < n ? beam.interval_mu(k) : 0.0; };
+  const auto mu = [&](std::size_t k) {
+    return k >= 1 && k < n ? delivered_mu(beam, beam.control_points[k - 1], beam.control_points[k]) : 0.0;
+  };
   for (std::size_t k = 0; k < n; ++k) {
     const bool between = choices.apertures == ApertureRule::interval;
     const double w = choices.apertures == ApertureRule::control_point ? 0.5 * (mu(k) + mu(k + 1)) : mu(k);
@@ -115,7 +117,7 @@ struct BeamShape {
 [[nodiscard]] inline std::vector<ApertureComplexity> apertures_of(const BeamShape& s,
                                                                   const ComplexityChoices& choices) {
   const double largest = largest_opening(s.points, s.apertures, choices);
-  EdgeMetrics edges(choices.edge_distance_mm);
+  EdgeMetrics edges(choices.edge_distance_mm, choices.same_place_mm);
   std::vector<ApertureComplexity> out;
   for (std::size_t j = 0; j < s.points.size(); ++j) {
     ApertureComplexity& aperture = out.emplace_back();
@@ -127,11 +129,8 @@ struct BeamShape {
   return out;
 }
 
-/// What files leave open of a control point's weight: they hold at least six decimals of it.
-inline constexpr double kWeightTolerance = 1e-6;
-
 /// What a beam is, apart from its apertures' shapes.
-inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& out) {
+inline void add_descriptors(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
   double jaw_x = 0, jaw_y = 0, widest = 0, highest = 0, displaced = 0, few_mu = 0, small_mu = 0;
   // Not the bank's jaws: there x is along the leaves.
   for (const ControlPoint& cp : beam.control_points)
@@ -151,7 +150,7 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
           across += part * (o.bottom + 0.5 * o.height);
     }
     if (area > 0) displaced = std::max(displaced, std::hypot(along, across) / area);
-    if (area > 0 && is_smaller(area, 400, kPlaceTolerance_mm * heights)) small_mu += s.weights[j];
+    if (area > 0 && is_smaller(area, 400, choices.same_place_mm * heights)) small_mu += s.weights[j];
     few_mu += is_smaller(s.weights[j], 5, kWeightTolerance * beam.mu);
   }
   const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::quiet_NaN(); };
@@ -166,14 +165,15 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, MetricList& ou
   out.emplace_back("COLL_deg", beam.control_points[0].collimator);
   out.emplace_back("LEAFW_mm", inside ? *centre - *(centre - 1) : std::numeric_limits<double>::quiet_NaN());
   out.emplace_back("ENERGY_MV", beam.energy_MV), out.emplace_back("FFF", beam.fff ? 1 : 0);
-  out.emplace_back("crossed_leaf_fraction", crossed_leaf_fraction(beam));
+  out.emplace_back("crossed_leaf_fraction", crossed_leaf_fraction(beam, choices.same_place_mm));
 }
 
 inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices, MetricList& out) {
   const std::vector<bool> in_field = pairs_in_field(s.at_points);
   const Eigen::ArrayXXd paths = leaf_paths(s.bank, in_field);
-  const Travel travel = choices.travel_leaves == TravelLeaves::strips ? leaf_travel(paths, s.boundaries.size() - 1)
-                                                                      : physical_travel(beam, choices);
+  const Travel travel = choices.travel_leaves == TravelLeaves::strips
+                            ? leaf_travel(paths, s.boundaries.size() - 1, choices)
+                            : physical_travel(beam, choices);
   const double over = static_cast<double>(choices.travel_mean == TravelMean::pairs ? travel.pairs : travel.leaves),
                lt = travel.leaves ? travel.total / over : 0, arc = gantry_travel(beam);
   const ModulationIndices mi = modulation_indices(beam, paths, choices);
@@ -192,7 +192,7 @@ inline void add_motion(const Beam& beam, const BeamShape& s, const ComplexityCho
 
 inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const ComplexityChoices& choices,
                                 MetricList& out) {
-  const FluenceFeatures f = fluence_features(fluence_map(beam, s.bank, s.at_points, choices.fluence_pixel_mm));
+  const FluenceFeatures f = fluence_features(fluence_map(beam, s.bank, s.at_points, choices), choices.same_place_mm);
   out.emplace_back("WMI", f.webb), out.emplace_back("FD", f.fractal), out.emplace_back("FMAX", f.max_over_mean);
   out.emplace_back("FCOV", f.variation), out.emplace_back("FGRAD_mm-1", f.gradient);
   out.emplace_back("FGRAD99_mm-1", f.steep), out.emplace_back("FENT_bit", f.entropy);
@@ -221,7 +221,7 @@ inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const Comp
   m.emplace_back("MCSv", mcsv(beam, s, choices));
   add_motion(beam, s, choices, m);
   add_fluence_metrics(beam, s, choices, m);
-  add_descriptors(beam, s, m);
+  add_descriptors(beam, s, choices, m);
   return out;
 }
 

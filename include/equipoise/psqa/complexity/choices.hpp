@@ -8,6 +8,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
+#include <equipoise/psqa/plan.hpp>
 
 #include <array>
 #include <cmath>
@@ -103,12 +104,15 @@ struct ComplexityChoices {
   TravelLeaves travel_leaves = TravelLeaves::strips;
   ClosedGap closed_gap = ClosedGap::fixed;
   Limits limits = Limits::decimals;
-  double closed_gap_mm = 1e-6;        ///< a pair is open when its gap exceeds this by 1e-4 mm (see `closed_gap`)
-  double edge_distance_mm = 5;        ///< EAM: how far from an edge still belongs to it
-  double park_k = 0.5;                ///< upper limit of the integral of MIs, MIa, MIt: 0.2, 0.5, 1 or 2
-  double default_dose_rate = 600;     ///< MU/min, where the plan gives none
-  double gantry_speed_deg_per_s = 6;  ///< the fastest
-  double fluence_pixel_mm = 2.5;      ///< of the maps for WMI, FD and the fluence features
+  double closed_gap_mm = 1e-6;     ///< a pair is open when its gap exceeds this by `same_place_mm` (see `closed_gap`)
+  double edge_distance_mm = 5;     ///< EAM: how far from an edge still belongs to it
+  double park_k = 0.5;             ///< upper limit of the integral of MIs, MIa, MIt: 0.2, 0.5, 1 or 2
+  double default_dose_rate = 600;  ///< MU/min, where the plan gives none
+  double gantry_speed_deg_per_s = 6;          ///< the fastest
+  double fluence_pixel_mm = 2.5;              ///< of the maps for WMI, FD and the fluence features
+  double same_place_mm = kPlaceTolerance_mm;  ///< places of leaves and jaws that differ by less are the same
+  double log_band_mm = 0.2;   ///< delivery logs: jitter of leaves and jaws up to ± this is no motion; 0 keeps all
+  double log_band_deg = 0.2;  ///< the same of the angles of gantry, collimator and couch
 };
 
 }  // namespace equipoise::psqa
@@ -116,7 +120,7 @@ struct ComplexityChoices {
 BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum,
                         sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, limits,
                         closed_gap_mm, edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s,
-                        fluence_pixel_mm);
+                        fluence_pixel_mm, same_place_mm, log_band_mm, log_band_deg);
 
 namespace equipoise::psqa {
 
@@ -133,6 +137,9 @@ inline void check(const ComplexityChoices& c) {
        c.gantry_speed_deg_per_s);
   need(c.fluence_pixel_mm >= 0.1 && c.fluence_pixel_mm <= 100, "fluence_pixel_mm within 0.1 .. 100",
        c.fluence_pixel_mm);
+  need(c.same_place_mm >= 0 && c.same_place_mm <= 1, "same_place_mm within 0 .. 1", c.same_place_mm);
+  need(c.log_band_mm >= 0 && c.log_band_mm <= 10, "log_band_mm within 0 .. 10", c.log_band_mm);
+  need(c.log_band_deg >= 0 && c.log_band_deg <= 10, "log_band_deg within 0 .. 10", c.log_band_deg);
 }
 
 }  // namespace equipoise::psqa

@@ -11,6 +11,7 @@
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/complexity/beam_complexity.hpp>
 #include <equipoise/psqa/complexity/choices.hpp>
+#include <equipoise/psqa/complexity/log_jitter.hpp>
 #include <equipoise/psqa/plan.hpp>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <limits>
 #include <numbers>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +74,23 @@ namespace detail {
     out << "no multileaf collimator, or a single control point, in beams " << numbers << " (" << mu
         << " MU): they count in MU, PMU, MF and NBEAM, and have no aperture metrics";
   return std::move(out).str();
+}
+
+/// Why a plan has no metrics: what each of its beams lacks.
+[[nodiscard]] inline std::string reason_without_metrics(const Plan& plan) {
+  std::string without_leaves, without_mu, single_points;
+  for (const Beam& b : plan.beams) {
+    std::string& list = b.layers.empty() ? without_leaves : b.mu > 0 ? single_points : without_mu;
+    list += (list.empty() ? "" : ", ") + std::to_string(b.number);
+  }
+  std::string out;
+  for (const auto& [list, what] : {std::pair{without_leaves, "without multileaf collimator (jaws alone)"},
+                                   {without_mu, "without MU"},
+                                   {single_points, "with a single control point"}})
+    if (!list.empty())
+      out += (out.empty() ? ": beam" : "; beam") + std::string(list.find(',') == std::string::npos ? " " : "s ") +
+             list + " " + what;
+  return out;
 }
 
 /// Metrics of the plan from those of its beams. \param mu of all treatment beams
@@ -145,14 +164,22 @@ inline void check_leaves(const Plan& plan, const Beam& beam) {
 }  // namespace detail
 
 /// All metrics of a plan, of each of its beams that has leaves and MU, and of their apertures. MU, PMU, MF and NBEAM
-/// count every beam with MU.
+/// count every beam with MU. A delivery log's plan is taken without its jitter (`without_jitter`), and places within half
+/// of its dead band are the same.
 /// \throws ValueError when no beam has both, a leaf is missing or farther than 2 m from the axis, or a choice is out of
 /// its range.
-[[nodiscard]] inline Complexity complexity(const Plan& plan, const ComplexityChoices& choices = {}) {
+[[nodiscard]] inline Complexity complexity(const Plan& given, const ComplexityChoices& choices = {}) {
   check(choices);
   Complexity out;
   out.choices = choices;
   ComplexityChoices used = choices;
+  std::optional<Plan> calm;
+  if (given.logged) {
+    for (const Beam& beam : given.beams) detail::check_leaves(given, beam);
+    calm = without_jitter(given, choices);
+    used.same_place_mm = std::max(used.same_place_mm, 0.5 * used.log_band_mm);
+  }
+  const Plan& plan = calm ? *calm : given;
   if (choices.closed_gap == ClosedGap::plan_minimum) used.closed_gap_mm += detail::smallest_gap(plan);
   double mu = 0;
   std::size_t treated = 0;
@@ -169,7 +196,8 @@ inline void check_leaves(const Plan& plan, const Beam& beam) {
   }
   if (out.beams.empty())
     throw ValueError(message("value.302", plan.file.empty() ? plan.id : plan.file,
-                             "expected a treatment beam with a multileaf collimator and MU > 0, got none"));
+                             "expected a treatment beam with a multileaf collimator and MU > 0, got none",
+                             detail::reason_without_metrics(plan)));
   if (!without.empty()) out.warnings.push_back(detail::beams_without_apertures(without));
   out.plan = detail::plan_metrics(plan, out.beams, mu, treated);
   return out;

@@ -25,7 +25,9 @@ namespace equipoise::psqa::detail {
 class EdgeMetrics {
  public:
   /// \param distance how far from an edge still belongs to it, in mm
-  explicit EdgeMetrics(double distance) : reach_(static_cast<std::ptrdiff_t>(std::floor(distance))) {
+  /// \param tolerance in mm: less than this of a row or column more is none
+  explicit EdgeMetrics(double distance, double tolerance = kPlaceTolerance_mm)
+      : tolerance_(tolerance), reach_(static_cast<std::ptrdiff_t>(std::floor(distance))) {
     for (std::ptrdiff_t d = 0; d <= reach_; ++d)
       half_.push_back(std::sqrt(std::max(0.0, distance * distance - static_cast<double>(d * d))));
   }
@@ -112,8 +114,7 @@ class EdgeMetrics {
       const auto down = static_cast<std::ptrdiff_t>(at);
       return down + (static_cast<double>(down) < at);
     };
-    const std::ptrdiff_t rows =
-        top > bottom ? static_cast<std::ptrdiff_t>(std::ceil(top - bottom - kPlaceTolerance_mm)) : 0;
+    const std::ptrdiff_t rows = top > bottom ? static_cast<std::ptrdiff_t>(std::ceil(top - bottom - tolerance_)) : 0;
     std::swap(strips_, strips_before_);
     strips_.clear(), sides_.clear();
     for (const Opening& o : open) {
@@ -174,7 +175,7 @@ class EdgeMetrics {
 
   /// The runs of open pairs in each column; each counts once, as each row's does along the leaves.
   [[nodiscard]] Across edges_across(std::span<const Opening> open, double left, double right) {
-    const Columns columns{left, right, static_cast<std::size_t>(std::ceil((right - left - kPlaceTolerance_mm) / 2.5))};
+    const Columns columns{left, right, static_cast<std::size_t>(std::ceil((right - left - tolerance_) / 2.5))};
     starts_.resize(columns.count);
     Across out;
     std::size_t begin = 0, end = 0;  // the columns that the pair before covers
@@ -208,6 +209,7 @@ class EdgeMetrics {
     return value;
   }
 
+  double tolerance_;
   std::ptrdiff_t reach_;
   std::vector<double> half_, halves_, starts_;
   std::vector<Strip> strips_, strips_before_;

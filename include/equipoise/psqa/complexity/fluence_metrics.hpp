@@ -38,7 +38,8 @@ namespace detail {
 
 /// A beam's fluence (MU) over the rectangle that its openings reach. Rows sample the leaf pairs' middles.
 [[nodiscard]] inline FluenceMap fluence_map(const Beam& beam, const Bank& bank, const Openings& at_points,
-                                            double pixel) {
+                                            const ComplexityChoices& choices) {
+  const double pixel = choices.fluence_pixel_mm;
   double left = kInfinity, right = -kInfinity, bottom = kInfinity, top = -kInfinity;
   for (std::size_t k = 0; k < at_points.size(); ++k)
     for (const Opening& o : at_points[k])
@@ -49,8 +50,8 @@ namespace detail {
   FluenceMap map;
   map.pixel = pixel;
   if (!(right > left) || right - left > 2000 || top - bottom > 2000) return map;
-  map.columns = static_cast<std::size_t>(std::ceil((right - left - kPlaceTolerance_mm) / pixel));
-  map.rows = static_cast<std::size_t>(std::ceil((top - bottom - kPlaceTolerance_mm) / pixel));
+  map.columns = static_cast<std::size_t>(std::ceil((right - left - choices.same_place_mm) / pixel));
+  map.rows = static_cast<std::size_t>(std::ceil((top - bottom - choices.same_place_mm) / pixel));
   map.values.assign(map.rows * map.columns, 0.0);
   // Centred, so that a mirrored field has a mirrored map.
   left = 0.5 * (left + right - pixel * static_cast<double>(map.columns));
@@ -132,8 +133,9 @@ namespace detail {
   return 3 - (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
-/// Webb's index, fractal dimension, contrast, gradients and entropy of a map.
-[[nodiscard]] inline FluenceFeatures fluence_features(const FluenceMap& map) {
+/// Webb's index, fractal dimension, contrast, gradients and entropy of a map. \param same_place how far apart in mm leaves
+/// in line may stand
+[[nodiscard]] inline FluenceFeatures fluence_features(const FluenceMap& map, double same_place = kPlaceTolerance_mm) {
   FluenceFeatures out;
   const auto n = static_cast<double>(map.values.size());
   if (map.rows < 2 || map.columns < 2) return out;
@@ -146,7 +148,7 @@ namespace detail {
   out.max_over_mean = maximum / mean, out.variation = sd / mean;
   // Leaves that are not quite in line make no contrast.
   const double noise = kPlaceTolerance_mm / map.pixel;
-  if (sd > noise * mean) out.webb = detail::webb_index(map, sd), out.fractal = fractal_dimension(map);
+  if (sd > same_place / map.pixel * mean) out.webb = detail::webb_index(map, sd), out.fractal = fractal_dimension(map);
   std::vector<double> slopes;
   slopes.reserve(map.values.size());
   std::array<double, 32> bins{};

@@ -28,12 +28,13 @@ namespace equipoise::psqa::detail {
   return out;
 }
 
-/// Which leaves move: those whose places differ by more than `kPlaceTolerance_mm`.
-[[nodiscard]] inline Eigen::Array<bool, Eigen::Dynamic, 1> moving_leaves(const Eigen::ArrayXXd& paths) {
+/// Which leaves move: those whose places differ by more than `same_place_mm`.
+[[nodiscard]] inline Eigen::Array<bool, Eigen::Dynamic, 1> moving_leaves(const Eigen::ArrayXXd& paths,
+                                                                         const ComplexityChoices& choices) {
   if (paths.size() == 0) return Eigen::Array<bool, Eigen::Dynamic, 1>::Constant(paths.rows(), false);
   Eigen::ArrayXd low = paths.col(0), high = low;
   for (Eigen::Index k = 1; k < paths.cols(); ++k) low = low.min(paths.col(k)), high = high.max(paths.col(k));
-  return high - low > kPlaceTolerance_mm;
+  return high - low > choices.same_place_mm;
 }
 
 /// Leaf travel: leaves whose pair opens at least once and which move.
@@ -58,11 +59,12 @@ struct Travel {
 }
 
 /// \param pairs of the bank
-[[nodiscard]] inline Travel leaf_travel(const Eigen::ArrayXXd& paths, std::size_t pairs) {
+[[nodiscard]] inline Travel leaf_travel(const Eigen::ArrayXXd& paths, std::size_t pairs,
+                                        const ComplexityChoices& choices) {
   Eigen::ArrayXd ways = Eigen::ArrayXd::Zero(paths.rows());
   for (Eigen::Index k = 1; k < paths.cols(); ++k) ways += (paths.col(k) - paths.col(k - 1)).abs();
   Travel out{.pairs = pairs};
-  const auto moving = moving_leaves(paths);
+  const auto moving = moving_leaves(paths, choices);
   for (Eigen::Index leaf = 0; leaf < ways.size(); ++leaf)
     if (moving[leaf]) out.total += ways[leaf], ++out.leaves;
   return out;
@@ -79,7 +81,7 @@ struct Travel {
     const Bank bank = merged_bank(layer);
     Openings open(layer.layers[0].pairs(), bank.points.size());
     for (const Bank::Point& p : bank.points) open.add(bank, p, choices);
-    const Travel travel = leaf_travel(leaf_paths(bank, pairs_in_field(open)), layer.layers[0].pairs());
+    const Travel travel = leaf_travel(leaf_paths(bank, pairs_in_field(open)), layer.layers[0].pairs(), choices);
     out.total += travel.total, out.leaves += travel.leaves, out.pairs += travel.pairs;
   }
   return out;
@@ -90,7 +92,7 @@ struct Travel {
 [[nodiscard]] inline double interval_time(const Beam& beam, const ControlPoint& from, const ControlPoint& to,
                                           double degrees, const ComplexityChoices& choices) {
   const double rate = from.dose_rate > 0 ? from.dose_rate : choices.default_dose_rate;
-  return std::max(60 * beam.interval_mu(from, to) / rate, degrees / choices.gantry_speed_deg_per_s);
+  return std::max(60 * delivered_mu(beam, from, to) / rate, degrees / choices.gantry_speed_deg_per_s);
 }
 
 /// MIs, MIa, MIt: means over moving in-field leaves. NaN where nothing moves.
@@ -108,6 +110,9 @@ struct ModulationIndices {
   return (squares / static_cast<double>(x.cols() - 1)).sqrt();
 }
 
+/// Turns of the gantry by less than this many degrees are noise of its angle's last decimal.
+inline constexpr double kAngleTolerance_deg = 1e-4;
+
 /// The intervals of a beam that take time. Moves without MU between segments take none and have no
 /// speed.
 struct TimedIntervals {
@@ -122,8 +127,8 @@ struct TimedIntervals {
     std::size_t end = 0;
     for (const auto& [from, to] : views::adjacent(beam.control_points)) {
       const double degrees = turns[end++];
+      if (!(delivered_mu(beam, from, to) > 0) && degrees <= kAngleTolerance_deg) continue;
       const double time = interval_time(beam, from, to, degrees, choices);
-      if (time <= 1e-9) continue;
       const double gantry_before = std::exchange(gantry, degrees / time),
                    rate_before = std::exchange(rate, beam.interval_mu(from, to) / time);
       weights.push_back(
@@ -152,7 +157,7 @@ struct TimedIntervals {
     speed.col(i) /= timed.seconds[j], duration += timed.seconds[j];
     if (i > 0) change.col(i) = (speed.col(i) - speed.col(i - 1)).abs() / timed.seconds[j];
   }
-  const auto moving = (moving_leaves(paths) && travel > kPlaceTolerance_mm).eval();
+  const auto moving = (moving_leaves(paths, choices) && travel > kPlaceTolerance_mm).eval();
   if (!moving.any()) return out;
   // A leaf that stands still, or moves evenly but for noise of its places, has no share.
   const double per_second = static_cast<double>(n) / duration, noise = kPlaceTolerance_mm * per_second;

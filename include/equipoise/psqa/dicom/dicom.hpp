@@ -7,7 +7,9 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/psqa/dicom/as_written.hpp>
 #include <equipoise/psqa/dicom/deflated.hpp>
+#include <equipoise/psqa/dicom/encoding.hpp>
 #include <equipoise/psqa/files/file_head.hpp>
 
 #include <dcmtk/config/osconfig.h>
@@ -55,31 +57,74 @@ class QuietDcmtk {
   static inline OFBool conversion_ = OFFalse;
 };
 
-/// A file's data set, whole in memory.
+namespace detail {
+
+/// A data set as a file whose meta header says its SOP class.
+[[nodiscard]] inline std::unique_ptr<DcmFileFormat> file_of(std::unique_ptr<DcmDataset> data, const DicomHead& head) {
+  auto file = std::make_unique<DcmFileFormat>(data.release(), OFFalse);
+  if (!head.sop_class.empty())
+    (void)file->getMetaInfo()->putAndInsertString(DCM_MediaStorageSOPClassUID, head.sop_class.c_str());
+  return file;
+}
+
+/// \throws FileError with the reason why DCMTK cannot read a file
+[[noreturn]] inline void refuse_dicom(const std::filesystem::path& path, const char* reason) {
+  const std::string bytes = head_of(path);
+  if (!looks_like_dicom(bytes))
+    throw FileError(message("file.421", path.string(), "not a DICOM file: expected a DICOM header, got ",
+                            bytes.empty()            ? "an empty file"
+                            : looks_like_text(bytes) ? "text"
+                                                     : "other bytes"));
+  throw FileError(
+      message("file.421", path.string(), "expected a whole DICOM file, got one that cannot be read: ", reason));
+}
+
+}  // namespace detail
+
+/// A file's data set, whole in memory. A meta header that says wrongly how the data set is written, and padding at the
+/// file's end, are passed over. \param warnings get a line for each of them
 /// \throws FileError when it is missing, truncated, not DICOM, or expands to an implausible size.
-[[nodiscard]] inline std::unique_ptr<DcmFileFormat> open_dicom(const std::filesystem::path& path) {
+[[nodiscard]] inline std::unique_ptr<DcmFileFormat> open_dicom(const std::filesystem::path& path,
+                                                               std::vector<std::string>* warnings = nullptr) {
   const QuietDcmtk quiet;
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
-  if (auto data = detail::read_deflated(path)) return std::make_unique<DcmFileFormat>(data.release(), OFFalse);
+  const detail::DicomHead head = detail::read_head(detail::head_of(path, 1 << 16));
+  std::vector<std::string> passed_over;
+  std::vector<std::string>& to = warnings ? *warnings : passed_over;
+  if (head.has_meta && (head.wrong_length() || head.wrong_syntax()))
+    if (auto data = detail::read_as_written(path, head, to)) return detail::file_of(std::move(data), head);
+  if (auto data = detail::read_deflated(path)) return detail::file_of(std::move(data), head);
   auto file = std::make_unique<DcmFileFormat>();
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
-  if (const std::string head = detail::head_of(path); status.bad() && !detail::looks_like_dicom(head))
-    throw FileError(message("file.421", path.string(), "not a DICOM file: expected a DICOM header, got ",
-                            head.empty()                    ? "an empty file"
-                            : detail::looks_like_text(head) ? "text"
-                                                            : "other bytes"));
-  if (status.bad())
-    throw FileError(message("file.421", path.string(),
-                            "expected a whole DICOM file, got one that cannot be read: ", status.text()));
-  return file;
+  if (status.good()) return file;
+  if (auto data = detail::read_as_written(path, head, to)) return detail::file_of(std::move(data), head);
+  detail::refuse_dicom(path, status.text());
 }
 
 /// An element's text, as UTF-8 whatever the file's character set is.
 [[nodiscard]] inline std::string dicom_text(DcmItem& item, const DcmTagKey& tag) {
   OFString value;
   return item.findAndGetOFStringArray(tag, value).good() ? as_utf8(value.c_str()) : std::string();
+}
+
+/// The SOP class of a file, which some give in the meta header alone. \param warnings get a line where they do
+[[nodiscard]] inline std::string sop_class_of(DcmFileFormat& file, std::vector<std::string>* warnings = nullptr) {
+  const std::string in_data = dicom_text(*file.getDataset(), DCM_SOPClassUID);
+  if (!in_data.empty()) return in_data;
+  const std::string in_meta = dicom_text(*file.getMetaInfo(), DCM_MediaStorageSOPClassUID);
+  if (!in_meta.empty() && warnings)
+    warnings->push_back("the SOP class stands in the meta header alone: taken from there");
+  return in_meta;
+}
+
+/// The modality of a file; of one that does not say it, that of its SOP class if it is a plan or a dose.
+[[nodiscard]] inline std::string modality_of(DcmFileFormat& file) {
+  const std::string modality = dicom_text(*file.getDataset(), DCM_Modality);
+  if (!modality.empty()) return modality;
+  const std::string sop_class = sop_class_of(file);
+  return sop_class == UID_RTPlanStorage ? "RTPLAN" : sop_class == UID_RTDoseStorage ? "RTDOSE" : "";
 }
 
 /// The items of a sequence; empty where there is none.

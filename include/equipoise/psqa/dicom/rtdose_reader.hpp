@@ -54,19 +54,30 @@ namespace detail {
 
 /// Places (mm) of the frames along the image's normal, from the first one. Offsets are relative to the first frame
 /// where they begin at 0, and the patient's coordinates where they begin at the image position: the standard's two cases.
+/// A single frame lies at the image position; a warning says where its offset contradicts that.
 /// \throws FileError for others
-[[nodiscard]] inline std::vector<double> read_frames(DcmItem& data, const DoseGrid& grid, const ImageAxes& axes,
+[[nodiscard]] inline std::vector<double> read_frames(DcmItem& data, DoseGrid& grid, const ImageAxes& axes,
                                                      const std::string& where) {
+  constexpr double kSame = 0.01;  // mm: less than files round places to
   std::vector<double> offsets = finite_numbers_of(data, DCM_GridFrameOffsetVector, where);
   const std::size_t frames = grid.shape[0];
   if (frames > 1 && offsets.size() < frames)
     throw FileError(message("file.426", where, "expected ", frames, " frame offsets, got ", offsets.size()));
-  if (frames == 1) return {0};  // the image position says where it lies
+  if (offsets.size() > std::max<std::size_t>(frames, 1))
+    grid.warnings.push_back(std::to_string(offsets.size()) + " frame offsets of " + std::to_string(frames) +
+                            (frames == 1 ? " frame" : " frames") + ": the first ones are taken");
+  if (frames == 1) {
+    const std::size_t normal = axes.patient_axis(0);
+    if (!offsets.empty() && std::abs(offsets[0]) > kSame &&
+        !(normal < 3 && std::abs(offsets[0] - axes.position[normal]) <= kSame))
+      grid.warnings.push_back("the frame offset " + dicom_text(data, DCM_GridFrameOffsetVector).substr(0, 40) +
+                              " mm contradicts the image position, which is taken");
+    return {0};
+  }
   offsets.resize(frames);
   if (offsets[0] != 0) {
     const std::size_t patient = axes.patient_axis(0);
     const double first = offsets[0], sign = patient < 3 && axes.direction[0][patient] < 0 ? -1 : 1;
-    constexpr double kSame = 0.01;  // mm: less than files round places to
     if (patient == 3)
       throw FileError(
           message("file.426", where, "expected frame offsets from 0 of frames that lie askew, got ", first));
@@ -238,12 +249,16 @@ inline void read_kind_of_dose(DcmItem& data, DoseGrid& grid, const std::string& 
   const std::string where = path.string();
   static const bool registered = (DcmRLEDecoderRegistration::registerCodecs(), true);
   (void)registered;
-  const auto file = open_dicom(path);
-  DcmDataset& data = *file->getDataset();
-  if (dicom_text(data, DCM_SOPClassUID) != UID_RTDoseStorage)
-    throw FileError(
-        message("file.425", where, "expected an RTDOSE, got SOP class ", dicom_text(data, DCM_SOPClassUID)));
   DoseGrid grid;
+  const auto file = open_dicom(path, &grid.warnings);
+  DcmDataset& data = *file->getDataset();
+  const std::string sop_class = sop_class_of(*file, &grid.warnings), modality = modality_of(*file);
+  if (sop_class.empty() && modality == "RTDOSE")
+    grid.warnings.push_back("no SOP class: taken as a dose by its modality");
+  else if (sop_class != UID_RTDoseStorage)
+    throw FileError(message("file.425", where, "expected an RTDOSE, got ",
+                            sop_class.empty() ? "no SOP class" : "SOP class " + sop_class,
+                            modality.empty() ? " and no modality" : " of modality " + modality));
   detail::read_kind_of_dose(data, grid, where);
   detail::ImageAxes axes = detail::read_axes(data, grid, where);
   const std::vector<double> places = detail::read_frames(data, grid, axes, where);

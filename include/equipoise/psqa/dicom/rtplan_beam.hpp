@@ -38,10 +38,10 @@ struct BeamSource {
   void warn(const std::string& text) const { warnings.push_back("beam " + std::to_string(number) + ": " + text); }
 };
 
-/// Three digits, for a sentence.
-[[nodiscard]] inline std::string short_text(double value) {
+/// Three digits, or more, for a sentence.
+[[nodiscard]] inline std::string short_text(double value, int digits = 3) {
   TextWriter out;
-  out << std::setprecision(3) << value;
+  out << std::setprecision(digits) << value;
   return std::move(out).str();
 }
 
@@ -93,13 +93,15 @@ struct BeamSource {
   return without_sides;
 }
 
-/// Two jaws that stand in their order; jaws without positions stay where they are. \returns whether they have any
+/// Two jaws that stand in their order, but for noise of their last decimals; jaws without positions stay where they are.
+/// \returns whether they have any
 [[nodiscard]] inline bool read_jaws(const std::vector<double>& p, const std::string& type, double& first,
                                     double& second, const BeamSource& source) {
   if (p.empty()) return false;
   if (p.size() != 2) source.refuse("expected 2 jaw positions of ", type, ", got ", p.size());
-  if (p[0] > p[1]) source.refuse("expected jaws ", type, " in ascending order, got ", p[0], " and ", p[1]);
-  first = p[0], second = p[1];
+  if (p[0] > p[1] + kPlaceTolerance_mm)
+    source.refuse("expected jaws ", type, " in ascending order, got ", p[0], " and ", p[1]);
+  first = std::min(p[0], p[1]), second = std::max(p[0], p[1]);
   return true;
 }
 
@@ -188,7 +190,7 @@ inline void drop_layers_without_positions(Beam& beam, const BeamSource& source) 
   }
 }
 
-/// Weights become fractions of the beam's MU; they must not fall.
+/// Weights become fractions of the beam's MU; they must not fall by more than their last decimal.
 inline void normalise_weights(DcmItem& item, Beam& beam, const BeamSource& source) {
   if (beam.control_points.empty()) {
     if (beam.mu > 0) source.refuse("expected control points for ", beam.mu, " MU, got none");
@@ -205,9 +207,9 @@ inline void normalise_weights(DcmItem& item, Beam& beam, const BeamSource& sourc
   double before = 0;
   for (ControlPoint& cp : beam.control_points) {
     if (final_weight > 0) cp.weight /= final_weight;
-    if (!(cp.weight >= before - 1e-9) || !std::isfinite(cp.weight))
+    if (!(cp.weight >= before - kWeightTolerance) || !std::isfinite(cp.weight))
       source.refuse("expected meterset weights that never fall, got ", cp.weight, " after ", before);
-    before = cp.weight;
+    before = cp.weight = std::max(before, cp.weight);
   }
 }
 
@@ -232,6 +234,9 @@ inline void warn_of_accessories(DcmItem& item, const BeamSource& source) {
   beam.name = dicom_text(item, DCM_BeamName);
   beam.dynamic = dicom_text(item, DCM_BeamType) == "DYNAMIC";
   if (const std::string radiation = dicom_text(item, DCM_RadiationType); !radiation.empty()) beam.radiation = radiation;
+  if (const std::string delivery = dicom_text(item, DCM_TreatmentDeliveryType); !delivery.empty())
+    beam.delivery = delivery;
+  if (beam.delivery == "CONTINUATION") source.warn("it continues an interrupted treatment, and counts");
   beam.machine = dicom_text(item, DCM_TreatmentMachineName);
   beam.sad = number_of(item, DCM_SourceAxisDistance, 1000);
   for (DcmItem* mode : sequence_items(item, DCM_PrimaryFluenceModeSequence))

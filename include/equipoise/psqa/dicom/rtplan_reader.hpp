@@ -92,33 +92,48 @@ inline void warn_of_crossed_leaves(Plan& plan) {
                             " % of a beam's pairs: beams " + beams);
 }
 
+/// The first prescription to a target. Where others differ from it, a warning says which one is taken.
 inline void read_prescription(DcmItem& data, Plan& plan) {
+  std::vector<double> doses;  // each once
   for (DcmItem* reference : sequence_items(data, DCM_DoseReferenceSequence)) {
     const double dose = number_of(*reference, DCM_TargetPrescriptionDose, 0);
-    if (dicom_text(*reference, DCM_DoseReferenceType) == "TARGET" && dose > 0 && std::isfinite(dose))
-      return void(plan.prescription_Gy = dose);
+    if (dicom_text(*reference, DCM_DoseReferenceType) == "TARGET" && dose > 0 && std::isfinite(dose) &&
+        std::find(doses.begin(), doses.end(), dose) == doses.end())
+      doses.push_back(dose);
   }
+  if (doses.empty()) return;
+  plan.prescription_Gy = doses[0];
+  if (doses.size() == 1) return;
+  std::string list;
+  for (const double dose : doses) list += (list.empty() ? "" : ", ") + short_text(dose, 6);
+  plan.warnings.push_back(std::to_string(doses.size()) + " prescriptions to targets (" + list +
+                          " Gy): the first one, " + short_text(doses[0], 6) + " Gy, is taken");
 }
 
 /// The reason why a beam is dropped: it does not treat, is not a photon beam, or is not measured in
-/// MU (cobalt beams are timed in minutes). Empty for a beam that is kept.
+/// MU (cobalt beams are timed in minutes). Empty for a beam that is kept. A beam that continues an interrupted treatment
+/// treats.
 [[nodiscard]] inline std::string reason_to_drop(DcmItem& item) {
   const std::string delivery = dicom_text(item, DCM_TreatmentDeliveryType),
                     radiation = dicom_text(item, DCM_RadiationType), unit = dicom_text(item, DCM_PrimaryDosimeterUnit);
-  if (!delivery.empty() && delivery != "TREATMENT") return "its delivery type is " + delivery;
-  if (!radiation.empty() && radiation != "PHOTON") return "its radiation is " + radiation;
-  if (!unit.empty() && unit != "MU") return "its dosimeter counts " + unit;
+  if (!delivery.empty() && delivery != "TREATMENT" && delivery != "CONTINUATION")
+    return "the delivery type is " + delivery;
+  if (!radiation.empty() && radiation != "PHOTON") return "the radiation is " + radiation;
+  if (!unit.empty() && unit != "MU") return "the dosimeter counts " + unit;
   return {};
 }
 
 /// Reads the treatment beams of the fraction group. Other beams are dropped before their content is
-/// read. A beam that no group names stays, without MU.
-inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& group, bool has_groups,
-                       const std::string& where, Plan& plan) {
+/// read. A beam that no group names stays, without MU. \returns why beams were dropped: each reason, and its beams
+inline std::map<std::string, std::string> read_beams(const std::vector<DcmItem*>& items, const FractionGroup& group,
+                                                     bool has_groups, const std::string& where, Plan& plan) {
   std::set<int> numbers;
+  std::map<std::string, std::string> dropped;
   for (DcmItem* item : items) {
     if (const std::string reason = reason_to_drop(*item); !reason.empty()) {
-      plan.warnings.push_back("beam " + dicom_text(*item, DCM_BeamNumber) + " is dropped: " + reason);
+      const std::string beam = dicom_text(*item, DCM_BeamNumber);
+      plan.warnings.push_back("beam " + beam + " is dropped: " + reason);
+      dropped[reason] += (dropped[reason].empty() ? "" : ", ") + beam;
       continue;
     }
     const int number = whole_number_of(*item, DCM_BeamNumber, 0, -1, kLargestNumber, where);
@@ -137,6 +152,27 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
     const double mu = named ? meterset->second : 0;
     plan.beams.push_back(read_beam(*item, mu, {where, number, plan.warnings}));
   }
+  return dropped;
+}
+
+/// What a plan without external beams is, in words.
+[[nodiscard]] inline std::string plan_without_beams(DcmItem& data) {
+  const std::string brachy = dicom_text(data, DCM_BrachyTreatmentType);
+  if (!brachy.empty() || !sequence_items(data, DCM_ApplicationSetupSequence).empty())
+    return "a brachytherapy plan" + (brachy.empty() ? "" : " (" + brachy + ")") + ", which has none";
+  if (!sequence_items(data, DCM_IonBeamSequence).empty()) return "a plan of ion beams";
+  return "an RTPLAN without any";
+}
+
+/// \throws FileError that says why a plan has no beam left \param dropped as `read_beams` returns it
+[[noreturn]] inline void refuse_plan_without_beams(const std::map<std::string, std::string>& dropped,
+                                                   const std::string& where) {
+  std::string why;
+  for (const auto& [reason, beams] : dropped)
+    why += std::string(why.empty() ? "" : "; ") + (beams.find(',') == std::string::npos ? "beam " : "beams ") + beams +
+           ": " + reason;
+  throw FileError(message("file.425", where, "expected beams of photons for treatment in MU, got none: ",
+                          why.empty() ? "all are of other fraction groups" : why));
 }
 
 }  // namespace detail
@@ -147,19 +183,21 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
 /// \throws FileError when the file is missing, damaged, not an RTPLAN, or a treatment beam contradicts itself.
 [[nodiscard]] inline Plan read_rtplan(const std::filesystem::path& path, const RtplanOptions& options = {}) {
   const std::string where = path.string();
-  const auto file = open_dicom(path);
-  DcmItem& data = *file->getDataset();
   Plan plan;
+  const auto file = open_dicom(path, &plan.warnings);
+  DcmItem& data = *file->getDataset();
   plan.id = path.filename().string(), plan.file = where;
   plan.fraction_group = options.fraction_group;
   const std::vector<DcmItem*> beams = sequence_items(data, DCM_BeamSequence);
-  const std::string modality = dicom_text(data, DCM_Modality);
+  const std::string modality = modality_of(*file);
   if (modality != "RTPLAN")
     throw FileError(message("file.425", where, "expected an RTPLAN, got ",
                             modality.empty() ? "no modality" : "modality " + modality));
-  if (beams.empty()) throw FileError(message("file.425", where, "expected beams, got an RTPLAN without any"));
-  if (dicom_text(data, DCM_SOPClassUID) != UID_RTPlanStorage)
-    plan.warnings.push_back("private SOP class " + dicom_text(data, DCM_SOPClassUID));
+  if (beams.empty())
+    throw FileError(message("file.425", where, "expected beams of photons, got ", detail::plan_without_beams(data)));
+  if (const std::string sop_class = sop_class_of(*file, &plan.warnings); sop_class != UID_RTPlanStorage)
+    plan.warnings.push_back(sop_class.empty() ? "no SOP class: taken as a plan by its modality"
+                                              : "private SOP class " + sop_class);
   plan.label = dicom_text(data, DCM_RTPlanLabel);
   plan.patient = dicom_text(data, DCM_PatientID);
   plan.vendor = dicom_text(data, DCM_Manufacturer);
@@ -168,11 +206,10 @@ inline void read_beams(const std::vector<DcmItem*>& items, const FractionGroup& 
   detail::read_prescription(data, plan);
   const detail::FractionGroup group = detail::read_fraction_group(data, options, where, plan);
   plan.fractions = group.fractions;
-  detail::read_beams(beams, group, !sequence_items(data, DCM_FractionGroupSequence).empty(), where, plan);
+  const auto dropped =
+      detail::read_beams(beams, group, !sequence_items(data, DCM_FractionGroupSequence).empty(), where, plan);
+  if (plan.beams.empty()) detail::refuse_plan_without_beams(dropped, where);
   detail::warn_of_crossed_leaves(plan);
-  if (plan.beams.empty())
-    throw FileError(
-        message("file.425", where, "expected beams of photons for treatment in MU, got none: ", plan.warnings.back()));
   return plan;
 }
 

@@ -24,15 +24,16 @@ namespace detail {
 /// The modality of a DICOM file, read no further than needed; empty where there is none.
 [[nodiscard]] inline std::string modality_of(const std::filesystem::path& path) {
   const QuietDcmtk quiet;
-  try {
-    if (const auto deflated = read_deflated(path)) return dicom_text(*deflated, DCM_Modality);
+  DcmFileFormat file;
+  if (const OFCondition status =
+          file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_Manufacturer);
+      status.good())
+    if (const std::string modality = dicom_text(*file.getDataset(), DCM_Modality); !modality.empty()) return modality;
+  try {  // a deflated file, one that is written in another way than it says, or one that does not say it
+    return psqa::modality_of(*open_dicom(path));
   } catch (const FileError&) {
     return {};
   }
-  DcmFileFormat file;
-  const OFCondition status =
-      file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_Manufacturer);
-  return status.good() ? dicom_text(*file.getDataset(), DCM_Modality) : std::string();
 }
 
 }  // namespace detail

@@ -152,13 +152,20 @@ class LogReader {
   double squares_ = 0, sum_ = 0, count_ = 0;
 };
 
-/// MU as they accumulate become weights of the beam's MU. A counter that jumps back is refused.
+/// What a log's MU counter may fall by: its own resolution.
+inline constexpr double kMuJitter = 0.1;
+
+/// MU as they accumulate become weights of the beam's MU. Where the counter falls by its resolution, it stands still; one
+/// that jumps back is refused.
 inline void weigh_log(Plan& plan, const TextFile& file) {
   std::vector<ControlPoint>& points = plan.beams[0].control_points;
-  for (const auto& [from, to] : views::adjacent(points))
-    if (to.weight < from.weight)
+  double most = points.front().weight;
+  for (ControlPoint& cp : points) {
+    if (cp.weight < most - kMuJitter - 1e-9)
       throw FileError(
-          message("file.444", file.where(), "expected MU that never fall, got ", to.weight, " after ", from.weight));
+          message("file.444", file.where(), "expected MU that never fall, got ", cp.weight, " after ", most));
+    cp.weight = most = std::max(most, cp.weight);
+  }
   const double first = points.front().weight, mu = points.back().weight - first;
   if (!(mu > 0)) throw FileError(message("file.444", file.where(), "expected MU > 0 with radiation on, got ", mu));
   for (ControlPoint& cp : points) cp.weight = (cp.weight - first) / mu;
@@ -189,7 +196,8 @@ inline void weigh_log(Plan& plan, const TextFile& file) {
   log.treatment = header_value("Treatment Name"), log.linac = header_value("Linac Id");
   for (Plan* plan : {&log.prescribed, &log.delivered}) {
     detail::weigh_log(*plan, file);
-    plan->id = path.filename().string(), plan->label = log.treatment, plan->vendor = "Elekta", plan->tps = "log";
+    plan->id = path.filename().string(), plan->label = log.treatment, plan->vendor = "Elekta", plan->tps = "log",
+    plan->logged = true;
     plan->beams[0].machine = log.linac, plan->beams[0].energy_MV = 0;
   }
   return log;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -51,6 +52,21 @@ namespace detail {
   return std::nullopt;
 }
 
+/// Whether a line begins with the head of an axis: `X[cm]`, or `X [cm]`.
+[[nodiscard]] inline bool is_opg_head(std::string_view line, char axis) {
+  return line.starts_with(axis) && trimmed(line.substr(1)).starts_with('[');
+}
+
+/// A warning where the header says another number of rows or columns than the body has.
+inline void compare_with_header(DoseGrid& g, const TextFile& file) {
+  const auto compare = [&](const char* key, std::size_t has, const char* what) {
+    if (const std::optional<double> says = file.value_of(key); says && *says != static_cast<double>(has))
+      g.warnings.push_back("the header says " + std::to_string(std::lround(*says)) + " " + what + ", the body has " +
+                           std::to_string(has));
+  };
+  compare("No. of Rows:", g.shape[1], "rows"), compare("No. of Columns:", g.shape[2], "columns");
+}
+
 }  // namespace detail
 
 /// IBA opg (OmniPro I'mRT ASCII): the table of the first body, with places in the unit of the table's heads (`X[cm]`);
@@ -77,17 +93,17 @@ namespace detail {
       if (!mm) file.fail(i, "expected places in mm or cm, got \"" + std::string(line.substr(0, 20)) + "\"");
       return *mm;
     };
-    if (line.starts_with("X[") && ++bodies == 1) y_mm = unit_of_head();
+    if (detail::is_opg_head(line, 'X') && ++bodies == 1) y_mm = unit_of_head();
     if (line.starts_with("Plane Position:") && bodies == 0) position = detail::trimmed(line.substr(15));
-    if (line.starts_with("Y[") && bodies == 1) y_mm = unit_of_head();
-    if (bodies > 1 || line.starts_with("Plane") || line.starts_with("Y[")) continue;
+    if (detail::is_opg_head(line, 'Y') && bodies == 1) y_mm = unit_of_head();
+    if (bodies > 1 || line.starts_with("Plane") || detail::is_opg_head(line, 'Y')) continue;
     std::vector<std::string_view> cells;
     for (const std::string_view c : detail::cells_of(line, separator))
       if (!detail::trimmed(c).empty()) cells.push_back(c);
     if (cells.size() < 2) continue;
     std::vector<double> numbers;
     for (std::size_t c = 1; c < cells.size(); ++c) numbers.push_back(file.number(i, cells[c]));
-    if (line.starts_with("X[")) {
+    if (detail::is_opg_head(line, 'X')) {
       for (const double v : numbers) x.push_back(y_mm * v);
     } else {
       for (double& v : numbers) v *= factor;
@@ -98,6 +114,7 @@ namespace detail {
     throw FileError(message("file.443", file.where(), "expected a body with a line X[mm], got none"));
   DoseGrid g = detail::grid_of(std::move(rows), x, file);
   g.units = unit.units, g.unit = unit.text;
+  detail::compare_with_header(g, file);
   if (bodies > 1)
     g.warnings.push_back(std::to_string(bodies) + " bodies: the first one is taken" +
                          (position.empty() ? std::string() : ", at plane position " + std::string(position)));

@@ -89,6 +89,13 @@ inline void apply_unit(DoseGrid& g, const TextFile& file, const std::vector<Tabl
     out = out && std::abs(v[i] - v.front() - static_cast<double>(i) * step) <= 0.02 * std::abs(step);
   return out;
 }
+/// Whether two lines of a table rise evenly and alike, as doses do side by side: one's step is less than four times the
+/// other's.
+[[nodiscard]] inline bool alike_steps(const std::vector<double>& a, const std::vector<double>& b) {
+  if (!equal_steps(a) || !equal_steps(b)) return false;
+  const double ratio = (a.back() - a.front()) / (b.back() - b.front());
+  return ratio > 0.25 && ratio < 4;
+}
 /// Whether numbers count 0, 1, 2 … or 1, 2, 3 …
 [[nodiscard]] inline bool counts_up(const std::vector<double>& v) {
   bool out = !v.empty() && (v.front() == 0 || v.front() == 1);
@@ -141,9 +148,9 @@ struct TablePlaces {
   if (first.corner && !first.corner->empty())
     file.fail(first.line, "expected a number, or places of columns and rows in order beside it, got \"" +
                               first.corner->substr(0, 40) + "\"");
-  // A plane whose doses rise evenly everywhere has no places in its first line and column.
-  const bool even_x = equal_steps(out.x) && !equal_steps(line(1, 1)),
-             even_y = equal_steps(out.y) && !equal_steps(column(1, 1));
+  // A plane whose doses rise evenly and alike everywhere has no places in its first line and column.
+  const bool even_x = equal_steps(out.x) && !alike_steps(out.x, line(1, 1)),
+             even_y = equal_steps(out.y) && !alike_steps(out.y, column(1, 1));
   out.both = even_x && even_y;
   if (!out.both && even_y && equal_steps(column(0, 0)))
     throw refusal("a first column in equal steps, as places or row numbers have them, without such a first line");
@@ -171,7 +178,11 @@ struct TablePlaces {
     g.warnings.push_back("the first line and column are taken as numbers of columns and rows, not as places");
     return g;
   }
-  const double step = std::abs(places.x[1] - places.x[0]);
+  const double step = std::abs(places.x[1] - places.x[0]), row_step = std::abs(places.y[1] - places.y[0]);
+  if (step != row_step && (counts_up(places.x) || counts_up(places.y)))
+    throw FileError(message("file.443", file.where(), "expected places of columns and of rows, got numbers of ",
+                            counts_up(places.x) ? "columns" : "rows", " beside places of ",
+                            counts_up(places.x) ? "rows" : "columns"));
   const auto is_spacing = [&](double mm) { return std::abs(mm - spacing_mm) <= 0.01 * spacing_mm; };
   const bool cm = (rows.front().corner && rows.front().corner->find("cm") != std::string::npos) ||
                   (spacing_mm != 1 && !is_spacing(step) && is_spacing(10 * step));

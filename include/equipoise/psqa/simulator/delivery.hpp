@@ -91,7 +91,7 @@ void add_bank_fluence(const Beam& beam, const MachineModel& machine, LeafError&&
   for (std::size_t k = 0; k < bank.points.size(); ++k) {
     const Bank::Point& p = bank.points[k];
     for (std::size_t l = 0; l < pairs; ++l) {
-      const bool used = p.b[l] - p.a[l] > 1e-6;  // the ends of a closed pair abut: nothing passes
+      const bool used = p.b[l] - p.a[l] > kPlaceTolerance_mm;  // the ends of a closed pair abut: nothing passes
       const double middle = std::clamp(0.5 * (p.a[l] + p.b[l]), p.x1, p.x2);
       a[k].push_back(used ? std::clamp(p.a[l] + leaf_error(k, 0, l) - half, p.x1, p.x2) : middle);
       b[k].push_back(used ? std::clamp(p.b[l] + leaf_error(k, 1, l) + half, p.x1, p.x2) : middle);

@@ -37,8 +37,18 @@ struct CompareArguments {
 };
 
 /// What is averaged over records: the figures' names, and how many there are.
-const std::vector<std::string> kComparedMetrics = {"mae_3_3",         "mae_2_3", "mae_2_2",
-                                                   "mae_2_2_failing", "dd_mae",  "dd_ssim"};
+const std::vector<std::string> kComparedMetrics = [] {
+  std::vector<std::string> out;  // mae_3_3, …
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) out.push_back("mae" + std::string(c.name).substr(3));
+  out.insert(out.end(), {"mae_2_2_failing", "dd_mae", "dd_ssim"});
+  return out;
+}();
+/// The heads of their columns.
+std::string compared_columns() {
+  std::string out;
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) out += std::string(" | MAE ") + c.label;
+  return out + " | of failing records | map MAE, % | map SSIM |";
+}
 
 /// A method's figures of one record, summed over the runs that test it; NaN where a figure does not count the record.
 struct Entry {
@@ -55,9 +65,11 @@ void add(Entries& entries, const psqa::MethodPredictions& predictions, const psq
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
     Entry& e = entries[r.id];
     e.patient = r.patient, e.runs += 1;
-    for (std::size_t c = 0; c < 3; ++c) e.sums[c] += std::abs(predictions.predicted[i][c] - r.gpr[c]);
-    e.sums[3] += r.gpr[2] < 90 ? std::abs(predictions.predicted[i][2] - r.gpr[2]) : std::nan("");
-    e.sums[4] += maps.absolute[i], e.sums[5] += maps.ssim[i];
+    constexpr std::size_t n = psqa::kCriteria.size();
+    const auto error = [&](std::size_t c) { return std::abs(predictions.predicted[i][c] - r.gpr[c]); };
+    for (std::size_t c = 0; c < n; ++c) e.sums[c] += error(c);
+    e.sums[n] += r.gpr[psqa::kStrictest] < 90 ? error(psqa::kStrictest) : std::nan("");
+    e.sums[n + 1] += maps.absolute[i], e.sums[n + 2] += maps.ssim[i];
   }
 }
 
@@ -141,7 +153,7 @@ Json differences_of(const std::vector<std::string>& methods, const std::map<std:
       const Column c = column_of(entries.at(methods[0]), &entries.at(methods[k]), f);
       const eq::Interval i = interval_of(c);
       d[kComparedMetrics[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
-      if (f != 2) continue;
+      if (f != psqa::kStrictest) continue;
       std::map<std::string, std::pair<double, double>> patients;
       for (std::size_t r = 0; r < c.values.size(); ++r)
         patients[c.patients[r]].first += c.values[r], patients[c.patients[r]].second += 1;
@@ -189,12 +201,16 @@ void compare_methods(const CompareArguments& a) {
     for (const std::string& f : kComparedMetrics)
       std::cout << " | " << cell(row[f], f == "dd_ssim" ? 4 : f == "dd_mae" ? 3 : 2);
   };
-  std::cout << "| method | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM |\n"
-               "|---|---|---|---|---|---|---|\n";
+  const auto line = [](std::size_t columns) {
+    std::cout << "\n|";
+    for (std::size_t i = 0; i < columns; ++i) std::cout << "---|";
+    std::cout << "\n";
+  };
+  std::cout << "| method" << compared_columns();
+  line(1 + kComparedMetrics.size());
   for (const Json& row : table) print(row, row["method"]), std::cout << " |\n";
-  std::cout
-      << "\n| difference | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM | p "
-         "(2%/2 mm) |\n|---|---|---|---|---|---|---|---|\n";
+  std::cout << "\n| difference" << compared_columns() << " p (2%/2 mm) |";
+  line(2 + kComparedMetrics.size());
   for (const Json& d : differences) {
     print(d, d["method"].get<std::string>() + " - " + d["against"].get<std::string>());
     std::cout << " | " << fixed(d["mae_2_2_p_holm"], 3) << " |\n";

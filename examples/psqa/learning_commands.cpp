@@ -42,7 +42,7 @@ Json evaluation(std::vector<Run>& runs) {
   for (const psqa::MethodMetrics& f : comparison.metrics) out.push_back(psqa::to_json(f));
   for (std::size_t j = 1; j < predictions.size(); ++j) {
     Json d{{"method", predictions[0].method}, {"against", predictions[j].method}};
-    for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
       const eq::Interval i = psqa::paired_difference(predictions[0], predictions[j], c);
       d[psqa::kCriteria[c].name] = {{"mae_difference_points", i.value}, {"low", i.low}, {"high", i.high}};
     }
@@ -107,9 +107,9 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 // ---- predict
 
 /// How far off rates may be, and what of the plan no training plan had.
-void add_uncertainty(const Calibration& calibration, const std::array<double, 3>& rates,
-                     const std::vector<double>& metrics, Json& j) {
-  for (std::size_t c = 0; c < 3; ++c) {
+void add_uncertainty(const Calibration& calibration, const psqa::RateNumbers& rates, const std::vector<double>& metrics,
+                     Json& j) {
+  for (std::size_t c = 0; c < rates.size(); ++c) {
     const Uncertainty s = uncertainty_of(calibration, c, rates[c]);
     j["interval_90"][psqa::kCriteria[c].name] = {number_or_null(s.low), number_or_null(s.high)};
     j["probability_below_90"][psqa::kCriteria[c].name] = s.failing;
@@ -134,7 +134,7 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
       run.learner->predict(shown(psqa::plan_batch(planned, metrics, run.scales), run.config.modalities));
   const auto side = [&](std::size_t axis) { return static_cast<std::int64_t>(planned.shape[axis]) / run.scales.pool; };
   output.dd = output.dd.expand({1, 1, side(1), side(2)});  // without the dose plane a map is one number everywhere
-  const std::array<double, 3> rates = psqa::to_rates(output.gpr, run.scales)[0];
+  const psqa::RateNumbers rates = psqa::to_rates(output.gpr, run.scales)[0];
   const at::Tensor dd = (output.dd[0][0] * run.scales.dd_sd).to(torch::kFloat).contiguous();
   const std::span<const float> values(dd.const_data_ptr<float>(), static_cast<std::size_t>(dd.numel()));
   const std::size_t shape[] = {static_cast<std::size_t>(dd.size(0)), static_cast<std::size_t>(dd.size(1))};
@@ -144,7 +144,7 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
                       eq::io::map_png<float>(
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
   Json j;
-  for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
+  for (std::size_t c = 0; c < rates.size(); ++c) j[psqa::kCriteria[c].name] = number_or_null(rates[c]);
   if (predictor.calibration) add_uncertainty(*predictor.calibration, rates, metrics, j);
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
@@ -202,8 +202,7 @@ void print_predictions(const Json& plans) {
     std::cout << p["plan"].get<std::string>();
     if (p.contains("field")) std::cout << ", " << p["field"].get<std::string>();
     std::cout << "\n";
-    for (const auto& [name, criterion] :
-         {std::pair{"gpr_3_3", "3%/3 mm"}, {"gpr_2_3", "2%/3 mm"}, {"gpr_2_2", "2%/2 mm"}}) {
+    for (const auto& [name, criterion, dd, dta] : psqa::kCriteria) {
       std::cout << "  GPR " << criterion << "  " << eq::report::fixed(p[name], 1) << " %";
       if (p.contains("interval_90") && !p["interval_90"][name][0].is_null())
         std::cout << "  90 % interval [" << eq::report::fixed(p["interval_90"][name][0], 1) << ", "

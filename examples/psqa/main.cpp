@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "common.hpp"
+#include "warning_summary.hpp"
 
 namespace psqa_program {
 
@@ -195,29 +196,20 @@ void print_json(const Json& value) {
 
 }  // namespace psqa_program
 
-int main(int argc, char** argv) {
-  using namespace psqa_program;
-  // Commands that run a model; the others have no threads that wait.
-  constexpr std::string_view with_model[] = {"train", "compare", "evaluate", "predict", "explain", "demo"};
-  if (argc > 1 && std::find(std::begin(with_model), std::end(with_model), argv[1]) != std::end(with_model))
-    eq::wait_passively(argv);
-  eq::keep_freed_memory();
-  CLI::App app{
-      "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "
-      "its baselines, predict."};
-  app.require_subcommand(0, 1);
-  app.set_version_flag("--version", "psqa " + std::string(eq::version), "print the version and exit");
-  started_as = "psqa";
-  for (int i = 1; i < argc; ++i) started_as += " " + shell_word(argv[i]);
-  add_complexity_command(app);
-  add_gamma_command(app);
-  add_tg218_command(app);
-  add_cohort_commands(app);
-  add_floor_command(app);
-  add_import_command(app);
-  add_train_command(app);
-  add_learning_commands(app);
-  add_compare_command(app);
+namespace psqa_program {
+namespace {
+
+/// What --help says below the list of commands.
+constexpr const char* kExitCodes =
+    "Exit status:\n"
+    "  0    done, with or without warnings, whatever a comparison or a limit says\n"
+    "  1    wrong input, or a command that failed, also for one of several files\n"
+    "  2    wrong usage: the command line cannot be understood\n"
+    "  130  interrupted\n"
+    "Errors and warnings go to standard error.";
+
+/// Runs the command that the command line asks for. \returns the exit status
+int run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) {
@@ -241,4 +233,37 @@ int main(int argc, char** argv) {
     std::cerr << "psqa: " << e.what() << "\n";
   }
   return 1;
+}
+
+}  // namespace
+}  // namespace psqa_program
+
+int main(int argc, char** argv) {
+  using namespace psqa_program;
+  // Commands that run a model; the others have no threads that wait.
+  constexpr std::string_view with_model[] = {"train", "compare", "evaluate", "predict", "explain", "demo"};
+  if (argc > 1 && std::find(std::begin(with_model), std::end(with_model), argv[1]) != std::end(with_model))
+    eq::wait_passively(argv);
+  eq::keep_freed_memory();
+  CLI::App app{
+      "Patient-specific quality assurance from plans: simulate a cohort, compute complexity and gamma, train BMMQA and "
+      "its baselines, predict."};
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", "psqa " + std::string(eq::version), "print the version and exit");
+  started_as = "psqa";
+  for (int i = 1; i < argc; ++i) started_as += " " + shell_word(argv[i]);
+  add_complexity_command(app);
+  add_gamma_command(app);
+  add_tg218_command(app);
+  add_cohort_commands(app);
+  add_floor_command(app);
+  add_import_command(app);
+  add_train_command(app);
+  add_learning_commands(app);
+  add_compare_command(app);
+  app.footer(kExitCodes);
+  WarningSummary warnings(std::cerr);
+  const int status = run(app, argc, argv);
+  warnings.print();
+  return status;
 }

@@ -27,19 +27,15 @@ void write_calibration(Run& run, const psqa::Cohort& cohort) {
     Json& of = rates[psqa::kCriteria[c].name] = {{"truth", Json::array()}, {"predicted", Json::array()}};
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       of["truth"].push_back(number_or_null(cohort.records[static_cast<std::size_t>(run.split.validation[i])].gpr[c]));
-      of["predicted"].push_back(predicted[i][c]);
+      of["predicted"].push_back(number_or_null(predicted[i][c]));
     }
   }
-  for (std::size_t m = 0; m < cohort.metric_names.size(); ++m) {
-    double smallest = kNone, largest = kNone;
-    for (const std::int64_t i : run.split.train) {
-      const double v = cohort.records[static_cast<std::size_t>(i)].metrics[m];
-      smallest = std::fmin(smallest, v), largest = std::fmax(largest, v);
-    }
-    metrics[cohort.metric_names[m]] = {number_or_null(smallest), number_or_null(largest)};
-  }
+  const psqa::TrainingRange range = psqa::training_range(cohort, run.split.train, run.split.validation);
+  for (const psqa::MetricRange& m : range.metrics)
+    metrics[m.name] = {number_or_null(m.smallest), number_or_null(m.largest)};
   eq::io::AtomicFile file(run.folder / "calibration.json");
-  file.write(Json{{"validation", rates}, {"trained_metrics", metrics}}.dump(2) + "\n");
+  file.write(Json{{"validation", rates}, {"trained_metrics", metrics}, {"held_out_outside", range.held_out}}.dump(2) +
+             "\n");
   file.commit();
 }
 
@@ -54,11 +50,13 @@ std::optional<Calibration> read_calibration(const Run& run) {
       const Json& of = j.at("validation").at(psqa::kCriteria[c].name);
       std::vector<double> truth, predicted;
       for (std::size_t i = 0; i < of.at("truth").size(); ++i)
-        truth.push_back(number_of(of["truth"][i])), predicted.push_back(of.at("predicted").at(i).get<double>());
+        if (!of.at("predicted").at(i).is_null())  // of a criterion that training records have
+          truth.push_back(number_of(of["truth"][i])), predicted.push_back(of["predicted"][i].get<double>());
       out.rates.emplace_back(truth, predicted);
     }
     for (const auto& [name, range] : j.at("trained_metrics").items())
-      out.metrics.push_back({name, number_of(range.at(0)), number_of(range.at(1))});
+      out.range.metrics.push_back({name, number_of(range.at(0)), number_of(range.at(1))});
+    j.at("held_out_outside").get_to(out.range.held_out);
   } catch (const nlohmann::json::exception& e) {
     throw eq::FileError(eq::message("file.438", path.string(), "expected a run's calibration: ", e.what()));
   }
@@ -72,16 +70,12 @@ Uncertainty uncertainty_of(const Calibration& c, std::size_t criterion, double p
           residuals.probability_below(psqa::kUniversalAction, predicted)};
 }
 
-std::vector<std::string> metrics_outside_training(const Calibration& c, const std::vector<double>& row) {
+std::vector<std::string> metrics_outside_training(const psqa::TrainingRange& range, const std::vector<double>& row) {
   std::vector<std::string> out;
-  for (std::size_t m = 0; m < row.size() && m < c.metrics.size(); ++m) {
-    const auto& [name, smallest, largest] = c.metrics[m];
-    const double margin = std::max(0.25 * (largest - smallest), 1e-6 * std::abs(largest));
-    const bool same =
-        std::isnan(smallest) ? std::isnan(row[m]) : row[m] >= smallest - margin && row[m] <= largest + margin;
-    if (!same)
-      out.push_back(name + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(smallest, 4) + " to " +
-                    eq::report::number(largest, 4) + ")");
+  for (const std::size_t m : range.outside(row, 0.25)) {
+    const auto& [name, smallest, largest] = range.metrics[m];
+    out.push_back(name + " " + eq::report::number(row[m], 4) + " (" + eq::report::number(smallest, 4) + " to " +
+                  eq::report::number(largest, 4) + ")");
   }
   return out;
 }

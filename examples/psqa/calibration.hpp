@@ -5,6 +5,7 @@
 /// How sure a run's predictions are, and for which plans: `calibration.json` in the run's folder.
 
 #include <equipoise/evaluation/conformal.hpp>
+#include <equipoise/psqa/cohort/training_range.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,20 +15,14 @@
 
 namespace psqa_program {
 
-/// A column of the table: its least and largest of the training records, NaN where none has it.
-struct TrainedMetric {
-  std::string name;
-  double smallest, largest;
-};
-
 struct Calibration {
   std::vector<eq::ConformalResiduals> rates;  ///< of the validation records, in the order of `kCriteria`
-  std::vector<TrainedMetric> metrics;
+  psqa::TrainingRange range;                  ///< of the training records; the validation records are held out
 };
 
 /// Saves what a run's validation and training records say.
 void write_calibration(Run& run, const psqa::Cohort& cohort);
-/// None for a run of before there were any. \throws FileError for one that is damaged
+/// None where the file is missing. \throws FileError for one that is damaged
 [[nodiscard]] std::optional<Calibration> read_calibration(const Run& run);
 
 /// A passing rate's 90 % interval, within 0 .. 100 %, and the chance that it is below 90 %. \param criterion in `kCriteria`
@@ -38,6 +33,7 @@ struct Uncertainty {
 
 /// The metrics of a plan that lie further outside of what training plans had than a quarter of their range, as sentences.
 /// \param row `table_row` of the plan
-[[nodiscard]] std::vector<std::string> metrics_outside_training(const Calibration& c, const std::vector<double>& row);
+[[nodiscard]] std::vector<std::string> metrics_outside_training(const psqa::TrainingRange& range,
+                                                                const std::vector<double>& row);
 
 }  // namespace psqa_program

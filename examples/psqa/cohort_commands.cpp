@@ -69,7 +69,9 @@ void write_volumes(const SimulateArguments& a) {
   const fs::path out = a.out;
   eq::io::NpyWriter<float> planned(out / "planned_3d.npy", shape), measured(out / "measured_3d.npy", shape);
   eq::io::AtomicFile table(out / "volumes.csv");
-  table.write("id,gpr_3d_3_3,gpr_3d_2_3,gpr_3d_2_2\n");
+  std::string header = "id";
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) header += ",gpr_3d" + std::string(c.name).substr(3);
+  table.write(header + "\n");
   psqa::Simulator simulator(a.settings);
   Progress progress("volumes");
   for (std::size_t i = 0; i < n; ++i) {
@@ -78,15 +80,23 @@ void write_volumes(const SimulateArguments& a) {
     planned.append(std::vector<float>(r.planned.values.begin(), r.planned.values.end()));
     measured.append(std::vector<float>(r.measured.values.begin(), r.measured.values.end()));
     eq::TextWriter line;
-    line << r.plan.id << std::setprecision(8) << ',' << r.gpr[0] << ',' << r.gpr[1] << ',' << r.gpr[2] << '\n';
+    line << r.plan.id << std::setprecision(8);
+    for (const double g : r.gpr) line << ',' << g;
+    line << '\n';
     table.write(line.str());
     progress.show(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(n));
   }
   planned.commit(), measured.commit(), table.commit();
 }
 
+/// Whether it is known where a property should lie.
+bool has_band(const psqa::AcceptanceRow& r) {
+  return std::isfinite(r.low) || std::isfinite(r.high);
+}
+
 /// Where a property should lie; open bands as what they mean.
 std::string band_of(const psqa::AcceptanceRow& r) {
+  if (!has_band(r)) return "no published band";
   if (std::isinf(r.low)) return "below 0";
   if (std::isinf(r.high)) return "above 0";
   const bool open = r.low > 0 && r.low < 1e-6;
@@ -97,8 +107,10 @@ std::string band_of(const psqa::AcceptanceRow& r) {
 void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
   for (const psqa::AcceptanceRow& r : rows)
     std::cout << std::left << std::setw(50) << r.name << std::right << std::setw(9) << eq::report::fixed(r.value, 2)
-              << " " << std::left << std::setw(9) << r.unit << " " << band_of(r) << "  "
-              << (r.accepted() ? "yes" : "NO") << "\n";
+              << " " << std::left << std::setw(9) << r.unit << " " << band_of(r)
+              << (!has_band(r)   ? "\n"
+                  : r.accepted() ? "  yes\n"
+                                 : "  NO\n");
 }
 
 void simulate(SimulateArguments a) {
@@ -128,7 +140,7 @@ void simulate(SimulateArguments a) {
   made.records.erase(made.records.begin(), made.records.begin() + of_files);
   const std::vector<psqa::AcceptanceRow> rows =
       made.records.empty() ? std::vector<psqa::AcceptanceRow>() : psqa::acceptance(made, differences.result());
-  std::array<double, 3> ceiling{};
+  psqa::RateNumbers ceiling{};
   if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, kCeilingDeliveries, a.threads);
   if (a.json) {
     Json table = Json::array(), summary{{"cohort", a.out}, {"records", records}};
@@ -147,10 +159,13 @@ void simulate(SimulateArguments a) {
   }
   print_acceptance(rows);
   if (records < 300) std::cout << "the bands are meant for at least 300 records\n";
-  if (a.ceiling > 0)
+  if (a.ceiling > 0) {
+    std::vector<std::string> points;
+    for (std::size_t c = 0; c < ceiling.size(); ++c)
+      points.push_back(eq::report::fixed(ceiling[c], 2) + " (" + psqa::kCriteria[c].label + ")");
     std::cout << "noise ceiling, " << a.ceiling << " plans delivered " << kCeilingDeliveries
-              << " times: " << eq::report::fixed(ceiling[0], 2) << ", " << eq::report::fixed(ceiling[1], 2) << ", "
-              << eq::report::fixed(ceiling[2], 2) << " points\n";
+              << " times, points: " << listed(points) << "\n";
+  }
   std::cout << "cohort: " << a.out << ", " << records << " records" << maps_text(a.extras.delivery_maps) << "\n";
 }
 

@@ -4,8 +4,10 @@
 /// same for every method; every method has the same budget. A seed's split is one at random, or all of its folds, or one
 /// for each machine that is left out. A record's error is the mean over the runs that test it.
 
-#include <equipoise/data/groups.hpp>
-#include <equipoise/evaluation/paired_tests.hpp>
+#include <ATen/Parallel.h>
+
+#include <equipoise/evaluation/record_figures.hpp>
+#include <equipoise/evaluation/study.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
 #include <equipoise/report/numbers.hpp>
@@ -14,7 +16,9 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "run.hpp"
@@ -33,51 +37,39 @@ struct CompareArguments {
     return all;
   }();
   std::int64_t seeds = 5, epochs = 30, folds = 0;
+  std::size_t jobs = 1;
   bool machines = false, json = false;
 };
 
 /// What is averaged over records: the figures' names, and how many there are.
-const std::vector<std::string> kComparedMetrics = {"mae_3_3",         "mae_2_3", "mae_2_2",
-                                                   "mae_2_2_failing", "dd_mae",  "dd_ssim"};
+const std::vector<std::string> kComparedMetrics = [] {
+  std::vector<std::string> out;  // mae_3_3, …
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) out.push_back("mae" + std::string(c.name).substr(3));
+  out.insert(out.end(), {"mae_2_2_failing", "dd_mae", "dd_ssim"});
+  return out;
+}();
+/// The heads of their columns.
+std::string compared_columns() {
+  std::string out;
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) out += std::string(" | MAE ") + c.label;
+  return out + " | of failing records | map MAE, % | map SSIM |";
+}
 
-/// A method's figures of one record, summed over the runs that test it; NaN where a figure does not count the record.
-struct Entry {
-  std::string patient;
-  std::vector<double> sums = std::vector<double>(kComparedMetrics.size(), 0.0);
-  double runs = 0;
-};
-using Entries = std::map<std::string, Entry>;  ///< by record id
-
-void add(Entries& entries, const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
-         const std::vector<std::int64_t>& test) {
+/// What a method says of the records that a run tests.
+std::vector<eq::TestedRecord> tested_records(const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
+                                             const std::vector<std::int64_t>& test) {
   const psqa::MapErrors maps = psqa::map_errors(predictions);
+  std::vector<eq::TestedRecord> out;
   for (std::size_t i = 0; i < test.size(); ++i) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
-    Entry& e = entries[r.id];
-    e.patient = r.patient, e.runs += 1;
-    for (std::size_t c = 0; c < 3; ++c) e.sums[c] += std::abs(predictions.predicted[i][c] - r.gpr[c]);
-    e.sums[3] += r.gpr[2] < 90 ? std::abs(predictions.predicted[i][2] - r.gpr[2]) : std::nan("");
-    e.sums[4] += maps.absolute[i], e.sums[5] += maps.ssim[i];
-  }
-}
-
-/// One figure of one method, less that of another where there is one, over the records that it counts.
-struct Column {
-  std::vector<std::string> patients;
-  std::vector<double> values;
-};
-Column column_of(const Entries& a, const Entries* minus, std::size_t figure) {
-  Column out;
-  for (const auto& [id, e] : a) {
-    double v = e.sums[figure] / e.runs;
-    if (minus) v -= minus->at(id).sums[figure] / minus->at(id).runs;
-    if (std::isfinite(v)) out.patients.push_back(e.patient), out.values.push_back(v);
+    std::vector<double> figures;
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c)
+      figures.push_back(std::abs(predictions.predicted[i][c] - r.gpr[c]));
+    figures.push_back(r.gpr[psqa::kStrictest] < 90 ? figures[psqa::kStrictest] : std::nan(""));
+    figures.insert(figures.end(), {maps.absolute[i], maps.ssim[i]});
+    out.push_back({r.id, r.patient, std::move(figures)});
   }
   return out;
-}
-
-eq::Interval interval_of(const Column& c) {
-  return eq::bootstrap(eq::group_numbers(c.patients), eq::mean_over_records(c.values));
 }
 
 /// A way to divide the cohort, and what it is called among the runs' folders.
@@ -111,74 +103,130 @@ std::vector<NamedSplit> splits_of(const CompareArguments& a, const psqa::Cohort&
   return out;
 }
 
-std::map<std::string, Entries> train_all(const CompareArguments& a, const psqa::Cohort& cohort) {
-  for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
-  const std::vector<NamedSplit> splits = splits_of(a, cohort);
-  for (const NamedSplit& s : splits) (void)split_of(cohort, s.choice);  // before anything is trained
-  std::map<std::string, Entries> out;
-  for (const auto& [name, choice] : splits)
+const std::vector<std::string> kBaselines = {"ridge", "forest", "constant"};
+
+/// A cell is a method on a split; `baselines` are those of the table, with the first method's scales and split.
+struct Cells {
+  std::vector<eq::StudyCell> methods, baselines;
+  std::map<std::string, RunConfig> configs;  ///< by the cell's name; a baseline's is that of the first method
+};
+
+Cells cells_of(const CompareArguments& a, const psqa::Cohort& cohort) {
+  Cells out;
+  for (const auto& [name, choice] : splits_of(a, cohort)) {
+    (void)split_of(cohort, choice);  // refused before anything is trained
     for (const std::string& method : a.methods) {
       RunConfig config = comparison_config(method, a.cohort, a.epochs, choice.seed);
       config.split = choice;
-      Run run = ensure_run(config, fs::path(a.out) / method / name, cohort);
-      const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
-      add(out[method], predictions, cohort, run.split.test);
-      if (method != a.methods.front()) continue;
-      add(out["ridge"], psqa::ridge_baseline(predictions, cohort, run.split, run.scales), cohort, run.split.test);
-      add(out["forest"], psqa::forest_baseline(predictions, cohort, run.split, run.scales), cohort, run.split.test);
-      add(out["constant"], psqa::constant_baseline(predictions, cohort, run.split), cohort, run.split.test);
+      config.trainer.progress = nullptr;  // the cells' lines would mix
+      out.methods.push_back({method + "/" + name, settings_of(config)});
+      out.methods.back().settings.emplace_back("the cohort's fingerprint", std::to_string(psqa::fingerprint(cohort)));
+      if (method == a.methods.front()) {
+        out.baselines.push_back({"baselines/" + name, out.methods.back().settings});
+        out.configs.emplace(out.baselines.back().name, config);
+      }
+      out.configs.emplace(out.methods.back().name, std::move(config));
     }
+  }
   return out;
 }
 
+/// Computes cells and says how far they are. \throws where one fails, or the study is interrupted
+template <class Compute>
+void run_cells(const CompareArguments& a, const std::vector<eq::StudyCell>& cells, const Compute& compute) {
+  const auto say = [&](const eq::StudyProgress& p) {
+    step(std::to_string(p.finished) + " of " + std::to_string(p.cells) + " runs: " + p.last.name +
+         (p.last.error.empty() ? "" : " failed: " + p.last.error));
+  };
+  const std::vector<eq::CellResult> results = eq::run_study(
+      a.out, cells, compute, {.jobs = a.jobs, .on_cell = say, .should_stop = [] { return interrupted(); }});
+  if (interrupted()) throw Interrupted("interrupted: the same command goes on with what is in " + a.out);
+  for (const eq::CellResult& r : results)
+    if (r.state == eq::CellState::failed) throw std::runtime_error(a.out + "/" + r.name + ": " + r.error);
+}
+
+/// Trains what is not trained yet. \returns each method's figures, then the baselines'
+std::vector<std::pair<std::string, eq::RecordFigures>> train_all(const CompareArguments& a,
+                                                                 const psqa::Cohort& cohort) {
+  for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
+  const Cells cells = cells_of(a, cohort);
+  at::set_num_threads(1);  // a cell is a copy of this process, in which LibTorch's threads would be missing
+  const auto predictions_of = [&](const eq::StudyCell& cell, const fs::path& folder, Run& run) {
+    at::set_num_threads(static_cast<int>(std::max<std::size_t>(std::thread::hardware_concurrency() / a.jobs, 1)));
+    run = ensure_run(cells.configs.at(cell.name), folder, cohort);
+    return predict_test_records(run, cohort, false);
+  };
+  run_cells(a, cells.methods, [&](const eq::StudyCell& cell, const fs::path& folder) {
+    Run run;
+    const psqa::MethodPredictions predictions = predictions_of(cell, folder / "run", run);
+    eq::write_tested_records(folder / "records.csv", kComparedMetrics,
+                             tested_records(predictions, cohort, run.split.test));
+  });
+  run_cells(a, cells.baselines, [&](const eq::StudyCell& cell, const fs::path& folder) {
+    Run run;
+    const std::string name = cell.name.substr(cell.name.find('/') + 1);
+    const psqa::MethodPredictions like = predictions_of(cell, fs::path(a.out) / a.methods.front() / name / "run", run);
+    const auto write = [&](const psqa::MethodPredictions& of_baseline) {
+      eq::write_tested_records(folder / (of_baseline.method + ".csv"), kComparedMetrics,
+                               tested_records(of_baseline, cohort, run.split.test));
+    };
+    write(psqa::ridge_baseline(like, cohort, run.split, run.scales));
+    write(psqa::forest_baseline(like, cohort, run.split, run.scales));
+    write(psqa::constant_baseline(like, cohort, run.split));
+  });
+  std::vector<std::pair<std::string, eq::RecordFigures>> out;
+  const auto collect = [&](const std::string& method, const auto& file_of) {
+    eq::RecordFigures figures(kComparedMetrics);
+    for (const NamedSplit& s : splits_of(a, cohort))
+      figures.add(eq::read_tested_records(file_of(s.name), kComparedMetrics));
+    out.emplace_back(method, std::move(figures));
+  };
+  for (const std::string& method : a.methods)
+    collect(method, [&](const std::string& split) { return fs::path(a.out) / method / split / "records.csv"; });
+  for (const std::string& method : kBaselines)
+    collect(method,
+            [&](const std::string& split) { return fs::path(a.out) / "baselines" / split / (method + ".csv"); });
+  return out;
+}
+
+Json json_of(const eq::Interval& i) {
+  return {{"value", i.value}, {"low", i.low}, {"high", i.high}};
+}
+
 /// Every method against the first: differences with intervals, p-values over patients' means, corrected by Holm.
-Json differences_of(const std::vector<std::string>& methods, const std::map<std::string, Entries>& entries) {
-  std::vector<double> p;
+Json differences_of(const std::vector<std::pair<std::string, eq::RecordFigures>>& methods) {
   Json out = Json::array();
-  for (std::size_t k = 1; k < methods.size(); ++k) {
-    Json d{{"method", methods[0]}, {"against", methods[k]}};
-    for (std::size_t f = 0; f < kComparedMetrics.size(); ++f) {
-      const Column c = column_of(entries.at(methods[0]), &entries.at(methods[k]), f);
-      const eq::Interval i = interval_of(c);
-      d[kComparedMetrics[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
-      if (f != 2) continue;
-      std::map<std::string, std::pair<double, double>> patients;
-      for (std::size_t r = 0; r < c.values.size(); ++r)
-        patients[c.patients[r]].first += c.values[r], patients[c.patients[r]].second += 1;
-      std::vector<double> means;
-      for (const auto& [patient, sum] : patients) means.push_back(sum.first / sum.second);
-      p.push_back(eq::wilcoxon_signed_rank(means));
-    }
+  for (const eq::MethodDifference& found : eq::differences_from_first(methods, kComparedMetrics[psqa::kStrictest])) {
+    Json d{{"method", found.method}, {"against", found.against}};
+    const auto other =
+        std::find_if(methods.begin(), methods.end(), [&](const auto& m) { return m.first == found.against; });
+    for (const std::string& figure : kComparedMetrics)
+      d[figure] = json_of(methods.front().second.difference(other->second, figure));
+    d["mae_2_2_p_holm"] = found.p_corrected;
     out.push_back(std::move(d));
   }
-  const std::vector<double> corrected = eq::holm(p);
-  for (std::size_t k = 0; k < corrected.size(); ++k) out[k]["mae_2_2_p_holm"] = corrected[k];
   return out;
 }
 
 void compare_methods(const CompareArguments& a) {
   catch_interrupts();
   const psqa::Cohort cohort = psqa::read_cohort(a.cohort);
-  const std::map<std::string, Entries> entries = train_all(a, cohort);
-  std::vector<std::string> methods = a.methods;
-  methods.insert(methods.end(), {"ridge", "forest", "constant"});
+  const std::vector<std::pair<std::string, eq::RecordFigures>> methods = train_all(a, cohort);
+  const std::size_t tested = methods.front().second.records();
   Json table = Json::array();
-  for (const std::string& method : methods) {
+  for (const auto& [method, figures] : methods) {
     Json row{{"method", method}};
-    for (std::size_t f = 0; f < kComparedMetrics.size(); ++f) {
-      const eq::Interval i = interval_of(column_of(entries.at(method), nullptr, f));
-      row[kComparedMetrics[f]] = {{"value", i.value}, {"low", i.low}, {"high", i.high}};
-    }
+    for (const std::string& figure : kComparedMetrics) row[figure] = json_of(figures.mean(figure));
     table.push_back(std::move(row));
   }
-  const Json differences = differences_of(methods, entries);
+  const Json differences = differences_of(methods);
   if (a.json)
     return print_json({{"cohort", a.cohort},
                        {"seeds", a.seeds},
                        {"folds", a.folds},
                        {"machines_left_out", a.machines},
                        {"epochs", a.epochs},
-                       {"records_tested", entries.at(methods[0]).size()},
+                       {"records_tested", tested},
                        {"methods", table},
                        {"differences", differences}});
   const auto cell = [](const Json& j, int decimals) {
@@ -189,12 +237,16 @@ void compare_methods(const CompareArguments& a) {
     for (const std::string& f : kComparedMetrics)
       std::cout << " | " << cell(row[f], f == "dd_ssim" ? 4 : f == "dd_mae" ? 3 : 2);
   };
-  std::cout << "| method | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM |\n"
-               "|---|---|---|---|---|---|---|\n";
+  const auto line = [](std::size_t columns) {
+    std::cout << "\n|";
+    for (std::size_t i = 0; i < columns; ++i) std::cout << "---|";
+    std::cout << "\n";
+  };
+  std::cout << "| method" << compared_columns();
+  line(1 + kComparedMetrics.size());
   for (const Json& row : table) print(row, row["method"]), std::cout << " |\n";
-  std::cout
-      << "\n| difference | MAE 3%/3 mm | MAE 2%/3 mm | MAE 2%/2 mm | of failing records | map MAE, % | map SSIM | p "
-         "(2%/2 mm) |\n|---|---|---|---|---|---|---|---|\n";
+  std::cout << "\n| difference" << compared_columns() << " p (2%/2 mm) |";
+  line(2 + kComparedMetrics.size());
   for (const Json& d : differences) {
     print(d, d["method"].get<std::string>() + " - " + d["against"].get<std::string>());
     std::cout << " | " << fixed(d["mae_2_2_p_holm"], 3) << " |\n";
@@ -204,7 +256,7 @@ void compare_methods(const CompareArguments& a) {
             << (a.machines    ? "every machine left out once"
                 : a.folds > 0 ? std::to_string(a.folds) + " folds by patient"
                               : "its own split by patient")
-            << "; " << entries.at(methods[0]).size()
+            << "; " << tested
             << " records tested. [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n";
 }
 
@@ -228,6 +280,9 @@ void add_compare_command(CLI::App& app) {
   c->add_option("--epochs", a->epochs, "of each run")->check(CLI::Range(1, 100000))->capture_default_str();
   c->add_option("--out", a->out,
                 "folder of the runs; those of the same cohort, method and budget are reused, others refused")
+      ->capture_default_str();
+  c->add_option("--jobs", a->jobs, "runs at once, each a process with its share of the cores")
+      ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   c->add_flag("--json", a->json, "print JSON");
   c->callback([=] { compare_methods(*a); });

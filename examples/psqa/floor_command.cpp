@@ -135,8 +135,7 @@ void print(const psqa::FloorSummary& summary, const std::vector<psqa::RateFloors
     return with_interval({100 * i.value, 100 * i.low, 100 * i.high}, 0);
   };
   std::vector<std::string> criteria;
-  for (const psqa::NamedCriteria& c : psqa::kCriteria)
-    criteria.push_back(eq::report::number(c.dd_percent) + "%/" + eq::report::number(c.dta_mm) + " mm");
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) criteria.emplace_back(c.label);
   std::cout << "smallest MAE of any predictor, " << summary.records() << " records of " << summary.patients()
             << " patients, each plan delivered " << deliveries << " times; points\n";
   print_row("known", criteria);

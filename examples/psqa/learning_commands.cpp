@@ -3,6 +3,7 @@
 /// Commands on trained models: evaluate, predict, explain, report; and demo, which does everything.
 
 #include <equipoise/contribution/imbalance.hpp>
+#include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
@@ -42,7 +43,7 @@ Json evaluation(std::vector<Run>& runs) {
   for (const psqa::MethodMetrics& f : comparison.metrics) out.push_back(psqa::to_json(f));
   for (std::size_t j = 1; j < predictions.size(); ++j) {
     Json d{{"method", predictions[0].method}, {"against", predictions[j].method}};
-    for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
       const eq::Interval i = psqa::paired_difference(predictions[0], predictions[j], c);
       d[psqa::kCriteria[c].name] = {{"mae_difference_points", i.value}, {"low", i.low}, {"high", i.high}};
     }
@@ -106,15 +107,35 @@ void report(const std::vector<std::string>& folders, const std::string& out, boo
 
 // ---- predict
 
-/// How far off rates may be, and what of the plan no training plan had.
-void add_uncertainty(const Calibration& calibration, const std::array<double, 3>& rates,
-                     const std::vector<double>& metrics, Json& j) {
-  for (std::size_t c = 0; c < 3; ++c) {
-    const Uncertainty s = uncertainty_of(calibration, c, rates[c]);
-    j["interval_90"][psqa::kCriteria[c].name] = {number_or_null(s.low), number_or_null(s.high)};
-    j["probability_below_90"][psqa::kCriteria[c].name] = s.failing;
+/// How many of a plan's metrics lie outside of training, and whether that is more than a held-out record has.
+Json outside_training(const psqa::TrainingRange& range, const std::vector<double>& metrics) {
+  const std::size_t outside = range.outside(metrics).size();
+  return {{"out_of_range", outside > range.limit()},
+          {"metrics", outside},
+          {"of", range.metrics.size()},
+          {"held_out_at_most", range.limit()}};
+}
+
+/// `30 of 44 metrics outside of training (held-out plans: at most 3)`
+std::string text_of(const Json& outside) {
+  return outside["metrics"].dump() + " of " + outside["of"].dump() +
+         " metrics outside of training (held-out plans: at most " + outside["held_out_at_most"].dump() + ")";
+}
+
+bool is_out_of_range(const Json& prediction) {
+  return prediction.contains("outside_training") && prediction["outside_training"]["out_of_range"].get<bool>();
+}
+
+/// How far off rates may be; null for a plan out of range, and for a rate that is not known.
+void add_uncertainty(const Calibration& calibration, const psqa::RateNumbers& rates, Json& j) {
+  const bool none = is_out_of_range(j);
+  for (std::size_t c = 0; c < rates.size(); ++c) {
+    const bool known = !none && std::isfinite(rates[c]);
+    const Uncertainty s = known ? uncertainty_of(calibration, c, rates[c]) : Uncertainty{};
+    j["interval_90"][psqa::kCriteria[c].name] =
+        known ? Json{number_or_null(s.low), number_or_null(s.high)} : Json(nullptr);
+    j["probability_below_90"][psqa::kCriteria[c].name] = known ? Json(s.failing) : Json(nullptr);
   }
-  j["unlike_training"] = metrics_outside_training(calibration, metrics);
 }
 
 /// A run with what its predictions need of the cohort that it was trained on.
@@ -134,7 +155,7 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
       run.learner->predict(shown(psqa::plan_batch(planned, metrics, run.scales), run.config.modalities));
   const auto side = [&](std::size_t axis) { return static_cast<std::int64_t>(planned.shape[axis]) / run.scales.pool; };
   output.dd = output.dd.expand({1, 1, side(1), side(2)});  // without the dose plane a map is one number everywhere
-  const std::array<double, 3> rates = psqa::to_rates(output.gpr, run.scales)[0];
+  const psqa::RateNumbers rates = psqa::to_rates(output.gpr, run.scales)[0];
   const at::Tensor dd = (output.dd[0][0] * run.scales.dd_sd).to(torch::kFloat).contiguous();
   const std::span<const float> values(dd.const_data_ptr<float>(), static_cast<std::size_t>(dd.numel()));
   const std::size_t shape[] = {static_cast<std::size_t>(dd.size(0)), static_cast<std::size_t>(dd.size(1))};
@@ -144,11 +165,29 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
                       eq::io::map_png<float>(
                           values, shape[1], shape[0], [](double v) { return eq::io::diverging_colour(v / 10); }, 6));
   Json j;
-  for (std::size_t c = 0; c < 3; ++c) j[psqa::kCriteria[c].name] = rates[c];
-  if (predictor.calibration) add_uncertainty(*predictor.calibration, rates, metrics, j);
+  if (predictor.calibration) j["outside_training"] = outside_training(predictor.calibration->range, metrics);
+  for (std::size_t c = 0; c < rates.size(); ++c) j[psqa::kCriteria[c].name] = number_or_null(rates[c]);
+  if (predictor.calibration) {
+    add_uncertainty(*predictor.calibration, rates, j);
+    j["unlike_training"] = metrics_outside_training(predictor.calibration->range, metrics);
+  }
   j["dd_npy"] = (out / (stem + "_dd.npy")).string();
   j["dd_png"] = (out / (stem + "_dd.png")).string();
   return j;
+}
+
+/// What of a plan no training plan had, on standard error.
+void warn_of_range(const Json& prediction, const fs::path& file) {
+  const Json unlike = prediction.value("unlike_training", Json::array());
+  const bool out_of_range = is_out_of_range(prediction);
+  if (!out_of_range && unlike.empty()) return;
+  std::cerr << "warning: " << file.string() << ": ";
+  if (out_of_range) std::cerr << text_of(prediction["outside_training"]) << ", so that no interval is given";
+  if (!unlike.empty())
+    std::cerr << (out_of_range ? "; " : "") << "unlike the plans of training in " << unlike.size() << " metrics";
+  for (std::size_t i = 0; i < std::min<std::size_t>(unlike.size(), 5); ++i)
+    std::cerr << (i == 0 ? ": " : ", ") << unlike[i].get<std::string>();
+  std::cerr << (unlike.size() > 5 ? ", …\n" : "\n");
 }
 
 /// What is predicted of a file: one entry, or one a field where the run's records are fields.
@@ -162,33 +201,17 @@ void predict_file(Predictor& predictor, const fs::path& file, const fs::path& ou
   const std::string stem = file.stem().string();
   const auto add = [&](const psqa::Plan& of, Json j, const std::string& name) {
     j.update(predict_one(predictor, of, out, name));
-    if (const Json unlike = j.value("unlike_training", Json::array()); !unlike.empty()) {
-      std::cerr << "warning: " << file.string() << ": unlike the plans of training in " << unlike.size() << " metrics";
-      for (std::size_t i = 0; i < std::min<std::size_t>(unlike.size(), 5); ++i)
-        std::cerr << (i == 0 ? ": " : ", ") << unlike[i].get<std::string>();
-      std::cerr << (unlike.size() > 5 ? ", …\n" : "\n");
-    }
+    j["fraction_group"] = plan.fraction_group;
+    warn_of_range(j, file);
     predictions.push_back(std::move(j));
   };
-  const Json about{{"plan", file.filename().string()}, {"fraction_group", plan.fraction_group}};
+  const Json about{{"plan", file.filename().string()}};
   if (predictor.records == psqa::RecordsOf::plans) return add(plan, about, stem);
   for (const auto& [beam, field] : psqa::fields_of(plan)) {
     Json of_field = about;
     of_field["field"] = field.beams[0].name;
     add(field, of_field, stem + "_field" + std::to_string(beam + 1));
   }
-}
-
-/// Says how planes of a prediction differ from those that the run has learnt from.
-void warn_of_older_schema(const Run& run, psqa::RecordsOf records) {
-  const std::string schema = run.cohort_about.value("schema", "");
-  if (schema == psqa::kCohortSchema) return;
-  std::cerr << "warning: " << run.folder.string() << ": trained on a cohort of schema " << schema << " (now "
-            << psqa::kCohortSchema << ")"
-            << (records == psqa::RecordsOf::fields
-                    ? "; planes of single fields are the same in both\n"
-                    : ", whose composite planes leave out the collimator's angle; planes for the prediction are turned "
-                      "by it: make the cohort again and train again\n");
 }
 
 /// Every file is tried; what is wrong with one is reported, and in `errors` by the file's name.
@@ -204,7 +227,6 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
               << ": its cohort was imported; planes for the prediction are computed with the "
               << "built-in dose model, as those of imported plans without planes\n";
   const psqa::CohortSettings settings = psqa::plane_settings(run.cohort_about);
-  warn_of_older_schema(run, settings.records);
   Predictor predictor{run, read_calibration(run), settings.records, psqa::PlanningSystem(settings)};
   Json predictions = Json::array();
   for (const std::string& file : files)
@@ -213,23 +235,56 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
   return predictions;
 }
 
+/// The rate of one criterion with what is known of its error.
+void print_rate(const Json& p, const psqa::NamedCriteria& criterion) {
+  const char* name = criterion.name;
+  std::cout << "  GPR " << criterion.label << "  ";
+  if (p[name].is_null()) return void(std::cout << "not known: no training record has it\n");
+  std::cout << eq::report::fixed(p[name], 1) << " %";
+  if (is_out_of_range(p))
+    std::cout << "  no interval";
+  else if (p.contains("interval_90") && !p["interval_90"][name][0].is_null())
+    std::cout << "  90 % interval [" << eq::report::fixed(p["interval_90"][name][0], 1) << ", "
+              << eq::report::fixed(p["interval_90"][name][1], 1) << "], below 90 % with a probability of "
+              << eq::report::fixed(p["probability_below_90"][name], 2);
+  std::cout << "\n";
+}
+
 void print_predictions(const Json& plans) {
   for (const Json& p : plans) {
     std::cout << p["plan"].get<std::string>();
     if (p.contains("field")) std::cout << ", " << p["field"].get<std::string>();
+    if (is_out_of_range(p))
+      std::cout << ": OUT OF RANGE: " << text_of(p["outside_training"]) << "; the rates are extrapolated";
     std::cout << "\n";
-    for (const auto& [name, criterion] :
-         {std::pair{"gpr_3_3", "3%/3 mm"}, {"gpr_2_3", "2%/3 mm"}, {"gpr_2_2", "2%/2 mm"}}) {
-      std::cout << "  GPR " << criterion << "  " << eq::report::fixed(p[name], 1) << " %";
-      if (p.contains("interval_90") && !p["interval_90"][name][0].is_null())
-        std::cout << "  90 % interval [" << eq::report::fixed(p["interval_90"][name][0], 1) << ", "
-                  << eq::report::fixed(p["interval_90"][name][1], 1) << "], below 90 % with a probability of "
-                  << eq::report::fixed(p["probability_below_90"][name], 2);
-      std::cout << "\n";
-    }
+    for (const psqa::NamedCriteria& c : psqa::kCriteria) print_rate(p, c);
     std::cout << "  dose-difference map  " << p["dd_png"].get<std::string>() << ", " << p["dd_npy"].get<std::string>()
               << " (% of the maximum; red: more is measured than planned, blue: less, full at 10 %)\n";
   }
+}
+
+/// A row for each prediction; an empty cell for what is not known.
+void write_predictions(const Json& plans, const fs::path& path) {
+  eq::io::AtomicFile file(path);
+  std::string header = "plan,field,out_of_range,metrics_outside,held_out_at_most";
+  for (const psqa::NamedCriteria& c : psqa::kCriteria)
+    for (const char* part : {"", "_low_90", "_high_90", "_probability_below_90"})
+      header += "," + (c.name + std::string(part));
+  file.write(header + "\n");
+  for (const Json& p : plans) {
+    std::string line = psqa::table_text(p["plan"]) + "," + psqa::table_text(p.value("field", ""));
+    const auto cell = [&](const Json& v) { line += "," + (v.is_null() ? std::string() : v.dump()); };
+    const Json outside = p.value("outside_training", Json::object());
+    for (const char* key : {"out_of_range", "metrics", "held_out_at_most"}) cell(outside.value(key, Json()));
+    for (const psqa::NamedCriteria& c : psqa::kCriteria) {
+      const Json interval = p.value("interval_90", Json::object()).value(c.name, Json());
+      cell(p[c.name]);
+      cell(interval.is_null() ? Json() : interval[0]), cell(interval.is_null() ? Json() : interval[1]);
+      cell(p.value("probability_below_90", Json::object()).value(c.name, Json()));
+    }
+    file.write(line + "\n");
+  }
+  file.commit();
 }
 
 // ---- demo
@@ -334,7 +389,8 @@ void add_use(CLI::App& app) {
     c->callback([=] { evaluate(open_runs(*runs), *json); });
   }
   {
-    auto run = std::make_shared<std::string>(), out = std::make_shared<std::string>("prediction");
+    auto run = std::make_shared<std::string>(), out = std::make_shared<std::string>("prediction"),
+         csv = std::make_shared<std::string>();
     auto files = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
     auto options = std::make_shared<psqa::RtplanOptions>();
@@ -342,6 +398,7 @@ void add_use(CLI::App& app) {
     c->add_option("--run", *run, "folder of a run")->required();
     c->add_option("plans", *files, "files of plans: " + listed(psqa::plan_file_names()))->required();
     c->add_option("--out", *out, "folder for the maps (PNG and NPY)")->capture_default_str();
+    c->add_option("--csv", *csv, "also write the rates into this CSV file, a row for each plan, or each field of it");
     c->add_flag("--json", *json, "print JSON");
     c->add_option("--fraction-group", options->fraction_group, "which of a plan's fraction groups, from 0")
         ->check(not_negative())
@@ -350,6 +407,7 @@ void add_use(CLI::App& app) {
       Run opened = open_trained(*run);
       Json errors = Json::object();
       const Json plans = predict(opened, *files, *out, errors, *options);
+      if (!csv->empty() && !plans.empty()) write_predictions(plans, *csv);
       if (*json) {
         Json all{{"run", *run}, {"predictions", plans}};
         if (!errors.empty()) all["errors"] = errors;

@@ -24,6 +24,7 @@
 #include <string_view>
 
 #include "common.hpp"
+#include "warning_summary.hpp"
 
 namespace psqa_program {
 
@@ -206,6 +207,48 @@ void print_json(Json value) {
 
 }  // namespace psqa_program
 
+namespace psqa_program {
+namespace {
+
+/// What --help says below the list of commands.
+constexpr const char* kExitCodes =
+    "Exit status:\n"
+    "  0    done, with or without warnings, whatever a comparison or a limit says\n"
+    "  1    wrong input, or a command that failed, also for one of several files\n"
+    "  2    wrong usage: the command line cannot be understood\n"
+    "  130  interrupted\n"
+    "Errors and warnings go to standard error.";
+
+/// Runs the command that the command line asks for. \returns the exit status
+int run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) {
+      std::cout << app.help();
+      return 2;
+    }
+    std::cout.flush();
+    if (!std::cout) throw std::runtime_error("standard output: cannot be written");
+    return 0;
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return report(app, e);
+  } catch (const Interrupted& e) {
+    std::cerr << "psqa: " << e.what() << "\n";
+    return 130;
+  } catch (const Failed&) {
+  } catch (const c10::Error& e) {
+    std::cerr << "psqa: " << e.what_without_backtrace() << "\n";
+  } catch (const std::exception& e) {
+    std::cerr << "psqa: " << e.what() << "\n";
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace psqa_program
+
 int main(int argc, char** argv) {
   using namespace psqa_program;
   const eq::io::Utf8Output out(std::cout), errors(std::cerr);  // names of files may be of any encoding
@@ -230,27 +273,9 @@ int main(int argc, char** argv) {
   add_train_command(app);
   add_learning_commands(app);
   add_compare_command(app);
-  try {
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) {
-      std::cout << app.help();
-      return 2;
-    }
-    std::cout.flush();
-    if (!std::cout) throw std::runtime_error("standard output: cannot be written");
-    return 0;
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    return report(app, e);
-  } catch (const Interrupted& e) {
-    std::cerr << "psqa: " << e.what() << "\n";
-    return 130;
-  } catch (const Failed&) {
-  } catch (const c10::Error& e) {
-    std::cerr << "psqa: " << e.what_without_backtrace() << "\n";
-  } catch (const std::exception& e) {
-    std::cerr << "psqa: " << e.what() << "\n";
-  }
-  return 1;
+  app.footer(kExitCodes);
+  WarningSummary warnings(std::cerr);
+  const int status = run(app, argc, argv);
+  warnings.print();
+  return status;
 }

@@ -64,7 +64,7 @@ std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Co
     e.mae = {nan, nan, nan};
     if (!std::all_of(modalities.begin(), modalities.end(), trained)) continue;
     predictions.predicted = psqa::to_rates(run.learner->predict(shown(test, modalities)).gpr, run.scales);
-    e.mae = psqa::mean_rate_error(predictions, 2);
+    e.mae = psqa::mean_rate_error(predictions, psqa::kStrictest);
   }
   return out;
 }
@@ -94,10 +94,11 @@ std::vector<std::string> verdict(const Comparison& comparison) {
     for (const psqa::MethodPredictions& p : *group) methods.push_back(&p);
   std::vector<std::size_t> order;  // of the methods, by error
   for (std::size_t i = 0; i < methods.size(); ++i)
-    if (std::isfinite(comparison.metrics[i].rates[2].mae.value)) order.push_back(i);
+    if (std::isfinite(comparison.metrics[i].rates[psqa::kStrictest].mae.value)) order.push_back(i);
   if (order.empty()) return {"No test record has a known passing rate at 2%/2 mm: the methods cannot be compared."};
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return comparison.metrics[a].rates[2].mae.value < comparison.metrics[b].rates[2].mae.value;
+    return comparison.metrics[a].rates[psqa::kStrictest].mae.value <
+           comparison.metrics[b].rates[psqa::kStrictest].mae.value;
   });
   const auto name = [&](std::size_t i) {
     return (i < comparison.predictions.size() ? "" : "the baseline ") + methods[i]->method;
@@ -105,14 +106,15 @@ std::vector<std::string> verdict(const Comparison& comparison) {
   const std::size_t best = order[0];
   std::string first = name(best);
   if (best >= comparison.predictions.size()) first[0] = 'T';
-  const std::vector<std::array<double, 3>>& truth = methods[best]->truth;
-  const auto known =
-      std::count_if(truth.begin(), truth.end(), [](const auto& rates) { return std::isfinite(rates[2]); });
+  const psqa::Rates& truth = methods[best]->truth;
+  const auto known = std::count_if(truth.begin(), truth.end(),
+                                   [](const auto& rates) { return std::isfinite(rates[psqa::kStrictest]); });
   std::vector<std::string> out = {first + " has the lowest mean absolute error of passing rates at 2%/2 mm: " +
-                                  with_interval(comparison.metrics[best].rates[2].mae, 2) + " points on " +
-                                  std::to_string(known) + " test records (95 % interval over patients)."};
+                                  with_interval(comparison.metrics[best].rates[psqa::kStrictest].mae, 2) +
+                                  " points on " + std::to_string(known) +
+                                  " test records (95 % interval over patients)."};
   const auto against = [&](std::size_t other) {
-    const eq::Interval d = psqa::paired_difference(*methods[other], *methods[best], 2);
+    const eq::Interval d = psqa::paired_difference(*methods[other], *methods[best], psqa::kStrictest);
     return "its error is " + with_interval(d, 2) + " points higher on the same records; the interval " +
            (d.low > 0 ? "excludes 0, so the two are separated." : "includes 0, so the two are not separated.");
   };

@@ -19,19 +19,20 @@ namespace {
 using eq::report::fixed;
 
 std::vector<std::string> header() {
-  return {"method", "3%/3 mm", "2%/3 mm", "2%/2 mm", "2%/2 mm failing", "rank corr.", "AUC", "map MAE", "map SSIM"};
+  std::vector<std::string> out = {"method"};
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) out.emplace_back(c.label);
+  out.insert(out.end(), {"2%/2 mm failing", "rank corr.", "AUC", "map MAE", "map SSIM"});
+  return out;
 }
 
 std::vector<std::string> row_of(const psqa::MethodMetrics& f) {
-  return {f.method,
-          with_interval(f.rates[0].mae, 2),
-          with_interval(f.rates[1].mae, 2),
-          with_interval(f.rates[2].mae, 2),
-          with_interval(f.rates[2].mae_failing, 2),
-          fixed(f.rates[2].spearman.value, 2),
-          fixed(f.rates[2].failure[0].auc.value, 2),
-          with_interval(f.maps.mae, 3),
-          with_interval(f.maps.ssim, 3)};
+  std::vector<std::string> out = {f.method};
+  for (const psqa::RateMetrics& r : f.rates) out.push_back(with_interval(r.mae, 2));
+  const psqa::RateMetrics& strictest = f.rates[psqa::kStrictest];
+  out.insert(out.end(),
+             {with_interval(strictest.mae_failing, 2), fixed(strictest.spearman.value, 2),
+              fixed(strictest.failure[0].auc.value, 2), with_interval(f.maps.mae, 3), with_interval(f.maps.ssim, 3)});
+  return out;
 }
 
 void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Run& run) {
@@ -49,17 +50,21 @@ void cohort_section(eq::report::Page& page, const psqa::Cohort& cohort, const Ru
     sites[cohort.records[i].site].push_back(i), sites["all"].push_back(i);
   for (const auto& [site, members] : sites) {
     std::vector<std::string> row = {site, std::to_string(members.size())};
-    for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
       std::vector<double> x;
       double failing = 0;
       for (const std::size_t i : members)
         if (const double g = cohort.records[i].gpr[c]; std::isfinite(g)) x.push_back(g), failing += g < 90;
       row.push_back(x.size() < 2 ? "–" : fixed(eq::mean(x), 1) + " ± " + fixed(eq::standard_deviation(x), 1));
-      if (c == 2) row.push_back(x.empty() ? "–" : fixed(100 * failing / static_cast<double>(x.size()), 1));
+      if (c == psqa::kStrictest)
+        row.push_back(x.empty() ? "–" : fixed(100 * failing / static_cast<double>(x.size()), 1));
     }
     rows.push_back(row);
   }
-  page.table({"site", "records", "GPR 3%/3 mm, %", "GPR 2%/3 mm, %", "GPR 2%/2 mm, %", "below 90 %, %"}, rows);
+  std::vector<std::string> columns = {"site", "records"};
+  for (const psqa::NamedCriteria& c : psqa::kCriteria) columns.push_back("GPR " + std::string(c.label) + ", %");
+  columns.emplace_back("below 90 %, %");
+  page.table(columns, rows);
 }
 
 eq::report::Series series_of(const eq::History& history, const std::string& key, const std::string& name) {
@@ -106,21 +111,23 @@ void rates_section(eq::report::Page& page, const std::vector<psqa::MethodPredict
                         .identity = true,
                         .points = true};
     for (std::size_t i = 0; i < j.truth.size(); ++i)
-      c.series[0].x.push_back(j.truth[i][2]), c.series[0].y.push_back(j.predicted[i][2]);
+      c.series[0].x.push_back(j.truth[i][psqa::kStrictest]), c.series[0].y.push_back(j.predicted[i][psqa::kStrictest]);
     charts.push_back(c);
   }
   page.row(charts);
-  eq::report::Chart strata{.title = "Mean absolute error by stratum of the true rate",
-                           .x_label = "true GPR at 2%/2 mm",
-                           .y_label = "MAE, points",
-                           .series = {},
-                           .from_zero = true,
-                           .categories = {"< 90 % (n " + std::to_string(metrics[0].rates[2].n_stratum[0]) + ")",
-                                          "90-95 % (n " + std::to_string(metrics[0].rates[2].n_stratum[1]) + ")",
-                                          ">= 95 % (n " + std::to_string(metrics[0].rates[2].n_stratum[2]) + ")"}};
-  for (const psqa::MethodMetrics& f : metrics)
-    strata.series.push_back(
-        {f.method, {0, 1, 2}, {f.rates[2].mae_stratum.begin(), f.rates[2].mae_stratum.end()}, {}, {}});
+  eq::report::Chart strata{
+      .title = "Mean absolute error by stratum of the true rate",
+      .x_label = "true GPR at 2%/2 mm",
+      .y_label = "MAE, points",
+      .series = {},
+      .from_zero = true,
+      .categories = {"< 90 % (n " + std::to_string(metrics[0].rates[psqa::kStrictest].n_stratum[0]) + ")",
+                     "90-95 % (n " + std::to_string(metrics[0].rates[psqa::kStrictest].n_stratum[1]) + ")",
+                     ">= 95 % (n " + std::to_string(metrics[0].rates[psqa::kStrictest].n_stratum[2]) + ")"}};
+  for (const psqa::MethodMetrics& f : metrics) {
+    const auto& of = f.rates[psqa::kStrictest].mae_stratum;
+    strata.series.push_back({f.method, {0, 1, 2}, {of.begin(), of.end()}, {}, {}});
+  }
   page.chart(strata);
 }
 
@@ -224,7 +231,7 @@ std::vector<std::pair<std::string, std::string>> head(const std::vector<Run>& ru
 std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredictions>& predictions) {
   std::vector<std::string> out;
   for (std::size_t i = 1; i < predictions.size(); ++i) {
-    const eq::Interval d = psqa::paired_difference(predictions[0], predictions[i], 2);
+    const eq::Interval d = psqa::paired_difference(predictions[0], predictions[i], psqa::kStrictest);
     out.push_back("MAE at 2%/2 mm of " + predictions[0].method + " minus " + predictions[i].method +
                   ", paired: " + with_interval(d, 2) + " points" +
                   (d.high < 0  ? "."

@@ -28,7 +28,7 @@ void failing_section(eq::report::Page& page, const std::vector<psqa::MethodMetri
   std::vector<std::vector<std::string>> rows;
   for (std::size_t l = 0; l < psqa::kFailingLimits.size(); ++l)
     for (const psqa::MethodMetrics& f : metrics) {
-      const psqa::FailureMetrics& d = f.rates[2].failure[l];
+      const psqa::FailureMetrics& d = f.rates[psqa::kStrictest].failure[l];
       rows.push_back({f.method, "< " + fixed(d.limit, 0) + " % (n " + std::to_string(d.failing) + ")",
                       or_dash(d.flag_below, 1), or_dash(d.sensitivity), or_dash(d.specificity), or_dash(d.precision),
                       or_dash(d.auc), or_dash(d.average_precision)});
@@ -46,7 +46,7 @@ void intervals_section(eq::report::Page& page, const std::vector<psqa::MethodMet
   page.heading("How sure the predictions are");
   std::vector<std::vector<std::string>> rows;
   for (const psqa::MethodMetrics& f : metrics)
-    for (const psqa::CoverageMetrics& c : f.rates[2].coverage)
+    for (const psqa::CoverageMetrics& c : f.rates[psqa::kStrictest].coverage)
       rows.push_back({f.method, fixed(100 * c.level, 0) + " %", "± " + or_dash(c.half_width, 1),
                       fixed(100 * c.covered.value, 0), or_dash(100 * c.by_stratum[0], 0),
                       or_dash(100 * c.by_stratum[1], 0), or_dash(100 * c.by_stratum[2], 0)});
@@ -59,7 +59,7 @@ void intervals_section(eq::report::Page& page, const std::vector<psqa::MethodMet
   rows.clear();
   for (const psqa::MethodMetrics& f : metrics) {
     std::vector<std::string> row = {f.method};
-    for (const psqa::FailureMetrics& d : f.rates[2].failure)
+    for (const psqa::FailureMetrics& d : f.rates[psqa::kStrictest].failure)
       for (const eq::Interval& i : {d.brier, d.brier_of_share}) row.push_back(with_interval(i, 3));
     rows.push_back(row);
   }
@@ -76,7 +76,7 @@ void intervals_section(eq::report::Page& page, const std::vector<psqa::MethodMet
   for (const psqa::MethodMetrics& f : metrics) {
     eq::report::Series s;
     s.name = f.method;
-    for (const eq::ReliabilityBin& b : f.rates[2].failure[0].reliability)
+    for (const eq::ReliabilityBin& b : f.rates[psqa::kStrictest].failure[0].reliability)
       s.x.push_back(b.probability), s.y.push_back(b.frequency);
     c.series.push_back(s);
   }
@@ -88,11 +88,11 @@ void groups_section(eq::report::Page& page, const std::vector<psqa::MethodMetric
   std::vector<std::string> columns = {"test records of", "n"};
   for (const psqa::MethodMetrics& f : metrics) columns.push_back(f.method);
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t g = 0; g < metrics[0].rates[2].groups.size(); ++g) {
-    const psqa::GroupError& of = metrics[0].rates[2].groups[g];
+  for (std::size_t g = 0; g < metrics[0].rates[psqa::kStrictest].groups.size(); ++g) {
+    const psqa::GroupError& of = metrics[0].rates[psqa::kStrictest].groups[g];
     std::vector<std::string> row = {(of.of == "mcs_quarter" ? "MCS quarter" : of.of) + " " + of.name,
                                     std::to_string(of.n)};
-    for (const psqa::MethodMetrics& f : metrics) row.push_back(fixed(f.rates[2].groups[g].mae, 2));
+    for (const psqa::MethodMetrics& f : metrics) row.push_back(fixed(f.rates[psqa::kStrictest].groups[g].mae, 2));
     rows.push_back(row);
   }
   page.table(columns, rows);
@@ -117,8 +117,8 @@ void map_metrics_section(eq::report::Page& page, const std::vector<psqa::MethodM
   for (const psqa::MethodMetrics& f : metrics) {
     const psqa::MapMetrics& m = f.maps;
     rows.push_back({f.method, with_interval(m.mae, 3), fixed(m.rmse.value, 3), with_interval(m.ssim, 3),
-                    fixed(m.psnr.value, 1), with_interval(m.dice, 2), or_dash(m.rate_mae[2]),
-                    or_dash(m.rate_spearman[2])});
+                    fixed(m.psnr.value, 1), with_interval(m.dice, 2), or_dash(m.rate_mae[psqa::kStrictest]),
+                    or_dash(m.rate_spearman[psqa::kStrictest])});
   }
   page.table(
       {"method", "MAE, %", "RMSE, %", "SSIM", "PSNR, dB", "Dice beyond 3 %", "GPR from the map, MAE", "rank corr."},

@@ -20,7 +20,15 @@ namespace psqa_program {
 
 namespace {
 
-constexpr const char* kRunSchema = "equipoise.psqa.run/4";
+constexpr std::string_view kRunSchema = "equipoise.psqa.run/5";
+
+/// What an error adds for a run of an older schema.
+std::string older_run(const Json& schema) {
+  const std::string given = schema.is_string() ? schema.get<std::string>() : "";
+  if (!given.starts_with("equipoise.psqa.run/") || given >= kRunSchema) return {};
+  return "; an older run predicts no rate at 3%/2 mm and was trained on planes without the collimator's angle: make "
+         "its cohort again with psqa simulate or psqa import, and train again";
+}
 
 Json options_json(const eq::OptionList& list) {
   Json out = Json::object();
@@ -262,7 +270,7 @@ Run read_run(const fs::path& folder) {
     const Json j = Json::parse(in);
     if (j.at("schema") != kRunSchema)
       throw eq::FileError(eq::message("file.438", (folder / "run.json").string(), "expected schema ", kRunSchema,
-                                      ", got ", j.at("schema").dump()));
+                                      ", got ", j.at("schema").dump(), older_run(j.at("schema"))));
     RunConfig& c = run.config;
     const fs::path cohort = j.at("cohort").get<std::string>();
     c.cohort = (folder / cohort).lexically_normal().string();

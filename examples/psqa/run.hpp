@@ -126,7 +126,7 @@ template <class B>
 /// How a cohort is divided. \throws ValueError where a part would be empty
 [[nodiscard]] eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& choice);
 /// The test records as the run's model sees and says them.
-/// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (three gammas a record)
+/// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (a gamma a record and criterion)
 [[nodiscard]] psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort,
                                                            bool rates_from_maps = true);
 /// The model's error at 2%/2 mm on the test records when it is shown all, or one modality alone; points, NaN for what it

@@ -67,7 +67,7 @@ TEST_CASE("a cohort comes back as it was written", "[psqa][cohort][behaviour]") 
   REQUIRE(c.records.size() == 3);
   Simulator simulator(few(3));
   const Record r = simulator.record(1);
-  CHECK(c.records[1].gpr[2] == Approx(r.gpr[2]));
+  CHECK(c.records[1].gpr[kStrictest] == Approx(r.gpr[kStrictest]));
   CHECK(c.plane(c.planned, 1)[60 * 120 + 60] == Approx(r.planned.at(0, 60, 60)));
   CHECK_FALSE(fs::exists(path.string() + ".part"));
 }
@@ -115,6 +115,30 @@ TEST_CASE("a broken cohort is refused with the file, record and column", "[psqa]
   write_text(path / "cohort.json", json);
   CHECK_THROWS_WITH(read_cohort_table(path), Catch::Contains("file.437") && Catch::Contains("collimator's angle") &&
                                                  Catch::Contains("make the cohort again"));
+}
+
+TEST_CASE("a table may lack a criterion, whose rates are not known, but not all of them", "[psqa][cohort][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path path = folder.path() / "cohort";
+  simulate_cohort(few(2), path, [](auto&&...) {});
+  const Cohort whole = read_cohort_table(path);
+  std::string text = read_text(path / "records.csv");
+  const auto rename = [&](const std::string& from) { text.replace(text.find(from), from.size(), "other" + from); };
+  rename("gpr_3_2");  // now a column that nobody reads
+  write_text(path / "records.csv", text);
+  const Cohort without = read_cohort_table(path);
+  for (std::size_t i = 0; i < whole.records.size(); ++i)
+    for (std::size_t c = 0; c < kCriteria.size(); ++c) {
+      INFO(kCriteria[c].name);
+      if (c == criterion("gpr_3_2"))
+        CHECK(std::isnan(without.records[i].gpr[c]));
+      else
+        CHECK(without.records[i].gpr[c] == whole.records[i].gpr[c]);
+    }
+  for (const char* name : {"gpr_3_3", "gpr_2_3", "gpr_2_2"}) rename(name);
+  write_text(path / "records.csv", text);
+  CHECK_THROWS_WITH(read_cohort_table(path),
+                    Catch::Contains("a column of passing rates (gpr_3_3, gpr_3_2, gpr_2_3, gpr_2_2), got none"));
 }
 
 TEST_CASE("a table that a spreadsheet has saved, with other line ends, is the same cohort", "[psqa][cohort]") {
@@ -216,7 +240,7 @@ TEST_CASE("switching a mismatch off raises the mean passing rate", "[psqa][cohor
     with.mismatch = m;
     Simulator simulator(with);
     std::vector<double> out;
-    for (std::int64_t i = 0; i < plans; ++i) out.push_back(simulator.record(i).gpr[2]);
+    for (std::int64_t i = 0; i < plans; ++i) out.push_back(simulator.record(i).gpr[kStrictest]);
     return out;
   };
   const std::vector<double> all = rates(s.mismatch);
@@ -268,5 +292,5 @@ TEST_CASE("a cohort of fields says so, counts its records and is the same for an
   Simulator simulator(s);
   const std::vector<Record> first = simulator.records(0);
   CHECK(c.records[first.size()].id == "plan1_field1");
-  CHECK(c.records[1].gpr[2] == Approx(first[1].gpr[2]));
+  CHECK(c.records[1].gpr[kStrictest] == Approx(first[1].gpr[kStrictest]));
 }

@@ -44,7 +44,7 @@ TEST_CASE("a mixture is imported, and what cannot be says why", "[psqa][import][
   Simulator& simulator = support::one_machine();
   const ImportedRecord real = import_record({plans / "RP_FiF.dcm"}, simulator, 0);
   CHECK(real.source == "simulated delivery");
-  CHECK(real.record.gpr[0] >= real.record.gpr[2]);
+  CHECK(real.record.gpr[0] >= real.record.gpr[kStrictest]);
   CHECK_THROWS_AS(import_record({plans / "pydicom_rtplan_truncated.dcm"}, simulator, 1), eq::FileError);
   CHECK_THROWS_WITH(import_record({plans / "pydicom_rtplan_jaws_only.dcm"}, simulator, 1),
                     Catch::Contains("multileaf") && Catch::Contains(plans.string()));
@@ -79,7 +79,7 @@ TEST_CASE("simulated deliveries of imported plans are of the machines, planes an
   CHECK(apart(imported(portal).planned, usual.planned) > 0.01);
   CohortSettings exact{.machines = 1};
   for (const auto& [key, value] : eq::options(exact.mismatch)) eq::set_option(exact.mismatch, key, "0");
-  CHECK(imported(exact).record.gpr == std::array<double, 3>{100, 100, 100});
+  CHECK(imported(exact).record.gpr == RateNumbers{100, 100, 100, 100});
   const auto patients = support::samples("openkbp");
   if (patients.empty()) return;
   const auto patient = [&](LinacModel model) {
@@ -108,7 +108,7 @@ TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import
   CHECK(find_imports(folder.path()).size() == 1);  // the planes are part of the record
   const ImportedRecord back = import_record(items[0], simulator, 0);
   CHECK(back.source == "measured");
-  for (std::size_t c = 0; c < 3; ++c) CHECK(back.record.gpr[c] == Approx(r.gpr[c]).margin(0.05));
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) CHECK(back.record.gpr[c] == Approx(r.gpr[c]).margin(0.05));
 }
 
 TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][behaviour]") {
@@ -121,7 +121,7 @@ TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][be
   const ImportItem item = find_imports(folder.path()).at(0);
   CHECK_THROWS_WITH(import_record(item, simulator, 0), Catch::Contains("--spacing"));
   const ImportedRecord back = import_record(item, simulator, 0, {.spacing_mm = r.planned.spacing[1]});
-  CHECK(back.record.gpr[2] == Approx(r.gpr[2]).margin(0.01));
+  CHECK(back.record.gpr[kStrictest] == Approx(r.gpr[kStrictest]).margin(0.01));
 }
 
 TEST_CASE("tables beside a plan are read from the top where that is said", "[psqa][import][behaviour]") {

@@ -70,7 +70,7 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
   const auto check = [&](const ImportedRecord& back) {
     CHECK(difference(back.planned, r.planned) < 1e-4);
     CHECK(difference(back.measured, r.measured) < 1e-4);
-    for (std::size_t k = 0; k < 3; ++k) CHECK(back.record.gpr[k] == Approx(r.gpr[k]).margin(0.05));
+    for (std::size_t k = 0; k < kCriteria.size(); ++k) CHECK(back.record.gpr[k] == Approx(r.gpr[k]).margin(0.05));
   };
   SECTION("axial planes") {
     check(imported({}));

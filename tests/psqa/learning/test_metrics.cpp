@@ -30,7 +30,8 @@ psqa::Cohort cohort_of(std::size_t n) {
                          {}};
     r.metrics.assign(c.metric_names.size(), 0.5);
     r.metrics[2] = x, r.metrics[4] = 1 - x;  // AAV and MCS
-    for (std::size_t k = 0; k < 3; ++k) r.gpr[k] = 101 - std::exp(0.5 + static_cast<double>(k) * 0.4 + 1.4 * x);
+    for (std::size_t k = 0; k < psqa::kCriteria.size(); ++k)
+      r.gpr[k] = 101 - std::exp(0.5 + static_cast<double>(k) * 0.4 + 1.4 * x);
     c.records.push_back(r);
     for (std::size_t at = 0; at < 1600; ++at) {
       const std::size_t row = at / 40, column = at % 40;
@@ -94,7 +95,7 @@ TEST_CASE("who predicts the truth has no error, misses nothing and is sure", "[f
       CHECK(c.covered.value == 1);
     }
   }
-  for (const psqa::FailureMetrics& d : f.rates[2].failure) {
+  for (const psqa::FailureMetrics& d : f.rates[psqa::kStrictest].failure) {
     REQUIRE(d.failing > 0);
     CHECK(d.sensitivity.value > 0.9);  // the flag was set on other records
     CHECK(d.auc.value == Approx(1));
@@ -109,8 +110,8 @@ TEST_CASE("who predicts the truth has no error, misses nothing and is sure", "[f
 TEST_CASE("a method's errors are those of its groups", "[flagship][figures]") {
   const Example e;
   psqa::MethodPredictions j = e.truth;
-  for (std::size_t i = 0; i < j.size(); ++i) j.predicted[i][2] += j.sites[i] == "lung" ? 2 : -1;
-  const psqa::RateMetrics f = psqa::rate_metrics(j, 2);
+  for (std::size_t i = 0; i < j.size(); ++i) j.predicted[i][psqa::kStrictest] += j.sites[i] == "lung" ? 2 : -1;
+  const psqa::RateMetrics f = psqa::rate_metrics(j, psqa::kStrictest);
   double sum = 0;
   std::size_t n = 0;
   for (const psqa::GroupError& g : f.groups) {
@@ -131,10 +132,33 @@ TEST_CASE("the model's planes are parts of the cohort's", "[flagship][figures][e
 TEST_CASE("rates that nobody measured count nowhere", "[flagship][figures]") {
   const Example e;
   psqa::MethodPredictions j = e.truth;
-  j.truth[0][2] = std::nan(""), j.calibration_truth[0][2] = std::nan("");
-  const psqa::RateMetrics f = psqa::rate_metrics(j, 2);
+  j.truth[0][psqa::kStrictest] = std::nan(""), j.calibration_truth[0][psqa::kStrictest] = std::nan("");
+  const psqa::RateMetrics f = psqa::rate_metrics(j, psqa::kStrictest);
   CHECK(f.n_stratum[0] + f.n_stratum[1] + f.n_stratum[2] == j.size() - 1);
   CHECK(f.mae.value == 0);
+}
+
+TEST_CASE("a criterion that no training record has is not predicted, and the others are as before",
+          "[flagship][figures]") {
+  Example e;
+  constexpr std::size_t missing = psqa::criterion("gpr_3_2");
+  for (psqa::CohortRecord& r : e.cohort.records) r.gpr[missing] = std::nan("");
+  const psqa::Scales fitted = psqa::fit_scales(e.cohort, e.split.train, 1);
+  for (const psqa::Scales& s : {fitted, psqa::Scales::from_json(fitted.to_json())}) {
+    CHECK(std::isnan(s.gpr_mean[missing]));
+    const auto outputs = static_cast<std::int64_t>(psqa::kCriteria.size());
+    const psqa::RateNumbers with = psqa::to_rates(at::zeros({1, outputs}), e.scales)[0],
+                            without = psqa::to_rates(at::zeros({1, outputs}), s)[0];
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c) {
+      INFO(psqa::kCriteria[c].name);
+      if (c == missing)
+        CHECK(std::isnan(without[c]));
+      else
+        CHECK(without[c] == with[c]);
+    }
+  }
+  const psqa::RateMetrics f = psqa::rate_metrics(truth_of(e.cohort, e.split, fitted), missing);
+  CHECK(std::isnan(f.mae.value));
 }
 
 TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[flagship][figures]") {
@@ -146,16 +170,16 @@ TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[fl
     psqa::DoseGrid planned = psqa::DoseGrid::plane(40, 40, 2), measured = planned;
     std::copy_n(e.cohort.plane(e.cohort.planned, r).begin(), 1600, planned.values.begin());
     std::copy_n(e.cohort.plane(e.cohort.measured, r).begin(), 1600, measured.values.begin());
-    for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c)
       CHECK(rates[i][c] == Approx(psqa::gamma_pass_rate(measured, planned,
                                                         {.dd_percent = psqa::kCriteria[c].dd_percent,
                                                          .dta_mm = psqa::kCriteria[c].dta_mm}))
                                .margin(0.3));  // the map is single precision; a point at the limit may change sides
-    some_fail = some_fail || rates[i][2] < 90;
+    some_fail = some_fail || rates[i][psqa::kStrictest] < 90;
   }
   CHECK(some_fail);
   for (const auto& r : psqa::rates_of_maps(e.cohort, e.split.test, at::zeros_like(e.truth.dd_predicted)))
-    CHECK(r == std::array<double, 3>{100, 100, 100});
+    CHECK(r == psqa::RateNumbers{100, 100, 100, 100});
 }
 
 TEST_CASE("ridge finds what is linear in the table, a forest some of it, the constant nothing", "[flagship][figures]") {

@@ -95,7 +95,7 @@ TEST_CASE("a fault of every kind is labelled, and changes what is measured", "[p
     INFO(r.fault);
     CHECK(r.fault == expected.name);
     CHECK(r.measured.values != r.planned.values);
-    if (r.fault != "collimator") CHECK(r.gpr[2] < 100);  // a small field turns by less than the distance
+    if (r.fault != "collimator") CHECK(r.gpr[kStrictest] < 100);  // a small field turns by less than the distance
     if (r.fault == "output") CHECK(mean_ratio(r) == Approx(expected.output).margin(1e-6));
     if (r.fault == "bank") CHECK((mean_ratio(r) > 1) == (expected.bank_shift < 0));  // the first bank moves out: wider
     seen.insert(r.fault);
@@ -268,10 +268,11 @@ TEST_CASE("the noise ceiling is how far deliveries lie from their mean", "[psqa]
   CohortSettings s;
   s.machines = 1;
   Simulator simulator(s);
-  const std::array<double, 3> a = simulator.record(0, 0).gpr, b = simulator.record(0, 1).gpr;
-  const std::array<double, 3> ceiling = noise_ceiling(s, 1, 2);
-  for (std::size_t c = 0; c < 3; ++c) CHECK(ceiling[c] == Approx(std::abs(a[c] - b[c]) / 2).margin(1e-12));
+  const RateNumbers a = simulator.record(0, 0).gpr, b = simulator.record(0, 1).gpr;
+  const RateNumbers ceiling = noise_ceiling(s, 1, 2);
+  for (std::size_t c = 0; c < kCriteria.size(); ++c)
+    CHECK(ceiling[c] == Approx(std::abs(a[c] - b[c]) / 2).margin(1e-12));
   CHECK(ceiling[2] > 0);
   s.mismatch = none();
-  CHECK(noise_ceiling(s, 2, 3) == std::array<double, 3>{0, 0, 0});
+  CHECK(noise_ceiling(s, 2, 3) == RateNumbers{});
 }

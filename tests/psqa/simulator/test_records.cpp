@@ -50,8 +50,7 @@ TEST_CASE("the rates of a record are ordered as their criteria", "[psqa][cohort]
   Simulator simulator(few(6));
   for (std::int64_t i = 0; i < 6; ++i) {
     const Record r = simulator.record(i);
-    CHECK(r.gpr[0] >= r.gpr[1]);
-    CHECK(r.gpr[1] >= r.gpr[2]);
+    CHECK(are_ordered(r.gpr));
   }
 }
 
@@ -116,7 +115,7 @@ TEST_CASE("plans take the outlines of OpenKBP patients when given", "[psqa][coho
   CHECK(r.plan.site == "head_and_neck");
   CHECK(r.plan.patient == s.outlines[0].patient);
   CHECK(r.plan.beams.size() == 9);
-  CHECK(r.gpr[2] > 50);
+  CHECK(r.gpr[kStrictest] > 50);
 }
 
 TEST_CASE("sparse detectors judge only where they have elements", "[psqa][cohort][behaviour]") {
@@ -134,8 +133,8 @@ TEST_CASE("sparse detectors judge only where they have elements", "[psqa][cohort
   s.detector = Detector::mapcheck;
   Simulator simulator(s);
   const Record r = simulator.record(0);
-  CHECK(r.gpr[0] >= r.gpr[2]);
-  CHECK(r.gpr[2] > 50);
+  CHECK(are_ordered(r.gpr));
+  CHECK(r.gpr[kStrictest] > 50);
 }
 
 TEST_CASE("every element of a detector has the noise that the settings say", "[psqa][cohort][property]") {
@@ -169,13 +168,12 @@ TEST_CASE("rates may be those of the fields, whose planes add up", "[psqa][cohor
   const Record a = together.record(0), b = alone.record(0);
   REQUIRE(a.plan.beams.size() > 1);
   CHECK(b.gpr != a.gpr);
-  CHECK(b.gpr[0] >= b.gpr[1]);
-  CHECK(b.gpr[1] >= b.gpr[2]);
+  CHECK(are_ordered(b.gpr));
   const double maximum = *std::max_element(a.planned.values.begin(), a.planned.values.end());
   for (std::size_t i = 0; i < a.planned.size(); ++i)
     CHECK(b.planned.values[i] == Approx(a.planned.values[i]).margin(1e-9 * maximum));
   s.mismatch = none();
-  CHECK(Simulator(s).record(0).gpr == std::array<double, 3>{100, 100, 100});
+  CHECK(Simulator(s).record(0).gpr == RateNumbers{100, 100, 100, 100});
 }
 
 TEST_CASE("records may be fields: single-beam plans of the same patient, planes and delivery",
@@ -190,7 +188,7 @@ TEST_CASE("records may be fields: single-beam plans of the same patient, planes 
   const std::vector<Record> fields = of_fields.records(1);
   REQUIRE(fields.size() == whole.plan.beams.size());
   REQUIRE(fields.size() > 1);
-  std::array<double, 3> rates{};
+  RateNumbers rates{};
   double prescription = 0, maximum = 0;
   DoseGrid sum = DoseGrid::plane(s.pixels, s.pixels, s.spacing_mm);
   for (std::size_t f = 0; f < fields.size(); ++f) {
@@ -201,11 +199,11 @@ TEST_CASE("records may be fields: single-beam plans of the same patient, planes 
     REQUIRE(r.plan.beams.size() == 1);
     CHECK(r.plan.beams[0].mu == whole.plan.beams[f].mu);
     prescription += r.plan.prescription_Gy;
-    for (std::size_t c = 0; c < 3; ++c) rates[c] += r.gpr[c] / static_cast<double>(fields.size());
+    for (std::size_t c = 0; c < kCriteria.size(); ++c) rates[c] += r.gpr[c] / static_cast<double>(fields.size());
     for (std::size_t i = 0; i < sum.size(); ++i) sum.values[i] += r.planned.values[i];
   }
   CHECK(prescription == Approx(whole.plan.prescription_Gy));
-  for (std::size_t c = 0; c < 3; ++c) CHECK(rates[c] == Approx(mean.gpr[c]));
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) CHECK(rates[c] == Approx(mean.gpr[c]));
   for (const double v : whole.planned.values) maximum = std::max(maximum, v);
   for (std::size_t i = 0; i < sum.size(); ++i)
     CHECK(sum.values[i] == Approx(whole.planned.values[i]).margin(1e-9 * maximum));

@@ -10,11 +10,11 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/psqa/criteria.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -53,7 +53,7 @@ inline constexpr const char* kSimulatedDeliveries = "simulated_deliveries";
 /// One line of records.csv.
 struct CohortRecord {
   std::string id, patient, site, machine, fault;
-  std::array<double, 3> gpr{};  ///< %, NaN where it is not known
+  RateNumbers gpr{};            ///< %, in the order of `kCriteria`; NaN where it is not known
   std::vector<double> metrics;  ///< in the order of `Cohort::metric_names`; NaN where the plan lacks one
 };
 

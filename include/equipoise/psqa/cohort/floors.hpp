@@ -21,7 +21,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -37,15 +36,12 @@ enum class FloorKnows : std::uint8_t { plan, machine, day };
 }
 inline constexpr std::size_t kKnown = names_of(FloorKnows{}).size();
 
-/// One number for each of a record's passing rates.
-using RateNumbers = decltype(Record::gpr);
-
 /// What repeated deliveries say of one record.
 struct RecordFloors {
   std::string id, patient, machine;
   std::vector<RateNumbers> rates;               ///< %, on any machine and day; its own delivery's first
   std::array<RateNumbers, kKnown> predicted{};  ///< %, medians of the other deliveries, by what is known
-  std::array<std::array<DeliveryFloor, std::tuple_size_v<RateNumbers>>, kKnown> floors{};  ///< by criterion
+  std::array<PerCriterion<DeliveryFloor>, kKnown> floors{};
 };
 
 /// How plans are delivered again.

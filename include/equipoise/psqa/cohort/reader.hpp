@@ -46,7 +46,7 @@ class CohortTable {
     if (!file_.lines().empty()) header_ = comma_cells(file_.lines()[0]);
     id_ = column("id"), patient_ = column("patient"), site_ = column("site"), machine_ = column("machine"),
     fault_ = column("fault");
-    for (const NamedCriteria& c : kCriteria) rates_.push_back(column(c.name));
+    find_rates();
     for (const std::string& name : metric_names_) metrics_.push_back(column(name));
   }
 
@@ -74,6 +74,18 @@ class CohortTable {
     return static_cast<std::size_t>(found - header_.begin());
   }
 
+  /// A table may lack criteria that its clinic does not measure, but not all.
+  void find_rates() {
+    std::string names;
+    for (std::size_t c = 0; c < kCriteria.size(); ++c) {
+      const auto found = std::find(header_.begin(), header_.end(), kCriteria[c].name);
+      if (found != header_.end()) rates_[c] = static_cast<std::size_t>(found - header_.begin());
+      names += std::string(c == 0 ? "" : ", ") + kCriteria[c].name;
+    }
+    if (std::none_of(rates_.begin(), rates_.end(), [](const auto& column) { return column.has_value(); }))
+      throw FileError(message("file.432", file_.where(), "expected a column of passing rates (", names, "), got none"));
+  }
+
   [[nodiscard]] CohortRecord record(const std::vector<std::string_view>& cells) const {
     if (cells.size() != header_.size())
       throw FileError(message("file.433", file_.where(), "record ", cells[0], ": expected ", header_.size(),
@@ -81,7 +93,7 @@ class CohortTable {
     const auto text = [&](std::size_t c) { return std::string(cells[c]); };
     CohortRecord r{text(id_), text(patient_), text(site_), text(machine_), text(fault_), {}, {}};
     for (std::size_t c = 0; c < kCriteria.size(); ++c) {
-      r.gpr[c] = number(r.id, rates_[c], cells, true);
+      r.gpr[c] = rates_[c] ? number(r.id, *rates_[c], cells, true) : std::numeric_limits<double>::quiet_NaN();
       if (r.gpr[c] < 0 || r.gpr[c] > 100)
         throw FileError(message("file.433", file_.where(), "record ", r.id, ", column ", kCriteria[c].name,
                                 ": expected a passing rate within 0 .. 100 %, got ", r.gpr[c]));
@@ -105,7 +117,8 @@ class CohortTable {
   std::vector<std::string_view> header_;
   std::vector<std::string> metric_names_;
   std::size_t id_ = 0, patient_ = 0, site_ = 0, machine_ = 0, fault_ = 0;
-  std::vector<std::size_t> rates_, metrics_;  ///< columns
+  PerCriterion<std::optional<std::size_t>> rates_;  ///< columns
+  std::vector<std::size_t> metrics_;                ///< columns
 };
 
 inline void read_planes(const std::filesystem::path& path, const Cohort& cohort, std::vector<float>& planes,

@@ -9,6 +9,7 @@
 #include <equipoise/data/split.hpp>
 #include <equipoise/evaluation/forest.hpp>
 #include <equipoise/evaluation/ridge.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/learning/data.hpp>
 #include <equipoise/psqa/learning/map_metrics.hpp>
 #include <equipoise/psqa/learning/method_predictions.hpp>
@@ -28,6 +29,8 @@ namespace equipoise::psqa {
 
 namespace detail {
 
+inline constexpr auto kRateColumns = static_cast<Eigen::Index>(kCriteria.size());
+
 [[nodiscard]] inline Rates rates_of_records(const Cohort& cohort, std::span<const std::int64_t> records) {
   Rates out;
   for (const std::int64_t i : records) out.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
@@ -44,18 +47,19 @@ namespace detail {
   return Eigen::Map<const Rows>(t.const_data_ptr<float>(), t.size(0), t.size(1)).cast<double>();
 }
 
-/// Rates as a model's targets. [N, 3]
+/// Rates as a model's targets. [N, C]
 [[nodiscard]] inline Eigen::MatrixXd scaled_rates(const Rates& rates, const Scales& s) {
-  Eigen::MatrixXd y(static_cast<Eigen::Index>(rates.size()), 3);
+  Eigen::MatrixXd y(static_cast<Eigen::Index>(rates.size()), kRateColumns);
   for (std::size_t i = 0; i < rates.size(); ++i)
-    for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t c = 0; c < kCriteria.size(); ++c)
       y(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(c)) = scaled_rate(rates[i][c], c, s);
   return y;
 }
 
 [[nodiscard]] inline Rates unscaled_rates(const Eigen::MatrixXd& y, const Scales& s) {
-  at::Tensor t = torch::empty({y.rows(), 3}, torch::kDouble);
-  Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::RowMajor>>(t.mutable_data_ptr<double>(), y.rows(), 3) = y;
+  at::Tensor t = torch::empty({y.rows(), kRateColumns}, torch::kDouble);
+  Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, kRateColumns, Eigen::RowMajor>>(t.mutable_data_ptr<double>(),
+                                                                                   y.rows(), kRateColumns) = y;
   return to_rates(t, s);
 }
 
@@ -106,17 +110,19 @@ void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s
                                                          const DataSplit& split) {
   MethodPredictions out = like;
   out.method = "constant";
-  std::array<double, 3> median{};
-  for (std::size_t c = 0; c < 3; ++c) {
+  RateNumbers median{};
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) {
     std::vector<double> x;
-    for (const std::array<double, 3>& g : detail::rates_of_records(cohort, split.train))
+    for (const RateNumbers& g : detail::rates_of_records(cohort, split.train))
       if (std::isfinite(g[c])) x.push_back(g[c]);
     median[c] = quantile(x, 0.5);
   }
   out.predicted.assign(like.size(), median);
   out.calibration_predicted.assign(like.calibration_truth.size(), median);
   out.dd_predicted = at::zeros_like(like.dd_truth);
-  out.map_rates.assign(like.map_rates.size(), {100, 100, 100});  // of a measurement that is the plan
+  RateNumbers all_pass;
+  all_pass.fill(100);  // of a measurement that is the plan
+  out.map_rates.assign(like.map_rates.size(), all_pass);
   return out;
 }
 
@@ -131,9 +137,10 @@ template <class Fit, class Settings>
   out.method = name;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const auto rows = [](const std::vector<std::int64_t>& part) { return static_cast<Eigen::Index>(part.size()); };
-  Eigen::MatrixXd at_validation = Eigen::MatrixXd::Constant(rows(split.validation), 3, nan),
-                  at_test = Eigen::MatrixXd::Constant(rows(split.test), 3, nan);
-  for (Eigen::Index c = 0; c < 3; ++c) fit_criterion(cohort, split, s, c, fit, settings, at_validation, at_test);
+  Eigen::MatrixXd at_validation = Eigen::MatrixXd::Constant(rows(split.validation), kRateColumns, nan),
+                  at_test = Eigen::MatrixXd::Constant(rows(split.test), kRateColumns, nan);
+  for (Eigen::Index c = 0; c < kRateColumns; ++c)
+    fit_criterion(cohort, split, s, c, fit, settings, at_validation, at_test);
   out.calibration_predicted = unscaled_rates(at_validation, s);
   out.predicted = unscaled_rates(at_test, s);
   out.dd_predicted = mean_map(cohort, split.train, s).expand_as(like.dd_truth);

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// BMMQA, the flagship: from a plan's dose plane and its complexity metrics to gamma passing rates at 3%/3 mm, 2%/3 mm
-/// and 2%/2 mm, and to the map of dose differences, without a measurement. Zeng, Ahmed, Tunio,
+/// BMMQA, the flagship: from a plan's dose plane and its complexity metrics to gamma passing rates at the criteria of
+/// `kCriteria`, and to the map of dose differences, without a measurement. Zeng, Ahmed, Tunio,
 /// Diagnostics 2025,
 /// 15(20), 2555. Its baselines differ in the fusion for the passing rates alone.
 
@@ -13,9 +13,12 @@
 #include <equipoise/encoders/cnn.hpp>
 #include <equipoise/encoders/mlp.hpp>
 #include <equipoise/fusion/all.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/learning/sizes.hpp>
 #include <equipoise/tasks/all.hpp>
 #include <equipoise/weighting/contribution_weighting.hpp>
+
+#include <cstdint>
 
 namespace equipoise::psqa {
 
@@ -25,7 +28,7 @@ template <class GprFusion>
 [[nodiscard]] auto psqa_model(const PsqaSizes& s, GprFusion fusion) {
   return compose(modality<"dose">(Cnn{.in_channels = 1, .widths = s.encoder}),
                  modality<"metrics">(Mlp{.in_features = s.metrics, .widths = {s.width, s.width}}),
-                 task<"gpr">(fusion, Regression{.outputs = 3, .loss = PointLoss::huber}),
+                 task<"gpr">(fusion, Regression{.outputs = std::int64_t{kCriteria.size()}, .loss = PointLoss::huber}),
                  task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
 }
 

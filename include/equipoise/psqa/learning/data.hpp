@@ -6,7 +6,7 @@
 /// alone and saved with the run.
 ///   dose     planned plane, pooled, divided by its own maximum                         [N, 1, h, w]
 ///   metrics  standardised, the skewed ones as logarithms; what is not known is the mean [N, F]
-///   gpr      log(1 + 100 - GPR), standardised: the rates crowd below 100               [N, 3]
+///   gpr      log(1 + 100 - GPR), standardised: the rates crowd below 100               [N, C], C of `kCriteria`
 ///   dd       (measured - planned) / max planned in %, over its standard deviation;
 ///            pixels below 10 % of the maximum are not valid                            [N, 1, h, w]
 
@@ -14,12 +14,12 @@
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 
 #include <torch/types.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -32,21 +32,38 @@
 
 namespace equipoise::psqa {
 
+namespace detail {
+
+[[nodiscard]] constexpr RateNumbers ones() {
+  RateNumbers out{};
+  out.fill(1);
+  return out;
+}
+
+}  // namespace detail
+
 /// Means and deviations of the training records.
 struct Scales {
-  std::vector<double> metric_mean, metric_sd;           ///< [F] after the logarithms, of the values that are known
-  std::array<double, 3> gpr_mean{}, gpr_sd{{1, 1, 1}};  ///< of log(1 + 100 - GPR)
-  double dd_sd = 1;                                     ///< %
+  std::vector<double> metric_mean, metric_sd;       ///< [F] after the logarithms, of the values that are known
+  RateNumbers gpr_mean{}, gpr_sd = detail::ones();  ///< of log(1 + 100 - GPR); the mean is NaN where no rate is known
+  double dd_sd = 1;                                 ///< %
   std::int64_t pool = 2;  ///< pixels of the cohort's planes that make one of the model's, per side
 
   [[nodiscard]] nlohmann::ordered_json to_json() const {
-    return {{"metric_mean", metric_mean}, {"metric_sd", metric_sd}, {"gpr_mean", gpr_mean},
+    nlohmann::ordered_json means = nlohmann::ordered_json::array();
+    for (const double m : gpr_mean)
+      means.push_back(std::isnan(m) ? nlohmann::ordered_json() : nlohmann::ordered_json(m));
+    return {{"metric_mean", metric_mean}, {"metric_sd", metric_sd}, {"gpr_mean", means},
             {"gpr_sd", gpr_sd},           {"dd_sd", dd_sd},         {"pool", pool}};
   }
   [[nodiscard]] static Scales from_json(const nlohmann::ordered_json& j) {
     Scales s;
     j.at("metric_mean").get_to(s.metric_mean), j.at("metric_sd").get_to(s.metric_sd);
-    j.at("gpr_mean").get_to(s.gpr_mean), j.at("gpr_sd").get_to(s.gpr_sd);
+    for (std::size_t c = 0; c < kCriteria.size(); ++c) {
+      const nlohmann::ordered_json& m = j.at("gpr_mean").at(c);
+      s.gpr_mean[c] = m.is_null() ? std::numeric_limits<double>::quiet_NaN() : m.get<double>();
+    }
+    j.at("gpr_sd").get_to(s.gpr_sd);
     s.dd_sd = j.at("dd_sd"), s.pool = j.at("pool");
     return s;
   }
@@ -140,13 +157,13 @@ struct MeanAndSd {
     // A metric that no training record has must say nothing of others either.
     s.metric_mean.push_back(mean), s.metric_sd.push_back(x.empty() ? std::numeric_limits<double>::max() : sd);
   }
-  for (std::size_t c = 0; c < 3; ++c) {
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) {
     std::vector<double> x;
     for (const std::int64_t i : records)
       if (const double g = cohort.records[static_cast<std::size_t>(i)].gpr[c]; !std::isnan(g))
         x.push_back(std::log1p(100 - g));
     const auto [mean, sd] = detail::mean_and_sd(x);
-    s.gpr_mean[c] = mean, s.gpr_sd[c] = sd;
+    s.gpr_mean[c] = x.empty() ? std::numeric_limits<double>::quiet_NaN() : mean, s.gpr_sd[c] = sd;
   }
   double squares = 0, n = 0;
   for (const std::int64_t i : records) {
@@ -164,14 +181,15 @@ struct MeanAndSd {
   const at::Tensor planned = pooled_planes(cohort.planned, n, h, w, s.pool),
                    measured = pooled_planes(cohort.measured, n, h, w, s.pool);
   std::vector<std::vector<double>> rows;
-  at::Tensor gpr = torch::empty({n, 3});
+  constexpr auto rates = static_cast<std::int64_t>(kCriteria.size());
+  at::Tensor gpr = torch::empty({n, rates});
   std::map<std::string, std::int64_t> patients;
   std::vector<std::int64_t> groups;
   for (std::int64_t i = 0; i < n; ++i) {
     const CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
     rows.push_back(r.metrics);
-    for (std::size_t c = 0; c < 3; ++c)
-      gpr.mutable_data_ptr<float>()[i * 3 + static_cast<std::int64_t>(c)] =
+    for (std::size_t c = 0; c < kCriteria.size(); ++c)
+      gpr.mutable_data_ptr<float>()[i * rates + static_cast<std::int64_t>(c)] =
           static_cast<float>(detail::scaled_rate(r.gpr[c], c, s));
     groups.push_back(patients.emplace(r.patient, static_cast<std::int64_t>(patients.size())).first->second);
   }
@@ -190,18 +208,21 @@ struct MeanAndSd {
                input<"metrics">(detail::metric_tensor({metrics}, table_metrics(), s)));
 }
 
-/// Passing rates in % from the model's output [N, 3]: within [0, 100], and a looser criterion never passes less.
-[[nodiscard]] inline std::vector<std::array<double, 3>> to_rates(const at::Tensor& output, const Scales& s) {
+/// Passing rates in % from the model's output [N, C]: within [0, 100], and a looser criterion never passes less. NaN
+/// where no training record has a rate.
+[[nodiscard]] inline std::vector<RateNumbers> to_rates(const at::Tensor& output, const Scales& s) {
   const at::Tensor host = host_copy(output).to(torch::kDouble);
-  std::vector<std::array<double, 3>> out;
+  std::vector<RateNumbers> out;
   for (std::int64_t i = 0; i < host.size(0); ++i) {
-    std::array<double, 3> g{};
-    for (std::size_t c = 0; c < 3; ++c)
-      g[c] =
-          std::clamp(101 - std::exp(host.const_data_ptr<double>()[i * 3 + static_cast<std::int64_t>(c)] * s.gpr_sd[c] +
-                                    s.gpr_mean[c]),
-                     0.0, 100.0);
-    for (std::size_t c = 1; c < 3; ++c) g[c] = std::min(g[c], g[c - 1]);
+    RateNumbers g{};
+    for (std::size_t c = 0; c < kCriteria.size(); ++c)
+      g[c] = std::clamp(
+          101 - std::exp(host.const_data_ptr<double>()[i * host.size(1) + static_cast<std::int64_t>(c)] * s.gpr_sd[c] +
+                         s.gpr_mean[c]),
+          0.0, 100.0);
+    for (std::size_t c = 1; c < kCriteria.size(); ++c)
+      for (std::size_t looser = 0; looser < c; ++looser)
+        if (is_looser(kCriteria[looser], kCriteria[c])) g[c] = std::min(g[c], g[looser]);
     out.push_back(g);
   }
   return out;

@@ -11,7 +11,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -21,14 +20,14 @@ namespace equipoise::psqa {
 
 struct MethodMetrics {
   std::string method;
-  std::array<RateMetrics, 3> rates;  ///< in the order of `kCriteria`
+  PerCriterion<RateMetrics> rates;
   MapMetrics maps;
 };
 
 [[nodiscard]] inline MethodMetrics method_metrics(const MethodPredictions& predictions) {
-  return {predictions.method,
-          {rate_metrics(predictions, 0), rate_metrics(predictions, 1), rate_metrics(predictions, 2)},
-          map_metrics(predictions)};
+  MethodMetrics out{predictions.method, {}, map_metrics(predictions)};
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) out.rates[c] = rate_metrics(predictions, c);
+  return out;
 }
 
 namespace detail {
@@ -87,7 +86,7 @@ using OrderedJson = nlohmann::ordered_json;
                   {"rmse_percent", json_interval(m.rmse)},
                   {"psnr_dB", json_interval(m.psnr)},
                   {"dice_beyond_3_percent", json_interval(m.dice)}};
-  for (std::size_t c = 0; c < 3; ++c)
+  for (std::size_t c = 0; c < kCriteria.size(); ++c)
     out["rates_from_maps"][kCriteria[c].name] = {{"mae_points", json_interval(m.rate_mae[c])},
                                                  {"spearman", json_interval(m.rate_spearman[c])}};
   return out;
@@ -98,7 +97,7 @@ using OrderedJson = nlohmann::ordered_json;
 /// The figures as JSON, with their units in the names; null where a figure has no value.
 [[nodiscard]] inline nlohmann::ordered_json to_json(const MethodMetrics& f) {
   nlohmann::ordered_json out{{"method", f.method}};
-  for (std::size_t c = 0; c < 3; ++c) out[kCriteria[c].name] = detail::to_json(f.rates[c]);
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) out[kCriteria[c].name] = detail::to_json(f.rates[c]);
   out["dd"] = detail::to_json(f.maps);
   return out;
 }

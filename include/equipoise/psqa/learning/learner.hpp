@@ -33,7 +33,7 @@ struct Watch {
 
 /// Outputs in the model's own scale.
 struct PsqaOutput {
-  at::Tensor gpr;  ///< [N, 3]
+  at::Tensor gpr;  ///< [N, C], in the order of `kCriteria`
   at::Tensor dd;   ///< [N, 1, h, w]
 };
 

@@ -10,6 +10,7 @@
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/ssim.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
+#include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/gamma/passing_rates.hpp>
 #include <equipoise/psqa/learning/data.hpp>
@@ -18,7 +19,6 @@
 #include <torch/nn/functional/upsampling.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +34,8 @@ inline constexpr double kDdLarge = 3;   ///< % of the norm: a difference that ma
 struct MapMetrics {
   Interval mae, rmse, psnr, ssim;  ///< within the valid pixels; errors in % of the norm, PSNR in dB; range 20 %
   Interval dice;  ///< overlap of the pixels beyond ±`kDdLarge`, pooled over records; NaN where there are none
-  std::array<Interval, 3> rate_mae{};       ///< points: rates recomputed from the map against the true ones
-  std::array<Interval, 3> rate_spearman{};  ///< and their rank correlation; NaN without recomputed rates
+  PerCriterion<Interval> rate_mae{};       ///< points: rates recomputed from the map against the true ones
+  PerCriterion<Interval> rate_spearman{};  ///< and their rank correlation; NaN without recomputed rates
 };
 
 namespace detail {
@@ -132,7 +132,7 @@ namespace detail {
     for (const std::size_t i : rows) both += 2 * e.both[i], either += e.either[i];
     return both / either;
   });
-  for (std::size_t c = 0; c < 3; ++c) {
+  for (std::size_t c = 0; c < kCriteria.size(); ++c) {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     f.rate_mae[c] = f.rate_spearman[c] = {nan, nan, nan};
     if (j.map_rates.empty()) continue;

@@ -4,16 +4,17 @@
 /// \file
 /// Measured and predicted values of some records. All figures of a method are computed from these.
 
+#include <equipoise/psqa/criteria.hpp>
+
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 namespace equipoise::psqa {
 
-using Rates = std::vector<std::array<double, 3>>;  ///< [N] %, in the order of `kCriteria`; NaN where not measured
+using Rates = std::vector<RateNumbers>;  ///< [N] %, in the order of `kCriteria`; NaN where not measured
 
 struct MethodPredictions {
   std::string method;

@@ -35,9 +35,9 @@ namespace equipoise::psqa {
 
 struct Record {
   Plan plan;
-  std::string machine, fault;   ///< fault: "none", "output", "bank", "stuck_leaf", "collimator"
-  DoseGrid planned, measured;   ///< Gy per fraction
-  std::array<double, 3> gpr{};  ///< %, in the order of `kCriteria`
+  std::string machine, fault;  ///< fault: "none", "output", "bank", "stuck_leaf", "collimator"
+  DoseGrid planned, measured;  ///< Gy per fraction
+  RateNumbers gpr{};           ///< %, in the order of `kCriteria`
 };
 
 /// What is drawn anew when a plan of a cohort is delivered once more. All zero is the cohort's own
@@ -52,7 +52,7 @@ struct Redelivery {
 struct VolumeRecord {
   Plan plan;
   DoseGrid planned, measured;
-  std::array<double, 3> gpr{};  ///< %, 3D gamma
+  RateNumbers gpr{};  ///< %, 3D gamma
 };
 
 namespace detail {
@@ -210,14 +210,14 @@ class Simulator {
     std::fill(out.planned.values.begin(), out.planned.values.end(), 0.0);
     std::fill(out.measured.values.begin(), out.measured.values.end(), 0.0);
     out.gpr = {};
-    std::array<double, 3> rated_fields{};  // without those that no element of the detector sees
+    RateNumbers rated_fields{};  // without those that no element of the detector sees
     for (const Record& f : fields) {
       for (std::size_t i = 0; i < out.planned.size(); ++i)
         out.planned.values[i] += f.planned.values[i], out.measured.values[i] += f.measured.values[i];
-      for (std::size_t c = 0; c < 3; ++c)
+      for (std::size_t c = 0; c < kCriteria.size(); ++c)
         if (!std::isnan(f.gpr[c])) out.gpr[c] += f.gpr[c], rated_fields[c] += 1;
     }
-    for (std::size_t c = 0; c < 3; ++c) out.gpr[c] /= rated_fields[c];
+    for (std::size_t c = 0; c < kCriteria.size(); ++c) out.gpr[c] /= rated_fields[c];
     return out;
   }
 

@@ -88,14 +88,6 @@ Source source_of(const std::string& file, const ComplexityArguments& a) {
           {{"LEAFRMS_mm", log.leaf_rms_mm}, {"LEAFMEAN_mm", log.leaf_mean_mm}, {"LEAFMAX_mm", log.leaf_max_mm}}};
 }
 
-/// A cell that may hold commas and quotes (RFC 4180).
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 /// Rows of one CSV file: a plan's name, its beam where rows are beams, and metrics by name. A metric that a row lacks, or
 /// that has no value, is an empty cell.
 class CsvTable {

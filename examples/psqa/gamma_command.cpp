@@ -190,7 +190,8 @@ void add_gamma_command(CLI::App& app) {
       app.add_subcommand("gamma", "Gamma index of two planes or volumes (" + listed(psqa::dose_file_names()) + ")");
   command->footer(
       "Points that count: reference points at or above the cut-off that lie within the DTA of evaluated dose. A point\n"
-      "up to one DTA beyond the edge of the evaluated grid is judged; one further away is not, and is counted apart.");
+      "up to one DTA beyond the edge of the evaluated grid is judged; one further away is not, and is counted apart.\n"
+      "Which points count depends on the grids and the criterion, never on --max-gamma.");
   command->add_option("reference", c->comparison.reference,
                       "the distribution whose points are judged (the measurement)");
   command->add_option("evaluated", c->comparison.evaluated, "the distribution that is interpolated (the plan)");

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/psqa/cohort/acceptance.hpp>
+#include <equipoise/psqa/cohort/extras.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/cohort/simulate.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
@@ -18,6 +19,7 @@
 
 #include "cohort_options.hpp"
 #include "common.hpp"
+#include "maps_text.hpp"
 
 namespace psqa_program {
 
@@ -32,6 +34,7 @@ struct SimulateArguments : CohortArguments {
   unsigned threads = 0;
   std::int64_t ceiling = 12, volumes = 0;
   bool dicom = false, json = false;
+  psqa::CohortExtras extras;
 };
 
 void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
@@ -42,8 +45,12 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
     if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
     for (psqa::Record& r : simulator.records(i)) {
       for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
-        plane->axes = psqa::kCoronal;  // all beams come from above, and the planes' middle is the isocentre
-        const std::array<double, 3> isocentre = psqa::along(psqa::kCoronal, r.plan.beams.at(0).isocentre);
+        // All beams come from above, and the planes' middle is the isocentre. A field's plane lies along its leaves.
+        const psqa::Beam& beam = r.plan.beams.at(0);
+        plane->axes = settings.records == psqa::RecordsOf::fields
+                          ? psqa::coronal_turned(psqa::mean_collimator_angle(beam))
+                          : psqa::kCoronal;
+        const std::array<double, 3> isocentre = psqa::along(*plane->axes, beam.isocentre);
         for (std::size_t axis = 0; axis < 3; ++axis) plane->origin[axis] += isocentre[axis];
       }
       psqa::write_rtplan(r.plan, folder / (r.plan.id + ".dcm"));
@@ -112,7 +119,7 @@ void simulate(SimulateArguments a) {
             ++of_files;
           progress.show(plan, all);
         },
-        a.threads);
+        a.threads, a.extras);
   }
   if (a.dicom) write_dicom(a.settings, fs::path(a.out) / "dicom");
   if (a.volumes > 0) write_volumes(a);
@@ -125,6 +132,7 @@ void simulate(SimulateArguments a) {
   if (a.ceiling > 0) ceiling = psqa::noise_ceiling(a.settings, a.ceiling, kCeilingDeliveries, a.threads);
   if (a.json) {
     Json table = Json::array(), summary{{"cohort", a.out}, {"records", records}};
+    summary["delivery_maps"] = map_names(a.extras.delivery_maps);
     const auto bound = [](double v) { return std::isfinite(v) ? Json(v) : Json(); };
     for (const psqa::AcceptanceRow& r : rows)
       table.push_back({{"name", r.name},
@@ -143,7 +151,7 @@ void simulate(SimulateArguments a) {
     std::cout << "noise ceiling, " << a.ceiling << " plans delivered " << kCeilingDeliveries
               << " times: " << eq::report::fixed(ceiling[0], 2) << ", " << eq::report::fixed(ceiling[1], 2) << ", "
               << eq::report::fixed(ceiling[2], 2) << " points\n";
-  std::cout << "cohort: " << a.out << ", " << records << " records\n";
+  std::cout << "cohort: " << a.out << ", " << records << " records" << maps_text(a.extras.delivery_maps) << "\n";
 }
 
 }  // namespace
@@ -162,6 +170,8 @@ void add_cohort_commands(CLI::App& app) {
         ->check(CLI::Range(0, 100000));
     c->add_option("--threads", a->threads, "0: all; the records do not depend on it")->capture_default_str();
     c->add_option("--out", a->out, "new folder")->capture_default_str();
+    c->add_flag("--delivery-maps", a->extras.delivery_maps,
+                "also write maps of what each plan asks of the machine (three times the size of the planes)");
     c->add_flag("--dicom", a->dicom, "also write each plan as RTPLAN and its planes as RTDOSE");
     c->add_flag("--json", a->json, "print the acceptance table as JSON");
     c->callback([=] { simulate(*a); });

@@ -4,6 +4,8 @@
 #include <equipoise/psqa/cohort/table_row.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
+#include <iostream>
 #include <set>
 #include <utility>
 
@@ -29,6 +31,13 @@ std::vector<psqa::Plan> read_plans(const std::vector<std::string>& files, std::i
   return out;
 }
 
+/// What reading a plan said of it, and what its planes do not show.
+void warn_of(const psqa::Plan& plan, psqa::RecordsOf records) {
+  for (const std::string& w : plan.warnings) std::cerr << "warning: " << plan.file << ": " << w << "\n";
+  if (const std::string w = psqa::couch_warning(plan); records == psqa::RecordsOf::plans && !w.empty())
+    std::cerr << "warning: " << plan.file << ": " << w << "\n";
+}
+
 }  // namespace
 
 void add_cohort_options(CLI::App& command, CohortArguments& a) {
@@ -52,6 +61,7 @@ void add_cohort_options(CLI::App& command, CohortArguments& a) {
 
 void read_plan_sources(CohortArguments& a) {
   a.settings.real_plans = read_plans(a.rtplans, a.settings.plans);
+  for (const psqa::Plan& plan : a.settings.real_plans) warn_of(plan, a.settings.records);
   if (static_cast<std::int64_t>(a.settings.real_plans.size()) > a.settings.plans)
     throw eq::ValueError(eq::message("value.212", "--rtplans", "expected at most --plans ", a.settings.plans,
                                      " files, got ", a.settings.real_plans.size()));

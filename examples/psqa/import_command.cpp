@@ -4,16 +4,20 @@
 
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
+#include <equipoise/psqa/cohort/extras.hpp>
 #include <equipoise/psqa/cohort/import.hpp>
 #include <equipoise/psqa/cohort/writer.hpp>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "common.hpp"
 #include "delivery_options.hpp"
 #include "dose_pair.hpp"
+#include "maps_text.hpp"
 
 namespace psqa_program {
 
@@ -24,8 +28,8 @@ struct ImportArguments : DeliveryArguments {
   std::string out;
   psqa::ImportOptions options;
   DosePairOptions pair;
-  std::string rows_from = "bottom";
-  bool json = false;
+  std::string rows_from = "bottom", machine_qa;
+  bool json = false, delivery_maps = false;
 };
 
 /// The reason without the file's name, which is said before it.
@@ -42,6 +46,7 @@ class Importing {
 
   void run() {
     catch_interrupts();
+    if (!a_.machine_qa.empty()) read_machines();
     for (const psqa::ImportItem& item : items()) {
       if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a_.out);
       try {
@@ -54,15 +59,18 @@ class Importing {
     }
     if (records_.empty())
       throw eq::ValueError(eq::message("value.212", "import", "none of what was given could be imported"));
+    warn_of_machines();
     write();
     if (a_.json)
       return print_json({{"cohort", a_.out},
                          {"records", records_.size()},
                          {"normalise", a_.options.normalise ? Json(eq::name_of(*a_.options.normalise)) : Json(nullptr)},
+                         {"delivery_maps", map_names(a_.delivery_maps)},
+                         {"machines", machines_.machines.size()},
                          {"sources", sources_},
                          {"skipped", skipped_}});
     std::cout << "imported " << records_.size() << " records into " << a_.out << ", skipped " << skipped_.size()
-              << "\n";
+              << maps_text(a_.delivery_maps) << "\n";
   }
 
  private:
@@ -110,7 +118,27 @@ class Importing {
       for (const std::string& note : r.notes) source["notes"].push_back(eq::as_utf8(note));
     }
     sources_.push_back(std::move(source));
+    if (a_.delivery_maps) maps_.push_back(psqa::delivery_maps(r.plan, psqa::maps_plane(a_.settings)));
+    r.plan = {};  // its metrics are in the record, and all records are kept until they are written
     records_.push_back(std::move(r));
+  }
+
+  /// The machines of the user's file, named as `records.csv` names them.
+  void read_machines() {
+    machines_ = psqa::read_machines(a_.machine_qa);
+    for (const std::string& w : machines_.warnings) std::cerr << "warning: " << a_.machine_qa << ": " << w << "\n";
+    for (psqa::MachineQa& m : machines_.machines)
+      m.machine = psqa::table_text(m.machine), m.clinic = psqa::table_text(m.clinic);
+  }
+
+  /// Names the machines that the user's file lacks.
+  void warn_of_machines() const {
+    std::map<std::string, std::size_t> missing;
+    for (const psqa::ImportedRecord& r : records_)
+      if (!a_.machine_qa.empty() && machines_.find(r.record.machine) == nullptr) ++missing[r.record.machine];
+    for (const auto& [machine, n] : missing)
+      std::cerr << "warning: " << a_.machine_qa << ": no machine \"" << machine << "\", on which " << n
+                << (n == 1 ? " record was delivered\n" : " records were delivered\n");
   }
 
   void write() const {
@@ -127,13 +155,20 @@ class Importing {
                                {"sources", sources_},
                                {"skipped", skipped_}},
                               n, n, psqa::table_metrics());
-    for (const psqa::ImportedRecord& r : records_) writer.append(r.record, r.planned, r.measured);
+    if (a_.delivery_maps) psqa::keep_delivery_maps(writer, a_.settings);
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      writer.append(records_[i].record, records_[i].planned, records_[i].measured);
+      if (a_.delivery_maps) writer.append_maps(maps_[i].values);
+    }
+    if (!a_.machine_qa.empty()) psqa::add_machines(writer, machines_.machines, std::nullopt);
     writer.commit();
   }
 
   const ImportArguments& a_;
   psqa::Simulator simulator_;
   std::vector<psqa::ImportedRecord> records_;
+  std::vector<psqa::DeliveryMaps> maps_;  ///< of each record, where they are asked for
+  psqa::MachineTable machines_;
   std::set<std::string> ids_;
   Json skipped_ = Json::array(), sources_ = Json::array();
 };
@@ -162,6 +197,8 @@ void add_import_command(CLI::App& app) {
       ->capture_default_str();
   add_dose_pair_options(*c, a->pair, 2, "from the beam axis as x,y; by default 0,0");
   add_delivery_options(*c, *a);
+  c->add_flag("--delivery-maps", a->delivery_maps, "also write maps of what each plan asks of the machine");
+  c->add_option("--machine-qa", a->machine_qa, "table of what monthly QA measured of the machines (machines.csv)");
   c->add_flag("--json", a->json, "print what was imported and skipped as JSON");
   c->callback([=] {
     if (a->rows_from == "top") a->options.rows_from = psqa::RowsFrom::top;

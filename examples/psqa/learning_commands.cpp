@@ -155,7 +155,10 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
 void predict_file(Predictor& predictor, const fs::path& file, const fs::path& out, const psqa::RtplanOptions& options,
                   Json& predictions) {
   const psqa::Plan plan = psqa::read_plan(file, options);
-  for (const std::string& w : plan.warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
+  std::vector<std::string> warnings = plan.warnings;
+  if (std::string w = psqa::couch_warning(plan); predictor.records == psqa::RecordsOf::plans && !w.empty())
+    warnings.push_back(std::move(w));
+  for (const std::string& w : warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::string stem = file.stem().string();
   const auto add = [&](const psqa::Plan& of, Json j, const std::string& name) {
     j.update(predict_one(predictor, of, out, name));
@@ -176,6 +179,18 @@ void predict_file(Predictor& predictor, const fs::path& file, const fs::path& ou
   }
 }
 
+/// Says how planes of a prediction differ from those that the run has learnt from.
+void warn_of_older_schema(const Run& run, psqa::RecordsOf records) {
+  const std::string schema = run.cohort_about.value("schema", "");
+  if (schema == psqa::kCohortSchema) return;
+  std::cerr << "warning: " << run.folder.string() << ": trained on a cohort of schema " << schema << " (now "
+            << psqa::kCohortSchema << ")"
+            << (records == psqa::RecordsOf::fields
+                    ? "; planes of single fields are the same in both\n"
+                    : ", whose composite planes leave out the collimator's angle; planes for the prediction are turned "
+                      "by it: make the cohort again and train again\n");
+}
+
 /// Every file is tried; what is wrong with one is reported, and in `errors` by the file's name.
 Json predict(Run& run, const std::vector<std::string>& files, const std::string& out, Json& errors,
              const psqa::RtplanOptions& options = {}) {
@@ -189,6 +204,7 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
               << ": its cohort was imported; planes for the prediction are computed with the "
               << "built-in dose model, as those of imported plans without planes\n";
   const psqa::CohortSettings settings = psqa::plane_settings(run.cohort_about);
+  warn_of_older_schema(run, settings.records);
   Predictor predictor{run, read_calibration(run), settings.records, psqa::PlanningSystem(settings)};
   Json predictions = Json::array();
   for (const std::string& file : files)

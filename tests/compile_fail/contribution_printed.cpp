@@ -1,4 +1,4 @@
-// error: equipoise: this record has no entry of that name
+// error: equipoise: no entry has that name; CheckEntryName above lists the names
 #include <equipoise/contribution/data_set.hpp>
 #include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/mlp.hpp>

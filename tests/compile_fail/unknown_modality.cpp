@@ -1,4 +1,4 @@
-// error: equipoise: this record has no entry of that name
+// error: equipoise: no entry has that name; CheckEntryName above lists the names
 #include <equipoise/core/base/named_tuple.hpp>
 
 using namespace equipoise::literals;

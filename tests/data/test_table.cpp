@@ -170,6 +170,7 @@ TEST_CASE("a cell that does not fit is named by file, line and column", "[data][
   CHECK_THROWS_WITH(typo.read().numbers({"age"}), sentence);
   CHECK_THROWS_WITH(typo.read({.types = {{"age", eq::ColumnType::number}}}), sentence);
   CHECK_THROWS_WITH(typo.read().select(std::vector<std::int64_t>{2, 1}).numbers({"age"}), sentence);
+  CHECK_THROWS_WITH(typo.read().select(std::vector<std::int64_t>{0, 2}).numbers({"age"}), sentence);  // not selected
   const Csv infinite("x\n1\ninf\n");
   CHECK_THROWS_WITH(infinite.read().numbers({"x"}),
                     infinite.sentence("file.433", "line 3, column \"x\": expected a finite number, got \"inf\""));
@@ -185,8 +186,13 @@ TEST_CASE("a cell that does not fit is named by file, line and column", "[data][
   const Csv text("x\n1\n");
   CHECK_THROWS_WITH(text.read({.types = {{"x", eq::ColumnType::text}}}).numbers({"x"}),
                     text.sentence("value.241",
-                                  "column \"x\": expected a column of numbers, got one that is read as text; "
+                                  "column \"x\": expected a column of numbers, but it is read as text; "
                                   "ColumnType::number in CsvOptions.types reads it as numbers"));
+  const Csv names("x\n1\n\n007\n");
+  CHECK_THROWS_WITH(names.read().numbers({"x"}),
+                    names.sentence("value.241",
+                                   "column \"x\": expected a column of numbers, but \"007\" of line 4 is read as a "
+                                   "name; ColumnType::number in CsvOptions.types reads it as numbers"));
 }
 
 TEST_CASE("a table's columns have names, each once", "[data][error]") {

@@ -133,6 +133,30 @@ TEST_CASE("runs and cohorts may move together", "[flagship][behaviour]") {
   CHECK(support::shell("cd / && psqa evaluate --run " + quoted(moved / "run")).code == 0);
 }
 
+TEST_CASE("cohorts of an older schema, whose planes are not turned, are refused; their runs say so when they predict",
+          "[flagship][behaviour]") {
+  const Cohorts c;
+  REQUIRE(c.train(c.first, "run", "--epochs 1").code == 0);
+  for (const fs::path& file : {c.root / "run" / "run.json", c.first / "cohort.json"}) {
+    std::ifstream in(file);
+    std::ostringstream text;
+    text << in.rdbuf();
+    std::string changed = text.str();
+    const std::string now = "equipoise.psqa.cohort/3";
+    REQUIRE(changed.find(now) != std::string::npos);
+    changed.replace(changed.find(now), now.size(), "equipoise.psqa.cohort/2");
+    std::ofstream(file) << changed;
+  }
+  refused("train --method concat --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(c.root / "x"),
+          "make the cohort again");
+  REQUIRE(psqa("simulate --noise-ceiling 0 --plans 1 --seed 9 --dicom --out " + quoted(c.root / "new")).code == 0);
+  const Outcome o = psqa("predict --run " + quoted(c.root / "run") + " --out " + quoted(c.root / "maps") + " " +
+                         quoted(c.root / "new" / "dicom" / "plan0.dcm"));
+  CHECK(o.code == 0);
+  CHECK(o.out.find("schema equipoise.psqa.cohort/2 (now equipoise.psqa.cohort/3), whose composite planes leave out the "
+                   "collimator's angle") != std::string::npos);
+}
+
 TEST_CASE("a run without a model says so", "[flagship][error]") {
   const Cohorts c;
   REQUIRE(c.train(c.first, "run", "--epochs 1").code == 0);

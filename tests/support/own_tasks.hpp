@@ -21,7 +21,9 @@ namespace eq = equipoise;
 struct Times {
   at::Tensor tensor;
 
-  static at::Tensor missing(const at::Tensor& t) { return torch::isnan(t); }
+  static at::Tensor missing(const at::Tensor& t) {
+    return torch::isnan(t).any(1, true).expand_as(t);  // a time without its event is no target
+  }
   static void check(const at::Tensor& t, const eq::Schema::Task& task) {
     if (t.dim() != 2 || t.size(1) != 2)
       throw eq::ShapeError(

@@ -201,6 +201,9 @@ class Table {
       const auto other = detail::numbers_of(lines_.size(), cell, is_missing, decimal_, !wanted, out.numbers);
       if (!other) return out;
       if (wanted) refuse_cell(*other, names_[c], cell(*other));
+      detail::Column texts = detail::column_of_texts(lines_.size(), cell, is_missing);
+      texts.not_a_number = {lines_[*other], std::string(cell(*other).substr(0, 40))};
+      return texts;
     }
     return detail::column_of_texts(lines_.size(), cell, is_missing);
   }
@@ -254,16 +257,16 @@ class Table {
   [[noreturn]] void refuse_cell(std::size_t row, std::string_view column, std::string_view cell) const {
     fail(row, column, "expected a finite number, got \"", cell.substr(0, 40), "\"");
   }
-  /// Names the first cell that keeps a column of texts from being one of numbers.
+  /// Names the first cell of the file that keeps a column of texts from being one of numbers.
   void refuse_text(std::string_view name, const detail::Column& column) const {
-    for (std::size_t i = 0; i < column.codes.size(); ++i) {
-      if (column.codes[i] < 0) continue;
-      const std::string& text = column.texts[static_cast<std::size_t>(column.codes[i])];
-      if (!detail::number_of_cell(text, decimal_)) refuse_cell(i, name, text);
-    }
-    throw ValueError(message("value.241", where_, "column \"", name,
-                             "\": expected a column of numbers, got one that is read as text; ColumnType::number in "
-                             "CsvOptions.types reads it as numbers"));
+    const auto& [line, cell] = column.not_a_number;
+    if (line > 0 && !detail::number_of_cell(cell, decimal_))
+      throw FileError(message("file.433", where_, "line ", line, ", column \"", name,
+                              "\": expected a finite number, got \"", cell, "\""));
+    const std::string why =
+        line > 0 ? "\"" + cell + "\" of line " + std::to_string(line) + " is read as a name" : "it is read as text";
+    throw ValueError(message("value.241", where_, "column \"", name, "\": expected a column of numbers, but ", why,
+                             "; ColumnType::number in CsvOptions.types reads it as numbers"));
   }
 
   std::string where_;

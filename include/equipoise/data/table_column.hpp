@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -50,16 +51,18 @@ struct Categories {
 
 struct Column {
   ColumnType type = ColumnType::number;
-  std::vector<double> numbers{};      ///< [N] of a column of numbers; NaN where missing
-  std::vector<std::int64_t> codes{};  ///< [N] of a column of texts; -1 where missing
-  std::vector<std::string> texts{};   ///< sorted
+  std::vector<double> numbers{};                       ///< [N] of a column of numbers; NaN where missing
+  std::vector<std::int64_t> codes{};                   ///< [N] of a column of texts; -1 where missing
+  std::vector<std::string> texts{};                    ///< sorted
+  std::pair<std::size_t, std::string> not_a_number{};  ///< of a column of texts: line and text of the file's first cell
+                                                       ///< that is no number; line 0 where texts were asked for
 
   [[nodiscard]] bool is_missing(std::size_t i) const {
     return type == ColumnType::number ? std::isnan(numbers[i]) : codes[i] < 0;
   }
 
   [[nodiscard]] Column select(std::span<const std::int64_t> rows) const {
-    Column out{.type = type, .texts = texts};
+    Column out{.type = type, .texts = texts, .not_a_number = not_a_number};
     for (const std::int64_t i : rows)
       if (type == ColumnType::number)
         out.numbers.push_back(numbers[static_cast<std::size_t>(i)]);

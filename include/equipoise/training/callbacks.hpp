@@ -135,7 +135,9 @@ concept Callback = detail::hears_run_begin<C> || detail::hears_notes<C> || detai
 /// Says in one line each what `C` lacks to be a callback.
 template <class C>
 struct CheckCallback {
-  static_assert(Callback<C>,
+  static_assert(Callback<C> || detail::names_run_begin<C> || detail::names_note<C> || detail::names_epoch_begin<C> ||
+                    detail::names_should_stop<C> || detail::names_batch_end<C> || detail::names_checkpoint<C> ||
+                    detail::names_epoch_end<C> || detail::names_stop<C> || detail::names_run_end<C>,
                 "equipoise: a callback needs at least one of on_run_begin, on_note, on_epoch_begin, should_stop, "
                 "on_batch_end, on_checkpoint, on_epoch_end, on_stop, on_run_end");
   static_assert(!detail::names_run_begin<C> || detail::hears_run_begin<C>,

@@ -110,6 +110,11 @@ TEST_CASE("a broken cohort is refused with the file, record and column", "[psqa]
   eq::io::write_npy<float>(path / "measured.npy", std::vector<std::size_t>{2, 10, 10}, std::vector<float>(200));
   CHECK_THROWS_WITH(read_cohort(path), Catch::Contains("measured.npy") && Catch::Contains("[2, 10, 10]"));
   CHECK_THROWS_AS(read_cohort(folder.path() / "none"), eq::FileError);
+  std::string json = read_text(path / "cohort.json");
+  json.replace(json.find(kCohortSchema), kCohortSchema.size(), "equipoise.psqa.cohort/2");
+  write_text(path / "cohort.json", json);
+  CHECK_THROWS_WITH(read_cohort_table(path), Catch::Contains("file.437") && Catch::Contains("collimator's angle") &&
+                                                 Catch::Contains("make the cohort again"));
 }
 
 TEST_CASE("a table that a spreadsheet has saved, with other line ends, is the same cohort", "[psqa][cohort]") {

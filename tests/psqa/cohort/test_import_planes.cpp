@@ -213,8 +213,9 @@ TEST_CASE("the dose of all fractions is divided by the plan's number beside a me
     set(*group, DCM_NumberOfFractionsPlanned, "");
   });
   CHECK(open.notes.empty());
-  REQUIRE(open.warnings.size() == 1);
-  CHECK_THAT(open.warnings[0], Catch::Contains("does not tell their number") && Catch::Contains("not divided"));
+  REQUIRE(open.warnings.size() == 2);
+  CHECK_THAT(open.warnings[0], Catch::Contains("a.dcm: no number of fractions"));
+  CHECK_THAT(open.warnings[1], Catch::Contains("does not tell their number") && Catch::Contains("not divided"));
   // What says that it is of one fraction stays.
   const ImportedRecord fraction = imported_reported(
       "fractions5_plan_sum", {}, [](DcmItem& plane) { set(plane, DCM_DoseSummationType, "FRACTION"); });

@@ -57,10 +57,10 @@ TEST_CASE("a plan's volume is its dose from all sides, and passes as planned", "
 TEST_CASE("an arc is cut into parts that add up", "[psqa][cohort][volume]") {
   const Plan plan = generate_plan(5, 1, "m", {}, Technique::arc);
   double mu = 0;
-  for (const auto& [part, first] : static_parts(plan.beams[0])) {
-    mu += part.mu;
-    CHECK(part.control_points.back().weight == Approx(1));
-    CHECK(gantry_travel(part) < 12);
+  for (const BeamPart& part : static_parts(plan.beams[0])) {
+    mu += part.beam.mu;
+    CHECK(part.beam.control_points.back().weight == Approx(1));
+    CHECK(gantry_travel(part.beam) < 12);
   }
   CHECK(mu == Approx(plan.beams[0].mu));
 }

@@ -35,6 +35,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.114", "an input has another type than the encoder's parameters, or the encoder cannot process it"},
     ErrorKind{"shape.115", "lengths or padding do not fit the sequences"},
     ErrorKind{"shape.116", "a transform changes the shape of a record, or cannot process its type"},
+    ErrorKind{"shape.117", "a task's loss is not one value a record"},
     ErrorKind{"shape.130", "two lists that belong together, such as truths and predictions, differ in length"},
     ErrorKind{"value.201", "an option is out of range"},
     ErrorKind{"value.202", "the text of an option cannot be converted to the option's type"},
@@ -153,6 +154,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{
         "numeric.505",
         "an input of a record that has the modality is NaN or infinite; the message names the records and the entry"},
+    ErrorKind{"numeric.506", "what a task predicts without any modality is not finite"},
 };
 
 /// Not constexpr: the name is the compiler's message for an id that has no line in `kErrorKinds`.

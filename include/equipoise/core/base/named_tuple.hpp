@@ -44,7 +44,7 @@ struct slot_or_first<false, Name, First, Rest...> : std::type_identity<First> {}
 /// Says that the record lacks the name; the note of the compiler lists the names it has.
 template <class Name, class... Names>
 struct CheckEntryName {
-  static_assert(is_one_of<Name, Names...>, "equipoise: this record has no entry of that name");
+  static_assert(is_one_of<Name, Names...>, "equipoise: no entry has that name; CheckEntryName above lists the names");
   static constexpr bool ok = is_one_of<Name, Names...>;
 };
 

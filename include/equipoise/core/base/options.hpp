@@ -123,14 +123,24 @@ namespace detail {
   return row.back();
 }
 
+/// Of ASCII letters.
+[[nodiscard]] inline std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 }  // namespace detail
 
 /// "did you mean …? there are: …" for a name that is not among `names`.
 [[nodiscard]] inline std::string nearest_name(std::string_view wrong, const std::vector<std::string>& names) {
   if (names.empty()) return "there are none";
-  // A name that begins with what was given is meant before one that differs in fewer letters.
+  // A name that begins with what was given is meant before one that differs in fewer letters, whatever their case.
+  const std::string small = detail::lower_case(wrong);
   const auto far = [&](const std::string& name) {
-    return wrong.size() > 1 && name.starts_with(wrong) ? 0 : 1 + detail::edit_distance(wrong, name);
+    const std::string other = detail::lower_case(name);
+    return small.size() > 1 && other.starts_with(small) ? 0 : 1 + detail::edit_distance(small, other);
   };
   const auto nearest =
       std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return far(a) < far(b); });

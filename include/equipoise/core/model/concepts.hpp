@@ -146,6 +146,13 @@ template <class T>
 concept has_metrics = requires(const T& task) {
   { task.metrics() } -> std::convertible_to<std::vector<Metric>>;
 };
+template <class T>
+concept names_metrics = requires(T& task) {
+  task.metrics();
+}
+|| requires {
+  &T::metrics;
+};
 
 }  // namespace detail
 
@@ -217,6 +224,8 @@ struct CheckTask {
       "equipoise: a task needs `at::Tensor loss(prediction, target, bool has_missing)` that returns one loss a record");
   static_assert(detail::has_a_prior<T>,
                 "equipoise: a task needs `prior()` and `fit_prior(targets)`, what it says without any modality");
+  static_assert(!detail::names_metrics<T> || detail::has_metrics<T>,
+                "equipoise: a task's `metrics()` is const and returns std::vector<eq::Metric>");
   static constexpr bool ok = true;
 };
 

@@ -201,7 +201,11 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
                                 bool has_missing) override {
     return with_task<at::Tensor>(task, [&](auto& entry) {
       detail::check_map_size(prediction, target);
-      return entry.head->loss(prediction, target, has_missing);
+      at::Tensor losses = entry.head->loss(prediction, target, has_missing);
+      if (losses.dim() != 2 || losses.size(0) != prediction.size(0) || losses.size(1) != prediction.size(1))
+        throw ShapeError(message("shape.117", "loss", "expected one value a record, ", prediction.sizes().slice(0, 2),
+                                 ", got ", losses.sizes()));
+      return losses;
     });
   }
 
@@ -256,7 +260,15 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   }
 
   void fit_prior(std::size_t task, const at::Tensor& targets) override {
-    with_task<int>(task, [&](auto& entry) { return entry.head->fit_prior(targets), 0; });
+    with_task<int>(task, [&](auto& entry) {
+      entry.head->fit_prior(targets);
+      const at::Tensor prior = entry.head->prior();
+      if (prior.defined() && !prior.is_meta() && host_value(at::isfinite(prior).all().to(at::kDouble)) == 0)
+        throw NumericError(message("numeric.506", "prior of task " + this->schema().tasks[task].name,
+                                   "expected finite values after fit_prior, got NaN or infinity"),
+                           {});
+      return 0;
+    });
   }
 
   /// The encoder of a modality, e.g. `model->encoder("dose"_n)`.

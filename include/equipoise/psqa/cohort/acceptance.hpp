@@ -114,7 +114,8 @@ inline void add_plan_rows(const Cohort& cohort, const std::vector<double>& rates
 }  // namespace detail
 
 /// The acceptance table of a simulated cohort. The cohort's planes need not be loaded. The bands
-/// hold for at least 300 plans with default settings. \param dd of the same cohort
+/// are meant for at least 300 plans with default settings; the sampling error of a standard deviation can exceed its
+/// distance from the band's end (docs/simulator.md). \param dd of the same cohort
 [[nodiscard]] inline std::vector<AcceptanceRow> acceptance(const Cohort& cohort, const DoseDifferences& dd) {
   std::vector<AcceptanceRow> out;
   constexpr double none = std::numeric_limits<double>::infinity();

@@ -2,9 +2,11 @@
 #pragma once
 
 /// \file
-/// A cohort is a folder: `cohort.json` (schema, units, provenance, seed), `records.csv` (id, patient, site, machine,
-/// fault, passing rates, metrics), `planned.npy` and `measured.npy` (float32 [N, H, W], Gy). It is written under a
-/// temporary name and renamed when it is whole (writer.hpp), and checked when it is read (reader.hpp).
+/// A cohort is a folder: `cohort.json` (schema, units, provenance, seed), `records.csv` (id,
+/// patient, site, machine, fault, passing rates, metrics), `planned.npy` and `measured.npy`
+/// (float32 [N, H, W], Gy). Optional are delivery maps (delivery_maps.hpp) and `machines.csv`
+/// (machines.hpp). It is written under a temporary name and renamed when it is whole (writer.hpp),
+/// and checked when it is read (reader.hpp).
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
@@ -24,7 +26,7 @@
 
 namespace equipoise::psqa {
 
-inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/2";
+inline constexpr std::string_view kCohortSchema = "equipoise.psqa.cohort/3";
 
 /// The key under which an imported cohort holds the settings of its simulated deliveries. A
 /// simulated cohort holds them at the top level.
@@ -42,7 +44,8 @@ inline constexpr const char* kSimulatedDeliveries = "simulated_deliveries";
   return names;
 }
 
-/// Whether a plan may lack a metric: without a prescription there is no dose per fraction, without jaws no jaw area.
+/// Whether a plan may lack a metric: without a prescription there is no dose per fraction, without
+/// jaws no jaw area.
 [[nodiscard]] inline bool may_be_undefined(std::string_view metric) {
   return metric == "PMU" || metric == "MF_MU_per_cGy" || metric == "BAR";
 }

@@ -35,7 +35,9 @@ namespace equipoise::psqa {
             {"width", s.pixels},
             {"spacing_mm", s.spacing_mm},
             {"unit", "Gy per fraction"},
-            {"geometry", s.records == RecordsOf::fields ? "one field" : "composite, all fields at one angle"},
+            {"geometry", s.records == RecordsOf::fields
+                             ? "one field, in the collimator's system"
+                             : "composite, all fields at one gantry angle, each turned by its collimator's"},
             {"kind", name_of(s.plane.kind)},
             {"depth_mm", s.plane.depth_mm}}},
           {"linac_model", name_of(s.model)},

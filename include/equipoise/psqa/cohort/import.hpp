@@ -22,6 +22,7 @@
 #include <equipoise/psqa/readers/plane_reader.hpp>
 #include <equipoise/psqa/simulator/outlines.hpp>
 #include <equipoise/psqa/simulator/plan_generator.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 #include <equipoise/psqa/simulator/simulator.hpp>
 
@@ -45,8 +46,9 @@ struct ImportedRecord {
   CohortRecord record;
   DoseGrid planned, measured;
   std::string source;
-  std::vector<std::string> warnings{};  ///< of the readers of its planes, with the file's name
+  std::vector<std::string> warnings{};  ///< of its files and of planes computed here, with the file's name
   std::vector<std::string> notes{};     ///< what its planes were divided by, and why
+  Plan plan{};                          ///< of a log the prescribed one
 };
 
 /// Settings that the files do not state.
@@ -69,6 +71,13 @@ namespace detail {
                             "expected the spacing of its points (--spacing MM), which a file of this kind (", kind.name,
                             ") does not say"));
   return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
+}
+
+/// What reading a plan said of it, and what its planes do not show where they are computed.
+inline void add_plan_warnings(const Plan& plan, const std::filesystem::path& path, bool computed, ImportedRecord& out) {
+  for (const std::string& w : plan.warnings) out.warnings.push_back(path.string() + ": " + w);
+  if (const std::string w = couch_warning(plan); computed && !w.empty())
+    out.warnings.push_back(path.string() + ": " + w);
 }
 
 /// Brings a plan's planes to one fraction and to Gy, as far as the options ask for it, and notes what was done.
@@ -110,7 +119,9 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
     throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
                             item.planned.empty() ? item.measured.string() : item.planned.string()));
   ImportedRecord out;
+  out.plan = plan;
   out.record = table_record(plan, item.path.stem().string(), "unknown");
+  add_plan_warnings(plan, item.path, item.planned.empty(), out);
   if (item.planned.empty()) {
     Record r = simulator.delivered(std::move(plan), index);
     out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
@@ -158,7 +169,9 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
 [[nodiscard]] inline ImportedRecord import_log(const std::filesystem::path& path, Simulator& simulator) {
   const DeliveryLog log = read_log(path);
   ImportedRecord out;
+  out.plan = log.prescribed;
   out.record = table_record(log.prescribed, path.stem().string(), "unknown");
+  add_plan_warnings(log.delivered, path, true, out);
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
   out.record.gpr = passing_rates(out.measured, out.planned);
   out.source = "logged";
@@ -173,6 +186,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
       generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
   plan.patient = patient;
   ImportedRecord out;
+  out.plan = plan;
   out.record = table_record(plan, patient, "head_and_neck");
   Record r = simulator.delivered(std::move(plan), index);
   out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;

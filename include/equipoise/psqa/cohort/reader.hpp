@@ -126,6 +126,14 @@ inline void read_planes(const std::filesystem::path& path, const Cohort& cohort,
   planes = std::move(array.values);
 }
 
+/// What an error adds for a cohort of an older schema.
+[[nodiscard]] inline std::string older_planes(const nlohmann::ordered_json& schema) {
+  const std::string given = schema.is_string() ? schema.get<std::string>() : "";
+  if (!given.starts_with("equipoise.psqa.cohort/") || given >= kCohortSchema) return {};
+  return "; composite planes of older cohorts leave out the collimator's angle: make the cohort again with psqa "
+         "simulate or psqa import";
+}
+
 }  // namespace detail
 
 /// A cohort without its planes. \throws FileError that names file, record and column.
@@ -139,7 +147,7 @@ inline void read_planes(const std::filesystem::path& path, const Cohort& cohort,
     cohort.about = nlohmann::ordered_json::parse(in);
     if (cohort.about.at("schema") != kCohortSchema)
       throw FileError(message("file.437", json.string(), "expected schema ", kCohortSchema, ", got ",
-                              cohort.about.at("schema").dump()));
+                              cohort.about.at("schema").dump(), detail::older_planes(cohort.about.at("schema"))));
     cohort.spacing_mm = cohort.about.at("planes").at("spacing_mm");
   } catch (const nlohmann::json::exception& e) {
     throw FileError(message("file.437", json.string(), "expected a cohort's description: ", e.what()));

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -72,7 +73,7 @@ class CohortWriter {
   CohortWriter(const CohortWriter&) = delete;
   CohortWriter& operator=(const CohortWriter&) = delete;
   ~CohortWriter() {
-    planned_.reset(), measured_.reset(), table_.reset();
+    planned_.reset(), measured_.reset(), maps_.reset(), table_.reset();
     std::error_code error;
     std::filesystem::remove_all(temporary_, error);
   }
@@ -85,9 +86,28 @@ class CohortWriter {
     ++records_;
   }
 
+  /// From here on the cohort also holds maps, described in `cohort.json` under `key`; every record needs them.
+  /// \param shape of a record's maps
+  void keep_maps(const char* file, const std::vector<std::size_t>& shape, const char* key,
+                 nlohmann::ordered_json description) {
+    about_[key] = std::move(description);
+    maps_.emplace(temporary_ / file, shape);
+  }
+  /// The maps of the record that was appended last. \throws FileError when they cannot be written
+  void append_maps(std::span<const float> maps) { maps_->append(maps); }
+
+  /// Adds a text file, described in `cohort.json` under `key`. \throws FileError when it cannot be written
+  void add_file(const char* name, const std::string& text, const char* key, nlohmann::ordered_json description) {
+    about_[key] = std::move(description);
+    io::AtomicFile file(temporary_ / name);
+    file.write(text);
+    file.commit();
+  }
+
   /// Gives the folder its name. \throws FileError
   void commit() {
     planned_->commit(), measured_->commit(), table_->commit();
+    if (maps_) maps_->commit();
     about_["records"] = records_;
     io::AtomicFile json(temporary_ / "cohort.json");
     json.write(about_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
@@ -100,7 +120,7 @@ class CohortWriter {
  private:
   std::filesystem::path folder_, temporary_;
   nlohmann::ordered_json about_;
-  std::optional<io::NpyWriter<float>> planned_, measured_;
+  std::optional<io::NpyWriter<float>> planned_, measured_, maps_;
   std::optional<io::AtomicFile> table_;
   std::size_t records_ = 0;
 };

@@ -79,4 +79,17 @@ class OpenTime {
   Passages passages_;
 };
 
+/// Adds to `time` where two pairs are open together, from where both are to where they no longer are.
+inline void add_shared(const Span& p, const Span& q, double mu, OpenTime& time) {
+  Span s{std::max(p.a0, q.a0), std::min(p.b0, q.b0), std::max(p.a1, q.a1), std::min(p.b1, q.b1)};
+  if (s.closed()) return;
+  const double before = s.b0 - s.a0, after = s.b1 - s.a1;
+  if (before < 0 || after < 0) {  // they meet on the way
+    const double met = before / (before - after), at = s.a0 + met * (s.a1 - s.a0);
+    (before < 0 ? s.a0 : s.a1) = at, (before < 0 ? s.b0 : s.b1) = at;
+    mu *= before < 0 ? 1 - met : met;
+  }
+  time.add(s, mu);
+}
+
 }  // namespace equipoise::psqa::detail

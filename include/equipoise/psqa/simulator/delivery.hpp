@@ -3,13 +3,17 @@
 
 /// \file
 /// The fluence that a plan delivers through a machine model, all fields collapsed to one gantry angle (a composite
-/// plane at the isocentre, collimator 0). Leaf motion between control points is linear and its coverage of each pixel
-/// exact: the time for which a pixel is open is the difference of the cumulated passages of its two leaves.
+/// plane at the isocentre), each turned by its collimator's angle. Leaf motion between control points is linear and its
+/// coverage of each pixel exact: the time for which a pixel is open is the difference of the cumulated passages of its
+/// two leaves.
 
 #include <equipoise/psqa/complexity/aperture.hpp>
+#include <equipoise/psqa/complexity/jaw_phases.hpp>
 #include <equipoise/psqa/complexity/open_time.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/machine.hpp>
+#include <equipoise/psqa/simulator/beam_parts.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,19 +24,6 @@
 namespace equipoise::psqa {
 
 namespace detail {
-
-/// Adds to `time` where two pairs are open together, from where both are to where they no longer are.
-inline void add_shared(const Span& p, const Span& q, double mu, OpenTime& time) {
-  Span s{std::max(p.a0, q.a0), std::min(p.b0, q.b0), std::max(p.a1, q.a1), std::min(p.b1, q.b1)};
-  if (s.closed()) return;
-  const double before = s.b0 - s.a0, after = s.b1 - s.a1;
-  if (before < 0 || after < 0) {  // they meet on the way
-    const double met = before / (before - after), at = s.a0 + met * (s.a1 - s.a0);
-    (before < 0 ? s.a0 : s.a1) = at, (before < 0 ? s.b0 : s.b1) = at;
-    mu *= before < 0 ? 1 - met : met;
-  }
-  time.add(s, mu);
-}
 
 /// A part of a pixel row that lies within one pair of leaves, in shares of the row's height. Within half a groove of the
 /// neighbour above or below, a leaf's tongue reaches: there passes only what both pairs let through.
@@ -53,39 +44,6 @@ struct RowPart {
     if (share > 0)
       out.push_back({l, share, l < last ? within(top - groove_mm / 2, top) : 0,
                      l > 0 ? within(bottom, bottom + groove_mm / 2) : 0});
-  }
-  return out;
-}
-
-/// The share of low .. high that lies between two jaws, which may be infinitely far away.
-[[nodiscard]] inline double share_between(double low, double high, double jaw1, double jaw2) {
-  return std::clamp((std::min(high, jaw2) - std::max(low, jaw1)) / (high - low), 0.0, 1.0);
-}
-
-/// Intervals of a beam during which the jaws stand still. Where they move each interval is one, with their mean places.
-struct JawPhase {
-  std::size_t first, last;  ///< control points at the intervals' ends
-  double x1, x2, y1, y2, mu;
-};
-
-[[nodiscard]] inline std::vector<JawPhase> jaw_phases(const Beam& beam, const Bank& bank) {
-  std::vector<JawPhase> out;
-  const auto same = [](double p, double q) { return p == q || std::abs(p - q) < 1e-6; };
-  for (std::size_t k = 1; k < bank.points.size(); ++k) {
-    const Bank::Point &p = bank.points[k - 1], &q = bank.points[k];
-    const JawPhase now{k - 1,
-                       k,
-                       0.5 * (p.x1 + q.x1),
-                       0.5 * (p.x2 + q.x2),
-                       0.5 * (p.y1 + q.y1),
-                       0.5 * (p.y2 + q.y2),
-                       beam.interval_mu(k)};
-    if (!(now.mu > 0)) continue;
-    if (!out.empty() && same(out.back().x1, now.x1) && same(out.back().x2, now.x2) && same(out.back().y1, now.y1) &&
-        same(out.back().y2, now.y2))
-      out.back().last = k, out.back().mu += now.mu;
-    else
-      out.push_back(now);
   }
   return out;
 }
@@ -173,17 +131,28 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
     for (std::size_t x = 0; x < total.shape[2]; ++x) total.at(0, y, x) += turned.at(0, x, y);
 }
 
-/// The composite fluence (MU) of a plan, per fraction.
+/// A collimator that turns farther during a beam, in degree, is taken in parts: half of it is 0.9 mm at 100 mm.
+inline constexpr double kCollimatorStep_deg = 1;
+
+/// The composite fluence (MU) of a plan, per fraction. \param leaf_error as `leaf_error(beam, point, bank, pair)`
+/// \param system of the plane. In the gantry's a collimator that turns is taken in steps of `kCollimatorStep_deg`.
 template <class LeafError>
 [[nodiscard]] DoseGrid plan_fluence(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
-                                    std::size_t pixels, double spacing_mm) {
-  DoseGrid total = DoseGrid::plane(pixels, pixels, spacing_mm);
-  for (std::size_t n = 0; n < plan.beams.size(); ++n)
-    if (plan.beams[n].delivers())
-      add_fluence(
-          plan.beams[n], machine, [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); },
-          total);
-  return total;
+                                    std::size_t pixels, double spacing_mm, PlaneSystem system = PlaneSystem::gantry) {
+  detail::TurnedPlanes planes(pixels, spacing_mm);
+  for (std::size_t n = 0; n < plan.beams.size(); ++n) {
+    const Beam& beam = plan.beams[n];
+    if (!beam.delivers()) continue;
+    const auto errors = [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); };
+    if (system == PlaneSystem::collimator)
+      add_fluence(beam, machine, errors, planes.at(0));
+    else if (collimator_range(beam) < kCollimatorStep_deg)
+      add_fluence(beam, machine, errors, planes.at(mean_collimator_angle(beam)));
+    else
+      for (const BeamPart& part : beam_parts(beam, {.collimator = kCollimatorStep_deg}))
+        add_fluence(part.beam, machine, part.errors(errors), planes.at(part.collimator));
+  }
+  return planes.sum();
 }
 
 /// No leaf errors: what the planning system computes.

@@ -3,11 +3,13 @@
 
 /// \file
 /// Dose of a plan in a cylinder of water, for 3D gamma: each beam's fluence, convolved with the kernel of several depths,
-/// attenuated, and turned to the beam's gantry angle. Parallel beams, no density: a phantom, not a patient.
+/// attenuated, and turned to the beam's gantry and collimator angles. Parallel beams, no density: a phantom, not a patient.
 
+#include <equipoise/psqa/simulator/beam_parts.hpp>
 #include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/dose_engine.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 
 #include <algorithm>
 #include <array>
@@ -28,26 +30,10 @@ struct Phantom {
   double attenuation_per_mm = 0.005066;  ///< of the primary, 6 MV
 };
 
-/// A beam in parts within which the gantry turns by less than 10 degrees, each as a beam of its own share of the MU, and
-/// the control point at which it begins.
-[[nodiscard]] inline std::vector<std::pair<Beam, std::size_t>> static_parts(const Beam& beam) {
-  std::vector<std::pair<Beam, std::size_t>> out;
-  const std::vector<ControlPoint>& points = beam.control_points;
-  for (std::size_t first = 0; first + 1 < points.size();) {
-    std::size_t last = first + 1;
-    while (last + 1 < points.size() &&
-           std::abs(std::remainder(points[last + 1].gantry - points[first].gantry, 360.0)) < 10)
-      ++last;
-    const double share = points[last].weight - points[first].weight;
-    Beam part = beam;
-    part.control_points.assign(points.begin() + static_cast<std::ptrdiff_t>(first),
-                               points.begin() + static_cast<std::ptrdiff_t>(last) + 1);
-    for (ControlPoint& cp : part.control_points) cp.weight = share > 0 ? (cp.weight - points[first].weight) / share : 0;
-    part.mu = beam.mu * share;
-    if (part.mu > 0) out.emplace_back(std::move(part), first);
-    first = last;
-  }
-  return out;
+/// A beam in parts within which the gantry turns by less than 10 degrees and the collimator by less than
+/// `kCollimatorStep_deg`, each as a beam of its own share of the MU.
+[[nodiscard]] inline std::vector<BeamPart> static_parts(const Beam& beam) {
+  return beam_parts(beam, {.gantry = 10, .collimator = kCollimatorStep_deg});
 }
 
 namespace detail {
@@ -65,7 +51,8 @@ struct Turn {
   }
 };
 
-/// Adds a beam's dose from its planes at `kKernelDepths`, as the detector stands.
+/// Adds a beam's dose from its planes at `kKernelDepths`, as the detector stands. \param at the collimator's turn in it
+/// is that of the planes
 inline void add_beam_dose(const std::array<DoseGrid, 4>& planes, double gantry_degree, const Phantom& phantom,
                           const SetUp& at, DoseGrid& out) {
   const Turn gantry(gantry_degree), couch(at.turn), collimator(at.collimator);
@@ -88,14 +75,24 @@ inline void add_beam_dose(const std::array<DoseGrid, 4>& planes, double gantry_d
   }
 }
 
+/// Pixels along the side of fluences that cover a phantom, however a plan's collimators turn them.
+[[nodiscard]] inline std::size_t fluence_side(const Plan& plan, const Phantom& phantom) {
+  const std::size_t side = std::max(phantom.shape[0], phantom.shape[2]);
+  for (const Beam& beam : plan.beams)
+    for (const ControlPoint& cp : beam.control_points)
+      if (!quarter_turns(cp.collimator)) return side_of_turned(side, 45);
+  return side;
+}
+
 }  // namespace detail
 
-/// A plan's dose (Gy per fraction) in a phantom. \param leaf_error as of `plan_fluence`  \param at how the phantom and
-/// the collimator stand  \param made_for the plane for which the machine's kernel was made
+/// A plan's dose (Gy per fraction) in a phantom, the couch at 0. \param leaf_error as of `plan_fluence`  \param at how
+/// the phantom stands, and the collimator off its planned angle  \param made_for the plane for which the machine's kernel
+/// was made
 template <class LeafError>
 [[nodiscard]] DoseGrid phantom_dose(const Plan& plan, const MachineModel& machine, LeafError&& leaf_error,
                                     const Phantom& phantom, const SetUp& at, const DosePlane& made_for = {}) {
-  const std::size_t pixels = std::max(phantom.shape[0], phantom.shape[2]);
+  const std::size_t pixels = detail::fluence_side(plan, phantom);
   DoseEngine engine(pixels, phantom.spacing_mm);
   DoseGrid out;
   out.shape = phantom.shape;
@@ -117,17 +114,16 @@ template <class LeafError>
   }
   for (std::size_t n = 0; n < plan.beams.size(); ++n) {
     if (!plan.beams[n].delivers()) continue;
-    for (const auto& [part, first] : static_parts(plan.beams[n])) {
+    const auto errors = [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); };
+    for (const BeamPart& part : static_parts(plan.beams[n])) {
       DoseGrid fluence = DoseGrid::plane(pixels, pixels, phantom.spacing_mm);
-      add_fluence(
-          part, machine,
-          [&, first = first](std::size_t k, int bank, std::size_t l) { return leaf_error(n, first + k, bank, l); },
-          fluence);
+      add_fluence(part.beam, machine, part.errors(errors), fluence);
       std::array<DoseGrid, 4> planes;
       std::tie(planes[0], planes[1]) = engine(fluence, at_depth[0], fluence, at_depth[1]);
       std::tie(planes[2], planes[3]) = engine(fluence, at_depth[2], fluence, at_depth[3]);
-      const ControlPoint& middle = part.control_points[part.control_points.size() / 2];
-      detail::add_beam_dose(planes, middle.gantry, phantom, at, out);
+      SetUp turned = at;
+      turned.collimator += part.collimator;
+      detail::add_beam_dose(planes, part.gantry, phantom, turned, out);
     }
   }
   return out;

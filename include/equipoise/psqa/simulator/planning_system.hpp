@@ -11,6 +11,7 @@
 #include <equipoise/psqa/simulator/commissioning.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/dose_engine.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 #include <equipoise/psqa/simulator/settings.hpp>
 
 #include <cstddef>
@@ -33,19 +34,20 @@ namespace detail {
 }  // namespace detail
 
 /// Computes the planned planes of any plan as the cohort's planning system does. Commissions the first of the cohort's
-/// machines only.
+/// machines only. Where records are fields, planes lie in the collimator's system; otherwise in the gantry's.
 class PlanningSystem {
  public:
   /// \throws ValueError as `check` does.
   explicit PlanningSystem(const CohortSettings& settings)
       : engine_((check(settings), 2 * settings.pixels), settings.spacing_mm / 2),
-        linac_(commissioned_linac(settings.seed, 0, settings.mismatch, settings.plane, engine_, settings.model)) {}
+        linac_(commissioned_linac(settings.seed, 0, settings.mismatch, settings.plane, engine_, settings.model)),
+        system_(plane_system(settings.records)) {}
 
   /// What two versions of a plan deliver through the machine: prescribed and logged. No noise, no mismatch.
   [[nodiscard]] std::pair<DoseGrid, DoseGrid> planes_of(const Plan& first, const Plan& second) {
     const MachineModel& m = linac_.planning;
     const auto fluence = [&](const Plan& plan) {
-      return plan_fluence(plan, m, exact_leaves, engine_.pixels(), engine_.spacing_mm());
+      return plan_fluence(plan, m, exact_leaves, engine_.pixels(), engine_.spacing_mm(), system_);
     };
     auto [a, b] = engine_(fluence(first), m, fluence(second), m);
     return {detail::halved(a), detail::halved(b)};
@@ -63,6 +65,7 @@ class PlanningSystem {
  private:
   DoseEngine engine_;
   Linac linac_;
+  PlaneSystem system_;
 };
 
 }  // namespace equipoise::psqa

@@ -11,6 +11,7 @@
 #include <equipoise/psqa/simulator/detector.hpp>
 #include <equipoise/psqa/simulator/mismatch.hpp>
 #include <equipoise/psqa/simulator/plan_options.hpp>
+#include <equipoise/psqa/simulator/plane_system.hpp>
 
 #include <array>
 #include <cmath>
@@ -33,6 +34,11 @@ enum class RatesOf : std::uint8_t { composite, fields };
 enum class RecordsOf : std::uint8_t { plans, fields };
 [[nodiscard]] constexpr std::array<std::string_view, 2> names_of(RecordsOf) {
   return {"plans", "fields"};
+}
+
+/// In which system of coordinates the planes of such records lie: portal images of single fields along the leaves.
+[[nodiscard]] inline PlaneSystem plane_system(RecordsOf records) {
+  return records == RecordsOf::fields ? PlaneSystem::collimator : PlaneSystem::gantry;
 }
 
 /// The mismatches that a cohort of such records starts from.

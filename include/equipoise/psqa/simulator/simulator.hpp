@@ -72,7 +72,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// Makes the records of a cohort, each on its own: record i depends on the settings and i alone.
+/// Makes the records of a cohort, each on its own: record i depends on the settings and i alone. Planes lie in the system
+/// of `plane_system(settings.records)`.
 class Simulator {
  public:
   /// \throws ValueError as `check` does.
@@ -84,6 +85,8 @@ class Simulator {
   }
 
   [[nodiscard]] const CohortSettings& settings() const { return settings_; }
+  /// The cohort's machines.
+  [[nodiscard]] const std::vector<Linac>& linacs() const { return linacs_; }
 
   /// The plan of record i.
   [[nodiscard]] Plan plan(std::int64_t i) const {
@@ -245,7 +248,8 @@ class Simulator {
 
   template <class LeafError>
   [[nodiscard]] DoseGrid fluence(const Plan& plan, const MachineModel& machine, const LeafError& leaf_error) const {
-    return plan_fluence(plan, machine, leaf_error, planning_.engine().pixels(), planning_.engine().spacing_mm());
+    return plan_fluence(plan, machine, leaf_error, planning_.engine().pixels(), planning_.engine().spacing_mm(),
+                        plane_system(settings_.records));
   }
 
   void add_noise(DoseGrid& measured, const DoseGrid& planned, std::uint64_t key) const {

@@ -64,9 +64,6 @@ class Progress {
 [[nodiscard]] std::string listed(const std::vector<std::string>& names, const std::string& last = ", ",
                                  const std::string& between = ", ");
 
-/// A cell of a CSV file, which may hold commas and quotes (RFC 4180).
-[[nodiscard]] std::string csv_cell(const std::string& text);
-
 /// Date and time of now, as `2026-11-29 04:35 UTC`.
 [[nodiscard]] std::string date_now();
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/csv.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/report/numbers.hpp>
@@ -105,10 +106,10 @@ class CsvTable {
   void write(const fs::path& path, bool beams) const {
     eq::io::AtomicFile file(path);
     std::string line = beams ? "plan,beam" : "plan";
-    for (const std::string& name : names_) line += "," + csv_cell(name);
+    for (const std::string& name : names_) line += "," + eq::io::csv_cell(name);
     file.write(line + "\n");
     for (const Row& row : rows_) {
-      line = csv_cell(row.plan);
+      line = eq::io::csv_cell(row.plan);
       if (beams) line += "," + (row.beam ? std::to_string(*row.beam) : std::string());
       for (std::size_t i = 0; i < names_.size(); ++i) line += "," + (i < row.cells.size() ? row.cells[i] : "");
       file.write(line + "\n");

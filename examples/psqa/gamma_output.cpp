@@ -7,6 +7,7 @@
 #include <cmath>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/csv.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <iomanip>
 #include <iostream>
@@ -177,14 +178,14 @@ constexpr std::array kColumns = {
 
 void GammaTable::add_row(const GammaArguments& a, const std::vector<std::string>& labels,
                          const psqa::GammaCriterion& criterion, const std::map<std::string, std::string>& figures) {
-  std::string row = csv_cell(a.reference) + "," + csv_cell(a.evaluated);
-  for (std::size_t i = 0; i < labels_.size(); ++i) row += "," + (i < labels.size() ? csv_cell(labels[i]) : "");
+  std::string row = eq::io::csv_cell(a.reference) + "," + eq::io::csv_cell(a.evaluated);
+  for (std::size_t i = 0; i < labels_.size(); ++i) row += "," + (i < labels.size() ? eq::io::csv_cell(labels[i]) : "");
   for (const std::string column : kColumns) {
     const auto found = figures.find(column);
-    row += "," + csv_cell(column == "criterion"       ? psqa::text_of(criterion)
-                          : column == "normalisation" ? (a.shared.local ? "local" : "global")
-                          : found == figures.end()    ? ""
-                                                      : found->second);
+    row += "," + eq::io::csv_cell(column == "criterion"       ? psqa::text_of(criterion)
+                                  : column == "normalisation" ? (a.shared.local ? "local" : "global")
+                                  : found == figures.end()    ? ""
+                                                              : found->second);
   }
   rows_.push_back(std::move(row));
 }
@@ -218,7 +219,7 @@ void GammaTable::add_failed(const GammaArguments& a, const std::vector<std::stri
 
 std::string GammaTable::csv() const {
   std::string out = "reference,evaluated";
-  for (const std::string& label : labels_) out += "," + csv_cell(label);
+  for (const std::string& label : labels_) out += "," + eq::io::csv_cell(label);
   for (const std::string column : kColumns) out += "," + column;
   out += "\n";
   for (const std::string& row : rows_) out += row + "\n";

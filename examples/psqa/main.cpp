@@ -161,13 +161,6 @@ std::string listed(const std::vector<std::string>& names, const std::string& las
   return out;
 }
 
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 std::string date_now() {
   char date[64] = "";
   const std::time_t now = std::time(nullptr);

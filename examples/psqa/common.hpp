@@ -64,6 +64,9 @@ class Progress {
 [[nodiscard]] std::string listed(const std::vector<std::string>& names, const std::string& last = ", ",
                                  const std::string& between = ", ");
 
+/// Date and time of now, as `2026-11-29 04:35 UTC`.
+[[nodiscard]] std::string date_now();
+
 /// The command line that the program was started with, as a shell takes it.
 [[nodiscard]] const std::string& command_line();
 

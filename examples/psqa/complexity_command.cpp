@@ -6,6 +6,7 @@
 #include <cmath>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/csv.hpp>
 #include <equipoise/psqa/complexity/complexity.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
 #include <equipoise/report/numbers.hpp>
@@ -88,14 +89,6 @@ Source source_of(const std::string& file, const ComplexityArguments& a) {
           {{"LEAFRMS_mm", log.leaf_rms_mm}, {"LEAFMEAN_mm", log.leaf_mean_mm}, {"LEAFMAX_mm", log.leaf_max_mm}}};
 }
 
-/// A cell that may hold commas and quotes (RFC 4180).
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 /// What a row of the CSV file is about.
 struct RowHead {
   std::string plan;  ///< its name, as in JSON
@@ -120,12 +113,13 @@ class CsvTable {
   void write(const fs::path& path, bool beams) const {
     eq::io::AtomicFile file(path);
     std::string line = std::string("plan,") + (beams ? "beam," : "") + "label,file,warnings";
-    for (const std::string& name : names_) line += "," + csv_cell(name);
+    for (const std::string& name : names_) line += "," + eq::io::csv_cell(name);
     file.write(line + "\n");
     for (const Row& row : rows_) {
-      line = csv_cell(row.head.plan) + ",";
+      line = eq::io::csv_cell(row.head.plan) + ",";
       if (beams) line += (row.beam ? std::to_string(*row.beam) : std::string()) + ",";
-      line += csv_cell(row.head.label) + "," + csv_cell(row.head.file) + "," + std::to_string(row.head.warnings);
+      line += eq::io::csv_cell(row.head.label) + "," + eq::io::csv_cell(row.head.file) + "," +
+              std::to_string(row.head.warnings);
       for (std::size_t i = 0; i < names_.size(); ++i) line += "," + (i < row.cells.size() ? row.cells[i] : "");
       file.write(line + "\n");
     }

@@ -9,7 +9,7 @@
 #include <equipoise/psqa/readers/fractions.hpp>
 #include <equipoise/psqa/readers/normalise.hpp>
 #include <equipoise/psqa/readers/plan_reader.hpp>
-#include <iostream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,19 +77,21 @@ inline std::array<double, 3> place_in(const psqa::DoseGrid& g, const DosePairOpt
   return {zyx[2], zyx[1], zyx[0]};
 }
 
-/// Brings two doses to one fraction and one unit; warnings go to standard error.
+/// Brings two doses to one fraction and one unit.
+/// \param warn is told what makes that doubtful
 /// \param centred both lie about the origin, wherever a plan's isocentre was
 /// \returns what was done, one line each
 inline std::vector<std::string> bring_together(const DosePairOptions& options, const std::string& plan_file,
                                                bool centred, psqa::DoseGrid& reference,
                                                const std::string& reference_file, psqa::DoseGrid& evaluated,
-                                               const std::string& evaluated_file) {
+                                               const std::string& evaluated_file,
+                                               const std::function<void(const std::string&)>& warn) {
   check_dose_pair_options(options);
   const psqa::DoseOfFile r{reference, reference_file, psqa::describe_dose(reference_file)},
       e{evaluated, evaluated_file, psqa::describe_dose(evaluated_file)};
   const std::optional<psqa::Plan> plan = plan_of(plan_file, {r, e});
   const psqa::Fractions fractions = psqa::to_one_fraction(r, e, plan ? &*plan : nullptr);
-  if (!fractions.warning.empty()) std::cerr << "warning: " << fractions.warning << "\n";
+  if (!fractions.warning.empty()) warn(fractions.warning);
   const std::optional<psqa::Plan> with_isocentre = centred ? std::nullopt : plan;
   const psqa::Normalised normalised =
       psqa::to_one_unit(reference, reference_file, evaluated, evaluated_file,

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <equipoise/core/base/heap.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/threads.hpp>
@@ -160,6 +161,14 @@ std::string listed(const std::vector<std::string>& names, const std::string& las
   for (std::size_t i = 0; i < names.size(); ++i)
     out += (i == 0 ? "" : i + 1 == names.size() ? last : between) + names[i];
   return out;
+}
+
+std::string date_now() {
+  char date[64] = "";
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  std::strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &utc));
+  return date;
 }
 
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {

@@ -2,7 +2,6 @@
 /// \file
 /// The report and the table of methods.
 
-#include <ctime>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/report/html.hpp>
@@ -214,12 +213,8 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
 
 /// The program's version, the date, the command, and each run's folder.
 std::vector<std::pair<std::string, std::string>> head(const std::vector<Run>& runs) {
-  char date[64] = "";
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  std::strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &utc));
   std::vector<std::pair<std::string, std::string>> out = {{"Version", "psqa " + std::string(eq::version)},
-                                                          {"Date", date},
+                                                          {"Date", date_now()},
                                                           {"Command", command_line()},
                                                           {"Cohort", runs[0].config.cohort}};
   for (const Run& run : runs) out.emplace_back("Run " + run.name, run.folder.string());

@@ -154,7 +154,9 @@ std::map<std::string, Read> readers() {
     if constexpr (psqa::ReadsPlans<R>)
       out[both ? id + "_plan" : id] = [](const fs::path& p) { use(R::read_plan(p, {})); };
     if constexpr (psqa::ReadsDoses<R>)
-      out[both ? id + "_dose" : id] = [](const fs::path& p) { use(R::read_dose(p, {.interpolated = true})); };
+      out[both ? id + "_dose" : id] = [](const fs::path& p) {
+        use(R::read_dose(p, {.interpolated = true, .profiles = true}));
+      };
     if constexpr (psqa::ReadsLogs<R>) out[id] = [](const fs::path& p) { use(R::read_log(p).delivered); };
     if constexpr (psqa::ReadsOthers<R>) out[id] = [](const fs::path& p) { (void)R::read(p); };
   });

@@ -48,6 +48,7 @@ struct DoseGrid {
   std::optional<PatientAxes> axes{};    ///< none where nothing says how the grid lies in a patient (detectors, tables)
   std::vector<std::string> warnings{};  ///< what the reader of a file ignored or took for granted, in words
   std::string unit{};                   ///< what the file calls its unit ("%", "cnt"); empty where it does not say it
+  bool spacing_assumed = false;         ///< its file does not say how far apart points are
 
   [[nodiscard]] std::size_t size() const { return shape[0] * shape[1] * shape[2]; }
   [[nodiscard]] double& at(std::size_t z, std::size_t y, std::size_t x) {

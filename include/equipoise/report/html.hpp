@@ -6,6 +6,8 @@
 /// phone.
 
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/report/data_url.hpp>
+#include <equipoise/report/map_svg.hpp>
 #include <equipoise/report/markup.hpp>
 #include <equipoise/report/svg.hpp>
 
@@ -20,18 +22,6 @@
 #include <vector>
 
 namespace equipoise::report {
-
-[[nodiscard]] inline std::string base64(std::span<const std::uint8_t> bytes) {
-  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16 |
-                                (i + 1 < bytes.size() ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0U) |
-                                (i + 2 < bytes.size() ? static_cast<std::uint32_t>(bytes[i + 2]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : digits[(group >> (18 - 6 * k)) & 63U];
-  }
-  return out;
-}
 
 /// The colours of a map from its lowest value to its highest, with units.
 struct ColourBar {
@@ -90,18 +80,37 @@ class Page {
     pugi::xml_node row = detail::append(main_, "div", {{"class", "row images"}});
     for (const Image& image : images) {
       pugi::xml_node figure = detail::append(row, "figure", {{"class", "image"}});
-      detail::append(figure, "img", {{"alt", image.caption}, {"src", source_of(image.png)}});
+      detail::append(figure, "img", {{"alt", image.caption}, {"src", data_url(image.png)}});
       if (image.bar) {
         pugi::xml_node bar = detail::append(figure, "div", {{"class", "bar"}});
         detail::append(bar, "span", {}, image.bar->low);
         detail::append(
             bar, "img",
-            {{"alt", "colours from " + image.bar->low + " to " + image.bar->high}, {"src", source_of(image.bar->png)}});
+            {{"alt", "colours from " + image.bar->low + " to " + image.bar->high}, {"src", data_url(image.bar->png)}});
         detail::append(bar, "span", {}, image.bar->high);
       }
       detail::append(figure, "figcaption", {}, image.caption);
     }
     if (images.empty()) detail::append_text(row, "");
+    end_line();
+  }
+  /// Maps with axes and colour bars, side by side where there is room.
+  void row(const std::vector<MapFigure>& maps) {
+    pugi::xml_node row = detail::append(main_, "div", {{"class", "row"}});
+    for (const MapFigure& map : maps) detail::append_map(row, map);
+    if (maps.empty()) detail::append_text(row, "");
+    end_line();
+  }
+  /// Lines to fill in by hand, each with what belongs on it: `Name`, `Date`, `Signature`.
+  void signature(const std::vector<std::string>& names) {
+    pugi::xml_node row = detail::append(main_, "div", {{"class", "sign"}});
+    for (const std::string& name : names) detail::append(row, "span", {}, name);
+    end_line();
+  }
+  /// Lines of a list.
+  void list(const std::vector<std::string>& lines) {
+    pugi::xml_node list = detail::append(main_, "ul", {}, "");
+    for (const std::string& line : lines) detail::append(list, "li", {}, line);
     end_line();
   }
   /// Cells as text; the first column is a heading. Wide tables scroll by themselves, and their first column stays.
@@ -136,10 +145,6 @@ class Page {
   void block(const char* name, const std::string& text) {
     detail::append(main_, name, {}, text);
     end_line();
-  }
-  /// An image in the page itself.
-  [[nodiscard]] static std::string source_of(const std::vector<std::uint8_t>& png) {
-    return "data:image/png;base64," + base64(png);
   }
   /// So that the source has lines.
   void end_line() { detail::append_text(main_, "\n"); }
@@ -177,7 +182,15 @@ class Page {
            "th{font-weight:600}pre{overflow-x:auto;font-size:.8rem}summary{cursor:pointer}@media(max-width:600px){svg "
            "text{font-size:16px}th:first-child{max-width:38vw;white-space:normal;overflow-wrap:break-word}.legend "
            "span{white-space:normal}"
-           "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4em}}";
+           "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4em}}"
+           "svg .place{font:bold 12px system-ui,sans-serif;fill:#000;stroke:#fff;stroke-width:3px;paint-order:stroke}"
+           "ul{max-width:46em;padding-left:1.2em;overflow-wrap:anywhere}"
+           ".sign{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:2.6em 2em;margin-top:3.4em}"
+           ".sign span{border-top:1px solid var(--fg);padding-top:.3em;font-size:.86rem;color:var(--soft)}"
+           "@media print{:root{--bg:#fff;--fg:#1d2330;--soft:#4a5364;--line:#cfd5df;--c0:#2563a8;--c1:#c8553d;--c2:#"
+           "3b8a5a;--c3:#8a5fb0;--c4:#b08a2e;--c5:#2e9aa8;--c6:#a83279;--c7:#6b7280}body{font-size:12px;"
+           "print-color-adjust:exact;-webkit-print-color-adjust:exact}main{max-width:none;padding:0}h2{break-after:"
+           "avoid}figure,.sign,tr{break-inside:avoid}.row{grid-template-columns:1fr 1fr}}";
   }
 
   pugi::xml_document document_;

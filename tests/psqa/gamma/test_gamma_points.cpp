@@ -110,3 +110,21 @@ TEST_CASE("points of exactly the cut-off count, in the decimals that files hold"
   r.values = {0.3, 3.0 * 0.1, 0.30000001, 0.2999999, 0.29999, 0.29};  // a part in 3e6 below; a part in 3e4 below
   CHECK(gamma(r, e, {.dd_percent = 100, .dta_mm = 1}).evaluated == 4);
 }
+
+TEST_CASE("a point one dta beyond the grid counts, and one further than rounding does not, in every search",
+          "[psqa][gamma][law]") {
+  DoseGrid e = DoseGrid::plane(5, 5, 1), r = DoseGrid::plane(1, 1, 1);
+  e.values.assign(25, 1.0), r.values = {1};
+  for_each_search([&](const char* name, const auto& search) {
+    INFO(name);
+    for (const double dta : {0.3, 2.0, 3.0})
+      for (const auto& [further, counts] : {std::pair{0.0, 1U}, {1e-7, 0U}, {1e-6, 0U}}) {
+        INFO(dta << " mm and a share of " << further);
+        r.origin = {0, 0, 2 + dta * (1 + further)};
+        const GammaResult g = gamma(r, e, {.dd_percent = 3, .dta_mm = dta}, search);
+        CHECK(g.evaluated == counts);
+        CHECK(g.out_of_reach == 1 - counts);
+        if (counts) CHECK(g.pass_rate == 100);
+      }
+  });
+}

@@ -148,10 +148,67 @@ TEST_CASE("a table's places of rows and columns are used", "[psqa][readers][work
   CHECK_THROWS_WITH(read_text(",0,1,4\n0,1,2,3\n1,4,5,6\n"), Catch::Contains("evenly spaced"));
 }
 
+namespace {
+
+DoseGrid read_profile(const std::string& text, bool interpolated = false, double spacing_mm = 1) {
+  const support::TemporaryFolder folder;
+  std::ofstream(folder.path() / "file", std::ios::binary) << text;
+  return read_dose(folder.path() / "file",
+                   DoseFileOptions{.spacing_mm = spacing_mm, .interpolated = interpolated, .profiles = true});
+}
+
+}  // namespace
+
+TEST_CASE("a profile is a plane of one row where it is asked for", "[psqa][readers][worked]") {
+  const DoseGrid g = read_dose(reported("tables/profile.csv"), DoseFileOptions{.profiles = true});
+  CHECK(g.shape == std::array<std::size_t, 3>{1, 1, 41});
+  CHECK(g.spacing[2] == Approx(5));
+  CHECK(g.origin[2] == -100);
+  CHECK(g.values[1] == 1.527);
+  CHECK(!g.spacing_assumed);
+  CHECK(g.warnings == std::vector<std::string>{"taken as a profile along x: places in mm and doses"});
+  const std::string rows = "-2,1\n-1,2\n0,5\n1,3\n2,1.5\n";
+  const std::vector<double> doses = {1, 2, 5, 3, 1.5};
+  CHECK(read_profile(rows).values == doses);
+  CHECK(read_profile("2;1,5\n1;3\n0;5\n-1;2\n-2;1\n").values == doses);       // falling, decimal commas
+  CHECK(read_profile("-2,-1,0,1,2\n1,2,5,3,1.5\n").values == doses);          // two lines
+  CHECK(read_profile("# scan\nx (mm),dose\n" + rows).values == doses);        // heads
+  CHECK(read_profile("-2\t1\n-1\t2\n0\t5\n1\t3\n2\t1.5\n").values == doses);  // tabs
+  CHECK(read_profile("position dose\n-2 1\n-1 2\n0 5\n1 3\n2 1.5\n").values == doses);
+  for (const char* heads : {"x [cm],dose [cGy]\n", "\"X (CM)\",\"D (cGy)\"\n"}) {
+    const DoseGrid cm = read_profile(heads + rows);
+    CHECK(cm.spacing[2] == Approx(10));
+    CHECK(cm.origin[2] == Approx(-20));
+    CHECK(cm.values[2] == Approx(0.05));
+    CHECK(cm.units == DoseUnits::gray);
+  }
+  CHECK(read_profile("x [mm] dose [%]\n" + replaced(rows, ",", " ")).units == DoseUnits::relative);
+  CHECK(read_profile(rows, false, 10).spacing[2] == Approx(10));  // the spacing asked for is ten times theirs: cm
+}
+
+TEST_CASE("a profile may be sampled unevenly: only its places have doses, or all points between them",
+          "[psqa][readers][worked]") {
+  const std::string rows = "-10,1\n-5,2\n-4.5,4\n-4,6\n0,8\n10,8\n";
+  const DoseGrid points = read_profile(rows), between = read_profile(rows, true);
+  CHECK(points.spacing[2] == Approx(0.5));
+  REQUIRE(points.shape == std::array<std::size_t, 3>{1, 1, 41});
+  CHECK(std::count_if(points.values.begin(), points.values.end(), [](double v) { return !std::isnan(v); }) == 6);
+  CHECK(points.values[11] == 4);
+  CHECK(between.values[11] == 4);
+  CHECK(between.values[5] == Approx(1.5));  // at -7.5 mm
+  CHECK(between.values[16] == Approx(7));   // at -2 mm
+  CHECK(std::isnan(read_profile("0,1\n1,nan\n2,3\n3,4\n5,4\n", true).values[1]));
+  CHECK(gamma(points, between, {}).pass_rate == 100);
+  CHECK(gamma(points, between, {}).evaluated == 6);
+  for (const char* wrong : {"0,1\n1,1\n2.00007,1\n3,1\n5,1\n", "0,1\n0.001,1\n5000,1\n6000,1\n7000,1\n"})
+    CHECK_THROWS_WITH(read_profile(wrong), Catch::Contains("expected a profile's places in equal steps"));
+}
+
 TEST_CASE("tables that are no plane are refused with a reason", "[psqa][readers][error]") {
   for (const char* file : {"tables/profile.csv", "tables/profile2.csv"})
     CHECK_THROWS_WITH(read_dose(reported(file)), Catch::Contains("a profile"));
   CHECK_THROWS_WITH(read_text("-2,-1,0,1,2\n1,5,9,5,1\n"), Catch::Contains("a profile"));
+  CHECK_THROWS_WITH(read_profile("place,dose\n1,2\n2,4\n"), Catch::Contains("five places in order"));
   CHECK_THROWS_WITH(read_text("0,0,1\n0,1,2\n0,2,3\n1,0,4\n1,1,5\n1,2,6\n2,0,7\n2,1,8\n2,2,9\n"),
                     Catch::Contains("a list of points"));
   CHECK_THROWS_WITH(read_text("row,a,b\n1,2,3\n2,4,5\n"), Catch::Contains("line 1") && Catch::Contains("\"a\""));

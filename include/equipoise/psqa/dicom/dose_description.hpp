@@ -22,6 +22,7 @@ struct DoseDescription {
   std::string type;                ///< Dose Type: PHYSICAL, EFFECTIVE
   std::string summation;           ///< Dose Summation Type: PLAN, FRACTION, BEAM, …
   std::string patient;             ///< Patient ID
+  std::string patient_name;        ///< as DICOM writes it: family^given
   std::string plan;                ///< SOP instance UID of the first plan referenced
   std::string frame_of_reference;  ///< UID
 
@@ -47,6 +48,7 @@ struct DoseDescription {
   DoseDescription out{.type = text(DCM_DoseType),
                       .summation = text(DCM_DoseSummationType),
                       .patient = text(DCM_PatientID),
+                      .patient_name = text(DCM_PatientName),
                       .plan = {},
                       .frame_of_reference = text(DCM_FrameOfReferenceUID)};
   if (const auto plans = sequence_items(data, DCM_ReferencedRTPlanSequence); !plans.empty())

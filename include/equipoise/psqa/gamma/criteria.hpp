@@ -81,6 +81,12 @@ concept GammaSearch = requires(const S& search, const DoseGrid& evaluated, const
 
 namespace detail {
 
+/// Slightly above one: a point exactly at the criterion passes, and dose exactly one DTA away is within it, despite
+/// rounding. The only tolerance by which γ and distances in dta are compared with one.
+inline constexpr double kPasses = 1 + 1e-9;
+/// The same for their squares.
+inline constexpr double kPassesSquared = kPasses * kPasses;
+
 /// Whether two grids' axes point the same way; where one does not say, they are taken to.
 [[nodiscard]] inline bool same_axes(const DoseGrid& a, const DoseGrid& b) {
   if (!a.axes || !b.axes) return true;

@@ -53,7 +53,7 @@ class ExactSearcher {
     double across = 0;  // squared distance (mm²) of the row from the grid
     for (int k = 1; k < Dims; ++k) across += grid_.square_outside(k, k == 1 ? row.y : row.z);
     const double last = static_cast<double>(grid_.count(0) - 1);
-    const double reach = reach_ * reach_ * (1 + 2e-9);  // as exact as a pass is
+    const double reach = reach_ * reach_ * kPassesSquared;
     for (std::size_t p = 0; p < row.x.size(); ++p) {
       if (std::is_same_v<Real, float> && std::abs(squared[p] - 1) < doubtful(row.dose[p] / row.tol[p]))
         search_one(row, p, limit, pass_only, squared);
@@ -184,9 +184,8 @@ class ExactSearcher {
     GammaRow place = row;
     place.x = row.x.subspan(p, 1), place.dose = row.dose.subspan(p, 1), place.tol = {&any_dose, 1};
     double squared = 0;
-    constexpr double limit = 1 + 1e-9;  // dta
-    search_one(place, 0, limit, false, {&squared, 1});
-    return squared < limit * limit;
+    search_one(place, 0, kPasses, false, {&squared, 1});
+    return squared < kPassesSquared;
   }
 
   Lattice grid_;

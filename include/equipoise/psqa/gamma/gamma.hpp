@@ -32,9 +32,6 @@ struct GammaTally {
   double sum = 0, squares = 0, max = 0, min = std::numeric_limits<double>::infinity();
 };
 
-/// Slightly above one, so that a point exactly at the criterion passes despite rounding.
-inline constexpr double kPasses = 1 + 1e-9;
-
 /// Relative tolerance of the cut-off: files hold doses of six to eight digits, and a point of exactly the cut-off counts.
 inline constexpr double kCutoffTolerance = 1e-6;
 

@@ -101,7 +101,7 @@ class GammaLattice {
               const double d = (at[k] - static_cast<double>(index[k])) * grid_.spacing[2 - static_cast<std::size_t>(k)];
               square += d * d;
             }
-            if (square <= reach * reach * (1 + 2e-9)) return true;
+            if (square <= reach * reach * kPassesSquared) return true;
           }
     return false;
   }

@@ -31,7 +31,7 @@ class WendlingSearcher {
  public:
   WendlingSearcher(const DoseGrid& evaluated, const GammaCriteria& c, bool volume, double pitch, double radius,
                    double judged)
-      : judged_(static_cast<Real>(judged * judged / (c.dta_mm * c.dta_mm) * (1 + 1e-6))),
+      : judged_(static_cast<Real>(judged * judged / (c.dta_mm * c.dta_mm) * kPassesSquared)),
         shape_(evaluated.shape),
         doses_(evaluated.values.begin(), evaluated.values.end()),
         volume_(volume) {
@@ -180,7 +180,7 @@ class ClassicSearcher {
       beyond += out * out;
     }
     if (std::isinf(smallest)) smallest = size_[1];
-    if (within_dta_ && beyond > kReach) return std::numeric_limits<double>::quiet_NaN();
+    if (within_dta_ && beyond > kPassesSquared) return std::numeric_limits<double>::quiet_NaN();
     double best = limit * limit;
     bool found = false;
     std::int64_t furthest = 0;
@@ -188,7 +188,7 @@ class ClassicSearcher {
     for (std::int64_t ring = 0; ring <= furthest; ++ring) {
       // Half a cell nearer than its number: the point lies at most so far from its home, if within the grid.
       const double nearest = std::max(0.0, static_cast<double>(ring) - std::min(off_grid, 0.5)) * smallest;
-      const bool too_far = within_dta_ && !found ? nearest - smallest / 2 > 1 + 1e-9 : nearest > radius_;
+      const bool too_far = within_dta_ && !found ? nearest - smallest / 2 > kPasses : nearest > radius_;
       if (too_far || (found && (nearest * nearest >= best || (pass_only && best <= 1)))) break;
       visit_ring(at, home, ring, dose, per_tol, best, found);
     }
@@ -217,7 +217,7 @@ class ClassicSearcher {
               grid_.at(static_cast<std::size_t>(k), static_cast<std::size_t>(j), static_cast<std::size_t>(i));
           if (std::isnan(d)) continue;
           const bool within = std::sqrt(space) <= radius_ + 1e-9;
-          if (!found) found = within_dta_ ? square_from_voxel(at, k, j, i) <= kReach : within;
+          if (!found) found = within_dta_ ? square_from_voxel(at, k, j, i) <= kPassesSquared : within;
           if (!within) continue;
           const double e = (d - dose) * per_tol;
           best = std::min(best, space + e * e);
@@ -237,8 +237,6 @@ class ClassicSearcher {
     }
     return out;
   }
-
-  static constexpr double kReach = 1 + 2e-9;  ///< dta²: as exact as a pass is
 
   const DoseGrid& grid_;
   bool volume_, within_dta_;

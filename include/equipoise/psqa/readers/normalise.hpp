@@ -7,6 +7,7 @@
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/interpolated_dose.hpp>
 #include <equipoise/psqa/readers/chequerboard.hpp>
 
 #include <algorithm>
@@ -50,33 +51,6 @@ struct Normalised {
 
 namespace detail {
 
-/// A grid's dose at a place (x, y, z; mm), linear between its points; NaN beyond them.
-[[nodiscard]] inline double dose_at(const DoseGrid& g, const std::array<double, 3>& place) {
-  std::array<std::size_t, 3> low{};
-  std::array<double, 3> share{};
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    if (axis == 0 && g.shape[0] == 1) continue;  // a plane's height does not count
-    const double at = (place[2 - axis] - g.origin[axis]) / g.spacing[axis],
-                 last = static_cast<double>(g.shape[axis] - 1);
-    if (!(at >= -1e-6 && at <= last + 1e-6)) return std::numeric_limits<double>::quiet_NaN();
-    const double inside = std::clamp(at, 0.0, last);
-    low[axis] = static_cast<std::size_t>(inside);
-    share[axis] = inside - std::floor(inside);
-  }
-  double sum = 0;
-  for (std::size_t corner = 0; corner < 8; ++corner) {
-    double weight = 1;
-    std::array<std::size_t, 3> i = low;
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-      const bool high = (corner >> axis & 1) != 0;
-      weight *= high ? share[axis] : 1 - share[axis];
-      i[axis] += high ? 1 : 0;
-    }
-    if (weight > 1e-9) sum += weight * g.at(i[0], i[1], i[2]);
-  }
-  return sum;
-}
-
 [[nodiscard]] inline bool takes_as_gray(const DoseGrid& g) {
   return g.units == DoseUnits::gray || g.units == DoseUnits::unknown;
 }
@@ -99,8 +73,8 @@ namespace detail {
   if (by == Normalise::max) {
     dose = maximum_dose(g);
   } else {
-    dose = dose_at(g, at);
-    if (std::isnan(dose) && g.shape[0] == 1) dose = dose_at(between_elements(g), at);
+    dose = interpolated_dose(g, at);
+    if (std::isnan(dose) && g.shape[0] == 1) dose = interpolated_dose(between_elements(g), at);
   }
   if (dose > 0 && std::isfinite(dose)) return dose;
   if (by == Normalise::max)

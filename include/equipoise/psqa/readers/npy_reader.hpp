@@ -21,8 +21,9 @@
 namespace equipoise::psqa {
 
 /// NPY [H, W] or [D, H, W] of real numbers, NaN where there is no dose; the centre is the origin.
-/// \throws FileError for another shape or type, or an infinite dose.
-[[nodiscard]] inline DoseGrid read_npy_dose(const std::filesystem::path& path, double spacing_mm,
+/// \param spacing_mm between the points
+/// \throws ValueError for a volume of unknown spacing along z, FileError for another shape or type, or an infinite dose.
+[[nodiscard]] inline DoseGrid read_npy_dose(const std::filesystem::path& path, const PointSpacing& spacing_mm,
                                             RowsFrom rows_from = RowsFrom::bottom) {
   DoseGrid g;
   io::NpyArray<double> array = io::read_npy_as_doubles(path);
@@ -31,7 +32,11 @@ namespace equipoise::psqa {
         message("file.435", path.string(), "expected [H, W] or [D, H, W], got ", array.shape.size(), " dimensions"));
   const bool volume = array.shape.size() == 3;
   g.shape = {volume ? array.shape[0] : 1, array.shape[volume ? 1 : 0], array.shape[volume ? 2 : 1]};
-  g.spacing = {spacing_mm, spacing_mm, spacing_mm};
+  if (volume && !(spacing_mm.z > 0))
+    throw ValueError(message("value.301", path.string(), "expected a spacing along x, y and z, as in 2,2,3, for ",
+                             g.shape[0], " frames, got two numbers"));
+  g.spacing = {volume ? spacing_mm.z : spacing_mm.y, spacing_mm.y, spacing_mm.x};
+  g.spacing_assumed = true;
   g.centre();
   g.values = std::move(array.values);
   if (g.size() == 0) throw FileError(message("file.435", path.string(), "expected doses, got an empty array"));

@@ -15,17 +15,13 @@
 
 namespace equipoise::psqa {
 
-/// A plane or volume from a file of any known kind.
-/// \param spacing_mm of a pixel, for files that do not say it (`needs_spacing`)
-/// \param rows_from where their first row lies, which they do not say either
-/// \param interpolated of an array's file take the plane between its elements, not the elements alone
+/// A plane, volume or profile from a file of any known kind.
 /// \throws FileError that names the file and what is wrong with it.
-[[nodiscard]] inline DoseGrid read_dose(const std::filesystem::path& path, double spacing_mm = 1,
-                                        bool interpolated = false, RowsFrom rows_from = RowsFrom::bottom) {
+[[nodiscard]] inline DoseGrid read_dose(const std::filesystem::path& path, const DoseFileOptions& options) {
   std::optional<DoseGrid> dose;
   for_reader_of(file_kind(path), [&]<class R>() {
     if constexpr (ReadsDoses<R>) {
-      dose = R::read_dose(path, {spacing_mm, interpolated, rows_from});
+      dose = R::read_dose(path, options);
     } else {
       const bool vowel = std::string_view("AEIOU").find(R::name.front()) != std::string_view::npos;
       throw FileError(message("file.443", path.string(), "expected a plane or volume of doses, got ",
@@ -34,8 +30,17 @@ namespace equipoise::psqa {
   });
   if (dose) return *std::move(dose);
   // No reader knows it: the one of tables or of DICOM says what is wrong.
-  return detail::looks_like_text(detail::head_of(path, 4096)) ? read_csv_plane(path, spacing_mm, rows_from)
-                                                              : read_rtdose(path);
+  return detail::looks_like_text(detail::head_of(path, 4096)) ? read_csv_plane(path, options) : read_rtdose(path);
+}
+
+/// A plane or volume from a file of any known kind.
+/// \param spacing_mm of its points, for files that do not say it (`needs_spacing`)
+/// \param rows_from where their first row lies, which they do not say either
+/// \param interpolated of an array's file take the plane between its elements, not the elements alone
+/// \throws FileError that names the file and what is wrong with it.
+[[nodiscard]] inline DoseGrid read_dose(const std::filesystem::path& path, const PointSpacing& spacing_mm = {},
+                                        bool interpolated = false, RowsFrom rows_from = RowsFrom::bottom) {
+  return read_dose(path, DoseFileOptions{spacing_mm, interpolated, rows_from});
 }
 
 }  // namespace equipoise::psqa

@@ -24,6 +24,7 @@
 
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/plan.hpp>
+#include <equipoise/psqa/readers/point_spacing.hpp>
 
 #include <array>
 #include <concepts>
@@ -44,9 +45,10 @@ enum class RowsFrom : std::uint8_t { bottom, top };
 
 /// Properties that a dose file does not state, and which of its planes to read.
 struct DoseFileOptions {
-  double spacing_mm = 1;                  ///< of a pixel, where the file does not say it (`needs_spacing`)
+  PointSpacing spacing_mm{};              ///< of its points, where the file does not say it (`needs_spacing`)
   bool interpolated = false;              ///< of an array's file take the plane between its elements
   RowsFrom rows_from = RowsFrom::bottom;  ///< where the first row lies, where the file does not say it
+  bool profiles = false;  ///< read places and doses along one line as a plane of one row; else they are refused
 };
 
 /// A kind of file as people call it: a row of docs/files.md.

@@ -9,6 +9,7 @@
 #include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/readers/detector_table.hpp>
 #include <equipoise/psqa/readers/dose_unit.hpp>
+#include <equipoise/psqa/readers/profile.hpp>
 #include <equipoise/psqa/readers/reader.hpp>
 
 #include <algorithm>
@@ -36,11 +37,37 @@ struct TableRow {
   std::optional<std::string> corner{};  ///< the first line's first cell, where it is empty or no number
 };
 
-[[nodiscard]] inline std::vector<TableRow> table_rows(const TextFile& file) {
-  std::vector<TableRow> rows;
+/// The heads of a profile's two columns: two texts in the first line.
+struct ProfileHeads {
+  std::size_t line;
+  std::string place, dose;
+};
+
+[[nodiscard]] inline bool holds_no_cells(std::string_view line) {
+  return line.empty() || line.front() == '#';
+}
+
+[[nodiscard]] inline std::optional<ProfileHeads> profile_heads(const TextFile& file) {
   for (std::size_t i = 0; i < file.lines().size(); ++i) {
     const std::string_view text = trimmed(file.lines()[i]);
-    if (text.empty() || text.front() == '#') continue;
+    if (holds_no_cells(text)) continue;
+    const std::vector<std::string_view> cells = table_cells(text);
+    const bool blanks = table_separator(text) == ' ';  // which may stand within a head, as in `x [mm] dose [Gy]`
+    if (cells.size() < 2 || (cells.size() > 2 && !blanks) ||
+        std::any_of(cells.begin(), cells.end(), [](std::string_view c) { return table_number(c).has_value(); }))
+      return std::nullopt;
+    if (blanks) return ProfileHeads{i, std::string(text), std::string(text)};
+    return ProfileHeads{i, std::string(unquoted(cells[0])), std::string(unquoted(cells[1]))};
+  }
+  return std::nullopt;
+}
+
+/// \param heads of a profile, which are no row
+[[nodiscard]] inline std::vector<TableRow> table_rows(const TextFile& file, const std::optional<ProfileHeads>& heads) {
+  std::vector<TableRow> rows;
+  for (std::size_t i = heads ? heads->line + 1 : 0; i < file.lines().size(); ++i) {
+    const std::string_view text = trimmed(file.lines()[i]);
+    if (holds_no_cells(text)) continue;
     const char separator = table_separator(text);
     // A tab at either end separates an empty cell: it is no blank.
     const std::string_view line = separator == '\t' ? file.lines()[i] : text;
@@ -62,13 +89,13 @@ struct TableRow {
 }
 
 /// Brings a table's doses to the unit that a comment above it or its corner names.
-inline void apply_unit(DoseGrid& g, const TextFile& file, const std::vector<TableRow>& rows) {
+/// \param corner the first line's first cell, or the head of a profile's doses
+inline void apply_unit(DoseGrid& g, const TextFile& file, const std::optional<std::string>& corner) {
   DoseUnit unit;
   for (const std::string_view line : file.lines())
     if (const std::string_view text = trimmed(line); unit.units == DoseUnits::unknown && text.starts_with('#'))
       unit = unit_in(text.substr(1), false);
-  if (const auto& corner = rows.front().corner; corner && unit.units == DoseUnits::unknown)
-    unit = unit_in(*corner, true);
+  if (corner && unit.units == DoseUnits::unknown) unit = unit_in(*corner, true);
   if (unit.units == DoseUnits::unknown) return;
   for (double& v : g.values) v *= unit.factor;
   g.units = unit.units, g.unit = unit.text;
@@ -109,6 +136,16 @@ struct TablePlaces {
   bool both = false;  ///< they are no doses
 };
 
+/// Whether a table's two columns, or two lines, are places and doses along one line.
+[[nodiscard]] inline bool is_profile(const std::vector<TableRow>& rows, std::size_t columns) {
+  if (rows.size() == 2 && columns > 4)
+    return strictly_ordered({rows[0].values.begin(), rows[0].values.begin() + static_cast<std::ptrdiff_t>(columns)});
+  if (columns != 2 || rows.size() < 5) return false;
+  std::vector<double> first;
+  for (const TableRow& r : rows) first.push_back(r.values[0]);
+  return strictly_ordered(first);
+}
+
 /// Tells the places of rows and columns from doses: they follow one another, under a corner that is empty or text, or in
 /// equal steps where the doses do not.
 /// \throws FileError for what is neither a plane nor one with its places
@@ -127,9 +164,7 @@ struct TablePlaces {
   const auto refusal = [&](const char* got) {
     return FileError(message("file.443", file.where(), "expected a table of doses, got ", got));
   };
-  if ((columns == 2 && rows.size() > 4 && strictly_ordered(column(0, 0))) ||
-      (rows.size() == 2 && columns > 4 && strictly_ordered(line(0, 0))))
-    throw refusal("a profile: places and doses along one line, which is no plane");
+  if (is_profile(rows, columns)) throw refusal("a profile: places and doses along one line, which is no plane");
   if (columns == 3 && rows.size() > 8) {
     std::set<std::pair<double, double>> points;
     std::set<double> x, y;
@@ -159,17 +194,50 @@ struct TablePlaces {
   return out;
 }
 
-/// A plane with the places of its table, in mm, or in cm where the corner says so or the spacing asked for is ten times
-/// theirs. Numbers of rows and columns are dropped.
+/// A plane about the origin, of points that a file holds without their places.
+[[nodiscard]] inline DoseGrid empty_plane(std::size_t rows, std::size_t columns, const PointSpacing& spacing_mm) {
+  DoseGrid g;
+  g.shape = {1, rows, columns};
+  g.spacing = {1, spacing_mm.y, spacing_mm.x};
+  g.spacing_assumed = true;
+  g.centre();
+  return g;
+}
+
+/// Whether places in steps of `step` are in cm: a text of the table says so, or the spacing asked for is ten times theirs.
+[[nodiscard]] inline bool in_cm(const std::string& text, double step, double spacing_mm) {
+  const auto is_spacing = [&](double mm) { return std::abs(mm - spacing_mm) <= 0.01 * spacing_mm; };
+  return text.find("cm") != std::string::npos || text.find("CM") != std::string::npos ||
+         (spacing_mm != 1 && !is_spacing(step) && is_spacing(10 * step));
+}
+
+/// A profile along x, from two columns or two lines of places and doses.
+[[nodiscard]] inline DoseGrid profile_of(const std::vector<TableRow>& rows, const std::optional<ProfileHeads>& heads,
+                                         const TextFile& file, const DoseFileOptions& options) {
+  std::vector<double> x, dose;
+  if (rows.size() == 2 && rows[0].values.size() > 2)
+    x = rows[0].values, dose = rows[1].values;
+  else
+    for (const TableRow& r : rows) x.push_back(r.values[0]), dose.push_back(r.values[1]);
+  const double step = std::abs(x[1] - x[0]);
+  const bool cm = in_cm(heads ? heads->place : "", step, options.spacing_mm.x);
+  for (double& place : x) place *= cm ? 10 : 1;
+  DoseGrid g = profile_grid(std::move(x), std::move(dose), options.interpolated, file);
+  apply_unit(g, file, heads ? std::optional(heads->dose) : std::nullopt);
+  g.warnings.push_back("taken as a profile along x: places in " + std::string(cm ? "cm" : "mm") + " and doses");
+  return g;
+}
+
+/// A plane with the places of its table, in mm or in cm. Numbers of rows and columns are dropped.
 [[nodiscard]] inline DoseGrid plane_with_places(const std::vector<TableRow>& rows, const TablePlaces& places,
-                                                const TextFile& file, double spacing_mm, RowsFrom rows_from) {
+                                                const TextFile& file, const PointSpacing& spacing_mm,
+                                                RowsFrom rows_from) {
   const std::size_t columns = places.x.size();
   const auto doses = [&](const TableRow& r) {
     return std::vector<double>(r.values.begin() + 1, r.values.begin() + 1 + static_cast<std::ptrdiff_t>(columns));
   };
   if (counts_up(places.x) && counts_up(places.y)) {
-    DoseGrid g = DoseGrid::plane(places.y.size(), columns, spacing_mm);
-    g.values.clear();
+    DoseGrid g = empty_plane(places.y.size(), columns, spacing_mm);
     for (std::size_t r = 1; r < rows.size(); ++r) {
       const std::vector<double> row = doses(rows[r]);
       g.values.insert(g.values.end(), row.begin(), row.end());
@@ -183,9 +251,7 @@ struct TablePlaces {
     throw FileError(message("file.443", file.where(), "expected places of columns and of rows, got numbers of ",
                             counts_up(places.x) ? "columns" : "rows", " beside places of ",
                             counts_up(places.x) ? "rows" : "columns"));
-  const auto is_spacing = [&](double mm) { return std::abs(mm - spacing_mm) <= 0.01 * spacing_mm; };
-  const bool cm = (rows.front().corner && rows.front().corner->find("cm") != std::string::npos) ||
-                  (spacing_mm != 1 && !is_spacing(step) && is_spacing(10 * step));
+  const bool cm = in_cm(rows.front().corner.value_or(""), step, spacing_mm.x);
   std::vector<std::pair<double, std::vector<double>>> out;
   for (std::size_t r = 1; r < rows.size(); ++r) {
     out.emplace_back((cm ? 10 : 1) * places.y[r - 1], doses(rows[r]));
@@ -204,13 +270,12 @@ struct TablePlaces {
 /// A table of doses, one line a row (film scans, planning systems): semicolon, tab, comma or blanks between them, a
 /// decimal comma where these are no commas. Empty cells and `nan` are NaN. Where the first line and column are places of
 /// columns and rows, the plane lies there, with a warning; else its centre is the origin.
-/// \param spacing_mm of a pixel, where the file does not say it
-/// \param rows_from where the first row lies, where the file does not say it
-/// \throws FileError that names the file, and the line where one is wrong; also for profiles and lists of points.
-[[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, double spacing_mm,
-                                             RowsFrom rows_from = RowsFrom::bottom) {
+/// \throws FileError that names the file, and the line where one is wrong; also for lists of points, and for profiles
+/// unless the options ask for them.
+[[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, const DoseFileOptions& options) {
   const detail::TextFile file(path);
-  std::vector<detail::TableRow> rows = detail::table_rows(file);
+  const auto heads = options.profiles ? detail::profile_heads(file) : std::nullopt;
+  std::vector<detail::TableRow> rows = detail::table_rows(file, heads);
   // A separator at a row's end opens a cell only where a column stands there in some row.
   std::size_t columns = 0;
   for (const detail::TableRow& r : rows) columns = std::max(columns, r.values.size() - (r.open_end ? 1 : 0));
@@ -227,19 +292,28 @@ struct TablePlaces {
   for (const detail::TableRow& r : rows)
     if (r.values.size() < columns)
       file.fail(r.line, "expected " + std::to_string(columns) + " columns, got " + std::to_string(r.values.size()));
+  if (heads && !(columns == 2 && detail::is_profile(rows, columns)))
+    file.fail(heads->line, "expected numbers, or five places in order and doses below two heads, got \"" +
+                               heads->place.substr(0, 40) + "\"");
+  if (options.profiles && detail::is_profile(rows, columns)) return detail::profile_of(rows, heads, file, options);
   const detail::TablePlaces places = detail::table_places(rows, columns, file);
   if (places.both) {
-    DoseGrid g = detail::plane_with_places(rows, places, file, spacing_mm, rows_from);
-    detail::apply_unit(g, file, rows);
+    DoseGrid g = detail::plane_with_places(rows, places, file, options.spacing_mm, options.rows_from);
+    detail::apply_unit(g, file, rows.front().corner);
     return g;
   }
-  DoseGrid g = DoseGrid::plane(rows.size(), columns, spacing_mm);
-  g.values.clear();
+  DoseGrid g = detail::empty_plane(rows.size(), columns, options.spacing_mm);
   for (const detail::TableRow& r : rows)
     g.values.insert(g.values.end(), r.values.begin(), r.values.begin() + static_cast<std::ptrdiff_t>(columns));
-  if (rows_from == RowsFrom::top) g.mirror(1);
-  detail::apply_unit(g, file, rows);
+  if (options.rows_from == RowsFrom::top) g.mirror(1);
+  detail::apply_unit(g, file, rows.front().corner);
   return g;
+}
+
+/// The same. \param spacing_mm of its points \param rows_from where the first row lies; where the file does not say it
+[[nodiscard]] inline DoseGrid read_csv_plane(const std::filesystem::path& path, const PointSpacing& spacing_mm,
+                                             RowsFrom rows_from = RowsFrom::bottom) {
+  return read_csv_plane(path, DoseFileOptions{.spacing_mm = spacing_mm, .rows_from = rows_from});
 }
 
 /// Tables of doses as a reader of the list; of any text that begins with numbers, so it stands behind those of other texts.
@@ -251,14 +325,14 @@ struct TableReader {
       "and other tables: separated by semicolons, tabs, commas or blanks; a decimal comma is read where "
       "the separator is not a comma; options `--spacing MM` and `--rows-from`; places of "
       "columns and rows in the first line and column are used; Gy unless the corner or a comment (#) names "
-      "another unit"}};
+      "another unit; `psqa gamma` also reads profiles (two columns: places and doses)"}};
   static constexpr bool needs_spacing = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return detail::looks_like_text(head) && detail::begins_with_numbers(head);
   }
   [[nodiscard]] static DoseGrid read_dose(const std::filesystem::path& path, const DoseFileOptions& options) {
-    return read_csv_plane(path, options.spacing_mm, options.rows_from);
+    return read_csv_plane(path, options);
   }
   /// A small file of this kind, for tests.
   [[nodiscard]] static std::string example() { return "1,2,3\n4,5,6\n"; }

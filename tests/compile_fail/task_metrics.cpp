@@ -12,9 +12,13 @@ struct Head : torch::nn::Module {
   void fit_prior(const at::Tensor&) {}
   std::int64_t outputs() const { return 1; }
 #ifdef MUST_FAIL
-  std::vector<double> metrics() const { return {}; }
+  std::vector<double> metrics() const {
+    return {};
+  }
 #else
-  std::vector<eq::Metric> metrics() const { return {}; }
+  std::vector<eq::Metric> metrics() const {
+    return {};
+  }
 #endif
 };
 

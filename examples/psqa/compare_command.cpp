@@ -111,6 +111,16 @@ struct Cells {
   std::map<std::string, RunConfig> configs;  ///< by the cell's name; a baseline's is that of the first method
 };
 
+/// What a baseline depends on, of the settings of a cell: cohort and split, and how planes are pooled.
+eq::OptionList baseline_settings(const eq::OptionList& of_method) {
+  eq::OptionList out;
+  for (const auto& [key, value] : of_method)
+    for (const std::string_view begin :
+         {"--model pool", "--split-seed", "--leave-out-machine", "--folds", "fold", "share of", "the cohort's"})
+      if (key.starts_with(begin)) out.emplace_back(key, value);
+  return out;
+}
+
 Cells cells_of(const CompareArguments& a, const psqa::Cohort& cohort) {
   Cells out;
   for (const auto& [name, choice] : splits_of(a, cohort)) {
@@ -122,7 +132,7 @@ Cells cells_of(const CompareArguments& a, const psqa::Cohort& cohort) {
       out.methods.push_back({method + "/" + name, settings_of(config)});
       out.methods.back().settings.emplace_back("the cohort's fingerprint", std::to_string(psqa::fingerprint(cohort)));
       if (method == a.methods.front()) {
-        out.baselines.push_back({"baselines/" + name, out.methods.back().settings});
+        out.baselines.push_back({"baselines/" + name, baseline_settings(out.methods.back().settings)});
         out.configs.emplace(out.baselines.back().name, config);
       }
       out.configs.emplace(out.methods.back().name, std::move(config));

@@ -21,25 +21,13 @@
 #include <thread>
 #include <vector>
 
-#include "run.hpp"
+#include "study_settings.hpp"
 
 namespace psqa_program {
 
 namespace {
 
 using eq::report::fixed;
-
-struct CompareArguments {
-  std::string cohort, out = "runs/compare";
-  std::vector<std::string> methods = [] {  // BMMQA, and every fusion without policies
-    std::vector<std::string> all = known_fusions();
-    all.insert(all.begin(), "bmmqa");
-    return all;
-  }();
-  std::int64_t seeds = 5, epochs = 30, folds = 0;
-  std::size_t jobs = 1;
-  bool machines = false, json = false;
-};
 
 /// What is averaged over records: the figures' names, and how many there are.
 const std::vector<std::string> kComparedMetrics = [] {
@@ -78,7 +66,7 @@ struct NamedSplit {
   SplitChoice choice;
 };
 
-std::vector<NamedSplit> splits_of(const CompareArguments& a, const psqa::Cohort& cohort) {
+std::vector<NamedSplit> splits_of(const StudySettings& a, const psqa::Cohort& cohort) {
   std::set<std::string> machines;
   for (const psqa::CohortRecord& r : cohort.records) machines.insert(r.machine);
   std::vector<NamedSplit> out;
@@ -105,10 +93,12 @@ std::vector<NamedSplit> splits_of(const CompareArguments& a, const psqa::Cohort&
 
 const std::vector<std::string> kBaselines = {"ridge", "forest", "constant"};
 
-/// A cell is a method on a split; `baselines` are those of the table, with the first method's scales and split.
+/// A cell is a method on a split, with all of its trials; `baselines` are those of the table, with the first method's
+/// scales and split.
 struct Cells {
   std::vector<eq::StudyCell> methods, baselines;
-  std::map<std::string, RunConfig> configs;  ///< by the cell's name; a baseline's is that of the first method
+  std::map<std::string, std::vector<RunConfig>>
+      trials;  ///< by the cell's name; a baseline's is that of the first method
 };
 
 /// What a baseline depends on, of the settings of a cell: cohort and split, and how planes are pooled.
@@ -121,29 +111,52 @@ eq::OptionList baseline_settings(const eq::OptionList& of_method) {
   return out;
 }
 
-Cells cells_of(const CompareArguments& a, const psqa::Cohort& cohort) {
+Cells cells_of(const StudySettings& a, const psqa::Cohort& cohort) {
   Cells out;
+  const std::string fingerprint = std::to_string(psqa::fingerprint(cohort));
   for (const auto& [name, choice] : splits_of(a, cohort)) {
     (void)split_of(cohort, choice);  // refused before anything is trained
     for (const std::string& method : a.methods) {
-      RunConfig config = comparison_config(method, a.cohort, a.epochs, choice.seed);
-      config.split = choice;
-      config.trainer.progress = nullptr;  // the cells' lines would mix
-      out.methods.push_back({method + "/" + name, settings_of(config)});
-      out.methods.back().settings.emplace_back("the cohort's fingerprint", std::to_string(psqa::fingerprint(cohort)));
-      if (method == a.methods.front()) {
-        out.baselines.push_back({"baselines/" + name, baseline_settings(out.methods.back().settings)});
-        out.configs.emplace(out.baselines.back().name, config);
+      std::vector<RunConfig>& trials = out.trials[method + "/" + name];
+      eq::StudyCell cell{method + "/" + name, {}};
+      for (const eq::OptionList& drawn : eq::draw_trials(a.search, a.trials, choice.seed)) {
+        trials.push_back(config_of(a, method, choice, drawn));
+        if (trials.size() == 1) cell.settings = settings_of(trials.front());
+        for (const auto& [key, value] : drawn)
+          cell.settings.emplace_back("trial " + std::to_string(trials.size()) + ", " + key, value);
       }
-      out.configs.emplace(out.methods.back().name, std::move(config));
+      cell.settings.emplace_back("trials", std::to_string(a.trials));
+      cell.settings.emplace_back("the cohort's fingerprint", fingerprint);
+      if (method == a.methods.front()) out.baselines.push_back({"baselines/" + name, baseline_settings(cell.settings)});
+      out.methods.push_back(std::move(cell));
     }
   }
   return out;
 }
 
+/// The best figure of a run on its validation records; the smaller the better.
+double validation_figure(const Run& run) {
+  if (run.history.best_epoch < 0) return std::nan("");
+  const eq::EpochRecord& best = run.history.epochs[static_cast<std::size_t>(run.history.best_epoch)];
+  const auto figure = best.find(run.history.monitor);
+  return figure ? *figure : std::nan("");
+}
+
+/// Trains a cell's trials in `folder`/run, run2 …, and returns the one that is best on the validation records.
+Run best_run(const std::vector<RunConfig>& trials, const fs::path& folder, const psqa::Cohort& cohort) {
+  std::vector<double> figures;
+  const auto path = [&](std::size_t t) { return folder / (t == 0 ? "run" : "run" + std::to_string(t + 1)); };
+  for (std::size_t t = 0; t < trials.size(); ++t) {
+    Run run = ensure_run(trials[t], path(t), cohort);
+    if (trials.size() == 1) return run;
+    figures.push_back(validation_figure(run));
+  }
+  return ensure_run(trials[eq::best_trial(figures)], path(eq::best_trial(figures)), cohort);
+}
+
 /// Computes cells and says how far they are. \throws where one fails, or the study is interrupted
 template <class Compute>
-void run_cells(const CompareArguments& a, const std::vector<eq::StudyCell>& cells, const Compute& compute) {
+void run_cells(const StudySettings& a, const std::vector<eq::StudyCell>& cells, const Compute& compute) {
   const auto say = [&](const eq::StudyProgress& p) {
     step(std::to_string(p.finished) + " of " + std::to_string(p.cells) + " runs: " + p.last.name +
          (p.last.error.empty() ? "" : " failed: " + p.last.error));
@@ -156,26 +169,25 @@ void run_cells(const CompareArguments& a, const std::vector<eq::StudyCell>& cell
 }
 
 /// Trains what is not trained yet. \returns each method's figures, then the baselines'
-std::vector<std::pair<std::string, eq::RecordFigures>> train_all(const CompareArguments& a,
-                                                                 const psqa::Cohort& cohort) {
+std::vector<std::pair<std::string, eq::RecordFigures>> train_all(const StudySettings& a, const psqa::Cohort& cohort) {
   for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
   const Cells cells = cells_of(a, cohort);
   at::set_num_threads(1);  // a cell is a copy of this process, in which LibTorch's threads would be missing
-  const auto predictions_of = [&](const eq::StudyCell& cell, const fs::path& folder, Run& run) {
+  const auto use_share_of_cores = [&] {
     at::set_num_threads(static_cast<int>(std::max<std::size_t>(std::thread::hardware_concurrency() / a.jobs, 1)));
-    run = ensure_run(cells.configs.at(cell.name), folder, cohort);
-    return predict_test_records(run, cohort, false);
   };
   run_cells(a, cells.methods, [&](const eq::StudyCell& cell, const fs::path& folder) {
-    Run run;
-    const psqa::MethodPredictions predictions = predictions_of(cell, folder / "run", run);
+    use_share_of_cores();
+    Run run = best_run(cells.trials.at(cell.name), folder, cohort);
+    const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
     eq::write_tested_records(folder / "records.csv", kComparedMetrics,
                              tested_records(predictions, cohort, run.split.test));
   });
   run_cells(a, cells.baselines, [&](const eq::StudyCell& cell, const fs::path& folder) {
-    Run run;
-    const std::string name = cell.name.substr(cell.name.find('/') + 1);
-    const psqa::MethodPredictions like = predictions_of(cell, fs::path(a.out) / a.methods.front() / name / "run", run);
+    use_share_of_cores();
+    const std::string of_first = a.methods.front() + cell.name.substr(cell.name.find('/'));
+    Run run = ensure_run(cells.trials.at(of_first).front(), fs::path(a.out) / of_first / "run", cohort);
+    const psqa::MethodPredictions like = predict_test_records(run, cohort, false);
     const auto write = [&](const psqa::MethodPredictions& of_baseline) {
       eq::write_tested_records(folder / (of_baseline.method + ".csv"), kComparedMetrics,
                                tested_records(of_baseline, cohort, run.split.test));
@@ -218,7 +230,7 @@ Json differences_of(const std::vector<std::pair<std::string, eq::RecordFigures>>
   return out;
 }
 
-void compare_methods(const CompareArguments& a) {
+void compare_methods(const StudySettings& a) {
   catch_interrupts();
   const psqa::Cohort cohort = psqa::read_cohort(a.cohort);
   const std::vector<std::pair<std::string, eq::RecordFigures>> methods = train_all(a, cohort);
@@ -236,6 +248,7 @@ void compare_methods(const CompareArguments& a) {
                        {"folds", a.folds},
                        {"machines_left_out", a.machines},
                        {"epochs", a.epochs},
+                       {"trials", a.trials},
                        {"records_tested", tested},
                        {"methods", table},
                        {"differences", differences}});
@@ -266,16 +279,20 @@ void compare_methods(const CompareArguments& a) {
             << (a.machines    ? "every machine left out once"
                 : a.folds > 0 ? std::to_string(a.folds) + " folds by patient"
                               : "its own split by patient")
-            << "; " << tested
-            << " records tested. [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n";
+            << "; " << tested << " records tested"
+            << (a.trials > 1 ? "; each run is the best of " + std::to_string(a.trials) + " trials on validation records"
+                             : "")
+            << ". [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n";
 }
 
 }  // namespace
 
 void add_compare_command(CLI::App& app) {
-  auto a = std::make_shared<CompareArguments>();
+  auto a = std::make_shared<StudySettings>();
   CLI::App* c = app.add_subcommand("compare", "Train methods over several seeds and compare them, with intervals");
-  c->add_option("--cohort", a->cohort, "folder made by simulate or import")->required();
+  c->add_option("--cohort", a->cohort, "folder made by simulate or import");
+  auto file = std::make_shared<std::string>();
+  c->add_option("--config", *file, "TOML file with these options, and tables trainer, model and search; options win");
   c->add_option(
        "--methods", a->methods,
        "bmmqa, a fusion, a fusion with policies and their options as concat+ogm:application=update, dose_only or "
@@ -294,8 +311,24 @@ void add_compare_command(CLI::App& app) {
   c->add_option("--jobs", a->jobs, "runs at once, each a process with its share of the cores")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  c->add_option(
+       "--trials", a->trials,
+       "trials of each run: the method's defaults, then learning rate, weight decay and width drawn at random, "
+       "or what the table search of --config says; the best on validation records is judged")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  c->add_option("--set", a->trainer, "trainer options of every method, as batch_size=64 weight_decay=0.01");
+  c->add_option("--model", a->model, "sizes of every method, as width=32");
+  c->add_option("--device", a->device, "cpu, cuda or cuda:N")->capture_default_str();
   c->add_flag("--json", a->json, "print JSON");
-  c->callback([=] { compare_methods(*a); });
+  c->callback([=] {
+    if (!file->empty())
+      read_study(
+          *file, [&](const char* option) { return c->get_option(option)->count() > 0; }, *a);
+    if (a->cohort.empty())
+      throw CLI::RequiredError("expected --cohort, which is required", CLI::ExitCodes::RequiredError);
+    compare_methods(*a);
+  });
 }
 
 }  // namespace psqa_program

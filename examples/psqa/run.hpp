@@ -93,6 +93,8 @@ void name_runs(std::vector<Run>& runs);
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* cohort = nullptr);
 /// \throws where fusion, options and policies do not go together
 void check_config(const RunConfig& config);
+/// `cpu`, `cuda` or `cuda:N`. \throws ValueError for another text, or where there is no such device
+[[nodiscard]] c10::Device device_of(const std::string& text);
 /// A method with the budget that all methods of a comparison have.
 [[nodiscard]] RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
                                           std::uint64_t seed);

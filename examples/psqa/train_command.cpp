@@ -2,16 +2,25 @@
 /// \file
 /// train: a run from a TOML file and the command line.
 
-#include <toml++/toml.h>
-
 #include <torch/cuda.h>
 #include <iostream>
 #include <memory>
 #include <optional>
 
 #include "run.hpp"
+#include "toml_options.hpp"
 
 namespace psqa_program {
+
+c10::Device device_of(const std::string& text) {
+  const bool cuda = text == "cuda" || text.starts_with("cuda:");
+  if (text != "cpu" && !cuda)
+    throw eq::ValueError(eq::message("value.212", "--device", "expected cpu, cuda or cuda:N, got \"", text, "\""));
+  if (cuda && !torch::cuda::is_available())
+    throw eq::ValueError(
+        eq::message("value.212", "--device", "expected cpu: this machine has no CUDA device, or LibTorch no CUDA"));
+  return c10::Device(text);
+}
 
 namespace {
 
@@ -35,36 +44,6 @@ void add_policy_option(RunConfig& config, const std::string& text) {
   if (config.policies.size() == 1) return void(config.policies[0].options.emplace_back(key, value));
   throw eq::NameError(eq::message("name.309", "--policy-option", "expected <policy>.<option>=<value>, got \"", text,
                                   "\"; ", eq::nearest_name(key, names)));
-}
-
-std::string text_of(const toml::node& node) {
-  std::string out;
-  if (const toml::array* list = node.as_array()) {
-    for (const toml::node& item : *list) out += (out.empty() ? "" : ",") + text_of(item);
-    return out;
-  }
-  node.visit([&](const auto& v) {
-    using V = std::decay_t<decltype(v)>;
-    if constexpr (std::is_same_v<V, toml::value<bool>>)
-      out = *v ? "true" : "false";
-    else if constexpr (std::is_same_v<V, toml::value<std::string>>)
-      out = *v;
-    else if constexpr (std::is_same_v<V, toml::value<std::int64_t>>)
-      out = std::to_string(*v);
-    else if constexpr (std::is_same_v<V, toml::value<double>>)
-      out = eq::option_text(*v);
-  });
-  return out;
-}
-
-/// The entries of a table as options. \throws FileError where it is none
-eq::OptionList entries_of(const toml::node& node, const std::string& where) {
-  const toml::table* table = node.as_table();
-  if (!table)
-    throw eq::FileError(eq::message("file.439", where, "line ", node.source().begin.line, ": expected a table"));
-  eq::OptionList out;
-  for (const auto& [key, value] : *table) out.emplace_back(key.str(), text_of(value));
-  return out;
 }
 
 /// method, cohort, fusion, [trainer], [model] and [policy.<name>] of a TOML file.
@@ -100,16 +79,6 @@ void read_toml(const std::string& file, RunConfig& config) {
   } catch (const toml::parse_error& e) {
     throw eq::FileError(eq::message("file.439", file, "line ", e.source().begin.line, ": ", e.description()));
   }
-}
-
-c10::Device device_of(const std::string& text) {
-  const bool cuda = text == "cuda" || text.starts_with("cuda:");
-  if (text != "cpu" && !cuda)
-    throw eq::ValueError(eq::message("value.212", "--device", "expected cpu, cuda or cuda:N, got \"", text, "\""));
-  if (cuda && !torch::cuda::is_available())
-    throw eq::ValueError(
-        eq::message("value.212", "--device", "expected cpu: this machine has no CUDA device, or LibTorch no CUDA"));
-  return c10::Device(text);
 }
 
 /// The defaults of a new run.

@@ -80,6 +80,40 @@ TEST_CASE("methods are looked at before the first is trained", "[flagship][error
   CHECK_FALSE(fs::exists(c.root / "runs"));
 }
 
+TEST_CASE("a study is read from a file, the best of its trials on validation records is judged, and it goes on",
+          "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path file = c.root / "study.toml", out = c.root / "study";
+  std::ofstream(file) << "methods = [\"concat\", \"metrics_only\"]\nseeds = 1\nepochs = 5\ntrials = 2\njobs = 2\n"
+                      << "[trainer]\nbatch_size = 8\n[search.trainer]\nlearning_rate = {low = 1e-9, high = 1e-9}\n";
+  const std::string compare =
+      "compare --json --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(out) + " --config " + quoted(file);
+  const Outcome first = psqa(compare, false);
+  REQUIRE(first.code == 0);
+  const Json study = Json::parse(first.out);
+  CHECK(study["epochs"] == 1);  // the command line wins
+  CHECK(study["trials"] == 2);
+  CHECK(study["methods"].size() == 5);
+  CHECK(description(out / "concat" / "seed1" / "run")["trainer"]["batch_size"] == "8");
+  CHECK(description(out / "concat" / "seed1" / "run2")["trainer"]["learning_rate"] == "1e-09");
+  const auto records = [&] {
+    std::ifstream in(out / "concat" / "seed1" / "records.csv");
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::string before = records();
+  fs::remove(out / "concat" / "seed1" / "finished");  // as if it had been stopped there
+  CHECK(psqa(compare, false).out == first.out);
+  CHECK(records() == before);
+
+  refused(compare + " --trials 3", "concat/seed1: it was computed with");
+  std::ofstream(file) << "sedes = 2\n";
+  refused(compare, "no option \"sedes\"; did you mean \"seeds\"?");
+  std::ofstream(file) << "seeds = 0\n";
+  refused(compare, "seeds: line 1: expected a whole number >= 1, got 0");
+  std::ofstream(file) << "[search.trainer]\nlearning_rate = {low = 1}\n";
+  refused(compare, "line 2: expected a list of choices, or low and high");
+}
+
 TEST_CASE("folds test every record, machines left out are tested on models of the others", "[flagship][behaviour]") {
   const Cohorts c;
   const std::string common =

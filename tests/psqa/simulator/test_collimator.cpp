@@ -178,7 +178,7 @@ TEST_CASE("planned, delivered and logged planes are turned alike, portal planes 
   s.mismatch = support::none();
   Simulator plans(s);
   const Record r = plans.delivered(turned, 0);
-  CHECK(r.gpr == std::array<double, 3>{100, 100, 100});
+  CHECK(r.gpr == RateNumbers{100, 100, 100, 100});
   CHECK(largest_difference(r.measured, plans.planned_plane(turned)) < 1e-12);
   CHECK(plans.planned_plane(turned).sample(-10, 40) > 0.5);
   const auto [prescribed, logged] = plans.planes_of(straight, turned);

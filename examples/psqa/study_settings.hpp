@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What `psqa compare` computes, from the command line and a TOML file.
+
+#include <equipoise/evaluation/search.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "run.hpp"
+
+namespace psqa_program {
+
+struct StudySettings {
+  std::string cohort, out = "runs/compare", device = "cpu";
+  std::vector<std::string> methods = [] {  // BMMQA, and every fusion without policies
+    std::vector<std::string> all = known_fusions();
+    all.insert(all.begin(), "bmmqa");
+    return all;
+  }();
+  std::int64_t seeds = 5, epochs = 30, folds = 0;
+  std::size_t jobs = 1, trials = 1;
+  bool machines = false, json = false;
+  std::vector<std::string> trainer, model;  ///< `key=value`, for every method
+  /// What trials draw: `trainer.<option>` and `model.<option>`.
+  std::vector<eq::SearchRange> search = {
+      {.option = "trainer.learning_rate", .low = 5e-4, .high = 8e-3, .logarithmic = true},
+      {.option = "trainer.weight_decay", .low = 1e-5, .high = 1e-1, .logarithmic = true},
+      {.option = "model.width", .choices = {"32", "64", "128"}}};
+};
+
+/// Takes from a TOML file what the command line does not say: cohort, methods, seeds, folds, leave_out_machines, epochs,
+/// jobs, trials, device, out, and the tables trainer, model and search.
+/// \param is_given whether an option stands on the command line \throws FileError, NameError that name file and line
+void read_study(const std::string& file, const std::function<bool(const char*)>& is_given, StudySettings& settings);
+
+/// A method with the settings of a study, those of a trial and a split.
+[[nodiscard]] RunConfig config_of(const StudySettings& settings, const std::string& method, const SplitChoice& split,
+                                  const eq::OptionList& trial);
+
+}  // namespace psqa_program

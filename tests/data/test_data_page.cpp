@@ -1,5 +1,7 @@
 // The blocks of docs/data.md, word for word (gate.links_in_docs compares them).
 
+#include <torch/nn/utils/rnn.h>
+
 #include <equipoise/data/groups.hpp>
 #include <equipoise/data/mapped_npy.hpp>
 #include <equipoise/data/samplers.hpp>

@@ -134,22 +134,21 @@ Cells cells_of(const StudySettings& a, const psqa::Cohort& cohort) {
   return out;
 }
 
-/// The best figure of a run on its validation records; the smaller the better.
-double validation_figure(const Run& run) {
+/// The objective of a run on its validation records at its best epoch; NaN where it has none.
+double validation_objective(const Run& run) {
   if (run.history.best_epoch < 0) return std::nan("");
-  const eq::EpochRecord& best = run.history.epochs[static_cast<std::size_t>(run.history.best_epoch)];
-  const auto figure = best.find(run.history.monitor);
+  const auto figure = run.history.epochs[static_cast<std::size_t>(run.history.best_epoch)].find("val/objective");
   return figure ? *figure : std::nan("");
 }
 
-/// Trains a cell's trials in `folder`/run, run2 …, and returns the one that is best on the validation records.
+/// Trains a cell's trials in `folder`/run, run2 …, and returns the one with the smallest objective on the validation records.
 Run best_run(const std::vector<RunConfig>& trials, const fs::path& folder, const psqa::Cohort& cohort) {
   std::vector<double> figures;
   const auto path = [&](std::size_t t) { return folder / (t == 0 ? "run" : "run" + std::to_string(t + 1)); };
   for (std::size_t t = 0; t < trials.size(); ++t) {
     Run run = ensure_run(trials[t], path(t), cohort);
     if (trials.size() == 1) return run;
-    figures.push_back(validation_figure(run));
+    figures.push_back(validation_objective(run));
   }
   return ensure_run(trials[eq::best_trial(figures)], path(eq::best_trial(figures)), cohort);
 }

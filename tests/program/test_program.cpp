@@ -148,7 +148,7 @@ TEST_CASE("bad input is one clear line and an exit code", "[flagship][error]") {
   };
   refused("complexity " + quoted(root / "text.dcm"), "text.dcm");
   refused("complexity " + quoted(root / "none.dcm"), "none.dcm");
-  refused("gamma --dd 0 " + quoted(root / "text.dcm") + " " + quoted(root / "text.dcm"), "text.dcm");
+  refused("gamma --dd 0 " + quoted(root / "text.dcm") + " " + quoted(root / "text.dcm"), "--dd");
   refused("train --cohort " + quoted(root) + " --out " + quoted(root / "run"), "cohort.json");
   refused("evaluate --run " + quoted(root), "run.json");
   refused("simulate --plans 0", "--plans");

@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <ios>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace equipoise::psqa::detail {
@@ -21,8 +23,10 @@ namespace equipoise::psqa::detail {
 /// The first bytes of a file; empty where it cannot be read, or is no file.
 [[nodiscard]] inline std::string head_of(const std::filesystem::path& path, std::size_t max_bytes = 8192) {
   std::ifstream in = io::open_regular(path);
-  std::string head(max_bytes, '\0');
-  in.read(head.data(), static_cast<std::streamsize>(max_bytes));
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  std::string head(error ? max_bytes : static_cast<std::size_t>(std::min<std::uintmax_t>(size, max_bytes)), '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
   return head;
 }

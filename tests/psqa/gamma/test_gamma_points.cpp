@@ -74,8 +74,8 @@ TEST_CASE("a point exactly one dta from the grid's edge counts, and passes where
 }
 
 TEST_CASE("the cap moves no point with holes, coarse cells, volumes or slices", "[psqa][gamma][property]") {
-  DoseGrid plane = random_plane(2, 9, 4), coarse = random_plane(3, 8, 12), r = random_plane(1, 40, 1.3),
-           wide = random_plane(4, 40, 3.1);
+  DoseGrid plane = random_plane(2, 9, 4), coarse = random_plane(3, 8, 12), r = random_plane(1, 20, 2.6),
+           wide = random_plane(4, 20, 6.2);
   for (std::size_t y = 2; y < 7; ++y)
     for (std::size_t x = 1; x < 8; ++x) plane.at(0, y, x) = kNaN;
   coarse.at(0, 0, 0) = coarse.at(0, 4, 4) = kNaN;

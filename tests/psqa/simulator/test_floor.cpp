@@ -154,7 +154,7 @@ TEST_CASE("another delivery changes what it shall, and nothing else", "[psqa][co
   CHECK(simulator.records(0, {.day = 3})[0].machine == own.machine);
 }
 
-TEST_CASE("who knows more has a lower floor, and threads do not change it", "[psqa][cohort][property]") {
+TEST_CASE("who knows more has a lower floor, and threads do not change it", "[psqa][cohort][property][acceptance]") {
   CohortSettings s = support::few(3);
   s.machines = 3, s.mismatch.fault_share = 0;
   // Machines differ more than days, and days more than measurements.

@@ -11,7 +11,6 @@
 #include <equipoise/data/table.hpp>
 #include <equipoise/equipoise.hpp>
 #include <equipoise/evaluation/infer.hpp>
-#include <equipoise/evaluation/ranking.hpp>
 #include <equipoise/evaluation/record_figures.hpp>
 #include <equipoise/evaluation/study.hpp>
 #include <exception>

@@ -28,14 +28,6 @@ struct Outcome {
   std::string out, errors;
 };
 
-/// Whether the program has been built.
-bool built() {
-  const char* bin = std::getenv("EQUIPOISE_BIN");
-  if (bin && fs::exists(fs::path(bin) / "psqa")) return true;
-  std::cerr << "skipped: no program psqa; build it and set EQUIPOISE_BIN\n";
-  return false;
-}
-
 Outcome psqa(const std::string& arguments) {
   const support::TemporaryFolder folder;
   const fs::path errors = folder.path() / "errors";
@@ -76,7 +68,7 @@ void write_text(const fs::path& path, const std::string& text) {
 }  // namespace
 
 TEST_CASE("a misspelt option or command is one line with the nearest name", "[psqa][commands][error]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path plan = folder.path() / "plan.dcm";
   write_rtplan(square_plan("p"), plan);
@@ -108,14 +100,14 @@ TEST_CASE("a misspelt option or command is one line with the nearest name", "[ps
 }
 
 TEST_CASE("the program prints its version", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Outcome o = psqa("--version");
   CHECK(o.code == 0);
   CHECK(o.out == "psqa " + std::string(equipoise::version) + "\n");
 }
 
 TEST_CASE("without a command the program prints its help", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Outcome o = psqa("");
   CHECK(o.code != 0);
   CHECK(has(o.out, "complexity"));
@@ -124,7 +116,7 @@ TEST_CASE("without a command the program prints its help", "[psqa][commands][beh
 }
 
 TEST_CASE("complexity goes on after a bad file, and fails at its end", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path a = folder.path() / "a" / "plan.dcm", b = folder.path() / "b" / "plan.dcm",
                  bad = folder.path() / "bad.dcm";
@@ -151,7 +143,7 @@ TEST_CASE("complexity goes on after a bad file, and fails at its end", "[psqa][c
 
 TEST_CASE("complexity writes many plans as one CSV, and names those that it cannot read",
           "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path a = folder.path() / "a.dcm", b = folder.path() / "b, c.dcm", bad = folder.path() / "bad.dcm",
                  csv = folder.path() / "out.csv";
@@ -195,7 +187,7 @@ TEST_CASE("complexity writes many plans as one CSV, and names those that it cann
 }
 
 TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path a = folder.path() / "a.csv", b = folder.path() / "b.csv", far = folder.path() / "far.dcm",
                  twenty = folder.path() / "twenty.csv";
@@ -234,7 +226,7 @@ TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psq
 }
 
 TEST_CASE("gamma's cap leaves the rate alone", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path a = folder.path() / "a.csv", b = folder.path() / "b.csv";
   write_text(a, "1,2,3\n2,4,3\n1,2,3\n"), write_text(b, "1,2,3\n2,5,3\n1,3,3\n");
@@ -253,7 +245,7 @@ TEST_CASE("gamma's cap leaves the rate alone", "[psqa][commands][behaviour]") {
 
 TEST_CASE("gamma judges one set of points for every cap, and says how many lie beyond the evaluated grid",
           "[psqa][commands][worked]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const fs::path folder = support::reported("gamma_cap");
   for (const char* cap : {"1", "1.5", "2", "3", "5"}) {
     const Outcome o = psqa("gamma --json --dd 3 --dta 1 --spacing 1 --max-gamma " + std::string(cap) + " " +
@@ -268,7 +260,7 @@ TEST_CASE("gamma judges one set of points for every cap, and says how many lie b
 
 TEST_CASE("gamma names in what kind of dose, patient or frame of reference two files differ",
           "[psqa][commands][worked]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const fs::path folder = support::reported("dose_types");
   const auto errors = [&](const char* reference) {
     return psqa("gamma " + quoted(folder / reference) + quoted(folder / "plan.dcm")).errors;
@@ -281,7 +273,7 @@ TEST_CASE("gamma names in what kind of dose, patient or frame of reference two f
 }
 
 TEST_CASE("gamma refuses doses without a common unit, or normalises them", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const fs::path folder = support::reported("opg_mcc");
   for (const char* file : {"rel.opg", "pc.mcc"}) {
     const std::string pair = quoted(folder / file) + quoted(folder / "truth.npy") + "--spacing 10 ";
@@ -303,7 +295,7 @@ TEST_CASE("gamma refuses doses without a common unit, or normalises them", "[psq
 }
 
 TEST_CASE("gamma divides the dose of all fractions", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const fs::path folder = support::reported("import_units/fractions5_plan_sum");
   const support::TemporaryFolder other;
   fs::copy_file(folder / "a_planned.dcm", other.path() / "dose.dcm");
@@ -318,7 +310,7 @@ TEST_CASE("gamma divides the dose of all fractions", "[psqa][commands][behaviour
 }
 
 TEST_CASE("gamma reads rows from either end, and files of different spacing", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path up = folder.path() / "up.csv", down = folder.path() / "down.csv", dose = folder.path() / "dose.dcm",
                  coarse = folder.path() / "coarse.csv";
@@ -351,7 +343,7 @@ TEST_CASE("gamma reads rows from either end, and files of different spacing", "[
 }
 
 TEST_CASE("gamma flips, centres and shifts the evaluated distribution", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path a = folder.path() / "a.csv", mirrored = folder.path() / "b.csv", dose = folder.path() / "dose.dcm";
   write_text(a, "1,4,9\n2,5,9\n3,6,9\n"), write_text(mirrored, "9,4,1\n9,5,2\n9,6,3\n");
@@ -377,7 +369,7 @@ TEST_CASE("gamma flips, centres and shifts the evaluated distribution", "[psqa][
 }
 
 TEST_CASE("a map's image has +y at the top, its array the reference's rows", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path a = folder.path() / "a.csv", b = folder.path() / "b.csv", png = folder.path() / "m.png",
                  npy = folder.path() / "m.npy";
@@ -409,7 +401,7 @@ TEST_CASE("a map's image has +y at the top, its array the reference's rows", "[p
 
 TEST_CASE("the norm of the planned distribution judges the points that are known", "[psqa][commands][samples]") {
   const fs::path folder = support::samples("gamma_agnew_mcgarry");
-  if (folder.empty() || !built()) return;
+  if (folder.empty() || !support::built()) return;
   const Json j = Json::parse(psqa("gamma --json --dd 1 --dta 1 --local --cutoff 20 --norm reference " +
                                   quoted(folder / "H&N_VMAT_Reference_1mmPx.dcm") +
                                   quoted(folder / "H&N_VMAT_Evaluated_1mmPx.dcm"))
@@ -418,7 +410,7 @@ TEST_CASE("the norm of the planned distribution judges the points that are known
 }
 
 TEST_CASE("limits for all clinics stand beside rates of 3 %/2 mm alone", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path list = folder.path() / "rates.txt", table = folder.path() / "rates.csv";
   write_text(list, "98.5\n97\n94\n"), write_text(table, "id,gpr_3_2,gpr_2_2\np,98.5,90\nq,94,80\n");
@@ -432,7 +424,7 @@ TEST_CASE("limits for all clinics stand beside rates of 3 %/2 mm alone", "[psqa]
 }
 
 TEST_CASE("a file with bytes of another encoding costs the others nothing", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path in = folder.path() / "in", good = in / "good.dcm",
                  bad = in /
@@ -481,7 +473,7 @@ TEST_CASE("a file with bytes of another encoding costs the others nothing", "[ps
 
 TEST_CASE("apertures are printed as a table, and a log has the metrics of what was delivered",
           "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path plan = folder.path() / "plan.dcm";
   write_rtplan(square_plan("p"), plan);
@@ -499,7 +491,7 @@ TEST_CASE("apertures are printed as a table, and a log has the metrics of what w
 
 TEST_CASE("a cohort of portal images has no depth in water, and says what its planes are",
           "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path out = folder.path() / "cohort";
   const std::string simulate = "simulate --plans 1 --machines 1 --noise-ceiling 0 --out " + quoted(out);
@@ -512,7 +504,7 @@ TEST_CASE("a cohort of portal images has no depth in water, and says what its pl
 }
 
 TEST_CASE("an import delivers plans as it is told, and its cohort says how", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path plan = folder.path() / "p.dcm", out = folder.path() / "cohort";
   write_rtplan(square_plan("p"), plan);
@@ -541,7 +533,7 @@ TEST_CASE("an import delivers plans as it is told, and its cohort says how", "[p
 }
 
 TEST_CASE("what can be said of deliveries is the same for simulate, import and floor", "[psqa][commands][property]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const std::string simulate = psqa("simulate --help").out, import = psqa("import --help").out,
                     floor = psqa("floor --help").out;
   for (const char* option :
@@ -556,7 +548,7 @@ TEST_CASE("what can be said of deliveries is the same for simulate, import and f
 
 TEST_CASE("floors of a cohort's folder are those of its options, and name what cannot be repeated",
           "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path out = folder.path() / "cohort", csv = folder.path() / "floors.csv";
   const std::string options = "--plans 3 --machines 2 --seed 4 --mismatch shift_mm=0.2 ";
@@ -607,7 +599,7 @@ TEST_CASE("floors of a cohort's folder are those of its options, and name what c
 }
 
 TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path in = folder.path() / "in", out = folder.path() / "cohort";
   for (const char* name : {"a", "b"}) {
@@ -629,7 +621,7 @@ TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][comma
 }
 
 TEST_CASE("a cohort's table without the column lists its rates", "[psqa][commands][error]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path table = folder.path() / "records.csv";
   write_text(table, "id,gpr_3_3,gpr_2_3,MU\np,99,98,100\nq,98,97,120\n");

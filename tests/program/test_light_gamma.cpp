@@ -25,14 +25,6 @@ using support::quoted;
 
 namespace {
 
-/// Whether the program has been built.
-bool built() {
-  const char* bin = std::getenv("EQUIPOISE_BIN");
-  if (bin && fs::exists(fs::path(bin) / "psqa")) return true;
-  std::cerr << "skipped: no program psqa; build it and set EQUIPOISE_BIN\n";
-  return false;
-}
-
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -67,7 +59,7 @@ struct Hills {
 }  // namespace
 
 TEST_CASE("several criteria in one run give the rates of single runs", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const auto single = [&](const std::string& options) {
     return Json::parse(psqa("gamma --json --spacing 2 " + options + h.files(), false).out);
@@ -96,7 +88,7 @@ TEST_CASE("several criteria in one run give the rates of single runs", "[psqa][c
 }
 
 TEST_CASE("a tolerance in Gy needs doses in Gy and no local criterion", "[psqa][commands][error]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const auto says = [&](const std::string& options, const std::string& words, int code) {
     const Outcome o = psqa("gamma --spacing 2 " + options + h.files());
@@ -112,7 +104,7 @@ TEST_CASE("a tolerance in Gy needs doses in Gy and no local criterion", "[psqa][
 }
 
 TEST_CASE("a histogram and percentiles are printed", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const Outcome o = psqa("gamma --spacing 2 --histogram" + h.files(), false);
   for (const char* words : {"median", "95th, 99th", "histogram of gamma at 2 %/2 mm", "0.9 - 1 ", "1.9 - 2 "})
@@ -120,7 +112,7 @@ TEST_CASE("a histogram and percentiles are printed", "[psqa][commands][behaviour
 }
 
 TEST_CASE("points may lie at different distances along x and y", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const auto run = [&](const std::string& spacing) {
     return Json::parse(psqa("gamma --json --spacing " + spacing + h.files(), false).out);
@@ -148,7 +140,7 @@ TEST_CASE("points may lie at different distances along x and y", "[psqa][command
 
 TEST_CASE("a list of pairs becomes a table; a bad pair is named by its line and loses no other",
           "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const fs::path list = h.folder.path() / "lists" / "pairs.csv", csv = h.folder.path() / "out.csv";
   const std::string run =
@@ -192,7 +184,7 @@ TEST_CASE("a list of pairs becomes a table; a bad pair is named by its line and 
 
 TEST_CASE("a list without a good pair gives its reasons; what is no list leaves a table as it is",
           "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const fs::path list = h.folder.path() / "pairs.csv", csv = h.folder.path() / "out.csv";
   const std::string run = "gamma --batch " + quoted(list) + " --csv " + quoted(csv);
@@ -215,7 +207,7 @@ TEST_CASE("a list without a good pair gives its reasons; what is no list leaves 
 }
 
 TEST_CASE("a page of a comparison holds all that is needed to file it", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const Hills h;
   const fs::path page = h.folder.path() / "page.html", png = h.folder.path() / "map.png";
   const Outcome o =
@@ -235,7 +227,7 @@ TEST_CASE("a page of a comparison holds all that is needed to file it", "[psqa][
 }
 
 TEST_CASE("a page names the patient and the plan, or says that the files do not", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path page = folder.path() / "page.html", doses = support::reported("dose_types");
   REQUIRE(psqa("gamma --html " + quoted(page) + " " + quoted(doses / "plan.dcm") + " " + quoted(doses / "other.dcm"))
@@ -250,7 +242,7 @@ TEST_CASE("a page names the patient and the plan, or says that the files do not"
 }
 
 TEST_CASE("profiles are compared along their line", "[psqa][commands][worked]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const fs::path a = support::reported("tables/profile.csv"), b = support::reported("tables/profile2.csv");
   const auto run = [&](const std::string& options) { return Json::parse(psqa("gamma --json " + options, false).out); };
   const std::string both = quoted(a) + " " + quoted(b);

@@ -19,13 +19,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-bool built() {
-  const char* bin = std::getenv("EQUIPOISE_BIN");
-  if (bin && fs::exists(fs::path(bin) / "psqa")) return true;
-  std::cerr << "skipped: no program psqa; build it and set EQUIPOISE_BIN\n";
-  return false;
-}
-
 /// Standard error alone, and the exit status.
 support::Outcome errors_of(const std::string& arguments) {
   support::Outcome o = support::shell("psqa " + arguments + " 2>&1 >/dev/null");
@@ -41,7 +34,7 @@ bool has(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("the exit status is 0, 1 for wrong input and 2 for wrong usage", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path none = folder.path() / "none", rates = folder.path() / "rates.txt", a = folder.path() / "a.csv",
                  b = folder.path() / "b.csv";
@@ -72,7 +65,7 @@ TEST_CASE("the exit status is 0, 1 for wrong input and 2 for wrong usage", "[psq
 }
 
 TEST_CASE("a command ends with a summary of its warnings, by kind", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const fs::path plans = support::reported("block_compensator");
   const fs::path one = plans / "P07a.dcm", other = plans / "P07b.dcm";
   const support::Outcome o = errors_of("complexity " + quoted(one) + quoted(one) + quoted(other));
@@ -95,7 +88,7 @@ TEST_CASE("a command ends with a summary of its warnings, by kind", "[psqa][comm
 }
 
 TEST_CASE("all outputs of a cohort have a column of 3%/2 mm", "[psqa][commands][behaviour]") {
-  if (!built()) return;
+  if (!support::built()) return;
   const support::TemporaryFolder folder;
   const fs::path cohort = folder.path() / "cohort";
   const support::Outcome made =

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <string>
 
 namespace support {
@@ -17,6 +18,14 @@ struct Outcome {
   int code = 0;
   std::string out;  ///< standard output, and error where it was asked for
 };
+
+/// Whether the program has been built; says so where it has not.
+inline bool built() {
+  const char* bin = std::getenv("EQUIPOISE_BIN");
+  if (bin && std::filesystem::exists(std::filesystem::path(bin) / "psqa")) return true;
+  std::cerr << "skipped: no program psqa; build it and set EQUIPOISE_BIN\n";
+  return false;
+}
 
 /// A shell's command line; `psqa` in it is the built program.
 inline Outcome shell(const std::string& line, bool errors = true) {

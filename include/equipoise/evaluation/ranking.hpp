@@ -6,6 +6,7 @@
 /// Journal of Machine Learning Research 2006, 7, 1.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/evaluation/metrics.hpp>
 
 #include <boost/math/distributions/chi_squared.hpp>
 
@@ -13,7 +14,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <span>
 #include <vector>
 
@@ -39,22 +39,12 @@ inline constexpr std::array<double, 19> kNemenyi = {1.960, 2.343, 2.569, 2.728, 
                                                     3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391,
                                                     3.426, 3.458, 3.489, 3.517, 3.544};
 
-/// The ranks of some figures, 1 the smallest, and the sum of t³ - t over groups of t ties.
-struct Ranks {
-  std::vector<double> of;
-  double ties = 0;
-};
-[[nodiscard]] inline Ranks ranks_of(std::span<const double> figures) {
-  std::vector<std::size_t> order(figures.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return figures[a] < figures[b]; });
-  Ranks out{std::vector<double>(figures.size()), 0};
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t end = i;
-    while (end < order.size() && figures[order[end]] == figures[order[i]]) ++end;
-    const double rank = 0.5 * static_cast<double>(i + 1 + end), same = static_cast<double>(end - i);
-    out.ties += same * same * same - same;
-    for (; i < end; ++i) out.of[order[i]] = rank;
+/// The sum of t³ - t over groups of t equal ranks.
+[[nodiscard]] inline double ties_in(std::span<const double> ranks) {
+  double out = 0;
+  for (const double rank : ranks) {
+    const auto same = static_cast<double>(std::count(ranks.begin(), ranks.end(), rank));
+    out += same * same - 1;  // of each of the t
   }
   return out;
 }
@@ -75,9 +65,9 @@ struct Ranks {
     std::vector<double> block;
     for (const auto& of_method : figures) block.push_back(of_method[b]);
     if (std::any_of(block.begin(), block.end(), [](double x) { return std::isnan(x); })) continue;
-    const detail::Ranks ranks = detail::ranks_of(block);
-    for (std::size_t m = 0; m < k; ++m) out.average[m] += ranks.of[m];
-    ties += ranks.ties, ++out.blocks;
+    const std::vector<double> ranks = detail::ranks(block);
+    for (std::size_t m = 0; m < k; ++m) out.average[m] += ranks[m];
+    ties += detail::ties_in(ranks), ++out.blocks;
   }
   if (out.blocks == 0) throw ValueError(message("value.247", "rank_methods", "no block has a figure of every method"));
   const double n = static_cast<double>(out.blocks), methods = static_cast<double>(k);

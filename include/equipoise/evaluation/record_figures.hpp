@@ -190,7 +190,7 @@ inline void write_tested_records(const std::filesystem::path& path, const std::v
         if (row.cells[c] != head[c]) fail(row.line, "expected column \"", head[c], "\", got \"", row.cells[c], "\"");
       continue;
     }
-    TestedRecord& r = out.emplace_back(std::string(row.cells[0]), std::string(row.cells[1]));
+    TestedRecord& r = out.emplace_back(TestedRecord{std::string(row.cells[0]), std::string(row.cells[1])});
     for (std::size_t c = 2; c < head.size(); ++c) {
       const std::string_view cell = row.cells[c];
       double value = detail::kNotANumber;

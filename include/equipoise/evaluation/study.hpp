@@ -104,9 +104,9 @@ class CellFolder {
     for (const io::CsvRow& row : file.rows())
       if (row.cells.size() == 2 && &row != &file.rows().front()) before.emplace(row.cells[0], row.cells[1]);
     OptionList now = cell.settings;
-    for (const auto& [key, value] : before)
-      if (std::none_of(now.begin(), now.end(), [&](const auto& s) { return s.first == key; }))
-        now.emplace_back(key, "none");
+    for (const auto& old : before)
+      if (std::none_of(now.begin(), now.end(), [&](const auto& s) { return s.first == old.first; }))
+        now.emplace_back(old.first, "none");
     for (const auto& [key, value] : now) {
       const auto found = before.find(key);
       const std::string old = found == before.end() ? "none" : found->second;

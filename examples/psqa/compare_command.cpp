@@ -8,13 +8,16 @@
 
 #include <equipoise/evaluation/record_figures.hpp>
 #include <equipoise/evaluation/study.hpp>
+#include <equipoise/io/csv.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
+#include <equipoise/psqa/files/text_file.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <iomanip>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -214,6 +217,46 @@ Json json_of(const eq::Interval& i) {
   return {{"value", i.value}, {"low", i.low}, {"high", i.high}};
 }
 
+/// The floors of records by id, of a predictor that knows the plan, or the plan and its machine. \throws FileError for
+/// another table
+std::map<std::string, double> floors_of(const std::string& path, std::string_view known) {
+  const std::string column = std::string(known) + "_" + psqa::kCriteria[psqa::kStrictest].name + "_floor";
+  std::map<std::string, double> out;
+  const eq::io::CsvFile file(path, ',');
+  std::optional<std::size_t> id, floor;
+  for (const eq::io::CsvRow& row : file.rows()) {
+    if (&row == &file.rows().front()) {
+      for (std::size_t c = 0; c < row.cells.size(); ++c) {
+        if (row.cells[c] == "id") id = c;
+        if (row.cells[c] == column) floor = c;
+      }
+      if (!id || !floor)
+        throw eq::FileError(
+            eq::message("file.432", path, "expected columns id and ", column, ", as psqa floor --csv writes them"));
+    } else if (row.cells.size() > std::max(*id, *floor) && !row.cells[*floor].empty()) {
+      const std::optional<double> value = psqa::parse_number(row.cells[*floor]);
+      if (!value)
+        throw eq::FileError(eq::message("file.433", path, "line ", row.line, ": column ", column,
+                                        ": expected a number, got \"", row.cells[*floor], "\""));
+      out.emplace(row.cells[*id], *value);
+    }
+  }
+  return out;
+}
+
+/// The share of the error at 2%/2 mm that each method has removed, of what can be removed where the plan and its machine
+/// are known, and where the plan alone is.
+void add_shares(const StudySettings& a, const std::vector<std::pair<std::string, eq::RecordFigures>>& methods,
+                Json& table) {
+  const eq::RecordFigures& constant = methods.back().second;
+  for (const char* known : {"machine", "plan"}) {
+    const std::map<std::string, double> floors = floors_of(a.floors, known);
+    for (std::size_t k = 0; k < methods.size(); ++k)
+      table[k][std::string("reachable_") + known] =
+          json_of(methods[k].second.share_of_reachable(constant, kComparedMetrics[psqa::kStrictest], floors));
+  }
+}
+
 /// Every method against the first: differences with intervals, p-values over patients' means, corrected by Holm.
 Json differences_of(const std::vector<std::pair<std::string, eq::RecordFigures>>& methods) {
   Json out = Json::array();
@@ -240,6 +283,7 @@ void compare_methods(const StudySettings& a) {
     for (const std::string& figure : kComparedMetrics) row[figure] = json_of(figures.mean(figure));
     table.push_back(std::move(row));
   }
+  if (!a.floors.empty()) add_shares(a, methods, table);
   const Json differences = differences_of(methods);
   if (a.json)
     return print_json({{"cohort", a.cohort},
@@ -264,9 +308,14 @@ void compare_methods(const StudySettings& a) {
     for (std::size_t i = 0; i < columns; ++i) std::cout << "---|";
     std::cout << "\n";
   };
-  std::cout << "| method" << compared_columns();
-  line(1 + kComparedMetrics.size());
-  for (const Json& row : table) print(row, row["method"]), std::cout << " |\n";
+  const std::size_t shares = a.floors.empty() ? 0 : 2;
+  std::cout << "| method" << compared_columns() << (shares ? " share reached, plan and machine | plan |" : "");
+  line(1 + kComparedMetrics.size() + shares);
+  for (const Json& row : table) {
+    print(row, row["method"]);
+    if (shares) std::cout << " | " << cell(row["reachable_machine"], 2) << " | " << cell(row["reachable_plan"], 2);
+    std::cout << " |\n";
+  }
   std::cout << "\n| difference" << compared_columns() << " p (2%/2 mm) |";
   line(2 + kComparedMetrics.size());
   for (const Json& d : differences) {
@@ -281,7 +330,11 @@ void compare_methods(const StudySettings& a) {
             << "; " << tested << " records tested"
             << (a.trials > 1 ? "; each run is the best of " + std::to_string(a.trials) + " trials on validation records"
                              : "")
-            << ". [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n";
+            << ". [95 % interval by bootstrap over patients]; p: Wilcoxon over patients, Holm.\n"
+            << (shares
+                    ? "Share reached: (constant - MAE) / (constant - floor) at 2%/2 mm, the floor of psqa floor where "
+                      "the plan and its machine, or the plan alone, are known.\n"
+                    : "");
 }
 
 }  // namespace
@@ -292,11 +345,18 @@ void add_compare_command(CLI::App& app) {
   c->add_option("--cohort", a->cohort, "folder made by simulate or import");
   auto file = std::make_shared<std::string>();
   c->add_option("--config", *file, "TOML file with these options, and tables trainer, model and search; options win");
-  c->add_option(
-       "--methods", a->methods,
-       "bmmqa, a fusion, a fusion with policies and their options as concat+ogm:application=update, dose_only or "
-       "metrics_only; the first is compared")
+  c->add_option("--methods", a->methods,
+                "bmmqa, a fusion, a fusion with policies and their options as concat+ogm:application=update, "
+                "dose_only, metrics_only "
+                "or bmmqa_delivery; other inputs after @, as concat@maps,metrics; the first is compared")
       ->capture_default_str();
+  c->add_option("--inputs", a->inputs,
+                "what each method is shown, in turn: names of " + listed(psqa::kModalities) +
+                    " with commas between, or all [dose,metrics]");
+  c->add_option(
+       "--floors", a->floors,
+       "table of psqa floor --csv: adds the share of the error that can be removed which each method has removed")
+      ->check(CLI::ExistingFile);
   c->add_option("--seeds", a->seeds, "runs of each method")->check(CLI::Range(1, 1000))->capture_default_str();
   CLI::Option* folds = c->add_option("--folds", a->folds,
                                      "parts by patient, each of which is tested once in every seed; without: a "
@@ -326,6 +386,7 @@ void add_compare_command(CLI::App& app) {
           *file, [&](const char* option) { return c->get_option(option)->count() > 0; }, *a);
     if (a->cohort.empty())
       throw CLI::RequiredError("expected --cohort, which is required", CLI::ExitCodes::RequiredError);
+    a->methods = methods_with_inputs(*a);
     compare_methods(*a);
   });
 }

@@ -7,6 +7,7 @@
 #include <equipoise/io/npy.hpp>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
+#include <equipoise/psqa/cohort/extras.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/cohort/simulate.hpp>
 #include <equipoise/psqa/cohort/table_row.hpp>
@@ -58,7 +59,10 @@ Json evaluation(std::vector<Run>& runs) {
 
 void evaluate(std::vector<Run> runs, bool json) {
   if (json) return print_json(evaluation(runs));
-  print_table(compare(runs, psqa::read_cohort(runs[0].config.cohort)));
+  const psqa::Cohort cohort = psqa::read_cohort(runs[0].config.cohort);
+  print_table(compare(runs, cohort));
+  std::cout << "\nMAE at 2%/2 mm of a trained model that is shown a part of its modalities, in points\n";
+  print_rows(errors_without_modalities(runs, cohort));
 }
 
 void explain(const std::string& folder, bool json) {
@@ -142,17 +146,26 @@ void add_uncertainty(const Calibration& calibration, const psqa::RateNumbers& ra
 struct Predictor {
   Run& run;
   std::optional<Calibration> calibration;
-  psqa::RecordsOf records;
+  psqa::CohortSettings settings;  ///< of the planes
   psqa::PlanningSystem planning;
 };
+
+/// What the model is shown of a plan beside its dose plane and metrics. No plan says its site.
+psqa::PlanDelivery delivery_of(const Predictor& predictor, const psqa::Plan& plan) {
+  psqa::PlanDelivery out;
+  if (!plan.beams.empty()) out.machine = plan.beams.front().machine;
+  if (is_shown(predictor.run.config, "maps"))
+    out.maps = psqa::delivery_maps(plan, psqa::maps_plane(predictor.settings)).values;
+  return out;
+}
 
 /// \param stem of the names of the map's files
 Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& out, const std::string& stem) {
   Run& run = predictor.run;
   const std::vector<double> metrics = psqa::table_row(plan);
   const psqa::DoseGrid planned = predictor.planning.planned_plane(plan);
-  psqa::PsqaOutput output =
-      run.learner->predict(shown(psqa::plan_batch(planned, metrics, run.scales), run.config.modalities));
+  psqa::PsqaOutput output = run.learner->predict(
+      shown(psqa::plan_batch(planned, metrics, run.scales, delivery_of(predictor, plan)), run.config.modalities));
   const auto side = [&](std::size_t axis) { return static_cast<std::int64_t>(planned.shape[axis]) / run.scales.pool; };
   output.dd = output.dd.expand({1, 1, side(1), side(2)});  // without the dose plane a map is one number everywhere
   const psqa::RateNumbers rates = psqa::to_rates(output.gpr, run.scales)[0];
@@ -195,7 +208,7 @@ void predict_file(Predictor& predictor, const fs::path& file, const fs::path& ou
                   Json& predictions) {
   const psqa::Plan plan = psqa::read_plan(file, options);
   std::vector<std::string> warnings = plan.warnings;
-  if (std::string w = psqa::couch_warning(plan); predictor.records == psqa::RecordsOf::plans && !w.empty())
+  if (std::string w = psqa::couch_warning(plan); predictor.settings.records == psqa::RecordsOf::plans && !w.empty())
     warnings.push_back(std::move(w));
   for (const std::string& w : warnings) std::cerr << "warning: " << file.string() << ": " << w << "\n";
   const std::string stem = file.stem().string();
@@ -206,7 +219,7 @@ void predict_file(Predictor& predictor, const fs::path& file, const fs::path& ou
     predictions.push_back(std::move(j));
   };
   const Json about{{"plan", file.filename().string()}};
-  if (predictor.records == psqa::RecordsOf::plans) return add(plan, about, stem);
+  if (predictor.settings.records == psqa::RecordsOf::plans) return add(plan, about, stem);
   for (const auto& [beam, field] : psqa::fields_of(plan)) {
     Json of_field = about;
     of_field["field"] = field.beams[0].name;
@@ -227,7 +240,7 @@ Json predict(Run& run, const std::vector<std::string>& files, const std::string&
               << ": its cohort was imported; planes for the prediction are computed with the "
               << "built-in dose model, as those of imported plans without planes\n";
   const psqa::CohortSettings settings = psqa::plane_settings(run.cohort_about);
-  Predictor predictor{run, read_calibration(run), settings.records, psqa::PlanningSystem(settings)};
+  Predictor predictor{run, read_calibration(run), settings, psqa::PlanningSystem(settings)};
   Json predictions = Json::array();
   for (const std::string& file : files)
     attempt(errors, eq::as_utf8(fs::path(file).filename().string()),

@@ -12,7 +12,7 @@
 namespace psqa_program {
 
 psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort) {
-  return shown(psqa::learning_batch(cohort, run.scales), run.config.modalities);
+  return shown(psqa::learning_batch(cohort, run.scales, delivery_of(run.config, cohort)), run.config.modalities);
 }
 
 psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort, bool rates_from_maps) {
@@ -44,29 +44,48 @@ psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohor
 }
 
 std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort) {
-  const psqa::PsqaBatch test = psqa::learning_batch(cohort, run.scales).select(run.split.test);
+  const psqa::PsqaBatch test = data_of(run, cohort).select(run.split.test);
   psqa::MethodPredictions predictions;
   for (const std::int64_t i : run.split.test) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
     predictions.patients.push_back(r.patient), predictions.truth.push_back(r.gpr);
   }
-  const auto trained = [&](const std::string& modality) {
-    const auto& with = run.config.modalities;
-    return std::find(with.begin(), with.end(), modality) != with.end();
-  };
   std::vector<ShownError> out;
-  for (const std::vector<std::string>& modalities :
-       {std::vector<std::string>{"dose", "metrics"}, std::vector<std::string>{"dose"},
-        std::vector<std::string>{"metrics"}}) {
-    ShownError& e = out.emplace_back();
-    e.shown = modalities.size() == 2 ? "both" : modalities[0] + " alone";
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    e.mae = {nan, nan, nan};
-    if (!std::all_of(modalities.begin(), modalities.end(), trained)) continue;
+  const auto add = [&](const std::string& name, const std::vector<std::string>& modalities) {
     predictions.predicted = psqa::to_rates(run.learner->predict(shown(test, modalities)).gpr, run.scales);
-    e.mae = psqa::mean_rate_error(predictions, psqa::kStrictest);
-  }
+    out.push_back({name, psqa::mean_rate_error(predictions, psqa::kStrictest)});
+  };
+  const std::vector<std::string>& all = run.config.modalities;
+  add(all.size() == 1 ? all[0] + " alone" : all.size() == 2 ? "both" : "all", all);
+  if (all.size() > 1)
+    for (const std::string& modality : all) add(modality + " alone", {modality});
+  if (all.size() > 2)
+    for (const std::string& modality : all) {
+      std::vector<std::string> others;
+      std::copy_if(all.begin(), all.end(), std::back_inserter(others), [&](const auto& m) { return m != modality; });
+      add("all but " + modality, others);
+    }
   return out;
+}
+
+std::vector<std::vector<std::string>> errors_without_modalities(const std::vector<Run>& runs,
+                                                                const psqa::Cohort& cohort) {
+  std::vector<std::vector<std::string>> rows = {{"method"}};
+  for (const Run& run : runs) {
+    rows.push_back({run.name});
+    for (const ShownError& e : errors_without_modalities(run, cohort)) {
+      const auto column = std::find(rows[0].begin(), rows[0].end(), e.shown) - rows[0].begin();
+      if (column == std::ssize(rows[0])) rows[0].push_back(e.shown);
+      rows.back().resize(std::max<std::size_t>(rows.back().size(), static_cast<std::size_t>(column) + 1));
+      rows.back()[static_cast<std::size_t>(column)] = with_interval(e.mae, 2);
+    }
+  }
+  for (std::vector<std::string>& row : rows) {
+    row.resize(rows[0].size());
+    for (std::string& cell : row)
+      if (cell.empty()) cell = "–";
+  }
+  return rows;
 }
 
 Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort) {

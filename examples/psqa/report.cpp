@@ -236,9 +236,7 @@ std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredicti
   return out;
 }
 
-void print_table(const Comparison& comparison) {
-  std::vector<std::vector<std::string>> rows = {header()};
-  for (const psqa::MethodMetrics& f : comparison.metrics) rows.push_back(row_of(f));
+void print_rows(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> wide(rows[0].size(), 0);
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) wide[i] = std::max(wide[i], row[i].size());
@@ -247,6 +245,12 @@ void print_table(const Comparison& comparison) {
       std::cout << (i == 0 ? std::left : std::right) << std::setw(static_cast<int>(wide[i]) + 2) << row[i];
     std::cout << "\n";
   }
+}
+
+void print_table(const Comparison& comparison) {
+  std::vector<std::vector<std::string>> rows = {header()};
+  for (const psqa::MethodMetrics& f : comparison.metrics) rows.push_back(row_of(f));
+  print_rows(rows);
   std::cout << "MAE of passing rates in points, of maps in % of the norm; [95 % interval over patients]; constant: "
                "training median and zero map; ridge, forest: a linear model and a random forest of the table, with the "
                "mean map.\n";

@@ -48,7 +48,8 @@ Json description_of(const RunConfig& c) {
   for (const PolicyChoice& p : c.policies) policies.push_back({{"name", p.name}, {"options", options_json(p.options)}});
   Json trainer = options_json(eq::options(c.trainer)), model = options_json(eq::options(c.sizes));
   trainer.erase("checkpoint"), trainer.erase("device");
-  model.erase("metrics");  // the cohort has them
+  for (const auto& [size, value] : eq::options(c.sizes))
+    if (psqa::is_of_cohort(size)) model.erase(size);
   return {{"method", c.method},
           {"fusion", c.fusion},
           {"fusion_options", options_json(c.fusion_options)},
@@ -71,7 +72,8 @@ Json to_json(const Run& run) {
            {"cohort_fingerprint", run.fingerprint},
            {"cohort_about", run.cohort_about}};
   out.update(description_of(run.config));
-  out["metrics"] = run.config.sizes.metrics;
+  for (const auto& [size, value] : eq::options(run.config.sizes))
+    if (psqa::is_of_cohort(size)) out["of_cohort"][size] = value;
   out["scales"] = run.scales.to_json();
   out["split"] = {{"train", run.split.train}, {"validation", run.split.validation}, {"test", run.split.test}};
   if (run.history.best_epoch >= 0) out["best_epoch"] = run.history.best_epoch;
@@ -119,10 +121,17 @@ void write_history(const fs::path& file, const eq::History& history) {
   out.commit();
 }
 
+/// Whether a model is shown more than the dose plane and the metrics.
+bool needs_delivery_model(const RunConfig& c) {
+  return is_shown(c, "maps") || is_shown(c, "machine");
+}
+
 /// A model with its policies, untrained. \throws before anything is written where the two do not go together
 std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
   torch::manual_seed(c.trainer.seed);
-  std::unique_ptr<psqa::Learner> learner = psqa::make_learner(c.fusion, c.sizes, c.fusion_options);
+  std::unique_ptr<psqa::Learner> learner = needs_delivery_model(c)
+                                               ? delivery_learner(c.fusion, c.sizes, c.fusion_options)
+                                               : psqa::make_learner(c.fusion, c.sizes, c.fusion_options);
   eq::TrainerOptions trainer = c.trainer;
   trainer.progress = nullptr;  // the program has its own
   learner->prepare(stack_of(c.policies), trainer);
@@ -219,8 +228,10 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
     run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
     run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
     run.split = split_of(cohort, config.split);
-    run.scales = psqa::fit_scales(cohort, run.split.train, config.sizes.pool);
+    run.scales = psqa::fit_scales(cohort, run.split.train, config.sizes.pool, delivery_of(run.config, cohort));
     run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
+    run.config.sizes.channels = static_cast<std::int64_t>(run.scales.delivery.channels.size());
+    run.config.sizes.machine = run.scales.delivery.columns();
   }
   run.learner = new_learner(run.config);
   fs::create_directories(folder);
@@ -280,7 +291,7 @@ Run read_run(const fs::path& folder) {
     for (const Json& p : j.at("policies")) c.policies.push_back({p.at("name"), options_from(p.at("options"))});
     eq::set_options(c.trainer, options_from(j.at("trainer")), "run.json");
     eq::set_options(c.sizes, options_from(j.at("model")), "run.json");
-    c.sizes.metrics = j.at("metrics");
+    eq::set_options(c.sizes, options_from(j.at("of_cohort")), "run.json");
     run.scales = psqa::Scales::from_json(j.at("scales"));
     j.at("modalities").get_to(c.modalities);
     const Json& by = j.at("split_by");
@@ -345,18 +356,51 @@ const std::vector<std::string>& known_fusions() {
   return psqa::fusion_names();
 }
 
+bool is_shown(const RunConfig& config, std::string_view modality) {
+  return std::find(config.modalities.begin(), config.modalities.end(), modality) != config.modalities.end();
+}
+
+psqa::DeliveryRecords delivery_of(const RunConfig& config, const psqa::Cohort& cohort) {
+  return psqa::delivery_records(config.cohort, cohort, is_shown(config, "maps"), is_shown(config, "machine"));
+}
+
+std::vector<std::string> modalities_named(const std::string& list, const std::string& where) {
+  if (list == "all") return psqa::kModalities;
+  std::vector<std::string> chosen;
+  eq::TextReader names(list);
+  for (std::string name; std::getline(names, name, ',');) {
+    if (std::find(psqa::kModalities.begin(), psqa::kModalities.end(), name) == psqa::kModalities.end())
+      throw eq::NameError(
+          eq::message("name.308", where, "no modality \"", name, "\"; ", eq::nearest_name(name, psqa::kModalities)));
+    chosen.push_back(name);
+  }
+  std::vector<std::string> in_order;
+  for (const std::string& name : psqa::kModalities)
+    if (std::find(chosen.begin(), chosen.end(), name) != chosen.end()) in_order.push_back(name);
+  if (in_order.empty())
+    throw eq::ValueError(eq::message("value.212", where, "expected modalities as dose,metrics or all, got none"));
+  return in_order;
+}
+
 void set_method(RunConfig& config, const std::string& method) {
+  const std::size_t at = method.find('@');
+  const std::string made = method.substr(0, at);  // of a fusion and policies
   std::vector<std::string> names = known_fusions();
-  if (method.find('+') == std::string::npos) names.insert(names.begin(), {"bmmqa", "dose_only", "metrics_only"});
-  const std::string base = method.substr(0, method.find('+'));
+  if (made.find('+') == std::string::npos)
+    names.insert(names.begin(), {"bmmqa", "bmmqa_delivery", "dose_only", "metrics_only"});
+  const std::string base = made.substr(0, made.find('+'));
   if (std::find(names.begin(), names.end(), base) == names.end())
     throw eq::NameError(
         eq::message("name.308", "--method", "no method \"", base, "\"; ", eq::nearest_name(base, names)));
-  const bool one_modality = method == "dose_only" || method == "metrics_only";
+  const bool one_modality = made == "dose_only" || made == "metrics_only";
+  const bool is_bmmqa = made == "bmmqa" || made == "bmmqa_delivery";
   config.method = method;
-  config.fusion = method == "bmmqa" ? "attention" : one_modality ? "concat" : base;
-  config.policies = one_modality ? std::vector<PolicyChoice>{} : policies_of_method(method);
-  config.modalities = one_modality ? std::vector{method.substr(0, method.find('_'))} : RunConfig{}.modalities;
+  config.fusion = is_bmmqa ? "attention" : one_modality ? "concat" : base;
+  config.policies = one_modality ? std::vector<PolicyChoice>{} : policies_of_method(is_bmmqa ? "bmmqa" : made);
+  config.modalities = one_modality               ? std::vector{made.substr(0, made.find('_'))}
+                      : made == "bmmqa_delivery" ? psqa::kModalities
+                                                 : RunConfig{}.modalities;
+  if (at != std::string::npos) config.modalities = modalities_named(method.substr(at + 1), "--method");
 }
 
 RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,

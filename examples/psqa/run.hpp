@@ -31,6 +31,12 @@ struct PolicyChoice {
 [[nodiscard]] std::vector<std::string> known_policies();
 /// Those of them that need every task to have a linear head.
 [[nodiscard]] std::vector<std::string> policies_for_linear_heads();
+/// Modalities by their names, `dose,metrics`, or `all`; in the order of `psqa::kModalities`. \param where for messages
+/// \throws NameError for an unknown modality
+[[nodiscard]] std::vector<std::string> modalities_named(const std::string& list, const std::string& where);
+/// `psqa::make_delivery_learner`, compiled by itself.
+[[nodiscard]] std::unique_ptr<psqa::Learner> delivery_learner(const std::string& fusion, const psqa::PsqaSizes& sizes,
+                                                              const eq::OptionList& options);
 /// The fusions that a method may have for the passing rates.
 [[nodiscard]] const std::vector<std::string>& known_fusions();
 
@@ -50,7 +56,7 @@ struct RunConfig {
   std::string fusion = "attention";
   eq::OptionList fusion_options;
   std::vector<PolicyChoice> policies;
-  std::vector<std::string> modalities = {"dose", "metrics"};  ///< what the model is shown
+  std::vector<std::string> modalities = {"dose", "metrics"};  ///< what the model is shown, of `psqa::kModalities`
   eq::TrainerOptions trainer;
   psqa::PsqaSizes sizes;
   SplitChoice split;  ///< the same for all methods of a comparison
@@ -72,7 +78,8 @@ struct Run {
 /// Makes a run one of a method: its name, fusion, policies and modalities. \throws NameError for an unknown method
 /// `bmmqa` is attention with its two policies;
 /// `concat+ogm:alpha=0.5+opm` a fusion with OGM, which has that option, and OPM; `dose_only` and `metrics_only` are
-/// concatenation that is shown one modality.
+/// concatenation that is shown one modality; `bmmqa_delivery` is BMMQA that is shown all four. A method is shown other
+/// modalities by their names after `@`: `concat@maps,metrics`, `bmmqa@all`.
 void set_method(RunConfig& config, const std::string& method);
 
 /// The settings of a run as options of `psqa train`, with defaults: `{{"--method", "concat"}, {"--seed", "1"}, …}`.
@@ -113,16 +120,23 @@ void check_cohort(const Run& run, const psqa::Cohort& cohort);
 /// \throws FileError when the folder is no run.
 [[nodiscard]] Run open_run(const fs::path& folder, c10::Device device = c10::DeviceType::CPU);
 
-/// The records with the given modalities alone; the others are absent.
+/// Whether a model is shown a modality.
+[[nodiscard]] bool is_shown(const RunConfig& config, std::string_view modality);
+
+/// The records with the given modalities alone; the others are absent, as are those that a record lacks.
 template <class B>
-[[nodiscard]] B shown(const B& data, const std::vector<std::string>& modalities) {
-  const std::vector<std::string> all = {"dose", "metrics"};  // as batches have them
-  at::Tensor entries = torch::ones({data.size(), 2}, torch::kBool);
-  for (std::size_t m = 0; m < all.size(); ++m)
-    if (std::find(modalities.begin(), modalities.end(), all[m]) == modalities.end())
-      entries.select(1, static_cast<std::int64_t>(m)).fill_(false);
-  return data.with_presence(entries);
+[[nodiscard]] B shown(B data, const std::vector<std::string>& modalities) {
+  std::uint64_t kept = 0;
+  for (std::size_t m = 0; m < psqa::kModalities.size(); ++m)
+    if (std::find(modalities.begin(), modalities.end(), psqa::kModalities[m]) != modalities.end())
+      kept |= std::uint64_t{1} << m;
+  std::vector<std::uint64_t> masks(data.presence.masks().begin(), data.presence.masks().end());
+  for (std::uint64_t& mask : masks) mask &= kept;
+  data.presence = eq::Presence(std::move(masks), 1, psqa::kModalities.size());
+  return data;
 }
+/// What a cohort holds for the modalities beside dose plane and metrics that a run's model is shown.
+[[nodiscard]] psqa::DeliveryRecords delivery_of(const RunConfig& config, const psqa::Cohort& cohort);
 /// The cohort's records as the run's model is shown them.
 [[nodiscard]] psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort);
 /// How a cohort is divided. \throws ValueError where a part would be empty
@@ -131,13 +145,16 @@ template <class B>
 /// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (a gamma a record and criterion)
 [[nodiscard]] psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort,
                                                            bool rates_from_maps = true);
-/// The model's error at 2%/2 mm on the test records when it is shown all, or one modality alone; points, NaN for what it
-/// was not trained with.
+/// The model's error at 2%/2 mm on the test records when it is shown all of its modalities, each alone, and all but one;
+/// points.
 struct ShownError {
   std::string shown;
   eq::Interval mae;
 };
 [[nodiscard]] std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort);
+/// The same of several runs as the rows of a table, the first its head.
+[[nodiscard]] std::vector<std::vector<std::string>> errors_without_modalities(const std::vector<Run>& runs,
+                                                                              const psqa::Cohort& cohort);
 
 /// One self-contained HTML page about runs on one cohort.
 void write_report(std::vector<Run>& runs, const fs::path& file);
@@ -149,6 +166,8 @@ struct Comparison {
 };
 /// Names the runs and judges them.
 [[nodiscard]] Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort);
+/// Rows of equal length in aligned columns on standard output, the first the head.
+void print_rows(const std::vector<std::vector<std::string>>& rows);
 /// The table of methods on standard output.
 void print_table(const Comparison& comparison);
 /// In sentences: the method with the lowest error at 2%/2 mm, by how much, and whether the paired interval separates it

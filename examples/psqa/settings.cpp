@@ -60,7 +60,7 @@ eq::OptionList settings_of(const RunConfig& c) {
   put(out, "--epochs", std::to_string(c.trainer.epochs));
   for (const auto& [key, value] : c.fusion_options) put(out, "--fusion-option " + key, value);
   for (const auto& [key, value] : eq::options(c.sizes))
-    if (key != "metrics") put(out, "--model " + key, value);  // the cohort has them
+    if (!psqa::is_of_cohort(key)) put(out, "--model " + key, value);
   for (const auto& [key, value] : eq::options(c.trainer))
     if (key != "seed" && key != "epochs") put(out, "--set " + key, value);
   put(out, "--split-seed", std::to_string(c.split.seed));

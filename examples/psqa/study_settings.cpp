@@ -100,6 +100,8 @@ void read_study(const std::string& file, const std::function<bool(const char*)>&
       {"out", text(s.out)},
       {"device", text(s.device)},
       {"methods", [&](const auto& n, const auto& where) { s.methods = words_of(n, where); }},
+      {"inputs", [&](const auto& n, const auto& where) { s.inputs = words_of(n, where); }},
+      {"floors", text(s.floors)},
       {"seeds", count(s.seeds)},
       {"epochs", count(s.epochs)},
       {"folds", count(s.folds)},
@@ -132,6 +134,21 @@ void read_study(const std::string& file, const std::function<bool(const char*)>&
   if (s.folds > 0 && (s.folds < 3 || s.machines))
     throw eq::ValueError(
         eq::message("value.212", file, "expected folds of at least 3, and no leave_out_machines beside them"));
+}
+
+std::vector<std::string> methods_with_inputs(const StudySettings& s) {
+  if (s.inputs.empty()) return s.methods;
+  std::vector<std::string> out;
+  for (const std::string& inputs : s.inputs) {
+    (void)modalities_named(inputs, "--inputs");
+    for (const std::string& method : s.methods) {
+      if (method.find('@') != std::string::npos)
+        throw eq::ValueError(
+            eq::message("value.212", "--methods", "expected methods without @ beside --inputs, got ", method));
+      out.push_back(method + "@" + inputs);
+    }
+  }
+  return out;
 }
 
 RunConfig config_of(const StudySettings& s, const std::string& method, const SplitChoice& split,

@@ -16,6 +16,9 @@ namespace psqa_program {
 
 struct StudySettings {
   std::string cohort, out = "runs/compare", device = "cpu";
+  std::string floors;  ///< the table of `psqa floor --csv`; may be empty
+  std::vector<std::string>
+      inputs;  ///< what each method is shown, in turn: `dose,metrics`, `all`; none: what it is made for
   std::vector<std::string> methods = [] {  // BMMQA, and every fusion without policies
     std::vector<std::string> all = known_fusions();
     all.insert(all.begin(), "bmmqa");
@@ -32,10 +35,13 @@ struct StudySettings {
       {.option = "model.width", .choices = {"32", "64", "128"}}};
 };
 
-/// Takes from a TOML file what the command line does not say: cohort, methods, seeds, folds, leave_out_machines, epochs,
-/// jobs, trials, device, out, and the tables trainer, model and search.
+/// Takes from a TOML file what the command line does not say: cohort, methods, inputs, floors, seeds, folds,
+/// leave_out_machines, epochs, jobs, trials, device, out, and the tables trainer, model and search.
 /// \param is_given whether an option stands on the command line \throws FileError, NameError that name file and line
 void read_study(const std::string& file, const std::function<bool(const char*)>& is_given, StudySettings& settings);
+
+/// The methods of a study, each with each of the inputs: `concat@dose,metrics`. \throws NameError for an unknown modality
+[[nodiscard]] std::vector<std::string> methods_with_inputs(const StudySettings& settings);
 
 /// A method with the settings of a study, those of a trial and a split.
 [[nodiscard]] RunConfig config_of(const StudySettings& settings, const std::string& method, const SplitChoice& split,

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include "run.hpp"
 #include "toml_options.hpp"
@@ -90,12 +91,12 @@ RunConfig new_config() {
 
 /// The settings `c` with what the file says, then with what the command line says.
 RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
-  const std::int64_t metrics = c.sizes.metrics;
+  const psqa::PsqaSizes before = c.sizes;
   if (!a.file.empty()) read_toml(a.file, c);
   if (a.method) set_method(c, *a.method);
   if (a.cohort) c.cohort = *a.cohort;
   if (a.fusion) c.fusion = *a.fusion;
-  if (!a.modalities.empty()) c.modalities = a.modalities;
+  if (!a.modalities.empty()) c.modalities = modalities_named(listed(a.modalities, ",", ","), "--modalities");
   if (a.machine) c.split.machine = *a.machine;
   if (!a.policies.empty()) {
     c.policies.clear();
@@ -106,8 +107,10 @@ RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
   for (const std::string& text : a.policy_options) add_policy_option(c, text);
   set_options(c.trainer, a.settings, "--set");
   set_options(c.sizes, a.sizes, "--model");
-  if (c.sizes.metrics != metrics)
-    throw eq::ValueError(eq::message("value.212", "--model metrics", "expected none: the cohort has its metrics"));
+  const auto of_cohort = [](const psqa::PsqaSizes& s) { return std::tuple(s.metrics, s.channels, s.machine); };
+  if (of_cohort(c.sizes) != of_cohort(before))
+    throw eq::ValueError(
+        eq::message("value.212", "--model", "expected no metrics, channels or machine: the cohort ", "decides them"));
   if (a.epochs) c.trainer.epochs = *a.epochs;
   if (a.seed) c.trainer.seed = *a.seed;
   if (a.split_seed) c.split.seed = *a.split_seed;
@@ -192,10 +195,15 @@ void add_train_command(CLI::App& app) {
   c->add_option("--cohort", a->cohort, "folder made by simulate or import; required for a new run");
   c->add_option("--out", a->out, "the run's folder; required");
   c->add_option("--method", a->method,
-                "bmmqa; a fusion without policies: " + listed(known_fusions()) + "; dose_only or metrics_only [bmmqa]");
+                "bmmqa; a fusion without policies: " + listed(known_fusions()) +
+                    "; dose_only or metrics_only; bmmqa_delivery, which is shown delivery maps and the machine too; "
+                    "other modalities after @, as "
+                    "concat@dose,maps [bmmqa]");
   c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
-  c->add_option("--modalities", a->modalities, "what the model is shown: dose, metrics or both [both]")
-      ->check(CLI::IsMember({"dose", "metrics"}));
+  c->add_option("--modalities", a->modalities,
+                "what the model is shown: " + listed(psqa::kModalities) +
+                    "; maps needs a cohort with delivery maps [dose metrics]")
+      ->check(CLI::IsMember(psqa::kModalities));
   c->add_option("--fusion-option", a->fusion_options, "any option of the fusion as key=value, e.g. hidden=64");
   c->add_option("--policy", a->policies,
                 "balancing policies instead of the method's: none, or " + listed(known_policies()) + "; " +

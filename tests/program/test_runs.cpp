@@ -114,6 +114,48 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
   refused(compare, "line 2: expected a list of choices, or low and high");
 }
 
+TEST_CASE("a model that is shown delivery maps and the machine is trained, compared, judged and predicts",
+          "[flagship][delivery][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path cohort = folder.path() / "cohort", study = folder.path() / "study", run = folder.path() / "run";
+  REQUIRE(
+      psqa("simulate --noise-ceiling 0 --plans 24 --machines 2 --delivery-maps --dicom --out " + quoted(cohort)).code ==
+      0);
+  REQUIRE(psqa("floor " + quoted(cohort) + " --deliveries 3 --csv " + quoted(folder.path() / "floors.csv")).code == 0);
+  const std::string small = " --epochs 1 --model pool=4 width=16 encoder=4,8 decoder=8,4 ";
+  const Json table = Json::parse(
+      psqa("compare --json --methods concat --inputs all metrics,machine --seeds 1 --cohort " + quoted(cohort) + small +
+               "--floors " + quoted(folder.path() / "floors.csv") + " --out " + quoted(study),
+           false)
+          .out);
+  CHECK(table["methods"][0]["method"] == "concat@all");
+  CHECK(table["methods"][1]["method"] == "concat@metrics,machine");
+  CHECK(table["methods"][0]["reachable_machine"]["value"].is_number());
+  CHECK(table["methods"].back()["reachable_machine"]["value"] == 0);  // of the constant
+  CHECK(description(study / "concat@all" / "seed1" / "run")["of_cohort"]["channels"] == "6");
+
+  REQUIRE(psqa("train --method bmmqa_delivery --cohort " + quoted(cohort) + small + "--out " + quoted(run)).code == 0);
+  CHECK(description(run)["modalities"] == Json{"dose", "maps", "metrics", "machine"});
+  const Json phi = Json::parse(psqa("explain --json --run " + quoted(run), false).out);
+  for (const char* modality : {"dose", "maps", "metrics", "machine"}) {
+    CHECK(phi["tasks"]["gpr"][modality]["contribution"].is_number());
+    CHECK(phi["shown"]["all but " + std::string(modality)]["mae_2_2_points"].is_number());
+  }
+  const Json predicted =
+      Json::parse(psqa("predict --json --run " + quoted(run) + " --out " + quoted(folder.path() / "maps") + " " +
+                           quoted(cohort / "dicom" / "plan7.dcm"),
+                       false)
+                      .out);
+  CHECK(predicted["predictions"][0]["gpr_2_2"].is_number());
+  CHECK(psqa("train --resume --epochs 2 --out " + quoted(run)).code == 0);
+
+  const Cohorts without;
+  refused("train --method concat@maps --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
+          "expected delivery maps, got a cohort without them: make it with --delivery-maps");
+  refused("train --method concat@map --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
+          "no modality \"map\"; did you mean \"maps\"?");
+}
+
 TEST_CASE("folds test every record, machines left out are tested on models of the others", "[flagship][behaviour]") {
   const Cohorts c;
   const std::string common =

@@ -11,6 +11,7 @@
 #include <equipoise/data/groups.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/paired_tests.hpp>
+#include <equipoise/evaluation/reachable.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/csv.hpp>
 
@@ -71,6 +72,21 @@ class RecordFigures {
   /// Wilcoxon's p-value of that difference over the groups' means.
   [[nodiscard]] double p_value(const RecordFigures& other, std::string_view figure) const {
     return wilcoxon_signed_rank(group_means(column(figure, &other)));
+  }
+
+  /// How much of an error that can be removed at all this method has removed: (constant - method) / (constant - floor),
+  /// with its interval (`share_of_reachable_error`). \param floors of records by id; one without does not count
+  /// \throws ValueError where the two were tested on other records
+  [[nodiscard]] Interval share_of_reachable(const RecordFigures& constant, std::string_view figure,
+                                            const std::map<std::string, double>& floors) const {
+    (void)column(figure, &constant);  // the same records
+    const Column of_method = column(figure, nullptr), of_constant = constant.column(figure, nullptr);
+    std::vector<double> floor;
+    for (const auto& [id, s] : records_) {
+      const auto found = floors.find(id);
+      floor.push_back(found == floors.end() ? detail::kNotANumber : found->second);
+    }
+    return share_of_reachable_error(group_numbers(of_method.groups), of_constant.values, of_method.values, floor);
   }
 
   /// The figure of each group, in the order of their names; NaN where none of its records counts.
@@ -190,7 +206,7 @@ inline void write_tested_records(const std::filesystem::path& path, const std::v
         if (row.cells[c] != head[c]) fail(row.line, "expected column \"", head[c], "\", got \"", row.cells[c], "\"");
       continue;
     }
-    TestedRecord& r = out.emplace_back(TestedRecord{std::string(row.cells[0]), std::string(row.cells[1])});
+    TestedRecord& r = out.emplace_back(TestedRecord{std::string(row.cells[0]), std::string(row.cells[1]), {}});
     for (std::size_t c = 2; c < head.size(); ++c) {
       const std::string_view cell = row.cells[c];
       double value = detail::kNotANumber;

@@ -1,5 +1,6 @@
 #include <equipoise/data/groups.hpp>
 #include <equipoise/data/split.hpp>
+#include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
 #include <equipoise/psqa/learning/evaluate.hpp>
 
@@ -7,6 +8,7 @@
 #include <numeric>
 
 #include "support/catch.hpp"
+#include "support/samples.hpp"
 
 namespace eq = equipoise;
 namespace psqa = equipoise::psqa;
@@ -210,4 +212,74 @@ TEST_CASE("metrics that a plan does not define are the mean", "[flagship][figure
   CHECK(table[3][2].item<float>() == 0);
   CHECK(std::abs(table.select(1, 2).mean().item<float>()) < 1e-6F);
   CHECK_FALSE(table.isnan().any().item<bool>());
+}
+
+TEST_CASE("figures of machines are standardised, and an unknown machine or site has zeros", "[flagship][delivery]") {
+  const psqa::Cohort c = cohort_of(9);  // machine b: records 0, 3 and 6
+  psqa::MachineTable table;
+  for (const char* name : {"a", "b", "c"}) table.machines.emplace_back().machine = name;
+  table.machines[0].at(psqa::MachineFigure::output_percent) = 101;
+  table.machines[1].at(psqa::MachineFigure::output_percent) = 99;
+  const psqa::DeliveryRecords known{std::nullopt, table};
+  const std::vector<std::int64_t> train = {0, 1, 3, 4};  // two of each machine
+  const psqa::Scales s = psqa::fit_scales(c, train, 1, known);
+  CHECK(s.delivery.machines == std::vector<std::string>{"a", "b"});
+  CHECK(s.delivery.sites == std::vector<std::string>{"lung", "prostate"});
+  const auto batch = psqa::learning_batch(c, s, known);
+  const at::Tensor x = batch.inputs[eq::name_value<"machine">{}];
+  REQUIRE(x.sizes() == at::IntArrayRef{9, 6 + 2 + 2});
+  const double sd = std::sqrt(4.0 / 3);  // of 99, 101, 99, 101
+  CHECK(x[0][2].item<double>() == Approx(-1 / sd));
+  CHECK(x[1][2].item<double>() == Approx(1 / sd));
+  CHECK(x[0].slice(0, 6).equal(torch::tensor({0.F, 1.F, 1.F, 0.F})));  // b, lung
+  CHECK(x[1].slice(0, 0, 2).abs().sum().item<double>() == 0);          // never measured
+  CHECK(batch.presence.of_row(0).contains(3));
+  CHECK_FALSE(batch.presence.of_row(0).contains(1));
+
+  const psqa::DoseGrid plane = [] {
+    psqa::DoseGrid g;
+    g.shape = {1, 40, 40}, g.values.assign(1600, 1.0F);
+    return g;
+  }();
+  const auto row = [&](const std::string& machine) {
+    const auto plan = psqa::plan_batch(plane, c.records[0].metrics, s, {{}, machine, ""});
+    return plan.inputs[eq::name_value<"machine">{}][0];
+  };
+  CHECK(row("c").abs().sum().item<double>() == 0);  // in machines.csv, but not measured and not in training
+  CHECK(row("b")[2].item<double>() == Approx(-1 / sd));
+  CHECK(row("b")[7].item<double>() == 1);
+
+  const psqa::Scales read = psqa::Scales::from_json(s.to_json());
+  CHECK(read.to_json() == s.to_json());
+  CHECK(psqa::learning_batch(c, read, known).inputs[eq::name_value<"machine">{}].equal(x));
+}
+
+TEST_CASE("delivery maps are pooled, each channel over its root mean square in training", "[flagship][delivery]") {
+  const support::TemporaryFolder folder;
+  psqa::Cohort c = cohort_of(3);
+  c.about["delivery_maps"] = psqa::delivery_maps_description(true);
+  const std::vector<std::size_t> planes = {3, 40, 40}, shape = {3, 6, 40, 40};
+  std::vector<float> values(3 * 6 * 1600);
+  for (std::size_t i = 0; i < values.size(); ++i)  // record r, channel k: r + k
+    values[i] = static_cast<float>(i / (6 * 1600) + i / 1600 % 6);
+  eq::io::write_npy<float>(folder.path() / "planned.npy", planes, std::vector<float>(3 * 1600));
+  eq::io::write_npy<float>(folder.path() / psqa::kDeliveryMapsFile, shape, values);
+  const psqa::DeliveryRecords known = psqa::delivery_records(folder.path(), c, true, false);
+  const std::vector<std::int64_t> train = {1, 2};
+  const psqa::Scales s = psqa::fit_scales(c, train, 4, known);
+  const auto batch = psqa::learning_batch(c, s, known);
+  const at::Tensor x = batch.inputs[eq::name_value<"maps">{}];
+  REQUIRE(x.sizes() == at::IntArrayRef{3, 6, 10, 10});
+  for (std::int64_t k = 0; k < 6; ++k) {
+    const double norm =
+        std::sqrt((std::pow(1.0 + static_cast<double>(k), 2) + std::pow(2.0 + static_cast<double>(k), 2)) / 2);
+    for (std::int64_t r = 0; r < 3; ++r) {
+      CHECK(x[r][k].min().item<double>() == Approx(static_cast<double>(r + k) / norm));
+      CHECK(x[r][k].max().item<double>() == Approx(static_cast<double>(r + k) / norm));
+    }
+  }
+  CHECK(batch.presence.of_row(0).contains(1));
+  CHECK_FALSE(batch.presence.of_row(0).contains(3));
+  CHECK_THROWS_WITH(psqa::delivery_records(folder.path(), cohort_of(3), true, false),
+                    Contains("expected delivery maps, got a cohort without them"));
 }

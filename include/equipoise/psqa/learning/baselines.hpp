@@ -37,12 +37,18 @@ inline constexpr auto kRateColumns = static_cast<Eigen::Index>(kCriteria.size())
   return out;
 }
 
-/// The standardised table of some records. [N, F]
+/// The standardised table of some records, then what is known of their machines where models are shown it. [N, F]
 [[nodiscard]] inline Eigen::MatrixXd table_of(const Cohort& cohort, std::span<const std::int64_t> records,
                                               const Scales& s) {
   std::vector<std::vector<double>> rows;
   for (const std::int64_t i : records) rows.push_back(cohort.records[static_cast<std::size_t>(i)].metrics);
-  const at::Tensor t = metric_tensor(rows, cohort.metric_names, s);
+  at::Tensor t = metric_tensor(rows, cohort.metric_names, s);
+  if (s.delivery.has_machine && !records.empty()) {
+    const at::Tensor all = machine_input(cohort, s.delivery);
+    t = torch::cat({t, all.index_select(0, torch::tensor(std::vector<std::int64_t>(records.begin(), records.end())))},
+                   1)
+            .contiguous();
+  }
   using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   return Eigen::Map<const Rows>(t.const_data_ptr<float>(), t.size(0), t.size(1)).cast<double>();
 }

@@ -18,6 +18,7 @@
 #include <equipoise/tasks/all.hpp>
 #include <equipoise/weighting/contribution_weighting.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace equipoise::psqa {
@@ -32,9 +33,25 @@ template <class GprFusion>
                  task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
 }
 
+/// The same with what else a clinic knows: delivery maps of the plan, and figures of the machine. A record may lack each.
+template <class GprFusion>
+[[nodiscard]] auto delivery_model(const PsqaSizes& s, GprFusion fusion) {
+  return compose(modality<"dose">(Cnn{.in_channels = 1, .widths = s.encoder}),
+                 modality<"maps">(Cnn{.in_channels = std::max<std::int64_t>(s.channels, 1), .widths = s.encoder}),
+                 modality<"metrics">(Mlp{.in_features = s.metrics, .widths = {s.width, s.width}}),
+                 modality<"machine">(Mlp{.in_features = std::max<std::int64_t>(s.machine, 1), .widths = {s.width}}),
+                 task<"gpr">(fusion, Regression{.outputs = std::int64_t{kCriteria.size()}, .loss = PointLoss::huber}),
+                 task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
+}
+
 /// Softmax attention for the passing rates.
 [[nodiscard]] inline auto bmmqa(const PsqaSizes& sizes) {
   return psqa_model(sizes, AttentionFusion{.width = sizes.width});
+}
+
+/// BMMQA with the delivery maps and the machine beside the paper's inputs.
+[[nodiscard]] inline auto bmmqa_delivery(const PsqaSizes& sizes) {
+  return delivery_model(sizes, AttentionFusion{.width = sizes.width});
 }
 
 /// Shapley loss factors and contribution task weights.

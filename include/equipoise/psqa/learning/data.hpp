@@ -5,17 +5,20 @@
 /// A cohort as a model sees it, and a model's output as a physicist reads it. Scales are fitted on the training records
 /// alone and saved with the run.
 ///   dose     planned plane, pooled, divided by its own maximum                         [N, 1, h, w]
+///   maps     delivery maps, and
+///   machine  what is known of the machine: delivery_inputs.hpp
 ///   metrics  standardised, the skewed ones as logarithms; what is not known is the mean [N, F]
 ///   gpr      log(1 + 100 - GPR), standardised: the rates crowd below 100               [N, C], C of `kCriteria`
 ///   dd       (measured - planned) / max planned in %, over its standard deviation;
 ///            pixels below 10 % of the maximum are not valid                            [N, 1, h, w]
 
-#include <equipoise/core/base/statistics.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
 #include <equipoise/psqa/criteria.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
+#include <equipoise/psqa/learning/delivery_inputs.hpp>
+#include <equipoise/psqa/learning/scaling.hpp>
 
 #include <torch/types.h>
 
@@ -47,14 +50,20 @@ struct Scales {
   std::vector<double> metric_mean, metric_sd;       ///< [F] after the logarithms, of the values that are known
   RateNumbers gpr_mean{}, gpr_sd = detail::ones();  ///< of log(1 + 100 - GPR); the mean is NaN where no rate is known
   double dd_sd = 1;                                 ///< %
-  std::int64_t pool = 2;  ///< pixels of the cohort's planes that make one of the model's, per side
+  std::int64_t pool = 2;    ///< pixels of the cohort's planes that make one of the model's, per side
+  DeliveryScales delivery;  ///< of the maps and of the machine
 
   [[nodiscard]] nlohmann::ordered_json to_json() const {
     nlohmann::ordered_json means = nlohmann::ordered_json::array();
     for (const double m : gpr_mean)
       means.push_back(std::isnan(m) ? nlohmann::ordered_json() : nlohmann::ordered_json(m));
-    return {{"metric_mean", metric_mean}, {"metric_sd", metric_sd}, {"gpr_mean", means},
-            {"gpr_sd", gpr_sd},           {"dd_sd", dd_sd},         {"pool", pool}};
+    return {{"metric_mean", metric_mean},
+            {"metric_sd", metric_sd},
+            {"gpr_mean", means},
+            {"gpr_sd", gpr_sd},
+            {"dd_sd", dd_sd},
+            {"pool", pool},
+            {"delivery", delivery.to_json()}};
   }
   [[nodiscard]] static Scales from_json(const nlohmann::ordered_json& j) {
     Scales s;
@@ -65,17 +74,10 @@ struct Scales {
     }
     j.at("gpr_sd").get_to(s.gpr_sd);
     s.dd_sd = j.at("dd_sd"), s.pool = j.at("pool");
+    s.delivery = DeliveryScales::from_json(j.at("delivery"));
     return s;
   }
 };
-
-/// Planes pooled by means, [N, 1, H / pool, W / pool]. \param planes [N * H * W]
-[[nodiscard]] inline at::Tensor pooled_planes(std::span<const float> planes, std::int64_t n, std::int64_t h,
-                                              std::int64_t w, std::int64_t pool) {
-  const at::Tensor t = torch::from_blob(const_cast<float*>(planes.data()), {n, 1, h, w},
-                                        torch::kFloat);  // NOLINT(cppcoreguidelines-pro-type-const-cast): read only
-  return pool == 1 ? t.clone() : torch::avg_pool2d(t, {pool, pool});
-}
 
 namespace detail {
 
@@ -89,16 +91,6 @@ namespace detail {
 
 [[nodiscard]] inline double transformed(std::string_view name, double value) {
   return is_skewed(name) ? std::log1p(std::max(value, 0.0)) : value;
-}
-
-struct MeanAndSd {
-  double mean, sd;
-};
-/// What standardises a column; nothing is divided where there are no values, or all are equal.
-[[nodiscard]] inline MeanAndSd mean_and_sd(const std::vector<double>& x) {
-  if (x.empty()) return {0, 1};
-  const double sd = standard_deviation(x);
-  return {mean(x), sd > 1e-6 ? sd : 1};
 }
 
 [[nodiscard]] inline at::Tensor metric_tensor(const std::vector<std::vector<double>>& rows,
@@ -140,9 +132,25 @@ struct MeanAndSd {
 
 }  // namespace detail
 
+/// The modalities of a batch, in its order.
+inline const std::vector<std::string> kModalities = {"dose", "maps", "metrics", "machine"};
+
+namespace detail {
+
+/// Which modalities records of a model with these scales have. [N, 4]
+[[nodiscard]] inline at::Tensor presence_of(std::int64_t n, bool maps, bool machine) {
+  at::Tensor entries = torch::ones({n, static_cast<std::int64_t>(kModalities.size())}, torch::kBool);
+  entries.select(1, 1).fill_(maps), entries.select(1, 3).fill_(machine);
+  return entries;
+}
+
+}  // namespace detail
+
 /// Fits the scales on some records. \param pool as `PsqaSizes.pool`
+/// \param delivery what a model is shown beside the dose plane and the metrics
 /// \throws ValueError for a pool that is no part of the planes
-[[nodiscard]] inline Scales fit_scales(const Cohort& cohort, std::span<const std::int64_t> records, std::int64_t pool) {
+[[nodiscard]] inline Scales fit_scales(const Cohort& cohort, std::span<const std::int64_t> records, std::int64_t pool,
+                                       const DeliveryRecords& delivery = {}) {
   const auto side = static_cast<std::int64_t>(std::min(cohort.height, cohort.width));
   check_option(pool >= 1 && pool <= side, "PsqaSizes.pool",
                "within 1.." + std::to_string(side) + ", the planes' pixels", pool);
@@ -171,11 +179,13 @@ struct MeanAndSd {
     squares += dd.square().nansum().item<double>(), n += static_cast<double>(dd.isfinite().sum().item<std::int64_t>());
   }
   s.dd_sd = n > 0 ? std::max(std::sqrt(squares / n), 1e-6) : 1;
+  s.delivery = fit_delivery_scales(delivery, cohort, records, pool);
   return s;
 }
 
-/// The whole cohort as a named batch; records keep their order, patients are groups.
-[[nodiscard]] inline auto learning_batch(const Cohort& cohort, const Scales& s) {
+/// The whole cohort as a named batch; records keep their order, patients are groups. The modalities that the scales were
+/// not fitted for are absent.
+[[nodiscard]] inline auto learning_batch(const Cohort& cohort, const Scales& s, const DeliveryRecords& delivery = {}) {
   const auto n = static_cast<std::int64_t>(cohort.records.size()), h = static_cast<std::int64_t>(cohort.height),
              w = static_cast<std::int64_t>(cohort.width);
   const at::Tensor planned = pooled_planes(cohort.planned, n, h, w, s.pool),
@@ -194,18 +204,31 @@ struct MeanAndSd {
     groups.push_back(patients.emplace(r.patient, static_cast<std::int64_t>(patients.size())).first->second);
   }
   return batch(input<"dose">(detail::normalised_dose(planned)),
-               input<"metrics">(detail::metric_tensor(rows, cohort.metric_names, s)), target<"gpr">(Values{gpr}),
+               input<"maps">(detail::map_input(cohort, delivery, s.delivery, s.pool)),
+               input<"metrics">(detail::metric_tensor(rows, cohort.metric_names, s)),
+               input<"machine">(detail::machine_input(cohort, s.delivery)), target<"gpr">(Values{gpr}),
                target<"dd">(Maps{detail::dd_map(planned, measured) / s.dd_sd}))
-      .with_groups(groups);
+      .with_groups(groups)
+      .with_presence(detail::presence_of(n, delivery.maps && !s.delivery.channels.empty(), s.delivery.has_machine));
 }
 
-/// A plan's inputs alone: its planned plane (Gy) and its metrics.
-[[nodiscard]] inline auto plan_batch(const DoseGrid& planned, const std::vector<double>& metrics, const Scales& s) {
+/// A plan's inputs alone: its planned plane (Gy), its metrics and, where they are known, its delivery maps, machine and
+/// site. A plan without a machine's name has the modality `machine` as one that training never saw.
+[[nodiscard]] inline auto plan_batch(const DoseGrid& planned, const std::vector<double>& metrics, const Scales& s,
+                                     const PlanDelivery& delivery = {}) {
   const std::vector<float> plane(planned.values.begin(), planned.values.end());
-  const at::Tensor dose = pooled_planes(plane, 1, static_cast<std::int64_t>(planned.shape[1]),
-                                        static_cast<std::int64_t>(planned.shape[2]), s.pool);
+  const std::size_t h = planned.shape[1], w = planned.shape[2], channels = s.delivery.channels.size();
+  const at::Tensor dose = pooled_planes(plane, 1, static_cast<std::int64_t>(h), static_cast<std::int64_t>(w), s.pool);
+  const bool maps = channels > 0 && delivery.maps.size() == channels * h * w;
+  const at::Tensor norm = torch::tensor(s.delivery.channel_norm, torch::kFloat).view({1, -1, 1, 1});
   return batch(input<"dose">(detail::normalised_dose(dose)),
-               input<"metrics">(detail::metric_tensor({metrics}, table_metrics(), s)));
+               input<"maps">(maps ? detail::pooled_maps(delivery.maps, channels, h, w, s.pool) / norm
+                                  : torch::zeros({1, 1, 1, 1})),
+               input<"metrics">(detail::metric_tensor({metrics}, table_metrics(), s)),
+               input<"machine">(s.delivery.has_machine ? detail::tensor_of_rows({detail::machine_row(
+                                                             delivery.machine, delivery.site, s.delivery)})
+                                                       : torch::zeros({1, 1})))
+      .with_presence(detail::presence_of(1, maps, s.delivery.has_machine));
 }
 
 /// Passing rates in % from the model's output [N, C]: within [0, 100], and a looser criterion never passes less. NaN

@@ -24,9 +24,33 @@
 
 namespace equipoise::psqa {
 
+/// The fusions for the passing rates, by name.
+[[nodiscard]] inline const std::vector<std::string>& fusion_names() {
+  static const std::vector<std::string> names = ids_of<EveryVectorFusion>();
+  return names;
+}
+
 namespace detail {
 
-template <class M>
+/// A batch as a model takes it that has the modalities `dose` and `metrics` alone.
+struct DoseAndMetrics {
+  template <class B>
+  [[nodiscard]] static auto of(const B& data) {
+    if constexpr (decltype(data.targets)::size() == 0)
+      return data.only(name_value<"dose">{}, name_value<"metrics">{});
+    else
+      return data.only(name_value<"dose">{}, name_value<"metrics">{}, name_value<"gpr">{}, name_value<"dd">{});
+  }
+};
+/// The same of a model with all modalities.
+struct AllModalities {
+  template <class B>
+  [[nodiscard]] static const B& of(const B& data) {
+    return data;
+  }
+};
+
+template <class M, class Inputs>
 class ModelLearner final : public Learner {
  public:
   explicit ModelLearner(std::shared_ptr<M> model) : model_(std::move(model)) {}
@@ -41,20 +65,22 @@ class ModelLearner final : public Learner {
     trainer_->on_epoch(watch.on_epoch);
     trainer_->on_batch(watch.on_batch);
     trainer_->stop_when(watch.should_stop);
-    return trainer_->fit(train, validation);
+    return trainer_->fit(Inputs::of(train), Inputs::of(validation));
   }
 
   void restore(const std::filesystem::path& checkpoint) override { trainer_->resume_best(checkpoint); }
 
   [[nodiscard]] PsqaOutput predict(const PsqaBatch& data) override { return run(data); }
   [[nodiscard]] PsqaOutput predict(const PlanBatch& plan) override { return run(plan); }
-  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override { return shapley(*model_, data); }
+  [[nodiscard]] Contributions contributions_on(const PsqaBatch& data) override {
+    return shapley(*model_, Inputs::of(data));
+  }
   [[nodiscard]] torch::nn::Module& module() override { return *model_; }
 
  private:
   template <class B>
   [[nodiscard]] PsqaOutput run(const B& data) {
-    const auto p = infer(*model_, data);
+    const auto p = infer(*model_, Inputs::of(data));
     return {p[name_value<"gpr">{}], p[name_value<"dd">{}]};
   }
 
@@ -62,31 +88,44 @@ class ModelLearner final : public Learner {
   std::unique_ptr<Trainer<M>> trainer_;
 };
 
-template <class Fusion>
-[[nodiscard]] std::unique_ptr<Learner> learner_with(const PsqaSizes& sizes, Fusion fusion, const OptionList& options) {
-  set_options(fusion, options, "fusion");
-  auto model = psqa_model(sizes, fusion);
-  return std::make_unique<ModelLearner<typename decltype(model)::element_type>>(std::move(model));
+template <class Inputs, class M>
+[[nodiscard]] std::unique_ptr<Learner> learner_of(std::shared_ptr<M> model) {
+  return std::make_unique<ModelLearner<M, Inputs>>(std::move(model));
+}
+
+/// \param make called as `make(fusion)`, the fusion chosen by its name and with its options; its result is a learner
+template <class Make>
+[[nodiscard]] std::unique_ptr<Learner> with_fusion(const std::string& name, std::int64_t width,
+                                                   const OptionList& options, const Make& make) {
+  std::unique_ptr<Learner> learner;
+  for_type_named<EveryVectorFusion>(name, [&]<class F>() {
+    F fusion = fusion_of_width<F>(width);
+    set_options(fusion, options, "fusion");
+    learner = make(fusion);
+  });
+  if (learner) return learner;
+  throw NameError(message("name.308", "fusion", "no fusion \"", name, "\"; ", nearest_name(name, fusion_names())));
 }
 
 }  // namespace detail
 
-/// The fusions for the passing rates, by name.
-[[nodiscard]] inline const std::vector<std::string>& fusion_names() {
-  static const std::vector<std::string> names = ids_of<EveryVectorFusion>();
-  return names;
-}
-
+/// A model of the dose plane and the metrics.
 /// \param fusion one of `fusion_names`; as wide as `sizes` where it has a width
 /// \param options of the fusion
 /// \throws NameError for an unknown fusion or option, with the nearest one.
 [[nodiscard]] inline std::unique_ptr<Learner> make_learner(const std::string& fusion, const PsqaSizes& sizes,
                                                            const OptionList& options = {}) {
-  std::unique_ptr<Learner> learner;
-  for_type_named<EveryVectorFusion>(
-      fusion, [&]<class F>() { learner = detail::learner_with(sizes, fusion_of_width<F>(sizes.width), options); });
-  if (learner) return learner;
-  throw NameError(message("name.308", "fusion", "no fusion \"", fusion, "\"; ", nearest_name(fusion, fusion_names())));
+  return detail::with_fusion(fusion, sizes.width, options, [&](const auto& chosen) {
+    return detail::learner_of<detail::DoseAndMetrics>(psqa_model(sizes, chosen));
+  });
+}
+
+/// The same of all of `kModalities`.
+[[nodiscard]] inline std::unique_ptr<Learner> make_delivery_learner(const std::string& fusion, const PsqaSizes& sizes,
+                                                                    const OptionList& options = {}) {
+  return detail::with_fusion(fusion, sizes.width, options, [&](const auto& chosen) {
+    return detail::learner_of<detail::AllModalities>(delivery_model(sizes, chosen));
+  });
 }
 
 }  // namespace equipoise::psqa

@@ -28,7 +28,7 @@ ARROWS = {
     "psqa/readers": {"core/base", "io", "psqa", "psqa/files", "psqa/dicom"},
     "psqa/simulator": {"core/base", "io", "psqa", "psqa/files", "psqa/gamma", "psqa/complexity", "psqa/dicom", "psqa/readers"},
     "psqa/cohort": {"core/base", "io", "evaluation", *WINGS[:-2]},
-    "psqa/learning": {"core", "encoders", "fusion", "tasks", "contribution", "balancing", "weighting", "training", "data", "evaluation", "io", "psqa", "psqa/gamma", "psqa/cohort"},
+    "psqa/learning": {"core", "encoders", "fusion", "tasks", "contribution", "balancing", "weighting", "training", "data", "evaluation", "io", "psqa", "psqa/files", "psqa/gamma", "psqa/cohort"},
 }
 # Headers that may reach less than their folder: who reads or writes a cohort compiles neither the simulator nor the metrics.
 NARROW = {r"psqa/cohort/(cohort|reader|writer|delivery_maps|machines)\.hpp": {"core/base", "io", "psqa", "psqa/files"}}

@@ -20,12 +20,13 @@ namespace psqa_program {
 
 namespace {
 
-constexpr std::string_view kRunSchema = "equipoise.psqa.run/5";
+constexpr std::string_view kRunSchema = "equipoise.psqa.run/6";
 
 /// What an error adds for a run of an older schema.
 std::string older_run(const Json& schema) {
   const std::string given = schema.is_string() ? schema.get<std::string>() : "";
   if (!given.starts_with("equipoise.psqa.run/") || given >= kRunSchema) return {};
+  if (given == "equipoise.psqa.run/5") return "; an older psqa made it: train again";
   return "; an older run predicts no rate at 3%/2 mm and was trained on planes without the collimator's angle: make "
          "its cohort again with psqa simulate or psqa import, and train again";
 }

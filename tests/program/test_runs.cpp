@@ -224,7 +224,7 @@ TEST_CASE("cohorts and runs of an older schema, whose planes are not turned, are
   replace(c.first / "cohort.json", "equipoise.psqa.cohort/3", "equipoise.psqa.cohort/2");
   refused("train --method concat --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(c.root / "x"),
           "make the cohort again");
-  replace(c.root / "run" / "run.json", "equipoise.psqa.run/5", "equipoise.psqa.run/4");
+  replace(c.root / "run" / "run.json", "equipoise.psqa.run/6", "equipoise.psqa.run/4");
   refused("predict --run " + quoted(c.root / "run") + " plan.dcm", "without the collimator's angle");
 }
 

@@ -91,6 +91,32 @@ TEST_CASE("modality loss factors are those of the contributions so far, and the 
   same(coefficients(step, first), {2, 2, 1, 2, 2, 1});
 }
 
+TEST_CASE("complements: the losses of all modalities but one have the mean factor of those that are left",
+          "[balancing][worked]") {
+  Known known(3, 1, {support::KnownKind::regression});
+  for (std::uint64_t s = 0; s < 8; ++s)
+    known.losses[0].emplace(Coalition(s), leaf(std::vector{1 - 0.1 * static_cast<double>(s)}));
+  KnownStep step(std::move(known));
+  // Shares (.6, .3, .1), a ∝ 1 / c: (1, 2, 6) of mean 1 is (1, 2, 6) / 3; times 0.5.
+  eq::ShapleyLossFactors::State state{{.6, .3, .1}};
+  GivenObjectives objectives(step.known);
+  eq::ShapleyLossFactors{.complements = true}.on_objectives(state, step, objectives.with_tasks());
+  objectives.total().backward();
+  const auto coefficient = [&](std::uint64_t s) {
+    return step.known.losses[0].at(Coalition(s)).grad().item<double>();
+  };
+  const double a = 0.5 / 3, b = 1.0 / 3, c = 1;
+  same({coefficient(1), coefficient(2), coefficient(4)}, {a, b, c});
+  same({coefficient(3), coefficient(5), coefficient(6)}, {(a + b) / 2, (a + c) / 2, (b + c) / 2});
+  same({coefficient(7)}, {1});
+  // Two modalities have no others: nothing changes.
+  KnownStep two = two_tasks();
+  eq::ShapleyLossFactors::State factors{{.6, .2, .3, .3}};
+  GivenObjectives of_two(two.known);
+  eq::ShapleyLossFactors{.complements = true}.on_objectives(factors, two, of_two.with_tasks());
+  same(coefficients(two, of_two), {0.25, 0.75, 1, 0.5, 0.5, 1});
+}
+
 TEST_CASE("BMMQA's two policies minimise Σ w_t [l_t + Σ a_tm l_tm], in either order", "[balancing][worked]") {
   KnownStep step = two_tasks();
   // Shares (.9, .1) and (.4, .6); the second one lives on the modality that is used less.

@@ -9,6 +9,10 @@
 ///   a_tm ∝ c_tm^-γ (or exp(β (1/M - c))), clipped, mean a_0
 ///   c = shares of the running Shapley values
 ///
+/// With `complements` the sum also has ā_tm l_t(all but m), ā_tm the mean factor of the modalities
+/// in it. The model then learns to do without each modality. For two modalities these are the
+/// unimodal losses.
+///
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555, which names the idea; the equations are
 /// our reading. The contributions come from the features of the step, so no encoder runs twice and
 /// there is no second backward pass. The factors of a step use the contributions of the steps
@@ -63,6 +67,7 @@ struct ShapleyLossFactors {
   double min_factor = 0.25, max_factor = 4;  ///< limits of a factor, before it is scaled by a_0
   double momentum = 0.95;                    ///< of the running contributions, in [0, 1)
   double dense_share = 0.25;                 ///< share of records for coalitions of dense tasks
+  bool complements = false;                  ///< for M > 2 also the losses of all modalities but one
 
   struct State {
     std::vector<double> contributions;  ///< [K * M] running φ
@@ -104,17 +109,20 @@ struct ShapleyLossFactors {
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
-    detail::add_unimodal(step, objectives, dense_share, [&](std::size_t k, const Objective&) {
-      const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
-      std::vector<double> a = factors(share, form, gamma, min_factor, max_factor);
-      for (std::size_t m = 0; m < a.size(); ++m) {
-        const std::string place = step.schema().tasks[k].name + "/" + step.schema().modalities[m];
-        step.log("factor/" + place, a[m]);
-        step.log("share/" + place, share[m]);
-        a[m] *= mean;
-      }
-      return a;
-    });
+    detail::add_unimodal(
+        step, objectives, dense_share,
+        [&](std::size_t k, const Objective&) {
+          const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
+          std::vector<double> a = factors(share, form, gamma, min_factor, max_factor);
+          for (std::size_t m = 0; m < a.size(); ++m) {
+            const std::string place = step.schema().tasks[k].name + "/" + step.schema().modalities[m];
+            step.log("factor/" + place, a[m]);
+            step.log("share/" + place, share[m]);
+            a[m] *= mean;
+          }
+          return a;
+        },
+        complements);
   }
 
   void on_gradients(State& state, Step& step, Gradients&) const {
@@ -124,7 +132,7 @@ struct ShapleyLossFactors {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors, mean, form, gamma, min_factor, max_factor, momentum,
-                        dense_share);
+BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors, mean, form, gamma, min_factor, max_factor, momentum, dense_share,
+                        complements);
 BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors::State, contributions);
 static_assert(equipoise::CheckPolicy<equipoise::ShapleyLossFactors>::ok);

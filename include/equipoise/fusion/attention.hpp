@@ -6,7 +6,7 @@
 /// score. A softmax over the scores of the present modalities weights the values.
 ///
 /// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
-/// - Out: joint feature [C, B, width]
+/// - Out: joint feature [C, B, width]: z = Σ_m w_m v_m; with `mix` z + GELU(A z + b)
 ///
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh
 /// layer, as in attention pooling) is our reading.
@@ -14,7 +14,8 @@
 /// When: The reliability of the modalities differs from record to record. It is the fusion of the
 /// flagship BMMQA and a good first choice.
 /// Cost: One projection and one score per modality, shared by all coalitions.
-/// Limits: The softmax over a single modality is constant. The scores learn nothing from records
+/// Limits: A linear head on the weighted sum adds what each modality says. Set `mix` where one
+/// modality changes what another means. The softmax over a single modality is constant. The scores learn nothing from records
 /// with one modality.
 ///
 /// \code
@@ -57,7 +58,8 @@ class AttentionFusionModule : public torch::nn::Module {
     at::Tensor score;  ///< [B, 1]
   };
 
-  AttentionFusionModule(std::span<const FeatureSpec> features, std::int64_t width, std::int64_t hidden)
+  AttentionFusionModule(std::span<const FeatureSpec> features, std::int64_t width, std::int64_t hidden,
+                        bool mix = false)
       : torch::nn::Module("AttentionFusion"), width_(width) {
     values_ = register_module("values", torch::nn::ModuleList());
     scores_ = register_module("scores", torch::nn::ModuleList());
@@ -65,6 +67,7 @@ class AttentionFusionModule : public torch::nn::Module {
       values_->push_back(torch::nn::Linear(f.width, width));
       scores_->push_back(torch::nn::ModuleList(torch::nn::Linear(width, hidden), torch::nn::Linear(hidden, 1)));
     }
+    if (mix) mix_ = register_module("mix", torch::nn::Linear(width, width));
   }
 
   [[nodiscard]] std::int64_t width() const { return width_; }
@@ -87,8 +90,9 @@ class AttentionFusionModule : public torch::nn::Module {
     std::vector<at::Tensor> values;
     for (const Projected& part : parts) values.push_back(part.value);
     std::int64_t p = 0;
-    return detail::masked_sum(values, presence,
-                              [&](std::size_t, const at::Tensor& value) { return weights.narrow(2, p++, 1) * value; });
+    const at::Tensor sum = detail::masked_sum(
+        values, presence, [&](std::size_t, const at::Tensor& value) { return weights.narrow(2, p++, 1) * value; });
+    return mix_ ? sum + torch::gelu(mix_->forward(sum)) : sum;
   }
 
   /// Softmax weights [C, B, P] of the P modalities that occur in the batch, in declaration order.
@@ -123,6 +127,7 @@ class AttentionFusionModule : public torch::nn::Module {
  private:
   std::int64_t width_;
   torch::nn::ModuleList values_{nullptr}, scores_{nullptr};
+  torch::nn::Linear mix_{nullptr};
 };
 
 /// `AttentionFusion{.width = 128}`.
@@ -131,14 +136,15 @@ struct AttentionFusion {
 
   std::int64_t width = 128;  ///< size of the values and of the joint feature; > 0
   std::int64_t hidden = 32;  ///< size of the hidden layer of the scores; > 0
+  bool mix = false;          ///< a residual layer after the weighted sum, so that a linear head sees interactions
 
   [[nodiscard]] std::shared_ptr<AttentionFusionModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "AttentionFusion.width", "> 0", width);
     check_option(hidden > 0, "AttentionFusion.hidden", "> 0", hidden);
-    return std::make_shared<AttentionFusionModule>(features, width, hidden);
+    return std::make_shared<AttentionFusionModule>(features, width, hidden, mix);
   }
 };
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::AttentionFusion, width, hidden);
+BOOST_HANA_ADAPT_STRUCT(equipoise::AttentionFusion, width, hidden, mix);

@@ -93,7 +93,7 @@ TEST_CASE("metrics of maps are scikit-image's and scikit-learn's", "[evaluation]
   // Maps are compared in single precision.
   CHECK(maps(eq::metric::ssim(2)) == Approx(reference::ssim).epsilon(1e-6));
   CHECK(maps(eq::metric::psnr(2)) == Approx(reference::psnr).epsilon(1e-6));
-  const Judged regions{draw({3, 3, 6, 5}, 10), (draw({3, 6, 5}, 9) * 3).to(torch::kLong)};
+  const Judged regions{draw({3, 3, 6, 5}, 10), (draw({3, 1, 6, 5}, 9) * 3).to(torch::kLong)};
   CHECK(regions(eq::metric::dice()) == Approx(reference::dice).epsilon(1e-9));
 }
 

@@ -250,7 +250,7 @@ namespace metric {
 /// is given is left out.
 [[nodiscard]] inline Metric dice() {
   return {"dice", true, [](const at::Tensor& prediction, const at::Tensor& target) {
-            const at::Tensor valid = target.ge(0), decided = prediction.argmax(1);
+            const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
             std::vector<double> each;
             for (std::int64_t c = 1; c < prediction.size(1); ++c) {
               const at::Tensor a = decided.eq(c).logical_and(valid).flatten(1), b = target.eq(c).flatten(1);

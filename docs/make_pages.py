@@ -13,7 +13,7 @@ include = root / "include/equipoise"
 LISTS = {
     "EveryEncoder": ("encoders", "tests/encoders/test_laws.cpp", ("encoders",)),
     "EveryFusion": ("fusion", "tests/fusion/test_laws.cpp", ("fusion",)),
-    "EveryTask": ("tasks", "tests/tasks/test_tasks.cpp", ("tasks",)),
+    "EveryTask": ("tasks", "tests/tasks/test_laws.cpp", ("tasks",)),
     "EveryBalancing": ("balancing", "tests/training/test_laws.cpp", ("balancing",)),
     "EveryWeighting": ("weighting", "tests/training/test_laws.cpp", ("weighting", "balancing")),
 }

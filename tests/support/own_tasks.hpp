@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Two kinds of task that the library does not have, as a user would write them: survival with censored times (Cox's
+/// Two tasks that use nothing of the library's tasks, as a user would write them: survival with censored times (Cox's
 /// partial likelihood) and ordered classes. Nothing of the library knows them.
 
 #include <torch/nn/modules/linear.h>

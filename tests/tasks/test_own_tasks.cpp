@@ -1,4 +1,4 @@
-// Tasks of a user's own, of kinds that the library does not have, go through policies, evaluation, contributions and
+// Tasks of a user's own, written without those of the library, go through policies, evaluation, contributions and
 // checkpoints.
 
 #include <equipoise/evaluation/evaluate.hpp>

@@ -83,4 +83,25 @@ namespace detail {
   return n == 0 || others == 0 ? std::numeric_limits<double>::quiet_NaN() : (sum - n * (n + 1) / 2) / (n * others);
 }
 
+/// Harrell's C: the share of the pairs of known order in which the record with the earlier event
+/// has the larger risk; equal risks count half. A record that is censored at the time of another's
+/// event is later. NaN without such a pair. Cost: n² comparisons.
+/// From Harrell, Lee, Mark, 1996.
+[[nodiscard]] inline double c_index(std::span<const double> risk, std::span<const double> time,
+                                    const std::vector<bool>& event) {
+  check_same_length(risk.size(), time.size(), "c_index");
+  check_same_length(risk.size(), event.size(), "c_index");
+  double right = 0, pairs = 0;
+  for (std::size_t i = 0; i < time.size(); ++i) {
+    if (!event[i]) continue;
+    for (std::size_t j = 0; j < time.size(); ++j) {
+      const bool earlier = time[i] < time[j] || (time[i] == time[j] && !event[j]);
+      if (!earlier) continue;
+      right += risk[i] > risk[j] ? 1 : risk[i] == risk[j] ? 0.5 : 0;
+      pairs += 1;
+    }
+  }
+  return pairs > 0 ? right / pairs : std::numeric_limits<double>::quiet_NaN();
+}
+
 }  // namespace equipoise

@@ -22,6 +22,12 @@ enum class PointLoss : std::uint8_t { l1, l2, huber };
 
 namespace detail {
 
+/// The mean of a record's valid entries, [C, B]; 0 without any.
+/// \param each [C, B, …]  \param valid bool [1, B, …]
+[[nodiscard]] inline at::Tensor mean_of_valid(const at::Tensor& each, const at::Tensor& valid) {
+  return each.masked_fill(valid.eq(false), 0).flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
+}
+
 /// [C, B] from prediction [C, B, …] and target [B, …]. With `has_missing`, the mean leaves out NaN
 /// targets; it is 0 where all are NaN.
 [[nodiscard]] inline at::Tensor record_loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing,
@@ -32,13 +38,12 @@ namespace detail {
     wanted = wanted.masked_fill(valid.eq(false), 0);
   }
   const at::Tensor error = prediction - wanted;
-  at::Tensor each = loss == PointLoss::l1 ? error.abs()
-                    : loss == PointLoss::l2
-                        ? error.square()
-                        : torch::huber_loss(error, torch::zeros_like(error), at::Reduction::None, delta);
+  const at::Tensor each = loss == PointLoss::l1 ? error.abs()
+                          : loss == PointLoss::l2
+                              ? error.square()
+                              : torch::huber_loss(error, torch::zeros_like(error), at::Reduction::None, delta);
   if (!has_missing) return each.flatten(2).mean(2);
-  each = each.masked_fill(valid.eq(false), 0);
-  return each.flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
+  return mean_of_valid(each, valid);
 }
 
 }  // namespace detail

@@ -11,10 +11,13 @@
 /// modality the task predicts the constant that fits the training targets best: their mean (L2) or
 /// median (L1). With Huber's loss it predicts their mean, too.
 ///
+/// The member `metrics` adds figures to the loss: `.metrics = {eq::metric::mae()}`
+/// (evaluation/task_metrics.hpp).
+///
 /// When: The target is one or more real numbers, such as gamma passing rates.
 /// Cost: One linear layer.
 /// Limits: Outputs of different scales share one loss: standardise them, or use a task for each. It
-/// predicts a value, not an interval.
+/// predicts a value, not an interval: see `GaussianRegression` and `QuantileRegression`.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -30,6 +33,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/model/metric.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
 #include <torch/nn/module.h>
@@ -38,6 +42,8 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace equipoise {
 
@@ -45,8 +51,9 @@ class RegressionModule : public torch::nn::Module {
  public:
   using Target = Values;
 
-  RegressionModule(std::int64_t joint_width, std::int64_t outputs, PointLoss loss, double delta)
-      : torch::nn::Module("Regression"), loss_(loss), delta_(delta) {
+  RegressionModule(std::int64_t joint_width, std::int64_t outputs, PointLoss loss, double delta,
+                   std::vector<Metric> metrics = {})
+      : torch::nn::Module("Regression"), loss_(loss), delta_(delta), metrics_(std::move(metrics)) {
     linear_ = register_module("linear", torch::nn::Linear(joint_width, outputs));
     prior_ = register_buffer("prior", torch::zeros({outputs}));
   }
@@ -54,6 +61,7 @@ class RegressionModule : public torch::nn::Module {
   [[nodiscard]] std::int64_t outputs() const { return linear_->options.out_features(); }
   [[nodiscard]] at::Tensor weight() const { return linear_->weight; }
   [[nodiscard]] at::Tensor prior() const { return prior_; }
+  [[nodiscard]] std::vector<Metric> metrics() const { return metrics_; }
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
 
@@ -72,6 +80,7 @@ class RegressionModule : public torch::nn::Module {
  private:
   PointLoss loss_;
   double delta_;
+  std::vector<Metric> metrics_;
   torch::nn::Linear linear_{nullptr};
   at::Tensor prior_;
 };
@@ -84,10 +93,12 @@ struct Regression {
   PointLoss loss = PointLoss::l2;  ///< loss of an output
   double delta = 1.0;              ///< Huber's threshold in the unit of the targets; > 0
 
+  std::vector<Metric> metrics = {};  ///< what it reports beside its loss
+
   [[nodiscard]] std::shared_ptr<RegressionModule> build(std::int64_t joint_width) const {
     check_option(outputs > 0, "Regression.outputs", "> 0", outputs);
     check_option(delta > 0, "Regression.delta", "> 0", delta);
-    return std::make_shared<RegressionModule>(joint_width, outputs, loss, delta);
+    return std::make_shared<RegressionModule>(joint_width, outputs, loss, delta, metrics);
   }
 };
 

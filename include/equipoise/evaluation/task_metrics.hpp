@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Metrics that a task reports, given to it as an option. They are in the history of a run and in
+/// what `evaluate` returns, and each can be the monitor.
+/// \code
+/// eq::Regression{.outputs = 3, .metrics = {eq::metric::mae(), eq::metric::spearman()}}
+/// \endcode
+/// A metric is computed once from the predictions of all records, so it does not depend on the
+/// batch size. Targets that are missing are left out. Of several outputs, classes or labels a
+/// metric is the mean over those for which it has a value, as scikit-learn's macro average.
+
+#include <equipoise/core/model/metric.hpp>
+#include <equipoise/evaluation/detection.hpp>
+#include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/evaluation/ssim.hpp>
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace equipoise {
+
+namespace detail {
+
+[[nodiscard]] inline std::vector<double> numbers_of(const at::Tensor& t) {
+  const at::Tensor flat = t.to(at::kDouble).contiguous();
+  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+}
+
+/// The mean of the values that are no NaN; NaN if there is none.
+[[nodiscard]] inline double mean_of_known(std::vector<double> values) {
+  std::erase_if(values, [](double v) { return std::isnan(v); });
+  return mean(values);
+}
+
+/// Real predictions and targets [N, O, …]: a function of each output's targets and predictions.
+template <class F>
+[[nodiscard]] Metric by_output(std::string name, bool larger_is_better, F of) {
+  return {std::move(name), larger_is_better, [of](const at::Tensor& prediction, const at::Tensor& target) {
+            std::vector<double> each;
+            for (std::int64_t o = 0; o < target.size(1); ++o) {
+              const at::Tensor y = target.select(1, o), valid = y.isnan().logical_not();
+              const std::vector<double> truth = numbers_of(y.masked_select(valid)),
+                                        predicted = numbers_of(prediction.select(1, o).masked_select(valid));
+              if (!truth.empty()) each.push_back(of(truth, predicted));
+            }
+            return mean(each);
+          }};
+}
+
+/// Maps [N, C, H, W]: the mean over records and channels of a function of the prediction, the
+/// target and the valid pixels, each [H, W] in single precision; both maps are 0 where a pixel is
+/// missing.
+template <class F>
+[[nodiscard]] Metric by_map(std::string name, F of) {
+  return {std::move(name), true, [of](const at::Tensor& prediction, const at::Tensor& target) {
+            const at::Tensor valid = target.isnan().logical_not().contiguous(),
+                             y = target.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous(),
+                             z = prediction.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous();
+            const auto height = static_cast<std::size_t>(y.size(2)), width = static_cast<std::size_t>(y.size(3));
+            std::vector<double> each;
+            for (std::int64_t i = 0; i < y.size(0) * y.size(1); ++i) {
+              const auto at = static_cast<std::size_t>(i) * height * width;
+              each.push_back(of(std::span(z.const_data_ptr<float>() + at, height * width),
+                                std::span(y.const_data_ptr<float>() + at, height * width),
+                                std::span(valid.const_data_ptr<bool>() + at, height * width), height, width));
+            }
+            return mean_of_known(std::move(each));
+          }};
+}
+
+/// A class against the others, or a label: its probability, what was decided, and which is true.
+struct ClassColumn {
+  std::vector<double> probability, decided;
+  std::vector<bool> positive;
+};
+
+/// \param logits [N, C] of classes with int64 targets [N], or [N, L] of labels with targets [N, L]
+/// that are 0, 1 or NaN  \return a column a class or label
+[[nodiscard]] inline std::vector<ClassColumn> class_columns(const at::Tensor& logits, const at::Tensor& target) {
+  const bool labels = target.dim() == 2;
+  const at::Tensor z = logits.to(at::kDouble), p = labels ? z.sigmoid() : z.softmax(1);
+  std::vector<ClassColumn> out;
+  for (std::int64_t c = 0; c < z.size(1); ++c) {
+    const at::Tensor y = labels ? target.select(1, c) : target.eq(c).to(at::kDouble), valid = y.isnan().logical_not(),
+                     of_class = p.select(1, c);
+    const at::Tensor decided = labels ? of_class.ge(0.5) : p.argmax(1).eq(c);
+    ClassColumn& column = out.emplace_back();
+    column.probability = numbers_of(of_class.masked_select(valid));
+    column.decided = numbers_of(decided.masked_select(valid));
+    for (const double v : numbers_of(y.masked_select(valid))) column.positive.push_back(v > 0.5);
+  }
+  return out;
+}
+
+/// The columns by which probabilities are judged: of two classes the second alone.
+[[nodiscard]] inline std::vector<ClassColumn> judged_columns(const at::Tensor& logits, const at::Tensor& target) {
+  std::vector<ClassColumn> out = class_columns(logits, target);
+  if (target.dim() == 1 && out.size() == 2) out.erase(out.begin());
+  return out;
+}
+
+template <class F>
+[[nodiscard]] Metric by_class(std::string name, F of) {
+  return {std::move(name), true, [of](const at::Tensor& prediction, const at::Tensor& target) {
+            std::vector<double> each;
+            for (const ClassColumn& c : judged_columns(prediction, target)) each.push_back(of(c));
+            return mean_of_known(std::move(each));
+          }};
+}
+
+[[nodiscard]] inline bool any_positive(const ClassColumn& c) {
+  return std::any_of(c.positive.begin(), c.positive.end(), [](bool p) { return p; });
+}
+
+}  // namespace detail
+
+namespace metric {
+
+// ---- real values: `Regression`, its relatives and `DenseRegression`
+
+[[nodiscard]] inline Metric mae() {
+  return detail::by_output("mae", false, mean_absolute_error);
+}
+[[nodiscard]] inline Metric rmse() {
+  return detail::by_output("rmse", false, root_mean_squared_error);
+}
+[[nodiscard]] inline Metric r2() {
+  return detail::by_output("r2", true, r_squared);
+}
+[[nodiscard]] inline Metric pearson() {
+  return detail::by_output("pearson", true, equipoise::pearson);
+}
+[[nodiscard]] inline Metric spearman() {
+  return detail::by_output("spearman", true, equipoise::spearman);
+}
+/// The absolute value of the mean error, so that smaller is better.
+[[nodiscard]] inline Metric absolute_bias() {
+  return detail::by_output("absolute_bias", false, [](const auto& y, const auto& z) { return std::abs(bias(y, z)); });
+}
+
+/// Structural similarity (evaluation/ssim.hpp), the mean over records and channels.
+/// \param range L > 0: the largest difference that the data can have
+[[nodiscard]] inline Metric ssim(double range) {
+  return detail::by_map("ssim", [range](auto z, auto y, auto valid, std::size_t height, std::size_t width) {
+    return equipoise::ssim(z, y, height, width, range, valid);
+  });
+}
+
+/// Peak signal-to-noise ratio in dB, 10 log10(L² / mean squared error), the mean over records and
+/// channels. \param range L > 0: the largest difference that the data can have
+[[nodiscard]] inline Metric psnr(double range) {
+  return detail::by_map("psnr", [range](auto z, auto y, auto valid, std::size_t, std::size_t) {
+    double sum = 0, n = 0;
+    for (std::size_t i = 0; i < y.size(); ++i)
+      if (valid[i]) sum += std::pow(static_cast<double>(z[i]) - static_cast<double>(y[i]), 2), n += 1;
+    return 10 * std::log10(range * range * n / sum);
+  });
+}
+
+// ---- classes and labels: `Classification`, `OrdinalClassification`, `MultiLabelClassification`.
+// A task reports its accuracy without a metric.
+
+/// The mean over the classes of the share of their records that are recognised; of labels the mean
+/// of sensitivity and specificity.
+[[nodiscard]] inline Metric balanced_accuracy() {
+  return {"balanced_accuracy", true, [](const at::Tensor& prediction, const at::Tensor& target) {
+            std::vector<double> each;
+            for (const detail::ClassColumn& c : detail::class_columns(prediction, target)) {
+              const Confusion confusion = confusion_at(0.5, c.decided, c.positive);
+              const double found = confusion.sensitivity();
+              each.push_back(target.dim() == 1 ? found : (found + confusion.specificity()) / 2);
+            }
+            return detail::mean_of_known(std::move(each));
+          }};
+}
+
+/// The mean over the classes of F1 = 2 TP / (2 TP + FP + FN). A class that neither occurs nor is
+/// predicted is left out.
+[[nodiscard]] inline Metric macro_f1() {
+  return {"macro_f1", true, [](const at::Tensor& prediction, const at::Tensor& target) {
+            std::vector<double> each;
+            for (const detail::ClassColumn& c : detail::class_columns(prediction, target)) {
+              const Confusion k = confusion_at(0.5, c.decided, c.positive);
+              each.push_back(2 * k.true_positives / (2 * k.true_positives + k.false_positives + k.false_negatives));
+            }
+            return detail::mean_of_known(std::move(each));
+          }};
+}
+
+/// Area under the ROC curve: of the second of two classes; else the mean over classes, each against
+/// the others, or over labels. One that all records have, or none, is left out.
+[[nodiscard]] inline Metric auroc() {
+  return detail::by_class("auroc", [](const auto& c) { return area_under_curve(c.probability, c.positive); });
+}
+
+/// Average precision, the area under the precision-recall curve, of the same classes as `auroc`.
+[[nodiscard]] inline Metric auprc() {
+  return detail::by_class("auprc", [](const auto& c) {
+    return detail::any_positive(c) ? average_precision(c.probability, c.positive) : detail::kNotANumber;
+  });
+}
+
+/// Brier score: of two classes the mean squared error of the second one's probability; of more the
+/// sum of the classes' errors; of labels their mean.
+[[nodiscard]] inline Metric brier() {
+  return {"brier", false, [](const at::Tensor& prediction, const at::Tensor& target) {
+            std::vector<double> each;
+            for (const detail::ClassColumn& c : detail::judged_columns(prediction, target))
+              if (!c.positive.empty()) each.push_back(brier_score(c.probability, c.positive));
+            return detail::mean_of_known(each) * (target.dim() == 1 ? static_cast<double>(each.size()) : 1);
+          }};
+}
+
+/// Expected calibration error: the mean difference between confidence and accuracy in bins of equal
+/// width. Of classes the confidence is the largest probability; labels are judged together.
+/// From Guo, Pleiss, Sun, Weinberger, 2017, eq. 3.
+[[nodiscard]] inline Metric ece(std::size_t bins = 15) {
+  return {"ece", false, [bins](const at::Tensor& prediction, const at::Tensor& target) {
+            std::vector<double> confidence;
+            std::vector<bool> right;
+            if (target.dim() == 2) {
+              for (const detail::ClassColumn& c : detail::class_columns(prediction, target)) {
+                confidence.insert(confidence.end(), c.probability.begin(), c.probability.end());
+                right.insert(right.end(), c.positive.begin(), c.positive.end());
+              }
+            } else {
+              const auto [p, best] = prediction.to(at::kDouble).softmax(1).max(1);
+              confidence = detail::numbers_of(p);
+              for (const double is_right : detail::numbers_of(best.eq(target))) right.push_back(is_right > 0);
+            }
+            double sum = 0;
+            for (const ReliabilityBin& b : reliability(confidence, right, bins))
+              sum += static_cast<double>(b.n) * std::abs(b.frequency - b.probability);
+            return sum / static_cast<double>(confidence.size());
+          }};
+}
+
+/// Dice coefficient 2 |A ∩ B| / (|A| + |B|) of `DenseSegmentation`: the mean over records and over
+/// the classes other than the first, which is the background. A class that a record neither has nor
+/// is given is left out.
+[[nodiscard]] inline Metric dice() {
+  return {"dice", true, [](const at::Tensor& prediction, const at::Tensor& target) {
+            const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
+            std::vector<double> each;
+            for (std::int64_t c = 1; c < prediction.size(1); ++c) {
+              const at::Tensor a = decided.eq(c).logical_and(valid).flatten(1), b = target.eq(c).flatten(1);
+              const at::Tensor both = a.logical_and(b).sum(1).to(at::kDouble), size = a.sum(1) + b.sum(1);
+              const std::vector<double> of_records = detail::numbers_of(2 * both / size);
+              each.insert(each.end(), of_records.begin(), of_records.end());
+            }
+            return detail::mean_of_known(std::move(each));
+          }};
+}
+
+// ---- times until an event: `Survival`, `DiscreteSurvival`
+
+/// Harrell's C (`equipoise::c_index`).
+[[nodiscard]] inline Metric c_index() {
+  return {"c_index", true, [](const at::Tensor& risk, const at::Tensor& target) {
+            std::vector<bool> event;
+            for (const double e : detail::numbers_of(target.select(1, 1))) event.push_back(e > 0);
+            return equipoise::c_index(detail::numbers_of(risk.select(1, 0)), detail::numbers_of(target.select(1, 0)),
+                                      event);
+          }};
+}
+
+}  // namespace metric
+}  // namespace equipoise

@@ -1,0 +1,146 @@
+// The metrics that tasks report agree with scikit-learn, SciPy, scikit-image and lifelines, and do not depend on how a
+// data set is cut into batches.
+
+#include <equipoise/equipoise.hpp>
+#include <equipoise/evaluation/evaluate.hpp>
+#include <equipoise/evaluation/task_metrics.hpp>
+
+#include "support/catch.hpp"
+#include "support/task_metrics.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+namespace reference = support::reference;
+
+namespace {
+
+constexpr std::int64_t kRecords = 40;
+
+/// Numbers in [0, 1): those of tests/evaluation/make_task_metrics.py.
+at::Tensor draw(std::vector<std::int64_t> shape, int seed) {
+  const at::Tensor out = torch::empty(shape, torch::kDouble);
+  double whole = 0;
+  for (std::int64_t i = 0; i < out.numel(); ++i)
+    out.data_ptr<double>()[i] =
+        std::modf(std::abs(std::sin(12.9898 * static_cast<double>(i + 1) + 78.233 * seed)) * 43758.5453, &whole);
+  return out;
+}
+
+at::Tensor to_tenths(const at::Tensor& t) {
+  return (t * 10).round() / 10;
+}
+
+struct Judged {
+  at::Tensor prediction, target;
+  double operator()(const eq::Metric& m) const { return m.value(prediction, target); }
+};
+
+Judged values() {
+  at::Tensor y = draw({kRecords, 2}, 1) * 4;
+  const at::Tensor z = to_tenths(y + draw({kRecords, 2}, 2) * 3 - 1);
+  y.view({-1}).slice(0, 0, 2 * kRecords, 5).fill_(std::nan(""));
+  return {z, y};
+}
+
+Judged of_classes(std::int64_t classes) {
+  const at::Tensor y = (draw({kRecords}, 3).square() * classes).to(torch::kLong);
+  return {to_tenths(draw({kRecords, classes}, 4) * 4 + 1.5 * torch::eye(classes, torch::kDouble).index_select(0, y)),
+          y};
+}
+
+Judged labels() {
+  const at::Tensor y = draw({kRecords, 3}, 5).gt(0.6).to(torch::kDouble);
+  return {to_tenths(draw({kRecords, 3}, 6) * 4 - 2.5 + 1.5 * y), y};
+}
+
+}  // namespace
+
+TEST_CASE("metrics of real values are scikit-learn's and SciPy's", "[evaluation][parity]") {
+  const Judged judged = values();
+  CHECK(judged(eq::metric::mae()) == Approx(reference::mae).epsilon(1e-9));
+  CHECK(judged(eq::metric::rmse()) == Approx(reference::rmse).epsilon(1e-9));
+  CHECK(judged(eq::metric::r2()) == Approx(reference::r2).epsilon(1e-9));
+  CHECK(judged(eq::metric::pearson()) == Approx(reference::pearson).epsilon(1e-9));
+  CHECK(judged(eq::metric::spearman()) == Approx(reference::spearman).epsilon(1e-9));
+  CHECK(judged(eq::metric::absolute_bias()) == Approx(reference::absolute_bias).epsilon(1e-9));
+}
+
+TEST_CASE("metrics of classes and labels are scikit-learn's", "[evaluation][parity]") {
+  const Judged two = of_classes(2), four = of_classes(4), three = labels();
+  CHECK(two(eq::metric::balanced_accuracy()) == Approx(reference::of_2_classes_balanced_accuracy).epsilon(1e-9));
+  CHECK(two(eq::metric::macro_f1()) == Approx(reference::of_2_classes_macro_f1).epsilon(1e-9));
+  CHECK(two(eq::metric::auroc()) == Approx(reference::of_2_classes_auroc).epsilon(1e-9));
+  CHECK(two(eq::metric::auprc()) == Approx(reference::of_2_classes_auprc).epsilon(1e-9));
+  CHECK(two(eq::metric::brier()) == Approx(reference::of_2_classes_brier).epsilon(1e-9));
+  CHECK(two(eq::metric::ece()) == Approx(reference::of_2_classes_ece).epsilon(1e-9));
+  CHECK(four(eq::metric::balanced_accuracy()) == Approx(reference::of_4_classes_balanced_accuracy).epsilon(1e-9));
+  CHECK(four(eq::metric::macro_f1()) == Approx(reference::of_4_classes_macro_f1).epsilon(1e-9));
+  CHECK(four(eq::metric::auroc()) == Approx(reference::of_4_classes_auroc).epsilon(1e-9));
+  CHECK(four(eq::metric::auprc()) == Approx(reference::of_4_classes_auprc).epsilon(1e-9));
+  CHECK(four(eq::metric::brier()) == Approx(reference::of_4_classes_brier).epsilon(1e-9));
+  CHECK(four(eq::metric::ece()) == Approx(reference::of_4_classes_ece).epsilon(1e-9));
+  CHECK(three(eq::metric::balanced_accuracy()) == Approx(reference::of_labels_balanced_accuracy).epsilon(1e-9));
+  CHECK(three(eq::metric::macro_f1()) == Approx(reference::of_labels_macro_f1).epsilon(1e-9));
+  CHECK(three(eq::metric::auroc()) == Approx(reference::of_labels_auroc).epsilon(1e-9));
+  CHECK(three(eq::metric::auprc()) == Approx(reference::of_labels_auprc).epsilon(1e-9));
+  CHECK(three(eq::metric::brier()) == Approx(reference::of_labels_brier).epsilon(1e-9));
+  CHECK(three(eq::metric::ece()) == Approx(reference::of_labels_ece).epsilon(1e-9));
+}
+
+TEST_CASE("metrics of maps are scikit-image's and scikit-learn's", "[evaluation][parity]") {
+  const at::Tensor y = draw({3, 1, 16, 14}, 7) * 2, z = y + draw({3, 1, 16, 14}, 8) - 0.5;
+  const Judged maps{z, y};
+  // Maps are compared in single precision.
+  CHECK(maps(eq::metric::ssim(2)) == Approx(reference::ssim).epsilon(1e-6));
+  CHECK(maps(eq::metric::psnr(2)) == Approx(reference::psnr).epsilon(1e-6));
+  const Judged regions{draw({3, 3, 6, 5}, 10), (draw({3, 1, 6, 5}, 9) * 3).to(torch::kLong)};
+  CHECK(regions(eq::metric::dice()) == Approx(reference::dice).epsilon(1e-9));
+}
+
+TEST_CASE("the concordance of censored times is that of lifelines, with ties", "[evaluation][parity]") {
+  const at::Tensor time = (draw({kRecords}, 11) * 20).ceil(), event = draw({kRecords}, 12).gt(0.3).to(torch::kDouble);
+  const Judged judged{to_tenths(-time / 8 + draw({kRecords}, 13) * 3).unsqueeze(1), torch::stack({time, event}, 1)};
+  CHECK(judged(eq::metric::c_index()) == Approx(reference::c_index).epsilon(1e-9));
+}
+
+TEST_CASE("a metric without a value is NaN, and what is missing is left out", "[evaluation][behaviour]") {
+  const at::Tensor logits = torch::tensor({{2.0, 0.0}, {0.0, 1.0}}, torch::kDouble);
+  CHECK(std::isnan(eq::metric::auroc().value(logits, torch::tensor({1L, 1L}))));
+  CHECK(std::isnan(eq::metric::auprc().value(logits, torch::tensor({0L, 0L}))));
+  const at::Tensor no_event = torch::tensor({{1.0, 0.0}, {2.0, 0.0}}, torch::kDouble);
+  CHECK(std::isnan(eq::metric::c_index().value(torch::zeros({2, 1}), no_event)));
+  // A missing pixel changes no figure, whatever is predicted there.
+  at::Tensor y = draw({2, 1, 16, 16}, 7), z = draw({2, 1, 16, 16}, 8);
+  y.index_put_({0, 0, 3, 3}, std::nan(""));
+  at::Tensor other = z.clone();
+  other.index_put_({0, 0, 3, 3}, 100.0);
+  for (const eq::Metric& m : {eq::metric::mae(), eq::metric::ssim(1), eq::metric::psnr(1)}) {
+    INFO(m.name);
+    CHECK(m.value(z, y) == m.value(other, y));
+    CHECK(m.value(z, y) != m.value(z, draw({2, 1, 16, 16}, 7)));
+  }
+}
+
+TEST_CASE("a task's metrics are the monitor, and the same in batches of any size", "[evaluation][law]") {
+  torch::manual_seed(4);
+  const at::Tensor x = torch::randn({kRecords, 3}), y = torch::cat({x.narrow(1, 0, 1), -x.narrow(1, 1, 1)}, 1);
+  const auto model = eq::compose(
+      eq::modality<"table">(eq::Mlp{.in_features = 3, .widths = {4}}),
+      eq::task<"rate">(eq::Sum{.width = 4},
+                       eq::Regression{.outputs = 2, .metrics = {eq::metric::rmse(), eq::metric::spearman()}}),
+      eq::task<"label">(eq::Sum{.width = 4}, eq::Classification{.metrics = {eq::metric::auroc(), eq::metric::ece()}}));
+  const auto data = eq::batch(eq::input<"table">(x), eq::target<"rate">(eq::Values{y}),
+                              eq::target<"label">(eq::Labels{x.select(1, 2).gt(0).to(torch::kLong)}));
+  eq::Trainer trainer(model, {.epochs = 3, .learning_rate = 0.02, .monitor = "rate/spearman", .progress = nullptr});
+  const eq::History history = trainer.fit(data, data);
+  CHECK(history.monitor == "val/rate/spearman");
+  CHECK(history.epochs.back().find("val/label/auroc") != nullptr);
+  const auto whole = eq::evaluate(*model, data, {.intervals = false}),
+             cut = eq::evaluate(*model, data, {.intervals = false, .batch_size = 7});
+  const auto same = [&](const auto& a, const auto& b) {
+    REQUIRE(a.size() == 2);
+    for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i].value == Approx(b[i].value).epsilon(1e-5));
+  };
+  same(whole["rate"_n].of(model->full()).metrics, cut["rate"_n].of(model->full()).metrics);
+  same(whole["label"_n].of(model->full()).metrics, cut["label"_n].of(model->full()).metrics);
+}

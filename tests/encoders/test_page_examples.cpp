@@ -39,3 +39,33 @@ TEST_CASE("the example of Cnn's page gives a map of an eighth of the image's siz
   CHECK(feature.skips.size() == 3);
   CHECK(rates.sizes() == at::IntArrayRef{5, 3});
 }
+
+TEST_CASE("the example of Sequence's page gives a token for each step", "[encoders][docs]") {
+  auto encoder = eq::Sequence{.in_features = 3, .width = 8, .bidirectional = true}.build();
+  const auto padding = torch::tensor({{false, false, false}, {false, true, true}});
+  eq::TokenFeature feature = encoder->forward(torch::randn({2, 3, 3}), padding);
+  at::Tensor tokens = feature.tokens;  // [2, 3, 8]
+  CHECK(tokens.sizes() == at::IntArrayRef{2, 3, 8});
+}
+
+TEST_CASE("the example of FtTransformer's page gives a vector for each record", "[encoders][docs]") {
+  auto encoder = eq::FtTransformer{.numbers = 2, .categories = {3}, .width = 16}.build();
+  const auto table = torch::tensor({{0.5, -1.2, 2.0}, {1.5, 0.3, -1.0}}, torch::kFloat);
+  at::Tensor feature = encoder->forward(table);  // [2, 16]; the second category is missing
+  CHECK(feature.sizes() == at::IntArrayRef{2, 16});
+}
+
+TEST_CASE("the example of Identity's page gives its input", "[encoders][docs]") {
+  auto encoder = eq::Identity{.width = 512}.build();
+  at::Tensor feature = encoder->forward(torch::randn({8, 512}));  // [8, 512]
+  CHECK(feature.sizes() == at::IntArrayRef{8, 512});
+}
+
+TEST_CASE("the example of Frozen's page stays in evaluation mode", "[encoders][docs]") {
+  auto model = eq::compose(eq::modality<"metrics">(eq::Frozen<eq::Mlp>{{.in_features = 41, .widths = {64}}}),
+                           eq::modality<"dose">(eq::Cnn{.widths = {8, 16}}),
+                           eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+  model->train();
+  bool learns = model->encoder("metrics"_n).is_training();  // false
+  CHECK_FALSE(learns);
+}

@@ -7,14 +7,18 @@
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/encoders/cnn.hpp>
+#include <equipoise/encoders/frozen.hpp>
+#include <equipoise/encoders/ft_transformer.hpp>
+#include <equipoise/encoders/identity.hpp>
 #include <equipoise/encoders/mlp.hpp>
+#include <equipoise/encoders/sequence.hpp>
 #include <equipoise/encoders/sized.hpp>
 
 #include <tuple>
 
 namespace equipoise {
 
-using EveryEncoder = std::tuple<Mlp, Cnn>;
+using EveryEncoder = std::tuple<Mlp, Cnn, Sequence, FtTransformer, Identity, Frozen<Mlp>>;
 static_assert(has_distinct_ids<EveryEncoder>, "equipoise: two encoders of the list have the same id");
 
 }  // namespace equipoise

@@ -84,6 +84,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.246", "a range or list of a search space is empty, or not positive where it is logarithmic"},
     ErrorKind{"value.247",
               "methods cannot be ranked: fewer than two, or more than twenty, or no block with all of them"},
+    ErrorKind{"value.260", "a table's number of a category is beyond the encoder's categories"},
     ErrorKind{"value.301", "a gamma criterion or grid is out of range"},
     ErrorKind{"value.302", "a plan has no beam with both leaves and MU"},
     ErrorKind{"value.303", "a control chart cannot be made from these passing rates"},

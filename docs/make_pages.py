@@ -18,7 +18,7 @@ LISTS = {
     "EveryWeighting": ("weighting", "tests/training/test_laws.cpp", ("weighting", "balancing")),
 }
 # Components with pages that are not in their list: a program that uses one includes its header.
-OWN_INCLUDE = {"EveryEncoder": ()}
+OWN_INCLUDE = {"EveryEncoder": ("pretrained",)}
 NOTES = ("When", "Cost", "Limits")
 EXAMPLES = "test_page_examples.cpp"  # in the tests of each folder: compiles and runs the examples of its pages
 wrong = []
@@ -137,7 +137,7 @@ def tests_of(name, folder, stem, laws, tested_in):
     """Its own test file, or those of the folders that name it; and that of the laws."""
     own = root / "tests" / folder / f"test_{stem}.cpp"
     named = [t for f in tested_in for t in test_sources(f) if t.name != EXAMPLES and re.search(rf"\b{name}\b", t.read_text())]
-    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in ([own] if own.exists() else named)] + [laws]))
+    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in ([own] if own.exists() else named)] + laws))
 
 
 def example_part(code):
@@ -232,7 +232,8 @@ pages = {}
 for list_name, (folder, laws, tested_in) in LISTS.items():
     for name, header in types_of(list_name, folder):
         target = root / "docs/components" / folder / f"{header.stem}.md"
-        pages[target] = component_page(name, header, folder, laws, tested_in, target)
+        listed = header.stem not in OWN_INCLUDE.get(list_name, ())
+        pages[target] = component_page(name, header, folder, [laws] if listed else [], tested_in, target)
 for stale in sorted(set((root / "docs/components").rglob("*.md")) - set(pages)):
     wrong.append(f"{stale.relative_to(root)} is of no component in a list: delete it")
 pages |= {root / "docs/errors.md": errors_page(), root / "docs/files.md": files_page(), root / "README.md": readme()}

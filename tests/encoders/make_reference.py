@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/support/encoder_reference.hpp: what PyTorch's modules give for weights and inputs of a formula.
-Run it with a Python that has torch 2.13: make_reference.py"""
-import math, pathlib
+Run it with a Python that has torch 2.13 and safetensors: make_reference.py"""
+import collections, math, pathlib
 import numpy as np, torch
 from torch import nn
 from torch.nn import functional as F
@@ -125,6 +125,96 @@ class Cnn(nn.Module):
         return x
 
 
+class Block(nn.Module):
+    """A residual block with the names of torchvision."""
+
+    def __init__(self, before, planes, stride, bottleneck):
+        super().__init__()
+        after = planes * (4 if bottleneck else 1)
+        sizes = [(before, planes, 1, 1), (planes, planes, 3, stride), (planes, after, 1, 1)] if bottleneck else [
+            (before, planes, 3, stride), (planes, planes, 3, 1)]
+        self.layers = len(sizes)
+        for i, (a, b, kernel, step) in enumerate(sizes, 1):
+            setattr(self, f"conv{i}", nn.Conv2d(a, b, kernel, step, kernel // 2, bias=False))
+            setattr(self, f"bn{i}", nn.BatchNorm2d(b))
+        self.downsample = None
+        if stride != 1 or before != after:
+            self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+    def forward(self, x):
+        h = x
+        for i in range(1, self.layers + 1):
+            h = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(h))
+            h = F.relu(h) if i < self.layers else h
+        return F.relu(h + (self.downsample(x) if self.downsample else x))
+
+
+class ResNet(nn.Module):
+    """torchvision's ResNet without its classifier."""
+
+    def __init__(self, depth, width=64):
+        super().__init__()
+        bottleneck, before = depth == 50, width
+        self.conv1, self.bn1 = nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
+        for g, blocks in enumerate([2, 2, 2, 2] if depth == 18 else [3, 4, 6, 3]):
+            layers = []
+            for b in range(blocks):
+                layers.append(Block(before, width << g, 2 if b == 0 and g > 0 else 1, bottleneck))
+                before = (width << g) * (4 if bottleneck else 1)
+            setattr(self, f"layer{g + 1}", nn.Sequential(*layers))
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
+
+
+class VitLayer(nn.Module):
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.self_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(0), nn.Linear(hidden, width))
+
+    def forward(self, x):
+        h = self.ln_1(x)
+        x = x + self.self_attention(h, h, h)[0]
+        return x + self.mlp(self.ln_2(x))
+
+
+class Vit(nn.Module):
+    """torchvision's vision transformer without its classifier."""
+
+    def __init__(self, image=8, patch=4, width=8, layers=2, heads=2, hidden=16):
+        super().__init__()
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.conv_proj = nn.Conv2d(3, width, patch, patch)
+        self.encoder = nn.Module()
+        self.encoder.pos_embedding = nn.Parameter(torch.zeros(1, 1 + (image // patch) ** 2, width))
+        named = {f"encoder_layer_{i}": VitLayer(width, heads, hidden) for i in range(layers)}
+        self.encoder.layers = nn.Sequential(collections.OrderedDict(named))
+        self.encoder.ln = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x):
+        patches = self.conv_proj(x).flatten(2).transpose(1, 2)
+        h = torch.cat([self.class_token.expand(len(x), -1, -1), patches], 1) + self.encoder.pos_embedding
+        return self.encoder.ln(self.encoder.layers(h))[:, 0]
+
+
+@torch.no_grad()
+def narrow_file():
+    """The safetensors file of a ResNet-18 two channels wide, as Python's library writes it, with a classifier."""
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    net = ResNet(18, 2)
+    for name, t in [*net.named_parameters(), *net.named_buffers()]:  # weights that no formula of the tests knows
+        if t.is_floating_point():
+            t.copy_(torch.rand_like(t) + 0.5 if "running_var" in name else torch.randn_like(t) * 0.25)
+    state = {**net.state_dict(), "fc.weight": torch.randn(3, 16), "fc.bias": torch.randn(3)}
+    save_file(state, root / "tests/encoders/resnet18_narrow.safetensors", {"format": "pt"})
+    return net.eval()
+
+
 @torch.no_grad()
 def references():
     lengths = [4, 1, 3]
@@ -134,6 +224,11 @@ def references():
     categories = torch.tensor([[0, 2], [1, -1], [-1, 0]])
     yield "kFtTransformer", "[3, 8]", filled(FtTransformer())(input_of("table", 3, 2), categories)
     yield "kCnn2d", "[2, 8, 2, 2]", filled(Cnn(2))(input_of("image", 2, 1, 8, 6))
+    photo = input_of("photo", 1, 3, 64, 64)
+    yield "kResNet18", "[1, 512]: means of the deepest map", filled(ResNet(18))(photo)
+    yield "kResNet50", "[1, 256]: the same, eight channels wide", filled(ResNet(50, 8))(photo)
+    yield "kResNet18File", "[1, 16]: of resnet18_narrow.safetensors", narrow_file()(photo)
+    yield "kVit", "[2, 8]: the class token", filled(Vit())(input_of("tiles", 2, 3, 8, 8))
     yield "kCnn3d", "[1, 8, 1, 2, 2]", filled(Cnn(3))(input_of("volume", 1, 1, 4, 6, 8))
 
 

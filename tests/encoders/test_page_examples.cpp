@@ -1,6 +1,9 @@
 // The examples of docs/components/encoders/, word for word (gate.links_in_docs compares them).
 
+#include <equipoise/encoders/pretrained.hpp>
 #include <equipoise/equipoise.hpp>
+
+#include <filesystem>
 
 #include "support/catch.hpp"
 
@@ -68,4 +71,37 @@ TEST_CASE("the example of Frozen's page stays in evaluation mode", "[encoders][d
   model->train();
   bool learns = model->encoder("metrics"_n).is_training();  // false
   CHECK_FALSE(learns);
+}
+
+TEST_CASE("the example of ResNet's page gives a map of a 32nd of the image's size", "[encoders][docs]") {
+  auto encoder = eq::ResNet{.depth = 18, .in_channels = 3, .width = 16}.build();
+  eq::MapFeature feature = encoder->forward(torch::randn({2, 3, 64, 64}));
+  at::Tensor deepest = feature.map;  // [2, 128, 2, 2]
+  CHECK(deepest.sizes() == at::IntArrayRef{2, 128, 2, 2});
+}
+
+TEST_CASE("the example of ViT's page gives the class token", "[encoders][docs]") {
+  auto encoder = eq::ViT{.image_size = 32, .patch_size = 8, .width = 24, .heads = 3}.build();
+  at::Tensor feature = encoder->forward(torch::randn({2, 3, 32, 32}));  // [2, 24]
+  CHECK(feature.sizes() == at::IntArrayRef{2, 24});
+}
+
+TEST_CASE("the example of UNetEncoder's page keeps the map of each level", "[encoders][docs]") {
+  auto encoder = eq::UNetEncoder{.in_channels = 1, .widths = {8, 16, 32}}.build();
+  eq::MapFeature feature = encoder->forward(torch::randn({2, 1, 16, 16}));
+  at::Tensor deepest = feature.map;           // [2, 32, 4, 4]
+  at::Tensor finest = feature.skips.front();  // [2, 8, 16, 16]
+  CHECK(deepest.sizes() == at::IntArrayRef{2, 32, 4, 4});
+  CHECK(finest.sizes() == at::IntArrayRef{2, 8, 16, 16});
+}
+
+TEST_CASE("the example of Pretrained's page reads what was written", "[encoders][docs]") {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(std::filesystem::temp_directory_path());
+  auto first = eq::Mlp{.in_features = 4, .widths = {8}}.build();
+  eq::save_weights(*first, "mlp.safetensors");
+  auto second = eq::Pretrained<eq::Mlp>{{.in_features = 4, .widths = {8}}, "mlp.safetensors"}.build();
+  CHECK(torch::equal(first->parameters().front(), second->parameters().front()));
+  std::filesystem::remove("mlp.safetensors");
+  std::filesystem::current_path(before);
 }

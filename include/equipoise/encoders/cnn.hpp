@@ -17,8 +17,8 @@
 /// - `pool`: the deepest map becomes one pixel, which is the mean, the maximum or a mean with
 ///   learned weights (`eq::Pool`). Skip maps are kept.
 ///
-/// A signal that is padded has the feature that it has alone: convolutions see zeros at padding, the
-/// norms and the pooling leave padding out. Its map is always pooled, by the mean if `pool` is
+/// A signal that is padded has the feature that it has alone: convolutions see zeros at padding,
+/// the norms and the pooling leave padding out. Its map is always pooled, by the mean if `pool` is
 /// `none`.
 ///
 /// The norm is a group norm, not a batch norm. The result for a record then does not depend on the
@@ -28,8 +28,8 @@
 /// When: The modality is an image, a volume or a signal, or a task predicts a map.
 /// Cost: Two 3x3 convolutions per stage. The first stage works at half the image size and usually
 /// costs most.
-/// Limits: Every side has at least 2^n positions for n stages. The norm treats each record alone, so
-/// a difference in mean brightness is visible only at the image borders. Where mean brightness
+/// Limits: Every side has at least 2^n positions for n stages. The norm treats each record alone,
+/// so a difference in mean brightness is visible only at the image borders. Where mean brightness
 /// matters, give it as a column of a table.
 ///
 /// \code
@@ -86,7 +86,7 @@ namespace detail {
 }
 
 /// Adds a channel for each direction of a map [B, C, …], from -1 at its start to 1 at its end.
-/// \param padding bool [B, T] of a signal [B, C, 1, T], whose end is that of its steps; or undefined
+/// \param padding bool [B, T] of a signal [B, C, 1, T], whose last step then has 1; or undefined
 [[nodiscard]] inline at::Tensor with_place(const at::Tensor& map, std::int64_t dimensions, const at::Tensor& padding) {
   std::vector<at::Tensor> parts = {map};
   std::vector<std::int64_t> shape(map.sizes().begin(), map.sizes().end());

@@ -2,15 +2,15 @@
 #pragma once
 
 /// \file
-/// `Frozen` keeps an encoder as it is: its parameters are not trained, and it stays in evaluation mode,
-/// so that it neither drops values nor learns statistics of batches.
+/// `Frozen` keeps an encoder as it is: its parameters are not trained, and it stays in evaluation
+/// mode, so that it neither drops values nor learns statistics of batches.
 ///
 /// - In, out: those of the encoder
 ///
 /// The parameters are called `encoders.<modality>.module.…`.
 ///
-/// When: The encoder was trained before (`eq::Pretrained`), or a random encoder is to be compared with
-/// a trained one. To thaw it later, use `TrainerOptions::groups` in place of this.
+/// When: The encoder was trained before (`eq::Pretrained`), or a random encoder is to be compared
+/// with a trained one. To thaw it later, use `TrainerOptions::groups` in place of this.
 /// Cost: A forward pass without a graph. There is no backward pass.
 /// Limits: It takes a spec of the library or of yours. For a module, call
 /// `module->requires_grad_(false)` yourself.

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// `FtTransformer` is a Transformer for tables of numbers and categories. Each column becomes a token;
-/// a token of its own (CLS) attends to all columns and is the feature.
+/// `FtTransformer` is a Transformer for tables of numbers and categories. Each column becomes a
+/// token; a token of its own (CLS) attends to all columns and is the feature.
 ///
 /// - In: table [B, numbers + categories] of B records: first the numbers, then the number of each
 ///   category, 0, 1, …; a negative one is a missing category and has an embedding of its own
@@ -12,9 +12,9 @@
 ///   token_j = x_j w_j + b_j of a number,   token_j = E_j[x_j] + b_j of a category
 ///
 /// The layers have their norms first, but for the first one, and ReGLU perceptrons with a hidden
-/// layer of 4/3 of the width. The feature is ReLU(LN(CLS)).
-/// From Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting Deep Learning Models for Tabular Data",
-/// NeurIPS 2021, arXiv:2106.11959. The embedding of missing categories is ours.
+/// layer of 4/3 of the width. The feature is ReLU(LN(CLS)). From Gorishniy, Rubachev, Khrulkov,
+/// Babenko, "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021, arXiv:2106.11959. The
+/// embedding of missing categories is ours.
 ///
 /// When: The modality is a table of numbers and categories, and there are a few thousand records or
 /// more. `Mlp` is faster and needs fewer records.
@@ -92,7 +92,8 @@ class FtTransformerModule : public torch::nn::Module {
   std::shared_ptr<detail::NormLayer> norm_;
 };
 
-/// `FtTransformer{.numbers = 20, .categories = {3, 5}}`: 20 numbers, then two columns of 3 and 5 categories.
+/// `FtTransformer{.numbers = 20, .categories = {3, 5}}`: 20 numbers, then two columns of 3 and 5
+/// categories.
 struct FtTransformer {
   static constexpr std::string_view id = "ft_transformer";
 

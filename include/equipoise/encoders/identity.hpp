@@ -7,11 +7,11 @@
 /// - In: vectors [B, width] of B records
 /// - Out: vector feature [B, width], the input
 ///
-/// When: The features were computed before, by a large model that is not trained here; or the columns
-/// of a small table go to the fusion directly.
+/// When: The features were computed before, by a large model that is not trained here; or the
+/// columns of a small table go to the fusion directly.
 /// Cost: None.
-/// Limits: It does not scale its inputs (`eq::Standardizer`). It has no parameters, so that policies
-/// which act on the gradients of encoders act on the fusion alone.
+/// Limits: It does not scale its inputs (`eq::Standardizer`). It has no parameters, so that
+/// policies which act on the gradients of encoders act on the fusion alone.
 ///
 /// \code
 /// auto encoder = eq::Identity{.width = 512}.build();

@@ -6,14 +6,14 @@
 ///
 /// - In, out: those of the encoder
 ///
-/// All names, shapes and types must fit, or the error names what is missing, unexpected and misshapen.
-/// With `strict = false` what fits is loaded, and `report` tells the rest. `prefix` takes a part of a
-/// larger model's file; `ignore` lists beginnings of names that need not fit, as those of a classifier.
-/// `eq::load_weights` and `eq::save_weights` do the same for any module. Python writes a file with
-/// `safetensors.torch.save_file(model.state_dict(), path)`.
+/// All names, shapes and types must fit, or the error names what is missing, unexpected and
+/// misshapen. With `strict = false` what fits is loaded, and `report` tells the rest. `prefix`
+/// takes a part of a larger model's file; `ignore` lists beginnings of names that need not fit, as
+/// those of a classifier. `eq::load_weights` and `eq::save_weights` do the same for any module.
+/// Python writes a file with `safetensors.torch.save_file(model.state_dict(), path)`.
 ///
-/// When: There are weights of the same encoder from a larger data set. `ResNet` and `ViT` have the names
-/// of torchvision.
+/// When: There are weights of the same encoder from a larger data set. `ResNet` and `ViT` have the
+/// names of torchvision.
 /// Cost: The file is mapped and copied once.
 /// Limits: The library downloads nothing. Include `equipoise/encoders/pretrained.hpp`, which needs
 /// nlohmann-json; `equipoise.hpp` does not. The options of a model in a checkpoint are those of the
@@ -43,7 +43,7 @@ inline constexpr std::array kPretrainedPrefix{'p', 'r', 'e', 't', 'r', 'a', 'i',
 
 }  // namespace detail
 
-/// `Pretrained<ResNet>{.encoder = {.depth = 18}, .path = "resnet18.safetensors", .ignore = {"fc."}}`.
+/// `Pretrained<ResNet>{.encoder = {.depth = 18}, .path = "r18.safetensors", .ignore = {"fc."}}`.
 template <class E>
 struct Pretrained {
   static constexpr std::string_view id{

@@ -2,24 +2,24 @@
 #pragma once
 
 /// \file
-/// `ResNet` is the residual network of 18, 34 or 50 layers, without its classifier. Its parameters and
-/// buffers are called as those of torchvision (`conv1.weight`, `layer1.0.bn1.running_mean`, …), so that
-/// weights from there can be loaded (`eq::Pretrained`).
+/// `ResNet` is the residual network of 18, 34 or 50 layers, without its classifier. Its parameters
+/// and buffers are called as those of torchvision (`conv1.weight`, `layer1.0.bn1.running_mean`, …),
+/// so that weights from there can be loaded (`eq::Pretrained`).
 ///
 /// - In: images [B, in_channels, H, W] of B records
 /// - Out: map feature [B, 8 width, H / 32, W / 32], 32 width channels for 50 layers
 /// - Skip maps: the input, the map of the first convolution (half the size) and those of the first
 ///   three groups of layers (1/4, 1/8 and 1/16), for a fusion that decodes a map
 ///
-/// From He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016, arXiv:1512.03385. As
-/// in torchvision, the 3x3 convolution of a bottleneck has the stride.
+/// From He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016,
+/// arXiv:1512.03385. As in torchvision, the 3x3 convolution of a bottleneck has the stride.
 ///
 /// When: Images, with weights from a larger data set, or thousands of records.
 /// Cost: About 1.8, 3.7 and 4.1 billion multiplications for an image of 224 x 224 and 18, 34 and 50
 /// layers; 11, 21 and 24 million parameters.
-/// Limits: The norms are batch norms: in training a record's feature depends on the others of its batch.
-/// With small batches freeze it (`eq::Frozen`) or use `Cnn`. Weights of ImageNet need inputs that are
-/// scaled as there.
+/// Limits: The norms are batch norms: in training a record's feature depends on the others of its
+/// batch. With small batches freeze it (`eq::Frozen`) or use `Cnn`. Weights of ImageNet need inputs
+/// that are scaled as there.
 ///
 /// \code
 /// auto encoder = eq::ResNet{.depth = 18, .in_channels = 3, .width = 16}.build();

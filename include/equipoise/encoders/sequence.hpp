@@ -2,23 +2,23 @@
 #pragma once
 
 /// \file
-/// `Sequence` encodes sequences of different lengths: by a gated recurrent unit (GRU), or by a small
-/// Transformer.
+/// `Sequence` encodes sequences of different lengths: by a gated recurrent unit (GRU), or by a
+/// small Transformer.
 ///
 /// - In: sequences [B, T, in_features], `eq::Sequences` where they are padded
 /// - Out: tokens [B, T, width], one for each step, or [B, 1, width] with `pool`
 ///
-/// A padded sequence has the tokens that it has alone. A GRU runs over each sequence's own steps, as
-/// PyTorch does over packed sequences; in a Transformer no step attends to padding. What stands at
-/// padding is not used and may be NaN.
+/// A padded sequence has the tokens that it has alone. A GRU runs over each sequence's own steps,
+/// as PyTorch does over packed sequences; in a Transformer no step attends to padding. What stands
+/// at padding is not used and may be NaN.
 ///
-/// The Transformer adds sine and cosine waves of the step to a linear layer of the input, and has its
-/// norms first. The parameters of a layer are called as those of torch.nn.GRU and
-/// torch.nn.TransformerEncoderLayer. From Cho et al., 2014, arXiv:1406.1078, and Vaswani et al., 2017,
-/// arXiv:1706.03762.
+/// The Transformer adds sine and cosine waves of the step to a linear layer of the input, and has
+/// its norms first. The parameters of a layer are called as those of torch.nn.GRU and
+/// torch.nn.TransformerEncoderLayer. From Cho et al., 2014, arXiv:1406.1078, and Vaswani et al.,
+/// 2017, arXiv:1706.03762.
 ///
-/// When: The modality is a sequence of feature vectors: frames of sound, visits of a patient, control
-/// points of a beam. Prefer the GRU for few records.
+/// When: The modality is a sequence of feature vectors: frames of sound, visits of a patient,
+/// control points of a beam. Prefer the GRU for few records.
 /// Cost: A GRU makes T steps, one after the other. A Transformer compares all pairs of T steps.
 /// Limits: Words need an embedding first ([parts.md](../../parts.md) has an encoder of words). With
 /// dropout between the layers of a GRU, a padded record in training draws other dropout than alone.

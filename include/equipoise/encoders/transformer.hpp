@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The layer that the encoders with attention share: self-attention, then a perceptron, each after a
-/// layer norm and added to its input (Vaswani et al., "Attention Is All You Need", 2017,
+/// The layer that the encoders with attention share: self-attention, then a perceptron, each after
+/// a layer norm and added to its input (Vaswani et al., "Attention Is All You Need", 2017,
 /// arXiv:1706.03762; norms first as in Xiong et al., 2020, arXiv:2002.04745).
 
 #include <torch/nn/init.h>

@@ -2,22 +2,23 @@
 #pragma once
 
 /// \file
-/// `UNetEncoder` is the contracting path of a U-Net, for images and volumes. Each level makes two 3x3
-/// convolutions, each with group norm and GELU; a level after the first begins with a maximum over 2x2
-/// pixels.
+/// `UNetEncoder` is the contracting path of a U-Net, for images and volumes. Each level makes two
+/// 3x3 convolutions, each with group norm and GELU; a level after the first begins with a maximum
+/// over 2x2 pixels.
 ///
 /// - In: images [B, in_channels, H, W], or volumes [B, in_channels, Z, H, W] with `dimensions = 3`
-/// - Out: map feature [B, widths.back(), H / 2^(n-1), W / 2^(n-1)] after n levels, sizes rounded down
-/// - Skip maps: the maps of all levels but the last, the first at the size of the image. A fusion that
-///   decodes a map (`SpatialCascade`) is the other half of the U.
+/// - Out: map feature [B, widths.back(), H / 2^(n-1), W / 2^(n-1)] after n levels, sizes rounded
+///   down
+/// - Skip maps: the maps of all levels but the last, the first at the size of the image. A fusion
+///   that decodes a map (`SpatialCascade`) is the other half of the U.
 ///
-/// From Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
-/// 2015, arXiv:1505.04597. Padded convolutions, group norm and GELU are ours.
+/// From Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image
+/// Segmentation", 2015, arXiv:1505.04597. Padded convolutions, group norm and GELU are ours.
 ///
-/// When: A task predicts a map with fine detail. Its first skip map has features at every pixel, where
-/// that of `Cnn` is the image itself.
-/// Cost: The first level works at the image's size: about four times the cost of `Cnn` with the same
-/// widths.
+/// When: A task predicts a map with fine detail. Its first skip map has features at every pixel,
+/// where that of `Cnn` is the image itself.
+/// Cost: The first level works at the image's size: about four times the cost of `Cnn` with the
+/// same widths.
 /// Limits: At least 2^(n-1) pixels per side. `SpatialCascade` decodes images, not volumes.
 ///
 /// \code

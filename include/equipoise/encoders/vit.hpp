@@ -2,10 +2,10 @@
 #pragma once
 
 /// \file
-/// `ViT` is the vision transformer, without its classifier. It cuts an image into square patches, makes
-/// a token of each, and lets a class token attend to them. Its parameters are called as those of
-/// torchvision (`conv_proj.weight`, `encoder.layers.encoder_layer_0.ln_1.weight`, …), so that weights
-/// from there can be loaded (`eq::Pretrained`).
+/// `ViT` is the vision transformer, without its classifier. It cuts an image into square patches,
+/// makes a token of each, and lets a class token attend to them. Its parameters are called as those
+/// of torchvision (`conv_proj.weight`, `encoder.layers.encoder_layer_0.ln_1.weight`, …), so that
+/// weights from there can be loaded (`eq::Pretrained`).
 ///
 /// - In: images [B, in_channels, image_size, image_size] of B records
 /// - Out: vector feature [B, width], the class token after the last norm
@@ -13,10 +13,10 @@
 /// From Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, arXiv:2010.11929.
 ///
 /// When: Images, with weights from a very large data set.
-/// Cost: Each layer compares all pairs of (image_size / patch_size)^2 patches. The base model of the
-/// paper (width 768, 12 layers and heads, hidden 3072) has 86 million parameters.
-/// Limits: It needs far more records than `Cnn` or `ResNet` when it starts from random weights. The size
-/// of the images is fixed. It yields no map: a task that predicts one needs another encoder.
+/// Cost: Each layer compares all pairs of (image_size / patch_size)^2 patches. The base model of
+/// the paper (width 768, 12 layers and heads, hidden 3072) has 86 million parameters.
+/// Limits: It needs far more records than `Cnn` or `ResNet` when it starts from random weights. The
+/// size of the images is fixed. It yields no map: a task that predicts one needs another encoder.
 ///
 /// \code
 /// auto encoder = eq::ViT{.image_size = 32, .patch_size = 8, .width = 24, .heads = 3}.build();
@@ -69,7 +69,8 @@ class ViTModule : public torch::nn::Module {
   std::shared_ptr<detail::NormLayer> norm_;
 };
 
-/// `ViT{.image_size = 224, .patch_size = 16, .width = 768, .layers = 12, .heads = 12, .hidden = 3072}`.
+/// `ViT{.image_size = 224, .patch_size = 16, .width = 768, .layers = 12, .heads = 12,
+/// .hidden = 3072}`.
 struct ViT {
   static constexpr std::string_view id = "vit";
 

@@ -2,9 +2,9 @@
 #pragma once
 
 /// \file
-/// Safetensors files: named arrays behind a JSON header, as Hugging Face's library of that name reads
-/// and writes them. Reading checks everything that a file says of itself: nothing in it is executed,
-/// and no array reaches beyond the file or into another one.
+/// Safetensors files: named arrays behind a JSON header, as Hugging Face's library of that name
+/// reads and writes them. Reading checks everything that a file says of itself: nothing in it is
+/// executed, and no array reaches beyond the file or into another one.
 ///
 ///     8 bytes   N, the size of the header, little-endian
 ///     N bytes   {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}

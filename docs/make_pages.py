@@ -17,6 +17,8 @@ LISTS = {
     "EveryBalancing": ("balancing", "tests/training/test_laws.cpp", ("balancing",)),
     "EveryWeighting": ("weighting", "tests/training/test_laws.cpp", ("weighting", "balancing")),
 }
+# Components with pages that are not in their list: a program that uses one includes its header.
+OWN_INCLUDE = {"EveryEncoder": ("pretrained",)}
 NOTES = ("When", "Cost", "Limits")
 EXAMPLES = "test_page_examples.cpp"  # in the tests of each folder: compiles and runs the examples of its pages
 wrong = []
@@ -48,7 +50,9 @@ def types_of(name, folder):
     text = (include / folder / "all.hpp").read_text()
     listed = re.search(rf"using {name} =\s*std::tuple<([^;]*)>;", text).group(1)
     headers = [root / "include" / h for h in re.findall(r"#include <(equipoise/[^>]+)>", text)]
-    return [(t.strip(), header_of(t.strip(), headers)) for t in listed.split(",")]
+    names = [t.strip().partition("<")[0] for t in listed.split(",")]  # `Frozen` of `Frozen<Mlp>`
+    own = [include / folder / f"{stem}.hpp" for stem in OWN_INCLUDE.get(name, ())]
+    return [(n, header_of(n, headers)) for n in names] + [(re.search(r"^struct (\w+) \{", h.read_text(), re.M).group(1), h) for h in own]
 
 
 def header_of(type_name, headers):
@@ -107,8 +111,10 @@ def options_of(name, header):
     """A row for each option."""
     text = header.read_text()
     adapted = re.search(rf"BOOST_HANA_ADAPT_STRUCT\(equipoise::{name}\s*(?:,([^;]*))?\);", text)
-    members = [m.strip() for m in (adapted.group(1) or "").split(",") if m.strip()]
     text = text[text.index(f"struct {name} {{") :]  # the members come first in it: no local of theirs is taken for one
+    # A spec around another one reflects the options of that one; its own members are those with a meaning.
+    told = adapted.group(1) or "" if adapted else ",".join(re.findall(r"(\w+) = [^;]*;\s*///<", text))
+    members = [m.strip() for m in told.split(",") if m.strip()]
     rows = []
     for m in members:
         found = re.search(r"^\s+([\w:<>]+)\s[^;(]*?\b" + m + r"\s*=\s*(\{[^}]*\}|[^;,{]+?)[,;].*$", text, re.M)
@@ -131,7 +137,7 @@ def tests_of(name, folder, stem, laws, tested_in):
     """Its own test file, or those of the folders that name it; and that of the laws."""
     own = root / "tests" / folder / f"test_{stem}.cpp"
     named = [t for f in tested_in for t in test_sources(f) if t.name != EXAMPLES and re.search(rf"\b{name}\b", t.read_text())]
-    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in ([own] if own.exists() else named)] + [laws]))
+    return list(dict.fromkeys([t.relative_to(root).as_posix() for t in ([own] if own.exists() else named)] + laws))
 
 
 def example_part(code):
@@ -226,7 +232,8 @@ pages = {}
 for list_name, (folder, laws, tested_in) in LISTS.items():
     for name, header in types_of(list_name, folder):
         target = root / "docs/components" / folder / f"{header.stem}.md"
-        pages[target] = component_page(name, header, folder, laws, tested_in, target)
+        listed = header.stem not in OWN_INCLUDE.get(list_name, ())
+        pages[target] = component_page(name, header, folder, [laws] if listed else [], tested_in, target)
 for stale in sorted(set((root / "docs/components").rglob("*.md")) - set(pages)):
     wrong.append(f"{stale.relative_to(root)} is of no component in a list: delete it")
 pages |= {root / "docs/errors.md": errors_page(), root / "docs/files.md": files_page(), root / "README.md": readme()}

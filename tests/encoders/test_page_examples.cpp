@@ -1,6 +1,9 @@
 // The examples of docs/components/encoders/, word for word (gate.links_in_docs compares them).
 
+#include <equipoise/encoders/pretrained.hpp>
 #include <equipoise/equipoise.hpp>
+
+#include <filesystem>
 
 #include "support/catch.hpp"
 
@@ -38,4 +41,67 @@ TEST_CASE("the example of Cnn's page gives a map of an eighth of the image's siz
   CHECK(deepest.sizes() == at::IntArrayRef{8, 32, 8, 8});
   CHECK(feature.skips.size() == 3);
   CHECK(rates.sizes() == at::IntArrayRef{5, 3});
+}
+
+TEST_CASE("the example of Sequence's page gives a token for each step", "[encoders][docs]") {
+  auto encoder = eq::Sequence{.in_features = 3, .width = 8, .bidirectional = true}.build();
+  const auto padding = torch::tensor({{false, false, false}, {false, true, true}});
+  eq::TokenFeature feature = encoder->forward(torch::randn({2, 3, 3}), padding);
+  at::Tensor tokens = feature.tokens;  // [2, 3, 8]
+  CHECK(tokens.sizes() == at::IntArrayRef{2, 3, 8});
+}
+
+TEST_CASE("the example of FtTransformer's page gives a vector for each record", "[encoders][docs]") {
+  auto encoder = eq::FtTransformer{.numbers = 2, .categories = {3}, .width = 16}.build();
+  const auto table = torch::tensor({{0.5, -1.2, 2.0}, {1.5, 0.3, -1.0}}, torch::kFloat);
+  at::Tensor feature = encoder->forward(table);  // [2, 16]; the second category is missing
+  CHECK(feature.sizes() == at::IntArrayRef{2, 16});
+}
+
+TEST_CASE("the example of Identity's page gives its input", "[encoders][docs]") {
+  auto encoder = eq::Identity{.width = 512}.build();
+  at::Tensor feature = encoder->forward(torch::randn({8, 512}));  // [8, 512]
+  CHECK(feature.sizes() == at::IntArrayRef{8, 512});
+}
+
+TEST_CASE("the example of Frozen's page stays in evaluation mode", "[encoders][docs]") {
+  auto model = eq::compose(eq::modality<"metrics">(eq::Frozen<eq::Mlp>{{.in_features = 41, .widths = {64}}}),
+                           eq::modality<"dose">(eq::Cnn{.widths = {8, 16}}),
+                           eq::task<"rate">(eq::Concat{.width = 64}, eq::Regression{.outputs = 3}));
+  model->train();
+  bool learns = model->encoder("metrics"_n).is_training();  // false
+  CHECK_FALSE(learns);
+}
+
+TEST_CASE("the example of ResNet's page gives a map of a 32nd of the image's size", "[encoders][docs]") {
+  auto encoder = eq::ResNet{.depth = 18, .in_channels = 3, .width = 16}.build();
+  eq::MapFeature feature = encoder->forward(torch::randn({2, 3, 64, 64}));
+  at::Tensor deepest = feature.map;  // [2, 128, 2, 2]
+  CHECK(deepest.sizes() == at::IntArrayRef{2, 128, 2, 2});
+}
+
+TEST_CASE("the example of ViT's page gives the class token", "[encoders][docs]") {
+  auto encoder = eq::ViT{.image_size = 32, .patch_size = 8, .width = 24, .heads = 3}.build();
+  at::Tensor feature = encoder->forward(torch::randn({2, 3, 32, 32}));  // [2, 24]
+  CHECK(feature.sizes() == at::IntArrayRef{2, 24});
+}
+
+TEST_CASE("the example of UNetEncoder's page keeps the map of each level", "[encoders][docs]") {
+  auto encoder = eq::UNetEncoder{.in_channels = 1, .widths = {8, 16, 32}}.build();
+  eq::MapFeature feature = encoder->forward(torch::randn({2, 1, 16, 16}));
+  at::Tensor deepest = feature.map;           // [2, 32, 4, 4]
+  at::Tensor finest = feature.skips.front();  // [2, 8, 16, 16]
+  CHECK(deepest.sizes() == at::IntArrayRef{2, 32, 4, 4});
+  CHECK(finest.sizes() == at::IntArrayRef{2, 8, 16, 16});
+}
+
+TEST_CASE("the example of Pretrained's page reads what was written", "[encoders][docs]") {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(std::filesystem::temp_directory_path());
+  auto first = eq::Mlp{.in_features = 4, .widths = {8}}.build();
+  eq::save_weights(*first, "mlp.safetensors");
+  auto second = eq::Pretrained<eq::Mlp>{{.in_features = 4, .widths = {8}}, "mlp.safetensors"}.build();
+  CHECK(torch::equal(first->parameters().front(), second->parameters().front()));
+  std::filesystem::remove("mlp.safetensors");
+  std::filesystem::current_path(before);
 }

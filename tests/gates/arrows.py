@@ -11,7 +11,7 @@ ARROWS = {
     **{room: set(CORE[:i]) for i, room in enumerate(CORE)},
     "io": {"core/base"},
     "data": {"core", "io"},
-    "encoders": {"core"},
+    "encoders": {"core", "io"},
     "fusion": {"core"},
     "tasks": {"core"},
     "contribution": {"core"},

@@ -2,22 +2,35 @@
 #pragma once
 
 /// \file
-/// `Cnn` is a small convolutional encoder for images. Each stage halves height and width: a 3x3
-/// convolution with stride 2, group norm, GELU, a 3x3 convolution, group norm, GELU.
+/// `Cnn` is a small convolutional encoder for images, volumes and signals. Each stage halves every
+/// side: a 3x3 convolution with stride 2, group norm, GELU, a 3x3 convolution, group norm, GELU.
 ///
-/// - In: images [B, in_channels, H, W] of B records
-/// - Out: map feature [B, widths.back(), H / 2^n, W / 2^n] after n stages, sizes rounded up
+/// | `dimensions` | input | map feature after n stages, sizes rounded up |
+/// |---|---|---|
+/// | 1 | signals [B, T, in_channels], also `eq::Sequences` | [B, widths.back(), 1, T / 2^n] |
+/// | 2 | images [B, in_channels, H, W] | [B, widths.back(), H / 2^n, W / 2^n] |
+/// | 3 | volumes [B, in_channels, Z, H, W] | [B, widths.back(), Z / 2^n, H / 2^n, W / 2^n] |
+///
 /// - Skip maps: the input and the maps of the earlier stages, for a fusion that decodes a map
+/// - `place`: the first convolution also sees a channel per direction (step; row, column; slice,
+///   row, column) that runs from -1 to 1. A convolution alone cannot see where it is.
+/// - `pool`: the deepest map becomes one pixel, which is the mean, the maximum or a mean with
+///   learned weights (`eq::Pool`). Skip maps are kept.
+///
+/// A signal that is padded has the feature that it has alone: convolutions see zeros at padding,
+/// the norms and the pooling leave padding out. Its map is always pooled, by the mean if `pool` is
+/// `none`.
 ///
 /// The norm is a group norm, not a batch norm. The result for a record then does not depend on the
-/// other records of the batch.
+/// other records of the batch. Place channels are those of Liu et al., "An intriguing failing of
+/// convolutional neural networks and the CoordConv solution", 2018, arXiv:1807.03247.
 ///
-/// When: The modality is an image, or a task predicts a map.
+/// When: The modality is an image, a volume or a signal, or a task predicts a map.
 /// Cost: Two 3x3 convolutions per stage. The first stage works at half the image size and usually
 /// costs most.
-/// Limits: Images have two dimensions and at least 2^n pixels per side for n stages. The norm
-/// treats each record alone, so a difference in mean brightness is visible only at the image
-/// borders. Where mean brightness matters, give it as a column of a table.
+/// Limits: Every side has at least 2^n positions for n stages. The norm treats each record alone,
+/// so a difference in mean brightness is visible only at the image borders. Where mean brightness
+/// matters, give it as a column of a table.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -32,7 +45,9 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/batch/sequence.hpp>
 #include <equipoise/core/model/norm.hpp>
+#include <equipoise/encoders/pooling.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
@@ -41,6 +56,7 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -54,38 +70,94 @@ namespace detail {
   return std::gcd<std::int64_t>(width, 8);
 }
 
+/// A group norm whose mean and variance leave padding out.
+/// \param x [B, C, 1, T]  \param hidden bool [B, 1, 1, T], true at padding
+[[nodiscard]] inline at::Tensor masked_group_norm(const GroupNormModule& norm, std::int64_t groups, const at::Tensor& x,
+                                                  const at::Tensor& hidden) {
+  const std::vector<at::Tensor> learned = norm.parameters();  // scale, shift
+  const at::Tensor out = hidden.unsqueeze(1);                 // [B, 1, 1, 1, T]
+  const at::Tensor grouped = x.masked_fill(hidden, 0).view({x.size(0), groups, -1, 1, x.size(3)});
+  const at::Tensor count =
+      out.logical_not().sum({2, 3, 4}, /*keepdim=*/true).clamp_min(1) * grouped.size(2);  // [B, 1, 1, 1, 1]
+  const at::Tensor centred = grouped - grouped.sum({2, 3, 4}, /*keepdim=*/true) / count;
+  const at::Tensor variance = centred.masked_fill(out, 0).square().sum({2, 3, 4}, /*keepdim=*/true) / count;
+  return (centred * (variance + 1e-5).rsqrt()).view_as(x) * learned[0].view({1, -1, 1, 1}) +
+         learned[1].view({1, -1, 1, 1});
+}
+
+/// Adds a channel for each direction of a map [B, C, …], from -1 at its start to 1 at its end.
+/// \param padding bool [B, T] of a signal [B, C, 1, T], whose last step then has 1; or undefined
+[[nodiscard]] inline at::Tensor with_place(const at::Tensor& map, std::int64_t dimensions, const at::Tensor& padding) {
+  std::vector<at::Tensor> parts = {map};
+  std::vector<std::int64_t> shape(map.sizes().begin(), map.sizes().end());
+  shape[1] = 1;
+  for (std::int64_t d = map.dim() - dimensions; d < map.dim(); ++d) {
+    std::vector<std::int64_t> line(shape.size(), 1);
+    line[static_cast<std::size_t>(d)] = map.size(d);
+    if (padding.defined()) {
+      line[0] = map.size(0);
+      const at::Tensor steps = padding.logical_not().to(map.scalar_type());
+      const at::Tensor last = (steps.sum(1, /*keepdim=*/true) - 1).clamp_min(1);
+      parts.push_back(((steps.cumsum(1) - 1) / last * 2 - 1).masked_fill(padding, 0).view(line));
+    } else {
+      parts.push_back(at::linspace(-1, 1, map.size(d), map.options()).view(line).expand(shape));
+    }
+  }
+  return at::cat(parts, 1);
+}
+
 }  // namespace detail
+
+/// What a `CnnModule` may have beside its stages; see `Cnn`.
+struct CnnExtras {
+  std::int64_t dimensions = 2;
+  bool place = false;
+  Pool pool = Pool::none;
+};
 
 class CnnModule : public torch::nn::Module {
  public:
-  CnnModule(std::int64_t in_channels, std::vector<std::int64_t> widths)
-      : torch::nn::Module("Cnn"), in_channels_(in_channels), widths_(std::move(widths)) {
+  CnnModule(std::int64_t in_channels, std::vector<std::int64_t> widths, CnnExtras extras = {})
+      : torch::nn::Module("Cnn"), in_channels_(in_channels), widths_(std::move(widths)), extras_(extras) {
     stages_ = register_module("stages", torch::nn::ModuleList());
-    std::int64_t in = in_channels;
+    std::int64_t in = in_channels + (extras.place ? extras.dimensions : 0);
     for (const std::int64_t width : widths_) {
-      stages_->push_back(torch::nn::ModuleList(conv(in, width, 2), norm(width), conv(width, width, 1), norm(width)));
+      // The second convolution draws its weights first: a seed gives the weights that it always gave.
+      const auto second = conv(width, width, 1), first = conv(in, width, 2);
+      torch::nn::ModuleList stage;
+      for (const auto& layer : {first, second}) {
+        stage->push_back(layer);
+        stage->push_back(std::make_shared<GroupNormModule>(detail::norm_groups(width), width));
+      }
+      stages_->push_back(stage);
       in = width;
     }
+    pool_ = std::make_shared<detail::PoolModule>(extras.pool, widths_.back());
+    if (extras.pool == Pool::attention) register_module("pool", pool_);
   }
 
-  /// \param x [B, in_channels, H, W]
-  /// \throws ShapeError for another number of channels, an image smaller than 2^stages, or
-  /// integers.
-  [[nodiscard]] MapFeature forward(const at::Tensor& x) {
-    const std::int64_t min_side = std::int64_t{1} << widths_.size();
-    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < min_side || x.size(3) < min_side ||
-        !x.is_floating_point())
-      throw ShapeError(message("shape.101", "Cnn", "expected [B, ", in_channels_, ", H >= ", min_side,
-                               ", W >= ", min_side, "] of a floating type, got ", x.sizes(), " of ", x.scalar_type()));
-    MapFeature out{x, {}};
-    for (const auto& stage : *stages_) {
+  /// \param x [B, in_channels, H, W] (two dimensions), [B, in_channels, Z, H, W] (three) or
+  /// [B, T, in_channels] (one)
+  /// \param padding of signals, bool [B, T], true at padding; undefined for none
+  /// \throws ShapeError for another number of channels, a side smaller than 2^stages, or integers.
+  [[nodiscard]] MapFeature forward(const at::Tensor& x, const at::Tensor& padding = {}) {
+    check(x);
+    const bool signal = extras_.dimensions == 1;
+    const at::Tensor given = signal ? padding : at::Tensor();
+    at::Tensor hidden = given.defined() ? given.unsqueeze(1).unsqueeze(2) : given;  // [B, 1, 1, T]
+    MapFeature out{signal ? detail::zero_padding(x, given).transpose(1, 2).unsqueeze(2) : x, {}};
+    for (std::size_t s = 0; s < stages_->size(); ++s) {
       out.skips.push_back(out.map);
-      auto& layers = *stage->as<torch::nn::ModuleList>();
-      for (const std::size_t l : {0U, 2U}) {
-        out.map = layers[l]->as<torch::nn::Conv2d>()->forward(out.map);
-        out.map = torch::gelu(layers[l + 1]->as<GroupNormModule>()->forward(out.map));
-      }
+      if (s == 0 && extras_.place) out.map = detail::with_place(out.map, extras_.dimensions, given);
+      // Of the steps of a signal, a stage keeps the first, the third, the fifth …
+      if (hidden.defined()) hidden = hidden.slice(3, 0, std::nullopt, 2);
+      out.map = run_stage(s, out.map, hidden);
     }
+    if (extras_.pool == Pool::none && !hidden.defined()) return out;
+    const at::Tensor pooled =
+        pool_->forward(out.map.flatten(2).transpose(1, 2), hidden.defined() ? hidden.flatten(1) : hidden);
+    out.map = pooled.unsqueeze(2).unsqueeze(3);
+    if (extras_.dimensions == 3) out.map = out.map.unsqueeze(4);
     return out;
   }
 
@@ -96,16 +168,50 @@ class CnnModule : public torch::nn::Module {
   }
 
  private:
-  static torch::nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t stride) {
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
+  void check(const at::Tensor& x) const {
+    const std::int64_t min_side = std::int64_t{1} << widths_.size(), d = extras_.dimensions;
+    const std::int64_t channels = d == 1 ? 2 : 1, first = d == 1 ? 1 : 2;
+    bool fits = x.dim() == d + 2 && x.size(channels) == in_channels_ && x.is_floating_point();
+    for (std::int64_t i = first; fits && i < first + d; ++i) fits = x.size(i) >= min_side;
+    if (fits) return;
+    const std::string side = " >= " + std::to_string(min_side), c = std::to_string(in_channels_);
+    const std::string shape = d == 1   ? "T" + side + ", " + c
+                              : d == 2 ? c + ", H" + side + ", W" + side
+                                       : c + ", Z" + side + ", H" + side + ", W" + side;
+    throw ShapeError(message("shape.101", "Cnn", "expected [B, ", shape, "] of a floating type, got ", x.sizes(),
+                             " of ", x.scalar_type()));
   }
-  static std::shared_ptr<GroupNormModule> norm(std::int64_t width) {
-    return std::make_shared<GroupNormModule>(detail::norm_groups(width), width);
+
+  [[nodiscard]] at::Tensor run_stage(std::size_t s, at::Tensor x, const at::Tensor& hidden) {
+    auto& layers = *stages_[s]->as<torch::nn::ModuleList>();
+    for (const std::size_t l : {0U, 2U}) {
+      x = extras_.dimensions == 3 ? layers[l]->as<torch::nn::Conv3d>()->forward(x)
+                                  : layers[l]->as<torch::nn::Conv2d>()->forward(x);
+      auto& norm = *layers[l + 1]->as<GroupNormModule>();
+      if (hidden.defined())
+        x = torch::gelu(detail::masked_group_norm(norm, detail::norm_groups(x.size(1)), x, hidden))
+                .masked_fill(hidden, 0);
+      else
+        x = torch::gelu(norm.forward(x));
+    }
+    return x;
+  }
+
+  [[nodiscard]] std::shared_ptr<torch::nn::Module> conv(std::int64_t in, std::int64_t out, std::int64_t stride) const {
+    if (extras_.dimensions == 3)
+      return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 3).stride(stride).padding(1).bias(false)).ptr();
+    if (extras_.dimensions == 2)
+      return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)).ptr();
+    // A signal is an image of one row.
+    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, {1, 3}).stride({1, stride}).padding({0, 1}).bias(false))
+        .ptr();
   }
 
   std::int64_t in_channels_;
   std::vector<std::int64_t> widths_;
+  CnnExtras extras_;
   torch::nn::ModuleList stages_{nullptr};
+  std::shared_ptr<detail::PoolModule> pool_;
 };
 
 /// `Cnn{.in_channels = 1, .widths = {16, 32, 64, 128}}`.
@@ -114,6 +220,9 @@ struct Cnn {
 
   std::int64_t in_channels = 1;                          ///< channels of the image; > 0
   std::vector<std::int64_t> widths = {16, 32, 64, 128};  ///< channels of each stage; > 0
+  std::int64_t dimensions = 2;                           ///< 1 for signals, 2 for images, 3 for volumes
+  bool place = false;                                    ///< whether the encoder sees where a pixel is
+  Pool pool = Pool::none;                                ///< what the deepest map is reduced to
 
   /// A small encoder and an input for it, for tests.
   [[nodiscard]] static Cnn example() { return {.widths = {4, 8}}; }
@@ -123,10 +232,11 @@ struct Cnn {
     check_option(in_channels > 0, "Cnn.in_channels", "> 0", in_channels);
     check_option(!widths.empty(), "Cnn.widths", "at least one stage", "none");
     for (const std::int64_t width : widths) check_option(width > 0, "Cnn.widths", "each > 0", width);
-    return std::make_shared<CnnModule>(in_channels, widths);
+    check_option(dimensions >= 1 && dimensions <= 3, "Cnn.dimensions", "1, 2 or 3", dimensions);
+    return std::make_shared<CnnModule>(in_channels, widths, CnnExtras{dimensions, place, pool});
   }
 };
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Cnn, in_channels, widths);
+BOOST_HANA_ADAPT_STRUCT(equipoise::Cnn, in_channels, widths, dimensions, place, pool);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The layer that the encoders with attention share: self-attention, then a perceptron, each after
+/// a layer norm and added to its input (Vaswani et al., "Attention Is All You Need", 2017,
+/// arXiv:1706.03762; norms first as in Xiong et al., 2020, arXiv:2002.04745).
+
+#include <torch/nn/init.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace equipoise::detail {
+
+/// A layer norm with a choice of epsilon.
+class NormLayer : public torch::nn::Module {
+ public:
+  explicit NormLayer(std::int64_t width, double epsilon = 1e-5) : torch::nn::Module("LayerNorm"), epsilon_(epsilon) {
+    weight_ = register_parameter("weight", at::ones({width}));
+    bias_ = register_parameter("bias", at::zeros({width}));
+  }
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
+    return at::layer_norm(x, weight_.sizes(), weight_, bias_, epsilon_);
+  }
+
+ private:
+  double epsilon_;
+  at::Tensor weight_, bias_;
+};
+
+/// A module whose parts the module that it belongs to registers, for the sake of their names.
+struct NamedParts : torch::nn::Module {
+  NamedParts() : torch::nn::Module("Parts") {}
+  at::Tensor add(const std::string& name, at::Tensor parameter) {
+    return register_parameter(name, std::move(parameter));
+  }
+  template <class M>
+  M add(const std::string& name, M module) {
+    register_module(name, module);
+    return module;
+  }
+};
+
+/// What the parts of a layer are called: as in torch.nn.TransformerEncoderLayer, or as in the vision
+/// transformer of torchvision.
+enum class LayerNames { torch, torchvision };
+
+struct TransformerLayerOptions {
+  std::int64_t width = 0, heads = 1;
+  std::int64_t hidden = 0;  ///< size of the perceptron's hidden layer
+  double dropout = 0;
+  double epsilon = 1e-5;   ///< of the layer norms
+  bool gated = false;      ///< ReGLU in place of GELU: half of twice the hidden layer gates the other half
+  bool first_norm = true;  ///< whether a layer norm precedes the attention
+  LayerNames names = LayerNames::torch;
+};
+
+class TransformerLayer : public torch::nn::Module {
+ public:
+  explicit TransformerLayer(const TransformerLayerOptions& o) : torch::nn::Module("TransformerLayer"), options_(o) {
+    const bool vision = o.names == LayerNames::torchvision;
+    if (o.first_norm)
+      norm1_ = register_module(vision ? "ln_1" : "norm1", std::make_shared<NormLayer>(o.width, o.epsilon));
+    const auto attention = register_module(vision ? "self_attention" : "self_attn", std::make_shared<NamedParts>());
+    in_weight_ = attention->add("in_proj_weight", torch::nn::init::xavier_uniform_(at::empty({3 * o.width, o.width})));
+    in_bias_ = attention->add("in_proj_bias", at::zeros({3 * o.width}));
+    out_ = attention->add("out_proj", torch::nn::Linear(o.width, o.width));
+    norm2_ = register_module(vision ? "ln_2" : "norm2", std::make_shared<NormLayer>(o.width, o.epsilon));
+    const std::int64_t first = o.gated ? 2 * o.hidden : o.hidden;
+    const auto perceptron = vision ? register_module("mlp", std::make_shared<NamedParts>()) : nullptr;
+    linear1_ = torch::nn::Linear(o.width, first), linear2_ = torch::nn::Linear(o.hidden, o.width);
+    if (perceptron) {
+      perceptron->add("0", linear1_), perceptron->add("3", linear2_);
+    } else {
+      register_module("linear1", linear1_), register_module("linear2", linear2_);
+    }
+  }
+
+  /// \param x [B, T, width]
+  /// \param seen bool [B, 1, 1, T], true at the tokens that are attended to; undefined for all
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x, const at::Tensor& seen = {}) {
+    const at::Tensor y = x + drop(attend(norm1_ ? norm1_->forward(x) : x, seen));
+    at::Tensor h = linear1_->forward(norm2_->forward(y));
+    if (options_.gated) {
+      const std::vector<at::Tensor> halves = h.chunk(2, -1);
+      h = halves[0] * torch::relu(halves[1]);
+    } else {
+      h = torch::gelu(h);
+    }
+    return y + drop(linear2_->forward(drop(h)));
+  }
+
+ private:
+  [[nodiscard]] at::Tensor drop(const at::Tensor& x) const {
+    return options_.dropout > 0 ? torch::dropout(x, options_.dropout, is_training()) : x;
+  }
+  [[nodiscard]] at::Tensor attend(const at::Tensor& x, const at::Tensor& seen) {
+    const std::int64_t b = x.size(0), t = x.size(1), d = options_.width / options_.heads;
+    const at::Tensor all =
+        at::linear(x, in_weight_, in_bias_).view({b, t, 3, options_.heads, d}).permute({2, 0, 3, 1, 4});
+    at::Tensor weights = at::matmul(all[0], all[1].transpose(2, 3)) / std::sqrt(static_cast<double>(d));
+    if (seen.defined()) weights = weights.masked_fill(seen.logical_not(), -1e30);
+    const at::Tensor mixed = at::matmul(drop(weights.softmax(-1)), all[2]);  // [B, heads, T, d]
+    return out_->forward(mixed.transpose(1, 2).reshape({b, t, options_.width}));
+  }
+
+  TransformerLayerOptions options_;
+  std::shared_ptr<NormLayer> norm1_, norm2_;
+  at::Tensor in_weight_, in_bias_;
+  torch::nn::Linear out_{nullptr}, linear1_{nullptr}, linear2_{nullptr};
+};
+
+}  // namespace equipoise::detail

@@ -1,0 +1,174 @@
+// Weights in safetensors files, and the encoders that load them: what Python writes and says.
+
+#include <equipoise/core/model/compose.hpp>
+#include <equipoise/encoders/all.hpp>
+#include <equipoise/encoders/pretrained.hpp>
+#include <equipoise/fusion/spatial_cascade.hpp>
+#include <equipoise/tasks/dense_regression.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <span>
+
+#include "support/by_formula.hpp"
+#include "support/catch.hpp"
+#include "support/encoder_reference.hpp"
+
+namespace eq = equipoise;
+using namespace eq::literals;
+using Catch::Contains;
+
+namespace {
+
+double difference(const at::Tensor& got, std::span<const float> expected) {
+  REQUIRE(got.numel() == static_cast<std::int64_t>(expected.size()));
+  const at::Tensor values = torch::tensor(std::vector<float>(expected.begin(), expected.end())).view_as(got);
+  return (got - values).abs().max().item<double>();
+}
+
+std::filesystem::path source(const std::string& name) {
+  const char* root = std::getenv("EQUIPOISE_SOURCE");
+  return std::filesystem::path(root ? root : ".") / "tests/encoders" / name;
+}
+
+/// A file that is removed at the end.
+struct Temporary {
+  std::filesystem::path path;
+  explicit Temporary(const std::string& name) : path(std::filesystem::temp_directory_path() / ("equipoise_" + name)) {}
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() { std::filesystem::remove(path); }
+};
+
+at::Tensor photo() {
+  return support::input_of("photo", {1, 3, 64, 64});
+}
+
+/// The means of the deepest map, in evaluation.
+template <class Module>
+at::Tensor means(const std::shared_ptr<Module>& encoder) {
+  encoder->eval();
+  return eq::Feature(encoder->forward(photo())).vector();
+}
+
+std::int64_t parameters_of(std::int64_t depth) {
+  std::int64_t count = 0;
+  for (const at::Tensor& p : eq::ResNet{.depth = depth}.build()->parameters()) count += p.numel();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a ResNet has PyTorch's output with the same weights, also through a file", "[encoders][worked]") {
+  const Temporary file("resnet18.safetensors");
+  {
+    const auto written = eq::ResNet{}.build();
+    support::fill_by_formula(*written);
+    eq::save_weights(*written, file.path);
+  }
+  const auto read = eq::Pretrained<eq::ResNet>{.encoder = {}, .path = file.path.string()}.build();
+  CHECK(difference(means(read), support::kResNet18) < 1e-5);
+  const auto deep = eq::ResNet{.depth = 50, .width = 8}.build();
+  support::fill_by_formula(*deep);
+  CHECK(difference(means(deep), support::kResNet50) < 1e-5);
+}
+
+TEST_CASE("a file of Python's library is loaded and gives Python's output", "[encoders][worked]") {
+  const std::string path = source("resnet18_narrow.safetensors").string();
+  eq::WeightReport report;
+  const eq::Pretrained<eq::ResNet> spec{.encoder = {.width = 2}, .path = path, .ignore = {"fc."}, .report = &report};
+  CHECK(difference(means(spec.build()), support::kResNet18File) < 1e-5);
+  CHECK(report.fits());
+  CHECK(report.loaded == 120);
+  CHECK(eq::Pretrained<eq::ResNet>::id == "pretrained_resnet");
+  CHECK(eq::options(spec) == eq::options(eq::ResNet{.width = 2}));
+  // Without `ignore` the classifier is unexpected; a wider network has other shapes.
+  const auto strict = eq::ResNet{.width = 2}.build();
+  const at::Tensor before = strict->parameters().front().clone();
+  CHECK_THROWS_WITH(eq::load_weights(*strict, path), Contains("file.462") && Contains("resnet18_narrow.safetensors") &&
+                                                         Contains("120 tensors fit; 2 unexpected: fc.bias, fc.weight"));
+  CHECK(torch::equal(strict->parameters().front(), before));
+  const auto wider = eq::ResNet{.in_channels = 1, .width = 2}.build();
+  const eq::WeightReport partial = eq::load_weights(*wider, path, {.strict = false});
+  CHECK(partial.misshapen ==
+        std::vector<std::string>{"conv1.weight: expected Float [2, 1, 7, 7], got F32 [2, 3, 7, 7]"});
+  CHECK(partial.loaded == 119);
+  CHECK(partial.missing.empty());
+  const auto deeper = eq::ResNet{.depth = 34, .width = 2}.build();
+  CHECK_THROWS_WITH(eq::load_weights(*deeper, path, {.ignore = {"fc."}}), Contains("missing: layer1.2.conv1.weight"));
+}
+
+TEST_CASE("a prefix takes a part of a larger model's file", "[encoders]") {
+  const Temporary file("mlp.safetensors");
+  const auto model = eq::compose(eq::modality<"image">(eq::UNetEncoder{.widths = {4, 8}}),
+                                 eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                                 eq::task<"y">(eq::SpatialCascade{.widths = {4}}, eq::DenseRegression{}));
+  const at::Tensor image = support::input_of("image", {2, 1, 8, 8});
+  const auto data = eq::batch(eq::input<"image">(image), eq::input<"table">(support::input_of("table", {2, 4})));
+  CHECK(model->predict(data)["y"_n].sizes() == at::IntArrayRef{2, 1, 8, 8});  // a U-Net: encoder and cascade
+  eq::save_weights(*model, file.path);
+  const auto table =
+      eq::Pretrained<eq::Mlp>{
+          .encoder = {.in_features = 4, .widths = {6}}, .path = file.path.string(), .prefix = "encoders.table."}
+          .build();
+  CHECK(torch::equal(table->parameters().front(), model->encoder("table"_n).parameters().front()));
+}
+
+TEST_CASE("Python's library reads the weights that are written", "[encoders]") {
+  const Temporary file("written.safetensors");
+  const auto mlp = eq::Mlp{.in_features = 3, .widths = {2}}.build();
+  support::fill_by_formula(*mlp);
+  eq::save_weights(*mlp, file.path);
+  if (std::system("python3 -c 'import safetensors, numpy' 2>/dev/null") != 0) {
+    std::cerr << "skipped: no safetensors and numpy for python3\n";
+    return;
+  }
+  const std::string script =
+      "import sys, numpy; from safetensors.numpy import load_file; w = load_file(sys.argv[1]); "
+      "sys.exit(int(sorted(w) != [\"layers.0.bias\", \"layers.0.weight\", \"layers.1.bias\", "
+      "\"layers.1.weight\"] or w[\"layers.0.weight\"].shape != (2, 3) or "
+      "abs(w[\"layers.0.weight\"][1, 2] - float(sys.argv[2])) > 1e-6))";
+  const std::string value = std::to_string(mlp->named_parameters()["layers.0.weight"][1][2].item<float>());
+  CHECK(std::system(("python3 -c '" + script + "' '" + file.path.string() + "' " + value).c_str()) == 0);
+}
+
+TEST_CASE("the sizes of the networks are those of torchvision without classifiers", "[encoders][worked]") {
+  CHECK(parameters_of(18) == 11689512 - 513000);
+  CHECK(parameters_of(34) == 21797672 - 513000);
+  CHECK(parameters_of(50) == 25557032 - 2049000);
+  const eq::MapFeature map = eq::ResNet{.depth = 50, .width = 2}.build()->forward(photo());
+  std::vector<std::int64_t> channels, sides;
+  for (const at::Tensor& skip : map.skips) channels.push_back(skip.size(1)), sides.push_back(skip.size(2));
+  CHECK(channels == std::vector<std::int64_t>{3, 2, 8, 16, 32});
+  CHECK(sides == std::vector<std::int64_t>{64, 32, 16, 8, 4});
+  CHECK(map.map.sizes() == at::IntArrayRef{1, 64, 2, 2});
+}
+
+TEST_CASE("a batch norm learns the statistics of its batches in training only", "[encoders]") {
+  const auto encoder = eq::ResNet::example().build();
+  encoder->eval();
+  (void)encoder->forward(photo());
+  CHECK(encoder->named_buffers()["bn1.num_batches_tracked"].item<std::int64_t>() == 0);
+  encoder->train();
+  (void)encoder->forward(photo());
+  CHECK(encoder->named_buffers()["bn1.num_batches_tracked"].item<std::int64_t>() == 1);
+  CHECK(encoder->named_buffers()["bn1.running_mean"].abs().sum().item<double>() > 0);
+}
+
+TEST_CASE("a vision transformer is PyTorch's with the names of torchvision", "[encoders][worked]") {
+  const auto encoder = eq::ViT::example().build();
+  support::fill_by_formula(*encoder);
+  encoder->eval();
+  CHECK(difference(encoder->forward(support::input_of("tiles", {2, 3, 8, 8})), support::kVit) < 1e-5);
+  CHECK(encoder->named_parameters().contains("encoder.layers.encoder_layer_1.mlp.3.weight"));
+}
+
+TEST_CASE("a U-Net's encoder halves volumes too, and keeps the map of each level", "[encoders]") {
+  const auto encoder = eq::UNetEncoder{.in_channels = 2, .widths = {4, 6, 8}, .dimensions = 3}.build();
+  const eq::MapFeature feature = encoder->forward(torch::randn({1, 2, 4, 8, 12}));
+  CHECK(feature.map.sizes() == at::IntArrayRef{1, 8, 1, 2, 3});
+  CHECK(feature.skips.at(0).sizes() == at::IntArrayRef{1, 4, 4, 8, 12});
+  CHECK(feature.skips.at(1).sizes() == at::IntArrayRef{1, 6, 2, 4, 6});
+  CHECK_THROWS_WITH(encoder->forward(torch::zeros({1, 2, 2, 8, 8})), Contains("with sides >= 4"));
+}

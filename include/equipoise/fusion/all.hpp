@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/core/model/concepts.hpp>
+#include <equipoise/fusion/any_fusion.hpp>
 #include <equipoise/fusion/attention.hpp>
 #include <equipoise/fusion/concat.hpp>
 #include <equipoise/fusion/film.hpp>

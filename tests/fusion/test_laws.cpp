@@ -97,6 +97,9 @@ const std::vector<Case>& cases() {
     eq::for_each_type<eq::EveryVectorFusion>(
         [&]<class Fusion>() { add(std::string(Fusion::id), support::small_fusion<Fusion>()); });
     add("concat without activation", eq::Concat{.width = 10, .activate = false});
+    add("late with learned weights", eq::Late{.width = 10, .rule = eq::LateRule::learned});
+    add("late with a product of experts", eq::Late{.width = 10, .rule = eq::LateRule::product});
+    add("mixture of all experts", eq::MixtureOfExperts{.width = 8, .experts = 3, .hidden = 4, .top = 3});
     for (const eq::StandIn absent : {eq::StandIn::mean, eq::StandIn::learned}) {
       const std::string with = " with " + std::string(eq::name_of(absent));
       add("bilinear" + with, eq::Bilinear{.width = 8, .rank = 3, .absent = absent});

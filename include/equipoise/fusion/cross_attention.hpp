@@ -21,7 +21,8 @@
 /// softmax is their average, weighted by the sums of their exponentials.
 ///
 /// When: Encoders yield tokens or maps, and parts of one modality belong to parts of another.
-/// Cost: Each pair's attention once, T_m · T_n scores per head; a weighted mean per coalition.
+/// Cost: Each pair's attention once, T_m · T_n scores per head; a weighted mean per coalition and
+/// member.
 /// Limits: With two modalities of one token each the attention weights are constant. Large maps have
 /// many tokens.
 ///
@@ -37,6 +38,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/presence.hpp>
 #include <equipoise/core/model/norm.hpp>
@@ -51,11 +53,13 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -97,21 +101,44 @@ class CrossAttentionModule : public torch::nn::Module {
   }
 
   [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) {
-    at::Tensor sum, mask;
+    at::Tensor sum, count;  // [C, B, width], [C, B, 1]
     for (const auto& [m, part] : views::enumerate(parts)) {
       if (!part.tokens.defined()) continue;
-      if (!mask.defined()) mask = presence.tensor(part.tokens);
+      if (!sum.defined()) {
+        sum = part.tokens.new_zeros({presence.coalitions(), presence.records(), width_});
+        count = presence.tensor(sum).sum(2, true).clamp_min(1).to(sum.scalar_type());
+      }
+      const auto [rows, seen] = coalitions_with(m, presence);
+      if (rows.empty()) continue;
+      const at::Tensor mask = seen.tensor(sum);
       at::Tensor pooled = detail::mean_over_tokens(part.tokens, part.padding, 0, 1).unsqueeze(0);  // [1, B, width]
-      if (const at::Tensor attended = attend(parts, m, presence, mask); attended.defined())
-        pooled = pooled.add(out_->forward(attended));  // [C, B, width]
-      const at::Tensor y = at::gelu(norm_->forward(pooled));
-      const at::Tensor term = at::where(mask.narrow(2, static_cast<std::int64_t>(m), 1), y, 0);
-      sum = sum.defined() ? sum.add(term) : term;
+      if (const at::Tensor attended = attend(parts, m, seen, mask); attended.defined())
+        pooled = pooled.add(out_->forward(attended));  // [C', B, width]
+      const at::Tensor term =
+          at::where(mask.narrow(2, static_cast<std::int64_t>(m), 1), at::gelu(norm_->forward(pooled)), 0);
+      sum = sum.index_add(0, detail::index_tensor(rows, sum), term);
     }
-    return sum.div(mask.sum(2, true).clamp_min(1).to(sum.scalar_type()));
+    return sum.div(count);
   }
 
  private:
+  /// The coalitions in which some record has modality m: their places and their presence.
+  [[nodiscard]] static std::pair<std::vector<std::int64_t>, Presence> coalitions_with(std::size_t m,
+                                                                                      const Presence& presence) {
+    std::vector<std::int64_t> places;
+    std::vector<std::uint64_t> masks;
+    const auto b = static_cast<std::size_t>(presence.records());
+    for (std::size_t c = 0; c < static_cast<std::size_t>(presence.coalitions()); ++c) {
+      const auto own = presence.masks().subspan(c * b, b);
+      if (std::none_of(own.begin(), own.end(), [&](std::uint64_t mask) { return Coalition(mask).contains(m); }))
+        continue;
+      places.push_back(static_cast<std::int64_t>(c));
+      masks.insert(masks.end(), own.begin(), own.end());
+    }
+    const std::size_t n = places.size();
+    return {std::move(places), Presence(std::move(masks), n, presence.modalities())};
+  }
+
   /// The mean over modality m's tokens of what they take from the other present modalities, [C, B, heads * d]: zero where
   /// there is none, undefined where the batch has no other.
   [[nodiscard]] static at::Tensor attend(const std::vector<Projected>& parts, std::size_t m, const Presence& presence,
@@ -121,8 +148,11 @@ class CrossAttentionModule : public torch::nn::Module {
     for (const auto& [n, other] : views::enumerate(parts)) {
       if (n == m || !other.tokens.defined()) continue;
       const at::Tensor scores = detail::attention_scores(parts[m].query, other.key, other.padding);
-      values.push_back(at::matmul(scores.softmax(3), other.value));
-      sums.push_back(scores.logsumexp(3));
+      // Softmax within the modality, and the logarithm of the sum that it divides by.
+      const at::Tensor largest = scores.detach().amax(3, true), powers = scores.sub(largest).exp();
+      const at::Tensor total = powers.sum(3, true);
+      values.push_back(at::matmul(powers.div(total), other.value));
+      sums.push_back(total.log().add(largest).squeeze(3));
       columns.push_back(static_cast<std::int64_t>(n));
     }
     if (values.empty()) return {};

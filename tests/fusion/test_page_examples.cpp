@@ -84,6 +84,73 @@ TEST_CASE("the example of Sum's page adds the modalities' predictions", "[fusion
   CHECK(torch::allclose(bias, bias[0].expand_as(bias), 1e-4, 1e-5));
 }
 
+TEST_CASE("the example of Bilinear's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"rate">(eq::Bilinear{.width = 32, .rank = 4}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
+TEST_CASE("the example of LowRankTensor's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"rate">(eq::LowRankTensor{.width = 32}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
+TEST_CASE("the example of TensorFusion's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"rate">(eq::TensorFusion{.width = 32, .rank = 4}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
+TEST_CASE("the example of CrossAttention's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"rate">(eq::CrossAttention{.width = 32, .heads = 2}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
+TEST_CASE("the example of Bottleneck's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"rate">(eq::Bottleneck{.width = 32, .heads = 2}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
+TEST_CASE("the example of MixtureOfExperts's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model =
+      eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                  eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                  eq::task<"rate">(eq::MixtureOfExperts{.width = 32, .experts = 3}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
 TEST_CASE("the example of SpatialCascade's page predicts a map of the image's size", "[fusion][docs]") {
   const auto test = records(5);
   auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),

@@ -7,13 +7,20 @@
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/core/model/concepts.hpp>
+#include <equipoise/fusion/any_fusion.hpp>
 #include <equipoise/fusion/attention.hpp>
+#include <equipoise/fusion/bilinear.hpp>
+#include <equipoise/fusion/bottleneck.hpp>
 #include <equipoise/fusion/concat.hpp>
+#include <equipoise/fusion/cross_attention.hpp>
 #include <equipoise/fusion/film.hpp>
 #include <equipoise/fusion/gated.hpp>
 #include <equipoise/fusion/late.hpp>
+#include <equipoise/fusion/low_rank_tensor.hpp>
+#include <equipoise/fusion/mixture_of_experts.hpp>
 #include <equipoise/fusion/spatial_cascade.hpp>
 #include <equipoise/fusion/sum.hpp>
+#include <equipoise/fusion/tensor_fusion.hpp>
 
 #include <cstdint>
 #include <span>
@@ -23,7 +30,8 @@
 
 namespace equipoise {
 
-using EveryFusion = std::tuple<AttentionFusion, Concat, Sum, Gated, Film, Late, SpatialCascade>;
+using EveryFusion = std::tuple<AttentionFusion, Concat, Sum, Gated, Film, Late, Bilinear, LowRankTensor, TensorFusion,
+                               CrossAttention, Bottleneck, MixtureOfExperts, SpatialCascade>;
 static_assert(has_distinct_ids<EveryFusion>, "equipoise: two fusions of the list have the same id");
 
 /// The module that a fusion's spec builds.

@@ -7,6 +7,7 @@
 /// that exclude it.
 
 #include <equipoise/core/base/ranges.hpp>
+#include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/presence.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <unordered_map>
 #include <vector>
 
@@ -72,6 +74,24 @@ template <class Weight>
 [[nodiscard]] inline at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence) {
   if (presence.coalitions() > 1 && presence.same_within_coalitions()) return subset_sums(values, presence);
   return masked_sum(values, presence, [](std::size_t, const at::Tensor& value) { return value; });
+}
+
+/// Softmax over the present modalities, of scores [1, B or 1, P, …] of the P modalities `columns`: weights [C, B, P, …] (or
+/// as wide as the scores, where all are present). Absent modalities have weight 0, rows without any have no other.
+[[nodiscard]] inline at::Tensor softmax_of_present(const at::Tensor& score, const std::vector<std::int64_t>& columns,
+                                                   const Presence& presence) {
+  if (std::all_of(columns.begin(), columns.end(),
+                  [&](std::int64_t m) { return presence.everywhere(static_cast<std::size_t>(m)); }))
+    return score.softmax(2);
+  at::Tensor present = presence.tensor(score);  // [C, B, P, 1 …]
+  if (columns.size() < presence.modalities()) present = present.index_select(2, index_tensor(columns, score));
+  while (present.dim() < score.dim()) present = present.unsqueeze(-1);
+  const at::Tensor absent = present.logical_not(), any = present.any(2, true);
+  // Without a present modality the softmax would be 0 / 0: equal scores here, zero weights afterwards.
+  return score.masked_fill(absent.logical_and(any.logical_not()), 0)
+      .masked_fill(absent.logical_and(any), -std::numeric_limits<float>::infinity())
+      .softmax(2)
+      .masked_fill(absent, 0);
 }
 
 }  // namespace equipoise::detail

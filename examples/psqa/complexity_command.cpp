@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "common.hpp"
+#include "number_options.hpp"
 
 namespace psqa_program {
 
@@ -235,7 +236,8 @@ void add_complexity_command(CLI::App& app) {
   c->add_option("plans", a->files,
                 "files of plans (" + listed(psqa::plan_file_names()) + "), and of delivery logs (" +
                     listed(psqa::log_file_names()) + "): their delivered plan and its leaf errors")
-      ->required();
+      ->required()
+      ->check(a_file());
   c->add_flag("--json", a->json, "print JSON, with the beams and the choices made");
   CLI::Option* csv = c->add_option("--csv", a->csv,
                                    "write the metrics of all plans into this CSV file, a row for each plan with its "

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common.hpp"
+#include "number_options.hpp"
 
 namespace psqa_program {
 
@@ -25,7 +26,8 @@ struct DosePairOptions {
 };
 
 /// \param places how many numbers `--at` takes at most
-inline void add_dose_pair_options(CLI::App& c, DosePairOptions& options, int places, const std::string& origin) {
+inline void add_dose_pair_options(CLI::App& c, DosePairOptions& options, std::size_t places,
+                                  const std::string& origin) {
   c.add_option_function<std::string>(
        "--normalise",
        [&options](const std::string& name) {
@@ -36,9 +38,7 @@ inline void add_dose_pair_options(CLI::App& c, DosePairOptions& options, int pla
        "prescription: 100 % are the prescription dose of one fraction; none: the numbers as they stand. Without this "
        "option such doses are refused")
       ->check(CLI::IsMember({"max", "point", "prescription", "none"}));
-  c.add_option("--at", options.at, "where --normalise point takes the dose: mm " + origin)
-      ->expected(2, places)
-      ->delimiter(',');
+  add_places(c, "--at", options.at, places, "where --normalise point takes the dose: mm " + origin);
   c.add_option("--prescription", options.prescription,
                "Gy of one fraction for --normalise prescription; by default the plan's")
       ->check(above_zero());

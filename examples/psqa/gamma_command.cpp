@@ -10,6 +10,7 @@
 #include <set>
 
 #include "gamma_comparison.hpp"
+#include "number_options.hpp"
 
 namespace psqa_program {
 
@@ -37,8 +38,10 @@ void take_files_from_criteria(GammaCommand& c) {
   const std::size_t missing = c.comparison.reference.empty() ? 2 : c.comparison.evaluated.empty() ? 1 : 0;
   while (files.size() < missing && !c.criteria.empty() && !is_criterion(c.criteria.back()))
     files.insert(files.begin(), c.criteria.back()), c.criteria.pop_back();
-  for (const std::string& file : files)
+  for (std::string& file : files) {
+    if (const std::string wrong = a_file()(file); !wrong.empty()) throw CLI::ValidationError("--criteria", wrong);
     (c.comparison.reference.empty() ? c.comparison.reference : c.comparison.evaluated) = file;
+  }
 }
 
 /// \throws CLI::RequiredError without two files or a list of them, ValueError where there are both
@@ -149,9 +152,7 @@ void add_place_options(CLI::App& app, GammaCommand& c) {
       ->capture_default_str();
   app.add_option("--flip", a.flip, "turn the evaluated doses round along x or y, within their place")
       ->check(CLI::IsMember({"x", "y"}));
-  app.add_option("--shift", a.shift, "move the evaluated distribution by so many mm along x and y")
-      ->expected(2)
-      ->allow_extra_args(false);  // the files may follow
+  add_places(app, "--shift", a.shift, 2, "move the evaluated distribution by so many mm along x and y");
   app.add_flag("--centre", a.centre, "put the middles of both at one place, before the shift");
 }
 
@@ -192,9 +193,11 @@ void add_gamma_command(CLI::App& app) {
       "Points that count: reference points at or above the cut-off that lie within the DTA of evaluated dose. A point\n"
       "up to one DTA beyond the edge of the evaluated grid is judged; one further away is not, and is counted apart.\n"
       "Which points count depends on the grids and the criterion, never on --max-gamma.");
-  command->add_option("reference", c->comparison.reference,
-                      "the distribution whose points are judged (the measurement)");
-  command->add_option("evaluated", c->comparison.evaluated, "the distribution that is interpolated (the plan)");
+  command
+      ->add_option("reference", c->comparison.reference, "the distribution whose points are judged (the measurement)")
+      ->check(a_file());
+  command->add_option("evaluated", c->comparison.evaluated, "the distribution that is interpolated (the plan)")
+      ->check(a_file());
   add_criteria_options(*command, *c);
   add_place_options(*command, *c);
   add_search_options(*command, *c);

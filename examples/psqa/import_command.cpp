@@ -18,6 +18,7 @@
 #include "delivery_options.hpp"
 #include "dose_pair.hpp"
 #include "maps_text.hpp"
+#include "number_options.hpp"
 
 namespace psqa_program {
 
@@ -150,6 +151,7 @@ class Importing {
                               {{"schema", psqa::kCohortSchema},
                                {"provenance", "imported"},
                                {"records", 0},
+                               {"records_of", eq::name_of(a_.settings.records)},
                                {"planes", planes},
                                {psqa::kSimulatedDeliveries, simulated},
                                {"sources", sources_},
@@ -182,7 +184,9 @@ void add_import_command(CLI::App& app) {
       "Make a cohort of plans (" + listed(psqa::plan_file_names()) +
           ", with <plan>_planned.* and <plan>_measured.* beside them, or delivered in simulation), delivery logs (" +
           listed(psqa::log_file_names()) + "), OpenKBP patients, and folders of these");
-  c->add_option("paths", a->paths, "files and folders; folders with all that is below them")->required();
+  c->add_option("paths", a->paths, "files and folders; folders with all that is below them")
+      ->required()
+      ->check(a_file());
   c->add_option("--out", a->out, "new folder")->required();
   c->add_option("--spacing", a->options.spacing_mm,
                 "mm between the points of " + listed(psqa::file_names_without_spacing(), " and ") + " planes")
@@ -197,11 +201,15 @@ void add_import_command(CLI::App& app) {
       ->capture_default_str();
   add_dose_pair_options(*c, a->pair, 2, "from the beam axis as x,y; by default 0,0");
   add_delivery_options(*c, *a);
+  add_choice(*c, "--records", a->settings.records,
+             "what a record is: a plan, whose beams planes and maps show turned by the collimator's angle; or a single "
+             "field, with planes and maps along its leaves");
   c->add_flag("--delivery-maps", a->delivery_maps, "also write maps of what each plan asks of the machine");
   c->add_option("--machine-qa", a->machine_qa, "table of what monthly QA measured of the machines (machines.csv)");
   c->add_flag("--json", a->json, "print what was imported and skipped as JSON");
   c->callback([=] {
     if (a->rows_from == "top") a->options.rows_from = psqa::RowsFrom::top;
+    a->settings.mismatch = psqa::usual_mismatch(a->settings.records);
     set_mismatches(*a);
     check_dose_pair_options(a->pair);
     a->options.normalise = a->pair.normalise, a->options.prescription_Gy = a->pair.prescription;

@@ -23,6 +23,7 @@
 
 #include "calibration.hpp"
 #include "delivery_options.hpp"
+#include "number_options.hpp"
 #include "run.hpp"
 
 namespace psqa_program {
@@ -409,7 +410,7 @@ void add_use(CLI::App& app) {
     auto options = std::make_shared<psqa::RtplanOptions>();
     CLI::App* c = app.add_subcommand("predict", "Passing rates and the dose-difference map of plans");
     c->add_option("--run", *run, "folder of a run")->required();
-    c->add_option("plans", *files, "files of plans: " + listed(psqa::plan_file_names()))->required();
+    c->add_option("plans", *files, "files of plans: " + listed(psqa::plan_file_names()))->required()->check(a_file());
     c->add_option("--out", *out, "folder for the maps (PNG and NPY)")->capture_default_str();
     c->add_option("--csv", *csv, "also write the rates into this CSV file, a row for each plan, or each field of it");
     c->add_flag("--json", *json, "print JSON");

@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "common.hpp"
+#include "number_options.hpp"
 #include "warning_summary.hpp"
 
 namespace psqa_program {
@@ -231,7 +232,10 @@ constexpr const char* kExitCodes =
 /// Runs the command that the command line asks for. \returns the exit status
 int run(CLI::App& app, int argc, char** argv) {
   try {
-    app.parse(argc, argv);
+    const std::vector<std::string> words = with_numbers_together({argv, argv + argc});
+    std::vector<const char*> given;
+    for (const std::string& word : words) given.push_back(word.c_str());
+    app.parse(static_cast<int>(given.size()), given.data());
     if (app.get_subcommands().empty()) {
       std::cout << app.help();
       return 2;

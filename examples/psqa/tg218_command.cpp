@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "common.hpp"
+#include "number_options.hpp"
 
 namespace psqa_program {
 
@@ -62,7 +63,8 @@ void add_tg218_command(CLI::App& app) {
   auto json = std::make_shared<bool>(false), universal = std::make_shared<bool>(false);
   CLI::App* c = app.add_subcommand("tg218", "Tolerance and action limits of a list of passing rates after TG-218");
   c->add_option("file", *file, "one rate (%) a line in the order of measurement, or a CSV file with a header")
-      ->required();
+      ->required()
+      ->check(a_file());
   c->add_option("--column", *column, "of a CSV file")->capture_default_str();
   c->add_flag("--universal", *universal,
               "the rates are of 3 %/2 mm, as in a column gpr_3_2: print the universal limits too");

@@ -99,6 +99,46 @@ TEST_CASE("a misspelt option or command is one line with the nearest name", "[ps
   refused("gamma a b --pitch 1", "--pitch", "wendling");
 }
 
+TEST_CASE("an option of several numbers takes them with commas or blanks, and never a file", "[psqa][commands]") {
+  if (!support::built()) return;
+  const std::string pair =
+      quoted(support::reported("tables/profile.csv")) + quoted(support::reported("tables/profile2.csv"));
+  const auto shifted = [&](const std::string& arguments) {
+    const Outcome o = psqa("gamma --json --normalise " + arguments);
+    INFO(arguments << "\n" << o.errors);
+    REQUIRE(o.code == 0);
+    return Json::parse(o.out);
+  };
+  const Json at = shifted("point --at 5,0 " + pair);
+  CHECK(at["mean"] != shifted("max " + pair)["mean"]);
+  for (const char* way : {"--at 5 0 ", "--at 5,0,0 ", "--at 5 0 0 ", "--at=5,0 ", "--at=5 0 ", "--at 5, 0 "}) {
+    CHECK(shifted("point " + (way + pair))["mean"] == at["mean"]);
+    CHECK(shifted("point " + pair + way)["mean"] == at["mean"]);
+  }
+  for (const char* way : {"--shift -1 2 ", "--shift -1,2 ", "--shift=-1,2 "}) {
+    CHECK(shifted("max " + (way + pair))["shift_evaluated_mm"] == Json({-1, 2}));
+    CHECK(shifted("max " + pair + way)["shift_evaluated_mm"] == Json({-1, 2}));
+  }
+  CHECK(shifted("max --spacing 2 3 " + pair)["mean"] == shifted("max --spacing 2x3 " + pair)["mean"]);
+  const auto refused = [](const std::string& arguments, const std::string& what) {
+    const Outcome o = psqa(arguments);
+    INFO(arguments << "\n" << o.errors);
+    CHECK(o.code != 0);
+    CHECK(std::count(o.errors.begin(), o.errors.end(), '\n') == 1);
+    CHECK(has(o.errors, what));
+  };
+  refused("gamma a b --normalise point --at 5", "--at: expected numbers in mm as x,y[,z], got \"5\"");
+  refused("gamma a b --normalise point --at 0 0 0 0", "got \"0,0,0,0\"");
+  refused("gamma --shift 1 2 3 a b", "--shift: expected numbers in mm as x,y, got \"1,2,3\"");
+  refused("gamma a b --shift a", "got \"a\"");
+  refused("import --normalise point --at 0 0 0 a --out b", "--at: expected numbers in mm as x,y, got \"0,0,0\"");
+  refused("gamma --dd 3 2 a b", "expected a file, got the number \"2\"");
+  refused("gamma --criteria 3%/2mm a 2", "expected a file, got the number \"2\"");
+  for (const char* command : {"complexity --fraction-group 0 1 a", "tg218 3 a", "predict --run a b 5",
+                              "import --out a --spacing 1 --seed 2 3 a"})
+    refused(command, "expected a file, got the number");
+}
+
 TEST_CASE("the program prints its version", "[psqa][commands][behaviour]") {
   if (!support::built()) return;
   const Outcome o = psqa("--version");

@@ -78,6 +78,31 @@ struct Blind {
   }
 };
 
+/// Leaves a presence of another size than the records'.
+struct WrongPresence {
+  static constexpr std::string_view id = "wrong_presence";
+  static constexpr eq::Hooks hooks = eq::Hook::features;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  std::int64_t records = 1;
+  std::size_t modalities = 1;
+  void on_features(State&, eq::Step&, eq::Features& features) const {
+    features.presence = eq::Presence(records, modalities);
+  }
+};
+
+/// Asks for predictions of another number of records.
+struct WrongDecode {
+  static constexpr std::string_view id = "wrong_decode";
+  static constexpr eq::Hooks hooks = eq::Hook::outputs;
+  static constexpr eq::Needs needs{};
+  struct State {};
+  at::Tensor on_outputs(const State&, const eq::OutputContext& context, at::Tensor prediction) const {
+    (void)context.decode(eq::Presence(3, 2));
+    return prediction;
+  }
+};
+
 /// Logs the loss of all modalities as a statistic.
 struct Watching {
   static constexpr std::string_view id = "watching";
@@ -265,4 +290,18 @@ TEST_CASE("classifications are validated by their accuracy too", "[training][beh
   CHECK(*h.epochs.back().find("val/y/accuracy") > 0.6);
   const eq::CoalitionTable table = eq::coalition_table(*model, model->to_model_batch(data), eq::all_coalitions(2));
   CHECK(table.accuracy(0, 3).value() > table.accuracy(0, 0).value());
+}
+
+TEST_CASE("a presence that a policy makes must have the batch's records and modalities", "[training][error]") {
+  const auto data = support::toy_data<2, Kind::regression>(32);
+  const auto refused = [&](auto policy, const std::string& what) {
+    const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
+    CHECK_THROWS_WITH(eq::Trainer(model, policy, options()).fit(data),
+                      Catch::Contains("shape.103") && Catch::Contains(what));
+  };
+  refused(WrongPresence{.records = 6, .modalities = 2},
+          "on_features of wrong_presence: expected a presence of 8 records and 2 modalities for one coalition, got 6 "
+          "masks for 1 coalition(s) of 2 modalities");
+  refused(WrongPresence{.records = 8, .modalities = 3}, "of 3 modalities");
+  refused(WrongDecode{}, "decode of an output stage: expected a presence of 8 records and 2 modalities, got 3 masks");
 }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "support/catch.hpp"
+#include "support/own_tasks.hpp"
 #include "support/samples.hpp"
 #include "support/toy.hpp"
 
@@ -129,4 +130,28 @@ TEST_CASE("a run that goes on with another monitor chooses its best epoch anew",
   const eq::History h = trainer.fit(train, held);
   CHECK(h.best_epoch >= 3);
   CHECK(h.monitor == "val/z/accuracy");
+}
+
+TEST_CASE("a monitored metric that is NaN after every epoch is an error that names it", "[training][error]") {
+  const auto survival = [](double event) {
+    auto generator = at::detail::createCPUGenerator(3);
+    const at::Tensor x = torch::randn({16, 4}, generator, torch::kDouble);
+    return eq::batch(
+        eq::input<"a">(x),
+        eq::target<"risk">(support::Times{torch::stack({x.select(1, 0).exp(), torch::full({16}, event)}, 1)}));
+  };
+  for (const std::int64_t patience : {0, 2}) {
+    torch::manual_seed(11);
+    auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 4, .widths = {6}}),
+                             eq::task<"risk">(eq::Sum{.width = 6}, support::Cox{}));
+    model->to(torch::kDouble);
+    eq::TrainerOptions o = watching("risk/c_index", 4);
+    o.patience = patience;
+    // Where all records are censored no pair has a known order.
+    CHECK_THROWS_WITH(eq::Trainer(model, o).fit(survival(1), survival(0)),
+                      "[equipoise.numeric.507] monitor val/risk/c_index: expected a number after at least one epoch, "
+                      "which the best epoch and patience need, got NaN from this metric after each of the " +
+                          std::to_string(patience == 0 ? 4 : 2) + " epochs");
+    CHECK(eq::Trainer(model, o).fit(survival(1), survival(1)).best_epoch >= 0);
+  }
 }

@@ -262,6 +262,10 @@ TEST_CASE("undefined inputs, rows that there are not and empty batches are one s
   CHECK_THROWS_WITH(eq::batch(eq::input<"a">(at::Tensor())), Contains("shape.105") && Contains("a: expected a tensor"));
   CHECK_THROWS_WITH(eq::batch(eq::input<"a">(torch::tensor(1.0))),
                     Contains("shape.105") && Contains("a single number"));
+  CHECK_THROWS_WITH(eq::batch(eq::input<"table">(torch::zeros({4, 2})), eq::input<"image">(torch::zeros({5, 1, 2, 2})),
+                              eq::target<"labs">(eq::Values{torch::zeros({5, 1})})),
+                    "[equipoise.shape.105] batch: expected the same number of records in every input and target, got "
+                    "table 4, image 5, labs 5");
   const auto data = records();
   for (const std::int64_t row : {-1L, 16L})
     CHECK_THROWS_WITH(data.select(std::vector{row}), Contains("value.217") && Contains("below 16"));

@@ -5,6 +5,7 @@
 /// Tests of paired differences between methods: Wilcoxon's signed ranks, and Holm's correction for several comparisons.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/evaluation/metrics.hpp>
 
 #include <boost/math/distributions/normal.hpp>
 
@@ -24,20 +25,15 @@ namespace equipoise {
     if (std::isnan(d))
       throw ValueError(message("value.226", "wilcoxon_signed_rank", "expected differences that are numbers, got ", d));
   std::erase(differences, 0.0);
-  std::sort(differences.begin(), differences.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
-  const double n = static_cast<double>(differences.size());
-  if (n < 2) return 1;
-  double positive = 0, ties = 0;
-  for (std::size_t i = 0; i < differences.size();) {
-    std::size_t end = i;
-    while (end < differences.size() && std::abs(differences[end]) == std::abs(differences[i])) ++end;
-    const double rank = 0.5 * static_cast<double>(i + 1 + end), same = static_cast<double>(end - i);
-    ties += same * same * same - same;
-    for (; i < end; ++i)
-      if (differences[i] > 0) positive += rank;
+  if (differences.size() < 2) return 1;
+  std::vector<double> sizes;
+  for (const double d : differences) sizes.push_back(std::abs(d));
+  const std::vector<double> ranks = detail::ranks(sizes);
+  double positive = 0, mean = 0, variance = 0;
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (differences[i] > 0) positive += ranks[i];
+    mean += ranks[i] / 2, variance += ranks[i] * ranks[i] / 4;  // each sign is one or the other with probability 1/2
   }
-  const double mean = n * (n + 1) / 4, variance = n * (n + 1) * (2 * n + 1) / 24 - ties / 48;
-  if (!(variance > 0)) return 1;
   const double z = std::max(0.0, std::abs(positive - mean) - 0.5) / std::sqrt(variance);
   return 2 * cdf(complement(boost::math::normal(), z));
 }

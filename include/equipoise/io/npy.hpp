@@ -52,6 +52,13 @@ template <NpyNumber T>
     return "|u1";
 }
 
+/// `[3, 4]`
+[[nodiscard]] inline std::string shape_text(std::span<const std::size_t> shape) {
+  std::string out;
+  for (const std::size_t n : shape) out += (out.empty() ? "[" : ", ") + std::to_string(n);
+  return out + (shape.empty() ? "[]" : "]");
+}
+
 /// A version 1 header, padded so that the data begin at a multiple of 64 bytes.
 /// \param least bytes of the header: it is padded to them
 [[nodiscard]] inline std::string npy_header(std::string_view type, std::span<const std::size_t> shape,

@@ -111,6 +111,7 @@ class Fit {
       callbacks_.on_run_begin(view());
       if (!note.empty()) callbacks_.on_note(view(), note);
       while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
+      check_monitored();
       finish(patient() ? StopReason::finished : StopReason::early_stopping);
     } catch (const StopRequested&) {
       finish(StopReason::requested);
@@ -196,6 +197,16 @@ class Fit {
     if (!figure || !state_.watched.take(*figure, validation.larger_is_better(), options_.min_delta)) return;
     state_.history.best_epoch = record.epoch;
     if (options_.keep_best) state_.best = Deployed(model_.module(), *policies_);
+  }
+
+  /// \throws NumericError where the monitored figure was NaN after every epoch: none is the best one
+  void check_monitored() const {
+    const Watched& w = state_.watched;
+    if (w.best || w.since_best == 0) return;
+    throw NumericError(message("numeric.507", "monitor " + w.monitor,
+                               "expected a number after at least one epoch, which the best epoch and patience need, "
+                               "got NaN from this metric after each of the ",
+                               w.since_best, " epochs"));
   }
 
   /// What was best by another figure says nothing of this one.

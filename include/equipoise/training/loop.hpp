@@ -97,6 +97,13 @@ class Loop {
   }
 
  private:
+  /// \throws ShapeError where the policy leaves a presence of other records or modalities
+  static void change_features(AnyPolicy& policy, TrainingStep& step, Features& features) {
+    const std::int64_t records = features.presence.records();
+    policy.on_features(step, features);
+    check_presence(features.presence, 1, records, step.modalities(), "on_features of " + std::string(policy.id()));
+  }
+
   void pass(const ModelBatch& records, const Pass& pass, std::span<AnyPolicy* const> policies, const Prefetch& prefetch,
             TrainingStep::Position position, double factor, Averages& log) {
     std::optional<KeepMode> modes;
@@ -112,7 +119,7 @@ class Loop {
       step.enter(*part);
       part->encode();
       for (AnyPolicy* p : policies)
-        if (p->hooks().has(Hook::features)) p->on_features(step, part->features_to_change());
+        if (p->hooks().has(Hook::features)) change_features(*p, step, part->features_to_change());
       if (pass.joint) add_task_objectives(whole, *part);
       const std::vector<Objective> plain = part->list();  // before any weighting
       for (AnyPolicy* p : policies)

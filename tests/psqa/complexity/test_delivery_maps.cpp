@@ -194,6 +194,23 @@ TEST_CASE("a collimator that turns during a beam turns each part", "[psqa][compl
   CHECK(m.at(open, at(25), at(1)) == Approx(50));
 }
 
+TEST_CASE("a collimator that turns evenly is taken in parts of one degree, at the speed of the whole interval",
+          "[psqa][complexity][property]") {
+  const auto turning = [](Beam beam, const std::vector<double>& collimator) {
+    for (std::size_t k = 0; k < collimator.size(); ++k) {
+      ControlPoint& cp = beam.control_points[k];
+      cp.collimator = collimator[k], cp.gantry = 90 * cp.weight, cp.rotation = Rotation::clockwise;
+    }
+    return beam;
+  };
+  const Beam whole = window({0, 1}, {{-40, -20}, {20, 40}}), beam = turning(whole, {0, 3}),
+             still = turning(whole, {0, 0}),
+             cut = turning(window({0, 1. / 3, 1}, {{-40, -20}, {-20, 0}, {20, 40}}), {0, 1, 3});
+  check_same(maps_of(cut), maps_of(beam));
+  CHECK(maps_of(beam).at(leaf_speed, at(1), at(1)) ==
+        Approx(maps_of(still).at(leaf_speed, at(1), at(1))).epsilon(0.01));
+}
+
 TEST_CASE("leaves along y have the maps of leaves along x, x and y exchanged", "[psqa][complexity][property]") {
   const Beam beam = window({0, .4, 1}, {{0, 5}, {10, 30}, {12, 35}});
   Beam along_y = beam;

@@ -186,6 +186,26 @@ TEST_CASE("a profile is a plane of one row where it is asked for", "[psqa][reade
   CHECK(read_profile(rows, false, 10).spacing[2] == Approx(10));  // the spacing asked for is ten times theirs: cm
 }
 
+TEST_CASE("a profile of a few points is told by its heads or a negative place, and is never taken as a plane",
+          "[psqa][readers][worked]") {
+  const std::vector<double> doses = {2, 5, 1};
+  for (const char* text :
+       {"x [mm],dose [Gy]\n0,2\n5,5\n10,1\n", "-5,2\n0,5\n5,1\n", "5;2\n0;5\n-5;1\n", "-5 0 5\n2 5 1\n"}) {
+    const DoseGrid g = read_profile(text);
+    CHECK(g.shape == std::array<std::size_t, 3>{1, 1, 3});
+    CHECK(g.spacing[2] == 5);
+    CHECK((g.values == doses || g.values == std::vector<double>{1, 5, 2}));
+  }
+  CHECK(read_profile("x,dose\n0,1\n5,2\n").values == std::vector<double>{1, 2});
+  for (const char* either : {"0,2\n5,5\n10,1\n", "10,1\n5,2\n", "1,1\n2,2\n3,3\n4,4\n", "0,5,10\n2,5,1\n"}) {
+    CHECK_THROWS_WITH(read_profile(either), Catch::Contains("which may be either") && Catch::Contains("heads"));
+    CHECK(read_text(either).spacing_assumed);  // a reader of planes alone has no choice
+  }
+  CHECK_THROWS_WITH(read_text("-5,2\n0,5\n5,1\n"), Catch::Contains("a profile"));
+  CHECK(read_profile("5,2\n5,5\n").shape == std::array<std::size_t, 3>{1, 2, 2});                // no places
+  CHECK(read_profile("[mm],0,5\n0,1,2\n5,3,4\n").shape == std::array<std::size_t, 3>{1, 2, 2});  // with its places
+}
+
 TEST_CASE("a profile may be sampled unevenly: only its places have doses, or all points between them",
           "[psqa][readers][worked]") {
   const std::string rows = "-10,1\n-5,2\n-4.5,4\n-4,6\n0,8\n10,8\n";
@@ -208,7 +228,7 @@ TEST_CASE("tables that are no plane are refused with a reason", "[psqa][readers]
   for (const char* file : {"tables/profile.csv", "tables/profile2.csv"})
     CHECK_THROWS_WITH(read_dose(reported(file)), Catch::Contains("a profile"));
   CHECK_THROWS_WITH(read_text("-2,-1,0,1,2\n1,5,9,5,1\n"), Catch::Contains("a profile"));
-  CHECK_THROWS_WITH(read_profile("place,dose\n1,2\n2,4\n"), Catch::Contains("five places in order"));
+  CHECK_THROWS_WITH(read_profile("place,dose\n1,2\n1,4\n"), Catch::Contains("places in order"));
   CHECK_THROWS_WITH(read_text("0,0,1\n0,1,2\n0,2,3\n1,0,4\n1,1,5\n1,2,6\n2,0,7\n2,1,8\n2,2,9\n"),
                     Catch::Contains("a list of points"));
   CHECK_THROWS_WITH(read_text("row,a,b\n1,2,3\n2,4,5\n"), Catch::Contains("line 1") && Catch::Contains("\"a\""));

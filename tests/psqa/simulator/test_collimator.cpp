@@ -1,5 +1,7 @@
 // Collimators that are turned: parts of beams, composite planes, portal planes, volumes.
 
+#include <equipoise/io/npy.hpp>
+#include <equipoise/psqa/cohort/extras.hpp>
 #include <equipoise/psqa/cohort/import.hpp>
 #include <equipoise/psqa/dicom/rtplan_reader.hpp>
 #include <equipoise/psqa/dicom/rtplan_writer.hpp>
@@ -8,6 +10,7 @@
 #include <equipoise/psqa/simulator/simulator.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <numbers>
@@ -194,6 +197,45 @@ TEST_CASE("planned, delivered and logged planes are turned alike, portal planes 
   CHECK(portal[0].planned.sample(40, 10) > 0.5);
   CHECK(largest_difference(portal[0].planned, plans.planned_plane(straight)) < 1e-12);
   CHECK(planning.planned_plane(turned).values == planning.planned_plane(straight).values);
+}
+
+TEST_CASE("measured planes of one field are taken as turned by the collimator, and along the leaves of fields",
+          "[psqa][collimator][import][behaviour]") {
+  const Plan straight = plan_of({field_off_axis(0)}), turned = plan_of({field_off_axis(90)});
+  CohortSettings of_fields = few(1);
+  of_fields.records = RecordsOf::fields;
+  Simulator fields(of_fields);
+  const support::TemporaryFolder folder;
+  write_rtplan(turned, folder.path() / "p.dcm");
+  const auto imported = [&](Simulator& simulator, const Plan& measured) {
+    const DoseGrid plane = support::one_machine().planned_plane(measured);
+    const std::vector<float> values(plane.values.begin(), plane.values.end());
+    for (const char* which : {"p_planned.npy", "p_measured.npy"})
+      equipoise::io::write_npy<float>(folder.path() / which, std::array{plane.shape[1], plane.shape[2]}, values);
+    return import_record(find_imports(folder.path() / "p.dcm").at(0), simulator, 0, {.spacing_mm = plane.spacing[1]});
+  };
+  struct Case {
+    Simulator& simulator;
+    const Plan& measured;
+    double x, y;  ///< in the field
+    bool warned;
+  };
+  for (const Case& c : {Case{support::one_machine(), turned, -11, 41, true}, Case{fields, straight, 41, 11, false}}) {
+    const ImportedRecord r = imported(c.simulator, c.measured);
+    CHECK(r.planned.sample(c.x, c.y) > 0.5);
+    // What a model is shown of the plan lies as what was measured.
+    CHECK(c.simulator.planned_plane(r.plan).sample(c.x, c.y) == Approx(r.planned.sample(c.x, c.y)).epsilon(1e-6));
+    const DeliveryMaps maps = delivery_maps(r.plan, maps_plane(c.simulator.settings()));
+    const auto pixel = [](double mm) { return static_cast<std::size_t>((mm + 119) / 2); };
+    CHECK(maps.at(DeliveryChannel::open, pixel(c.y), pixel(c.x)) == Approx(100));
+    CHECK(std::any_of(r.warnings.begin(), r.warnings.end(), [](const std::string& w) {
+            return w.find("its collimator's angle of 90 degrees") != std::string::npos &&
+                   w.find("--records fields") != std::string::npos;
+          }) == c.warned);
+  }
+  write_rtplan(plan_of({field_off_axis(0), field_off_axis(90)}), folder.path() / "p.dcm");
+  CHECK_THROWS_WITH(imported(fields, straight), Catch::Contains("expected a plan of one field"));
+  CHECK(imported(support::one_machine(), straight).source == "measured");
 }
 
 TEST_CASE("a displaced bank shows where the collimator has turned it", "[psqa][collimator][worked]") {

@@ -20,7 +20,7 @@ struct ErrorKind {
 inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.101", "an input of an encoder or standardizer has another shape than expected, or holds integers"},
     ErrorKind{"shape.102", "a presence tensor is not [B, M]"},
-    ErrorKind{"shape.103", "a presence tensor and the batch differ in the number of records"},
+    ErrorKind{"shape.103", "a presence does not have the records, or the modalities, of its batch"},
     ErrorKind{"shape.104", "ids, groups, classes or weights: not one value per record"},
     ErrorKind{"shape.105", "the tensors of a batch differ in the number of records"},
     ErrorKind{"shape.106", "a table of coalitions does not have 2^M rows"},
@@ -160,6 +160,7 @@ inline constexpr std::array kErrorKinds{
         "numeric.505",
         "an input of a record that has the modality is NaN or infinite; the message names the records and the entry"},
     ErrorKind{"numeric.506", "what a task predicts without any modality is not finite"},
+    ErrorKind{"numeric.507", "the monitored figure, a metric of a task, was NaN after every epoch"},
 };
 
 /// Not constexpr: the name is the compiler's message for an id that has no line in `kErrorKinds`.

@@ -172,6 +172,16 @@ template <Reflected T>
   return out;
 }
 
+/// For a spec without reflection: one sentence in place of a list of candidates.
+template <class T>
+requires(!Reflected<T>) void options(const T&) {
+  static_assert(Reflected<T>, "equipoise: this type's options need BOOST_HANA_ADAPT_STRUCT with all its members");
+}
+template <class T>
+requires(!Reflected<T>) void set_option(T&, std::string_view, std::string_view, std::string_view = "options") {
+  static_assert(Reflected<T>, "equipoise: this type's options need BOOST_HANA_ADAPT_STRUCT with all its members");
+}
+
 /// Sets one option from its text form.
 /// \throws NameError for a key that the spec does not have, with the nearest one; ValueError when the text is not of
 /// the option's type.
@@ -191,7 +201,7 @@ void set_option(T& spec, std::string_view key, std::string_view text, std::strin
 }
 
 /// Sets several options.
-template <Reflected T>
+template <class T>
 void set_options(T& spec, const OptionList& list, std::string_view where = "options") {
   for (const auto& [key, text] : list) set_option(spec, key, text, where);
 }

@@ -28,6 +28,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -409,6 +410,20 @@ struct gather<named_tuple<Wanted...>, Slots...> {
   }
 };
 
+/// The number of records of a batch. \param sizes of each input and target \throws ShapeError where they differ
+[[nodiscard]] inline std::int64_t common_records(const std::vector<std::pair<std::string_view, std::int64_t>>& sizes) {
+  std::string all;
+  bool differ = false;
+  for (const auto& [name, records] : sizes) {
+    all += (all.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(records);
+    differ = differ || records != sizes[0].second;
+  }
+  if (differ)
+    throw ShapeError(
+        message("shape.105", "batch", "expected the same number of records in every input and target, got ", all));
+  return sizes.empty() ? 0 : sizes[0].second;
+}
+
 }  // namespace detail
 
 /// Records from named inputs and targets, in any order; every record has every modality until `with_presence` says
@@ -420,14 +435,12 @@ template <class... Slots>
   using Targets = typename Split::targets;
   Inputs inputs = detail::gather<Inputs, Slots...>::from(slots...);
   Targets targets = detail::gather<Targets, Slots...>::from(slots...);
-  std::int64_t records = -1;
+  std::vector<std::pair<std::string_view, std::int64_t>> sizes;  // of each input and target
   const auto check = [&](std::string_view what, const at::Tensor& t) {
     if (!t.defined() || t.dim() == 0)
       throw ShapeError(message("shape.105", what, "expected a tensor whose first dimension is the records, got ",
                                t.defined() ? "a single number" : "an undefined tensor"));
-    if (records < 0) records = t.size(0);
-    if (t.size(0) != records)
-      throw ShapeError(message("shape.105", what, "expected ", records, " records, got ", t.size(0)));
+    sizes.emplace_back(what, t.size(0));
   };
   inputs.for_each([&](auto key, const auto& x) {
     check(decltype(key)::type::text, detail::tensor_of(x));
@@ -436,9 +449,9 @@ template <class... Slots>
   targets.for_each([&](auto key, const auto& y) {
     if constexpr (!std::is_same_v<std::decay_t<decltype(y)>, NoTarget>) check(decltype(key)::type::text, y.tensor);
   });
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(std::max<std::int64_t>(records, 0)));
+  const std::int64_t n = detail::common_records(sizes);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(n));
   std::iota(ids.begin(), ids.end(), 0);
-  const std::int64_t n = std::max<std::int64_t>(records, 0);
   return Batch<Inputs, Targets>{std::move(inputs), std::move(targets), Presence(n, Inputs::size()), ids, ids};
 }
 

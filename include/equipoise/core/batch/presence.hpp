@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -126,5 +127,21 @@ class Presence {
   std::size_t coalitions_ = 0, modalities_ = 0;
   std::uint64_t any_ = 0, all_ = 0;
 };
+
+namespace detail {
+
+/// \param coalitions as the presence must have; 0: any number \param where who made it
+/// \throws ShapeError for a presence of other records or modalities
+inline void check_presence(const Presence& given, std::int64_t coalitions, std::int64_t records, std::size_t modalities,
+                           std::string_view where) {
+  if ((coalitions == 0 || given.coalitions() == coalitions) && given.modalities() == modalities &&
+      static_cast<std::int64_t>(given.masks().size()) == given.coalitions() * records)
+    return;
+  throw ShapeError(message("shape.103", where, "expected a presence of ", records, " records and ", modalities,
+                           " modalities", coalitions == 1 ? " for one coalition" : "", ", got ", given.masks().size(),
+                           " masks for ", given.coalitions(), " coalition(s) of ", given.modalities(), " modalities"));
+}
+
+}  // namespace detail
 
 }  // namespace equipoise

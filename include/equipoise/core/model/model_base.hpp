@@ -112,7 +112,11 @@ class ModelBase {
   [[nodiscard]] at::Tensor outputs(std::size_t task, const Features& features, const Presence& presence) {
     at::Tensor prediction = decode(task, features, presence);
     if (!stage_) return prediction;
-    OutputContext context{task, presence, [&](const Presence& p) { return decode(task, features, p); }};
+    OutputContext context{task, presence, [&](const Presence& p) {
+                            detail::check_presence(p, 0, presence.records(), presence.modalities(),
+                                                   "decode of an output stage");
+                            return decode(task, features, p);
+                          }};
     if (schema().tasks[task].traits.certainty)
       context.certainty = [&](const at::Tensor& z) { return certainty(task, z); };
     return stage_->apply(context, std::move(prediction));

@@ -76,8 +76,8 @@ class CohortMaps {
     std::vector<std::size_t> expected = {cohort.records.size(), channels_.size()};
     expected.insert(expected.end(), planes.begin() + (planes.empty() ? 0 : 1), planes.end());
     if (layout.shape != expected)
-      throw FileError(message("file.435", where_, "expected maps ", shape_text(expected),
-                              " as records, channels and planes, got ", shape_text(layout.shape)));
+      throw FileError(message("file.435", where_, "expected maps ", io::detail::shape_text(expected),
+                              " as records, channels and planes, got ", io::detail::shape_text(layout.shape)));
     for (const CohortRecord& r : cohort.records) ids_.push_back(r.id);
     begin_ = layout.begin, size_ = layout.count() / std::max<std::size_t>(1, ids_.size());
     file_.emplace(where_);
@@ -97,12 +97,6 @@ class CohortMaps {
   }
 
  private:
-  [[nodiscard]] static std::string shape_text(const std::vector<std::size_t>& shape) {
-    std::string out;
-    for (const std::size_t n : shape) out += (out.empty() ? "[" : ", ") + std::to_string(n);
-    return out + "]";
-  }
-
   std::string where_;
   std::vector<NamedChannel> channels_;
   std::vector<std::string> ids_;

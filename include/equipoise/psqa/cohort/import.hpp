@@ -8,6 +8,7 @@
 
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/psqa/beam_parts.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
 #include <equipoise/psqa/cohort/import_find.hpp>
 #include <equipoise/psqa/cohort/import_plane.hpp>
@@ -32,6 +33,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -73,11 +75,29 @@ namespace detail {
   return read_dose(path, options.spacing_mm.value_or(1), interpolated, options.rows_from);
 }
 
-/// What reading a plan said of it, and what its planes do not show where they are computed.
-inline void add_plan_warnings(const Plan& plan, const std::filesystem::path& path, bool computed, ImportedRecord& out) {
+/// \throws FileError where records are fields and a plan has none or several: its planes would be composites
+inline void check_fields(const Plan& plan, const std::filesystem::path& path, RecordsOf records) {
+  const auto n = std::count_if(plan.beams.begin(), plan.beams.end(), std::mem_fn(&Beam::delivers));
+  if (records == RecordsOf::fields && n != 1)
+    throw FileError(message("file.446", path.string(), "expected a plan of one field where records are fields, got ", n,
+                            " fields"));
+}
+
+/// What reading a plan said of it, and what its planes do not show, or may show otherwise than they are taken.
+/// \param computed its planes are, from the plan; else they are files
+inline void add_plan_warnings(const Plan& plan, const std::filesystem::path& path, bool computed, RecordsOf records,
+                              ImportedRecord& out) {
   for (const std::string& w : plan.warnings) out.warnings.push_back(path.string() + ": " + w);
+  if (records == RecordsOf::fields) return;
   if (const std::string w = couch_warning(plan); computed && !w.empty())
     out.warnings.push_back(path.string() + ": " + w);
+  std::vector<const Beam*> fields;
+  for (const Beam& beam : plan.beams)
+    if (beam.delivers()) fields.push_back(&beam);
+  if (computed || fields.size() != 1) return;
+  if (const double angle = mean_collimator_angle(*fields[0]); !same_angle(angle, 0))
+    out.warnings.push_back(path.string() + ": planes of one field, taken as turned by its collimator's angle of " +
+                           four_digits(angle) + " degrees; planes along the leaves need --records fields");
 }
 
 /// Brings a plan's planes to one fraction and to Gy, as far as the options ask for it, and notes what was done.
@@ -119,9 +139,10 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
     throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
                             item.planned.empty() ? item.measured.string() : item.planned.string()));
   ImportedRecord out;
+  check_fields(plan, item.path, s.records);
   out.plan = plan;
   out.record = table_record(plan, item.path.stem().string(), "unknown");
-  add_plan_warnings(plan, item.path, item.planned.empty(), out);
+  add_plan_warnings(plan, item.path, item.planned.empty(), s.records, out);
   if (item.planned.empty()) {
     Record r = simulator.delivered(std::move(plan), index);
     out.record.gpr = r.gpr, out.record.machine = r.machine, out.record.fault = r.fault;
@@ -168,10 +189,11 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
 
 [[nodiscard]] inline ImportedRecord import_log(const std::filesystem::path& path, Simulator& simulator) {
   const DeliveryLog log = read_log(path);
+  check_fields(log.prescribed, path, simulator.settings().records);
   ImportedRecord out;
   out.plan = log.prescribed;
   out.record = table_record(log.prescribed, path.stem().string(), "unknown");
-  add_plan_warnings(log.delivered, path, true, out);
+  add_plan_warnings(log.delivered, path, true, simulator.settings().records, out);
   std::tie(out.planned, out.measured) = simulator.planes_of(log.prescribed, log.delivered);
   out.record.gpr = passing_rates(out.measured, out.planned);
   out.source = "logged";
@@ -184,6 +206,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   const CohortSettings& s = simulator.settings();
   Plan plan =
       generate_plan(s.seed, index, "linac", s.spread, Technique::sliding_window, view, "head_and_neck", s.model);
+  check_fields(plan, folder, s.records);
   plan.patient = patient;
   ImportedRecord out;
   out.plan = plan;

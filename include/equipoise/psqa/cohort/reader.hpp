@@ -124,12 +124,9 @@ class CohortTable {
 inline void read_planes(const std::filesystem::path& path, const Cohort& cohort, std::vector<float>& planes,
                         std::vector<std::size_t>& shape) {
   io::NpyArray<float> array = io::read_npy<float>(path);
-  if (array.shape.size() != 3 || array.shape[0] != cohort.records.size() || (!shape.empty() && shape != array.shape)) {
-    std::string got;
-    for (const std::size_t n : array.shape) got += (got.empty() ? "" : ", ") + std::to_string(n);
+  if (array.shape.size() != 3 || array.shape[0] != cohort.records.size() || (!shape.empty() && shape != array.shape))
     throw FileError(message("file.435", path.string(), "expected planes [", cohort.records.size(),
-                            ", H, W] as in the other files, got [", got, "]"));
-  }
+                            ", H, W] as in the other files, got ", io::detail::shape_text(array.shape)));
   shape = array.shape;
   const std::size_t size = shape[1] * shape[2];
   for (std::size_t i = 0; i < array.values.size(); ++i)

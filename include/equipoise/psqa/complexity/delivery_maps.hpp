@@ -6,6 +6,7 @@
 /// alone. A plan's metrics say how demanding it is, its maps say where.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/psqa/beam_parts.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/jaw_phases.hpp>
 #include <equipoise/psqa/complexity/leaf_end_time.hpp>
@@ -67,13 +68,8 @@ class BankMaps {
   BankMaps(const Beam& beam, const DeliverySpeed& speed, MapPlanes& total)
       : beam_(beam), bank_(merged_bank(beam)), speed_(speed), degrees_(gantry_steps(beam)), total_(total) {}
 
-  /// Adds the intervals between the control points of a run.
-  void add(const CollimatorRun& run) {
-    for (JawPhase phase : jaw_phases(beam_, bank_)) {
-      // The jaws may stand still for longer than the collimator.
-      phase.first = std::max(phase.first, run.first), phase.last = std::min(phase.last, run.last);
-      if (phase.first < phase.last) add_phase(phase);
-    }
+  void add() {
+    for (const JawPhase& phase : jaw_phases(beam_, bank_)) add_phase(phase);
   }
 
  private:
@@ -178,22 +174,16 @@ class BankMaps {
   MapPlanes& total_;
 };
 
-/// Adds a beam's share of the maps. \pre the beam has leaves
-inline void add_delivery_maps(const Beam& beam, const PlaneGeometry& plane, const DeliverySpeed& speed,
-                              MapPlanes& total) {
-  const std::size_t points = beam.control_points.size();
-  const std::vector<CollimatorRun> runs =
-      plane.turned ? collimator_runs(beam) : std::vector<CollimatorRun>{{0, points > 0 ? points - 1 : 0, 0}};
-  for (const CollimatorRun& run : runs) {
-    MapPlanes own(side_of_turned_maps(plane.pixels, run.angle), plane.spacing_mm);
-    BankMaps(beam, speed, own).add(run);
-    if (beam.layers[0].axis == LeafAxis::y) {
-      MapPlanes along_x(own.pixels, own.spacing_mm);  // x and y exchanged, as in the merged bank
-      along_x.add_transposed(own);
-      std::swap(own, along_x);
-    }
-    add_turned_maps(own, run.angle, total);
+/// Adds a beam's share of the maps, turned by an angle in degree. \pre the beam has leaves
+inline void add_delivery_maps(const Beam& beam, double angle, const DeliverySpeed& speed, MapPlanes& total) {
+  MapPlanes own(side_of_turned_maps(total.pixels, angle), total.spacing_mm);
+  BankMaps(beam, speed, own).add();
+  if (beam.layers[0].axis == LeafAxis::y) {
+    MapPlanes along_x(own.pixels, own.spacing_mm);  // x and y exchanged, as in the merged bank
+    along_x.add_transposed(own);
+    std::swap(own, along_x);
   }
+  add_turned_maps(own, angle, total);
 }
 
 }  // namespace detail
@@ -207,8 +197,14 @@ inline void add_delivery_maps(const Beam& beam, const PlaneGeometry& plane, cons
     throw ValueError(message("value.306", "delivery_maps", "expected pixels >= 1 of a spacing > 0 mm, got ",
                              plane.pixels, " of ", plane.spacing_mm, " mm"));
   detail::MapPlanes total(plane.pixels, plane.spacing_mm);
-  for (const Beam& beam : plan.beams)
-    if (beam.delivers()) detail::add_delivery_maps(beam, plane, speed, total);
+  for (const Beam& beam : plan.beams) {
+    if (!beam.delivers()) continue;
+    if (!plane.turned)
+      detail::add_delivery_maps(beam, 0, speed, total);
+    else
+      for (const BeamPart& part : collimator_parts(beam))
+        detail::add_delivery_maps(part.beam, part.collimator, speed, total);
+  }
   const std::vector<double>& ends = total.planes[static_cast<std::size_t>(DeliveryChannel::leaf_ends)];
   std::vector<double>& speeds = total.planes[static_cast<std::size_t>(DeliveryChannel::leaf_speed)];
   // Less than 1e-9 MU/mm is rounding, and no end.

@@ -7,7 +7,6 @@
 /// seen from the source.
 
 #include <equipoise/psqa/delivery_channels.hpp>
-#include <equipoise/psqa/plan.hpp>
 
 #include <array>
 #include <cmath>
@@ -80,30 +79,6 @@ inline void add_turned_maps(const MapPlanes& from, double degree, MapPlanes& tot
             (1 - fy) * ((1 - fx) * p[0] + fx * p[right]) + fy * ((1 - fx) * p[up] + fx * p[up + right]);
       }
     }
-}
-
-/// Control points first .. last of a beam, between which the collimator turns by less than a
-/// degree.
-struct CollimatorRun {
-  std::size_t first, last;
-  double angle;  ///< degree, the mean by MU
-};
-
-/// A beam in runs; one, unless the collimator turns during it.
-[[nodiscard]] inline std::vector<CollimatorRun> collimator_runs(const Beam& beam) {
-  std::vector<CollimatorRun> out;
-  double from = 0, turned = 0, mu = 0;  // of the last run: its first angle, and what is turned from there on
-  for (std::size_t k = 1; k < beam.control_points.size(); ++k) {
-    const double now = beam.interval_mu(k);
-    if (!(now > 0)) continue;
-    const double p = beam.control_points[k - 1].collimator,
-                 middle = p + 0.5 * std::remainder(beam.control_points[k].collimator - p, 360.0);
-    if (out.empty() || std::abs(std::remainder(middle - from, 360.0)) >= 1)
-      out.push_back({k - 1, k, middle}), from = middle, turned = mu = 0;
-    turned += now * std::remainder(middle - from, 360.0), mu += now;
-    out.back().last = k, out.back().angle = from + turned / mu;
-  }
-  return out;
 }
 
 }  // namespace equipoise::psqa::detail

@@ -16,6 +16,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -136,14 +137,19 @@ struct TablePlaces {
   bool both = false;  ///< they are no doses
 };
 
-/// Whether a table's two columns, or two lines, are places and doses along one line.
-[[nodiscard]] inline bool is_profile(const std::vector<TableRow>& rows, std::size_t columns) {
-  if (rows.size() == 2 && columns > 4)
-    return strictly_ordered({rows[0].values.begin(), rows[0].values.begin() + static_cast<std::ptrdiff_t>(columns)});
-  if (columns != 2 || rows.size() < 5) return false;
-  std::vector<double> first;
-  for (const TableRow& r : rows) first.push_back(r.values[0]);
-  return strictly_ordered(first);
+/// What a table of two columns or two lines is: doses, or places and doses along one line. A few points may be either.
+enum class TwoLines : std::uint8_t { plane, profile, either };
+
+/// Places rise or fall. They are told from doses by their heads, by a negative number, or by their number: at least five.
+[[nodiscard]] inline TwoLines two_lines(const std::vector<TableRow>& rows, std::size_t columns, bool heads) {
+  std::vector<double> places;
+  if (columns == 2)
+    for (const TableRow& r : rows) places.push_back(r.values[0]);
+  else if (rows.size() == 2)
+    places.assign(rows[0].values.begin(), rows[0].values.begin() + static_cast<std::ptrdiff_t>(columns));
+  if (!strictly_ordered(places)) return TwoLines::plane;
+  const bool negative = std::any_of(places.begin(), places.end(), [](double v) { return v < 0; });
+  return heads || negative || places.size() > 4 ? TwoLines::profile : TwoLines::either;
 }
 
 /// Tells the places of rows and columns from doses: they follow one another, under a corner that is empty or text, or in
@@ -164,7 +170,8 @@ struct TablePlaces {
   const auto refusal = [&](const char* got) {
     return FileError(message("file.443", file.where(), "expected a table of doses, got ", got));
   };
-  if (is_profile(rows, columns)) throw refusal("a profile: places and doses along one line, which is no plane");
+  if (two_lines(rows, columns, false) == TwoLines::profile)
+    throw refusal("a profile: places and doses along one line, which is no plane");
   if (columns == 3 && rows.size() > 8) {
     std::set<std::pair<double, double>> points;
     std::set<double> x, y;
@@ -292,10 +299,16 @@ struct TablePlaces {
   for (const detail::TableRow& r : rows)
     if (r.values.size() < columns)
       file.fail(r.line, "expected " + std::to_string(columns) + " columns, got " + std::to_string(r.values.size()));
-  if (heads && !(columns == 2 && detail::is_profile(rows, columns)))
-    file.fail(heads->line, "expected numbers, or five places in order and doses below two heads, got \"" +
+  const detail::TwoLines lines = detail::two_lines(rows, columns, heads.has_value());
+  if (heads && !(columns == 2 && lines == detail::TwoLines::profile))
+    file.fail(heads->line, "expected numbers, or places in order and doses below two heads, got \"" +
                                heads->place.substr(0, 40) + "\"");
-  if (options.profiles && detail::is_profile(rows, columns)) return detail::profile_of(rows, heads, file, options);
+  if (options.profiles && lines == detail::TwoLines::profile) return detail::profile_of(rows, heads, file, options);
+  if (options.profiles && lines == detail::TwoLines::either)
+    throw FileError(message("file.443", file.where(), "expected a plane or a profile, got ", rows.size(), " rows of ",
+                            columns,
+                            " numbers, which may be either: write a profile as two columns below two heads, as x "
+                            "[mm],dose [Gy], a plane with the places of its columns and rows"));
   const detail::TablePlaces places = detail::table_places(rows, columns, file);
   if (places.both) {
     DoseGrid g = detail::plane_with_places(rows, places, file, options.spacing_mm, options.rows_from);

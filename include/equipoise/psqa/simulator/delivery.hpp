@@ -7,12 +7,12 @@
 /// coverage of each pixel exact: the time for which a pixel is open is the difference of the cumulated passages of its
 /// two leaves.
 
+#include <equipoise/psqa/beam_parts.hpp>
 #include <equipoise/psqa/complexity/aperture.hpp>
 #include <equipoise/psqa/complexity/jaw_phases.hpp>
 #include <equipoise/psqa/complexity/open_time.hpp>
 #include <equipoise/psqa/dose_grid.hpp>
 #include <equipoise/psqa/machine.hpp>
-#include <equipoise/psqa/simulator/beam_parts.hpp>
 #include <equipoise/psqa/simulator/plane_system.hpp>
 
 #include <algorithm>
@@ -131,9 +131,6 @@ void add_fluence(const Beam& beam, const MachineModel& machine, LeafError&& leaf
     for (std::size_t x = 0; x < total.shape[2]; ++x) total.at(0, y, x) += turned.at(0, x, y);
 }
 
-/// A collimator that turns farther during a beam, in degree, is taken in parts: half of it is 0.9 mm at 100 mm.
-inline constexpr double kCollimatorStep_deg = 1;
-
 /// The composite fluence (MU) of a plan, per fraction. \param leaf_error as `leaf_error(beam, point, bank, pair)`
 /// \param system of the plane. In the gantry's a collimator that turns is taken in steps of `kCollimatorStep_deg`.
 template <class LeafError>
@@ -146,10 +143,8 @@ template <class LeafError>
     const auto errors = [&](std::size_t k, int bank, std::size_t l) { return leaf_error(n, k, bank, l); };
     if (system == PlaneSystem::collimator)
       add_fluence(beam, machine, errors, planes.at(0));
-    else if (collimator_range(beam) < kCollimatorStep_deg)
-      add_fluence(beam, machine, errors, planes.at(mean_collimator_angle(beam)));
     else
-      for (const BeamPart& part : beam_parts(beam, {.collimator = kCollimatorStep_deg}))
+      for (const BeamPart& part : collimator_parts(beam))
         add_fluence(part.beam, machine, part.errors(errors), planes.at(part.collimator));
   }
   return planes.sum();

@@ -5,7 +5,7 @@
 /// Dose of a plan in a cylinder of water, for 3D gamma: each beam's fluence, convolved with the kernel of several depths,
 /// attenuated, and turned to the beam's gantry and collimator angles. Parallel beams, no density: a phantom, not a patient.
 
-#include <equipoise/psqa/simulator/beam_parts.hpp>
+#include <equipoise/psqa/beam_parts.hpp>
 #include <equipoise/psqa/simulator/day.hpp>
 #include <equipoise/psqa/simulator/delivery.hpp>
 #include <equipoise/psqa/simulator/dose_engine.hpp>

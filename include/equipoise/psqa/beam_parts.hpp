@@ -93,7 +93,9 @@ struct BeamTrack {
                    steps = beam.interval_mu(k + 1) > 0 ? std::max(1.0, std::ceil(most - 1e-9)) : 1;
       for (double i = 0; i < steps; ++i) {
         const double f = i / steps;
-        add(i > 0 ? between(p, q, f) : p, {k, f}, angle + f * by, turns[k] + f * turn);
+        ControlPoint point = i > 0 ? between(p, q, f) : p;
+        if (i > 0) point.gantry = std::fmod(angle + f * by + 720, 360.0);
+        add(std::move(point), {k, f}, angle + f * by, turns[k] + f * turn);
       }
       angle += by;
     }
@@ -167,6 +169,17 @@ struct BeamTrack {
     sum += now * (0.5 * (angles[k - 1] + angles[k]) - angles[0]), mu += now;
   }
   return angles[0] + (mu > 0 ? sum / mu : 0);
+}
+
+/// A collimator that turns farther during a beam, in degree, is taken in parts: half of it is 0.9 mm at 100 mm.
+inline constexpr double kCollimatorStep_deg = 1;
+
+/// A beam in parts that lie at one collimator angle each: one, unless the collimator turns by `kCollimatorStep_deg`.
+[[nodiscard]] inline std::vector<BeamPart> collimator_parts(const Beam& beam) {
+  if (collimator_range(beam) >= kCollimatorStep_deg) return beam_parts(beam, {.collimator = kCollimatorStep_deg});
+  BeamPart whole{beam, {}, 0, mean_collimator_angle(beam)};
+  for (std::size_t k = 0; k < beam.control_points.size(); ++k) whole.places.push_back({k, 0});
+  return {std::move(whole)};
 }
 
 }  // namespace equipoise::psqa

@@ -131,7 +131,7 @@ bool needs_delivery_model(const RunConfig& c) {
 std::unique_ptr<psqa::Learner> new_learner(const RunConfig& c) {
   torch::manual_seed(c.trainer.seed);
   std::unique_ptr<psqa::Learner> learner = needs_delivery_model(c)
-                                               ? delivery_learner(c.fusion, c.sizes, c.fusion_options)
+                                               ? psqa::make_delivery_learner(c.fusion, c.sizes, c.fusion_options)
                                                : psqa::make_learner(c.fusion, c.sizes, c.fusion_options);
   eq::TrainerOptions trainer = c.trainer;
   trainer.progress = nullptr;  // the program has its own

@@ -34,9 +34,6 @@ struct PolicyChoice {
 /// Modalities by their names, `dose,metrics`, or `all`; in the order of `psqa::kModalities`. \param where for messages
 /// \throws NameError for an unknown modality
 [[nodiscard]] std::vector<std::string> modalities_named(const std::string& list, const std::string& where);
-/// `psqa::make_delivery_learner`, compiled by itself.
-[[nodiscard]] std::unique_ptr<psqa::Learner> delivery_learner(const std::string& fusion, const psqa::PsqaSizes& sizes,
-                                                              const eq::OptionList& options);
 /// The fusions that a method may have for the passing rates.
 [[nodiscard]] const std::vector<std::string>& known_fusions();
 

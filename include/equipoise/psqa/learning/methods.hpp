@@ -11,6 +11,7 @@
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/evaluation/infer.hpp>
 #include <equipoise/fusion/all.hpp>
+#include <equipoise/fusion/any_fusion.hpp>
 #include <equipoise/psqa/learning/bmmqa.hpp>
 #include <equipoise/psqa/learning/learner.hpp>
 #include <equipoise/psqa/learning/sizes.hpp>
@@ -18,6 +19,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,17 +95,15 @@ template <class Inputs, class M>
   return std::make_unique<ModelLearner<M, Inputs>>(std::move(model));
 }
 
-/// \param make called as `make(fusion)`, the fusion chosen by its name and with its options; its result is a learner
-template <class Make>
-[[nodiscard]] std::unique_ptr<Learner> with_fusion(const std::string& name, std::int64_t width,
-                                                   const OptionList& options, const Make& make) {
-  std::unique_ptr<Learner> learner;
+/// The fusion of that name with its options, chosen at run time, so that all methods are models of one type.
+[[nodiscard]] inline AnyFusion fusion_named(const std::string& name, std::int64_t width, const OptionList& options) {
+  std::optional<AnyFusion> chosen;
   for_type_named<EveryVectorFusion>(name, [&]<class F>() {
     F fusion = fusion_of_width<F>(width);
     set_options(fusion, options, "fusion");
-    learner = make(fusion);
+    chosen.emplace(std::move(fusion));
   });
-  if (learner) return learner;
+  if (chosen) return *chosen;
   throw NameError(message("name.308", "fusion", "no fusion \"", name, "\"; ", nearest_name(name, fusion_names())));
 }
 
@@ -115,17 +115,15 @@ template <class Make>
 /// \throws NameError for an unknown fusion or option, with the nearest one.
 [[nodiscard]] inline std::unique_ptr<Learner> make_learner(const std::string& fusion, const PsqaSizes& sizes,
                                                            const OptionList& options = {}) {
-  return detail::with_fusion(fusion, sizes.width, options, [&](const auto& chosen) {
-    return detail::learner_of<detail::DoseAndMetrics>(psqa_model(sizes, chosen));
-  });
+  return detail::learner_of<detail::DoseAndMetrics>(
+      psqa_model(sizes, detail::fusion_named(fusion, sizes.width, options)));
 }
 
 /// The same of all of `kModalities`.
 [[nodiscard]] inline std::unique_ptr<Learner> make_delivery_learner(const std::string& fusion, const PsqaSizes& sizes,
                                                                     const OptionList& options = {}) {
-  return detail::with_fusion(fusion, sizes.width, options, [&](const auto& chosen) {
-    return detail::learner_of<detail::AllModalities>(delivery_model(sizes, chosen));
-  });
+  return detail::learner_of<detail::AllModalities>(
+      delivery_model(sizes, detail::fusion_named(fusion, sizes.width, options)));
 }
 
 }  // namespace equipoise::psqa

@@ -201,7 +201,8 @@ class Fit {
     if (options_.keep_best) state_.best = Deployed(model_.module(), *policies_);
   }
 
-  /// What was best by another figure says nothing of this one. \return a sentence that says so; empty where none was
+  /// What was best by another figure says nothing of this one.
+  /// \return a sentence that says so; empty where none was
   std::string watch(const Validation& validation) {
     if (validation.monitor() == state_.watched.monitor) return {};
     std::string note;

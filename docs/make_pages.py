@@ -3,7 +3,7 @@
 
 - docs/components/<folder>/<name>.md of every component in the lists of include/equipoise/<folder>/all.hpp, from its header
 - the rows of README.md's table of components, from the same lists
-- docs/errors.md, from the table of core/base/error_ids.hpp
+- docs/errors.md, from the table of core/base/error_ids.hpp and the programs of tests/compile_fail
 - the table of kinds in docs/files.md, from the readers of psqa/readers/all.hpp"""
 import functools, os, pathlib, re, sys, textwrap
 
@@ -42,6 +42,19 @@ Every message begins with `[equipoise.<id>] where:` and says what was expected a
 | `NumericError` | `std::runtime_error` | a computation gave NaN or infinity |
 
 All of them also derive from `equipoise::Error`, whose `id()` gives the id.
+"""
+COMPILER_HEAD = """## Compiler errors
+
+A program that cannot be meant does not compile, with a sentence that begins with `equipoise:`. Search
+the compiler's output for this word: other errors may stand before and after it. Names of modalities
+and tasks stand in the lines around it. The programs show a wrong line and the right one.
+
+A wrong name among options in braces gives an error `name 'lr' used in a GNU-style designated
+initializer`, with the wrong name in place of `lr`, and a sentence with the names of `TrainerOptions`.
+Other errors around these two are consequences.
+
+| sentence after `equipoise:` | program |
+|---|---|
 """
 
 
@@ -185,7 +198,18 @@ def errors_page():
     listed = sum(i.split(".")[0] in dict(families) for i, _ in rows)
     if listed != len(rows):
         wrong.append("docs/make_pages.py: an error id of a family without a heading")
-    return out
+    return out + "\n" + compiler_errors()
+
+
+def compiler_errors():
+    """A row for each sentence of the programs that must not compile, with these programs."""
+    programs = {}
+    for program in sorted((root / "tests/compile_fail").glob("*.cpp")):
+        sentence = program.read_text().splitlines()[0].removeprefix("// error: ")
+        if sentence.startswith("equipoise: "):
+            programs.setdefault(sentence, []).append(f"[{program.stem}](../tests/compile_fail/{program.name})")
+    rows = "".join(f"| {s.removeprefix('equipoise: ')} | {', '.join(p)} |\n".replace("<", "\\<") for s, p in sorted(programs.items()))
+    return COMPILER_HEAD + rows
 
 
 def file_rows():

@@ -1,6 +1,9 @@
 // The examples of docs/components/balancing/, word for word (gate.links_in_docs compares them).
 
+#include <array>
+#include <cstdint>
 #include <equipoise/equipoise.hpp>
+#include <string_view>
 
 #include "support/catch.hpp"
 #include "support/page_records.hpp"
@@ -14,6 +17,18 @@ namespace {
 auto records(std::int64_t n) {
   return support::page_records(n).only("image"_n, "table"_n, "label"_n);
 }
+
+/// Counts the coalitions that training shows.
+struct Counting {
+  static constexpr std::string_view id = "counting";
+  static constexpr eq::Hooks hooks = eq::Hook::features;
+  static constexpr eq::Needs needs{};
+  std::array<std::int64_t, 8>* seen = nullptr;
+  struct State {};
+  void on_features(State&, eq::Step&, eq::Features& features) const {
+    for (const std::uint64_t mask : features.presence.masks()) ++(*seen)[mask];
+  }
+};
 
 }  // namespace
 
@@ -44,6 +59,54 @@ TEST_CASE("the example of Opm's page records the probability of dropping a modal
   CHECK(history.epochs.size() == 20);
   CHECK(dropped >= 0);
   CHECK(dropped <= 1);
+}
+
+TEST_CASE("the example of DropModality's page shows every coalition in training", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::DropModality{.probability = 0.3}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  const auto phi = eq::shapley(*model, validation);  // losses of coalitions that training has shown
+  CHECK(history.epochs.size() == 20);
+  CHECK(phi.tasks[0].losses.size() == 4);
+}
+
+TEST_CASE("DropModality hides modalities with its probability, and every record keeps one", "[balancing][law]") {
+  std::array<std::int64_t, 8> seen{};
+  torch::manual_seed(3);
+  const std::int64_t n = 500;
+  at::Tensor has = torch::ones({n, 3}, torch::kBool);
+  has.narrow(0, 0, 100).select(1, 2).fill_(false);
+  has.narrow(0, 100, 10).fill_(false);
+  const auto data = eq::batch(eq::input<"a">(torch::randn({n, 2})), eq::input<"b">(torch::randn({n, 2})),
+                              eq::input<"c">(torch::randn({n, 2})), eq::target<"y">(eq::Values{torch::randn({n, 1})}))
+                        .with_presence(has);
+  const auto run = [&](double probability) {
+    seen = {};
+    const auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 2, .widths = {2}}),
+                                   eq::modality<"b">(eq::Mlp{.in_features = 2, .widths = {2}}),
+                                   eq::modality<"c">(eq::Mlp{.in_features = 2, .widths = {2}}),
+                                   eq::task<"y">(eq::Sum{.width = 2}, eq::Regression{}));
+    eq::Trainer(model, eq::stack(eq::DropModality{.probability = probability}, Counting{&seen}),
+                {.epochs = 20, .batch_size = 50, .progress = nullptr})
+        .fit(data);
+  };
+  run(0);
+  CHECK((seen[0] == 200 && seen[0b011] == 2000 && seen[0b111] == 7800));
+  run(1);  // one modality, each as often as the others
+  CHECK((seen[0] == 200 && seen[0b001] + seen[0b010] + seen[0b100] == 9800));
+  CHECK(static_cast<double>(seen[0b001]) == Approx(7800. / 3 + 1000).margin(150));
+  CHECK(static_cast<double>(seen[0b100]) == Approx(7800. / 3).margin(150));
+  run(0.5);
+  CHECK(seen[0] == 200);
+  // All of three with 1/8; of two alone the pair with 1/4.
+  CHECK(static_cast<double>(seen[0b111]) == Approx(7800. / 8).margin(120));
+  CHECK(static_cast<double>(seen[0b011]) == Approx(7800. / 8 + 2000. / 4).margin(150));
+  // Alone: one of three with 1/8 + a third of the 1/8 that would lose all; of two with 1/4 + half of 1/4.
+  CHECK(static_cast<double>(seen[0b001]) == Approx(7800. / 6 + 2000. * 3 / 8).margin(170));
 }
 
 TEST_CASE("the example of MMPareto's page trains", "[balancing][docs]") {

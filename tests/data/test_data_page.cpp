@@ -202,6 +202,11 @@ TEST_CASE("the page on data has data sets of one's own, transforms and sequences
   auto spoken = eq::batch(eq::input<"sound">(eq::Sequences::of_lengths(frames, lengths)),
                           eq::target<"label">(eq::Labels{labels}));
   CHECK(spoken.inputs["sound"_n].padding.sum().item<std::int64_t>() == 3);
+  eq::Standardizer of_frames(3);
+  of_frames.fit(eq::Sequences::of_lengths(frames, lengths));
+  const eq::Sequences scaled_frames = of_frames.forward(eq::Sequences::of_lengths(frames, lengths));
+  CHECK(torch::allclose(of_frames.mean(), torch::cat(sequences).to(torch::kDouble).mean(0)));
+  CHECK(scaled_frames.tensor[1][2].abs().max().item<float>() == 0);
   const auto of_sound = eq::compose(eq::modality<"sound">(std::make_shared<Frames>()),
                                     eq::task<"label">(eq::Concat{.width = 4}, eq::Classification{.classes = 2}));
   CHECK(eq::Trainer(of_sound, ahead).fit(spoken).epochs.size() == 1);

@@ -75,13 +75,36 @@ TEST_CASE("sequences are standardised by their last dimension", "[data][behaviou
   CHECK(torch::equal(rows.forward(x.flatten(0, 1)).view({5, 6, 2}), sequences.forward(x)));
 }
 
+TEST_CASE("padding of sequences does not count, whatever stands there", "[data][worked]") {
+  const std::vector<std::int64_t> lengths = {3, 1};
+  for (const double pad : {0., kNan, HUGE_VAL}) {
+    const at::Tensor frames = torch::tensor({{{10.}, {12.}, {13.}}, {{pad}, {pad}, {pad}}}, torch::kDouble);
+    frames[1][0][0] = 17;
+    const eq::Sequences x = eq::Sequences::of_lengths(frames, lengths);
+    eq::Standardizer s(1);
+    s.fit(x);
+    CHECK(s.mean().item<double>() == Approx(13));  // (10 + 12 + 13 + 17) / 4
+    CHECK(s.scale().item<double>() == Approx(std::sqrt((9. + 1 + 0 + 16) / 4)));
+    const eq::Sequences z = s.forward(x);
+    CHECK(torch::equal(z.padding, x.padding));
+    CHECK(z.tensor[1][0].item<double>() == Approx(4 / std::sqrt(6.5)));
+    CHECK(torch::equal(z.tensor[1].narrow(0, 1, 2), torch::zeros({2, 1}, torch::kDouble)));
+  }
+  eq::Standardizer whole(2);
+  const eq::Sequences unpadded{torch::tensor({{{1., 2.}, {3., 6.}}}, torch::kDouble), {}};
+  whole.fit(unpadded);
+  CHECK(torch::equal(whole.mean(), torch::tensor({2., 4.}, torch::kDouble)));
+  CHECK(torch::equal(whole.forward(unpadded).tensor, whole.forward(unpadded.tensor)));
+  CHECK_THROWS_AS(whole.fit(eq::Sequences{torch::zeros({2, 3}), {}}), eq::ShapeError);
+}
+
 TEST_CASE("data that do not fit a standardizer are refused", "[data][error]") {
   eq::Standardizer s(3);
   CHECK_THROWS_WITH(s.fit(torch::zeros({4, 2})),
                     "[equipoise.shape.101] Standardizer: expected [N, 3] of a floating type, got [4, 2] of Float");
   CHECK_THROWS_WITH(s.forward(torch::zeros({4, 3}, torch::kLong)), Catch::Contains("got [4, 3] of Long"));
   CHECK_THROWS_AS(s.inverse(torch::zeros({3})), eq::ShapeError);
-  CHECK_THROWS_WITH(s.forward({}), Catch::Contains("got an undefined tensor"));
+  CHECK_THROWS_WITH(s.forward(at::Tensor()), Catch::Contains("got an undefined tensor"));
   CHECK_THROWS_WITH(s.fit(torch::tensor({{1., kNan, 2.}, {2., kNan, 3.}})),
                     "[equipoise.value.242] Standardizer: column 1: expected a value in the training records, got none");
   CHECK_THROWS_WITH(s.fit(torch::tensor({{1., 2., HUGE_VAL}})), Catch::Contains("column 2: expected finite values"));

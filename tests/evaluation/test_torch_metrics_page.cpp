@@ -83,14 +83,39 @@ TEST_CASE("the functions of the page on metrics judge predictions", "[evaluation
   const std::vector<double> p(predicted.const_data_ptr<double>(), predicted.const_data_ptr<double>() + 64),
       y(truth.const_data_ptr<double>(), truth.const_data_ptr<double>() + 64);
   const double error = eq::mean_absolute_error(y, p), correlation = eq::spearman(y, p);
-  const eq::Interval interval = eq::bootstrap(test.groups, [&](const std::vector<std::size_t>& rows) {
-    double sum = 0;
-    for (const std::size_t i : rows) sum += std::abs(y[i] - p[i]);
-    return sum / static_cast<double>(rows.size());
-  });
+  std::ostringstream text;
+  std::streambuf* const before = std::cout.rdbuf(text.rdbuf());
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < y.size(); ++i) errors.push_back(std::abs(y[i] - p[i]));
+  const eq::Interval interval = eq::bootstrap(test.groups, eq::mean_over_records(errors));
+  std::cout << interval.value << " [" << interval.low << ", " << interval.high << "]\n";
+  std::cout.rdbuf(before);
+  const auto correlation_of = [&](const std::vector<std::size_t>& rows) {
+    std::vector<double> a, b;
+    for (const std::size_t i : rows)
+      if (!std::isnan(y[i])) a.push_back(y[i]), b.push_back(p[i]);
+    return eq::spearman(a, b);
+  };
+  const eq::Interval of_correlation = eq::bootstrap(test.groups, correlation_of, /*level=*/0.9, /*resamples=*/500);
+  CHECK(of_correlation.value == Approx(correlation));
+  CHECK(of_correlation.low < of_correlation.high);
   CHECK(interval.value == Approx(error));
   CHECK(interval.low < interval.high);
   CHECK(std::abs(correlation) <= 1);
+}
+
+TEST_CASE("the contributions of the page on evaluation have an interval", "[evaluation][docs]") {
+  torch::manual_seed(1);
+  const auto train = records(64), test = records(40);
+  const auto model = model_of();
+  eq::Trainer trainer(model, eq::DropModality{.probability = 0.3}, {.epochs = 20});
+  trainer.fit(train);
+  const auto phi = eq::shapley(*model, test);  // training has shown every coalition
+  const std::vector<double> of_dose = phi.tasks[0].of_records(/*modality=*/0);
+  const eq::Interval interval = eq::bootstrap(test.groups, eq::mean_over_records(of_dose));
+  CHECK(interval.value / phi.tasks[0].losses[0] == Approx(phi["dose"_n]["gpr"_n]));
+  CHECK(interval.low < interval.value);
+  CHECK_THROWS_AS(phi.tasks[0].of_records(2), eq::ValueError);
 }
 
 TEST_CASE("the contributions of the page on evaluation become shares and samples", "[evaluation][docs]") {

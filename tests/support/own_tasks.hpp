@@ -28,6 +28,8 @@ struct Times {
     if (t.dim() != 2 || t.size(1) != 2)
       throw eq::ShapeError(
           eq::message("shape.110", "target of task " + task.name, "expected times and events [B, 2], got ", t.sizes()));
+    if (t.select(1, 0).le(0).any().item<bool>())
+      throw eq::ValueError(eq::message("value.224", "target of task " + task.name, "expected times > 0"));
   }
 };
 

@@ -1,5 +1,6 @@
 // The blocks of docs/tasks.md, word for word (gate.links_in_docs compares them).
 
+#include <cmath>
 #include <equipoise/equipoise.hpp>
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
@@ -68,6 +69,16 @@ struct Quantiles {
   }
 };
 
+/// The same of numbers of which only a lower bound may be known.
+struct OpenNumber : Number {
+  static constexpr bool may_be_infinite = true;
+};
+struct OpenQuantiles : QuantilesModule {
+  using QuantilesModule::QuantilesModule;
+  using Target = OpenNumber;
+  void fit_prior(const at::Tensor&) {}
+};
+
 }  // namespace
 
 TEST_CASE("the quantile task of the page on tasks trains and is judged", "[tasks][docs]") {
@@ -105,4 +116,17 @@ TEST_CASE("the target of the page on tasks says what does not fit", "[tasks][doc
     if (error.id() != eq::ErrorId("shape.110")) throw;
   }
   CHECK(said == "[equipoise.shape.110] target of task minutes: expected one number a record, [B, 1], got [2, 3]");
+  const auto infinite =
+      eq::batch(eq::input<"table">(torch::zeros({3, 3})),
+                eq::target<"minutes">(Number{torch::tensor({1.F, HUGE_VALF, -HUGE_VALF}).view({3, 1})}))
+          .with_ids({7, 8, 9});
+  CHECK_THROWS_WITH(
+      eq::Trainer(model, {.epochs = 1, .progress = nullptr}).fit(infinite),
+      "[equipoise.value.224] target of task minutes: expected finite values, or NaN where one is missing, "
+      "got an infinite one in 2 records: 8, 9");
+  auto open = eq::compose(eq::modality<"table">(eq::Mlp{.in_features = 3, .widths = {4}}),
+                          eq::task<"minutes">(eq::Sum{.width = 4}, std::make_shared<OpenQuantiles>(4)));
+  CHECK_NOTHROW(eq::Trainer(open, {.epochs = 0, .progress = nullptr})
+                    .fit(eq::batch(eq::input<"table">(torch::zeros({2, 3})),
+                                   eq::target<"minutes">(OpenNumber{torch::tensor({1.F, HUGE_VALF}).view({2, 1})}))));
 }

@@ -130,7 +130,9 @@ TEST_CASE("an infinite target is an error, beside a missing one too", "[training
   auto holed = data();
   holed.targets["y"_n].tensor[2][0] = std::nan("");
   holed.targets["y"_n].tensor[2][1] = std::numeric_limits<double>::infinity();
-  CHECK_THROWS_WITH(eq::Trainer(model(), options()).fit(holed), Contains("target of task y: expected finite values"));
+  holed.ids[2] = 702;
+  CHECK_THROWS_WITH(eq::Trainer(model(), options()).fit(holed),
+                    Contains("target of task y: expected finite values") && Contains("in 1 record: 702"));
 }
 
 TEST_CASE("an empty validation set is an error", "[training][inputs]") {

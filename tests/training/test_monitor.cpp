@@ -127,9 +127,27 @@ TEST_CASE("a run that goes on with another monitor chooses its best epoch anew",
   o.monitor = "z/accuracy", o.epochs = 5;
   eq::Trainer trainer(two_tasks(), o);
   trainer.resume(o.checkpoint);
+  struct Notes {
+    std::vector<std::string> list;
+    void on_note(const eq::RunView&, const std::string& note) { list.push_back(note); }
+  };
+  const auto notes = std::make_shared<Notes>();
+  trainer.add(notes);
   const eq::History h = trainer.fit(train, held);
   CHECK(h.best_epoch >= 3);
   CHECK(h.monitor == "val/z/accuracy");
+  REQUIRE(notes->list.size() == 1);
+  CHECK_THAT(notes->list[0],
+             Catch::Contains("was the best by val/y; by val/z/accuracy the best one is chosen among the "
+                             "epochs from 3 on"));
+
+  // Where no epoch is left there is no best one by that figure: the model has the last parameters.
+  o.monitor = "y";
+  eq::Trainer finished(two_tasks(), o);
+  finished.add(notes);
+  finished.resume(o.checkpoint);
+  CHECK(finished.fit(train, held).best_epoch == -1);
+  CHECK(notes->list.size() == 2);
 }
 
 TEST_CASE("a monitored metric that is NaN after every epoch is an error that names it", "[training][error]") {

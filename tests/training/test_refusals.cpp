@@ -3,6 +3,7 @@
 #include <torch/nn/modules/container/sequential.h>
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
+#include <fstream>
 
 #include "support/catch.hpp"
 #include "support/samples.hpp"
@@ -120,6 +121,44 @@ TEST_CASE("the best epoch is deployed whatever seed and hold-out it was trained 
   trainer.resume_best(file);
   CHECK(torch::equal(support::flat_parameters(*trained), support::flat_parameters(*deployed)));
   CHECK_THROWS_WITH(trainer.resume(file), Contains("trainer.seed"));
+}
+
+TEST_CASE("the best epoch is taken by a trainer without the policies that do not act at inference",
+          "[training][behaviour]") {
+  const support::TemporaryFolder folder;
+  const std::string file = (folder.path() / "c.pt").string();
+  const auto data = table(16);
+  const auto trained = wrapped(5), plain = wrapped(5), mla = wrapped(5);
+  eq::Trainer(trained, eq::Ogm{}, {.epochs = 2, .checkpoint = file}).fit(data, data);
+  eq::Trainer trainer(plain, eq::TrainerOptions{.optimizer = eq::Optimizer::sgd});
+  trainer.resume_best(file);
+  CHECK(torch::equal(support::flat_parameters(*trained), support::flat_parameters(*plain)));
+  CHECK_THROWS_WITH(trainer.resume(file), EndsWith("expected a checkpoint with policies.0 = nothing, got ogm; make the "
+                                                   "trainer with the same policies"));
+  // Mla acts at inference.
+  eq::Trainer(mla, eq::stack(eq::Ogm{}, eq::Mla{}), {.epochs = 2, .checkpoint = file}).fit(data, data);
+  CHECK_THROWS_WITH(trainer.resume_best(file),
+                    EndsWith("expected a checkpoint with policies.0 = nothing, got mla; make "
+                             "the trainer with the same policies"));
+  const auto deployed = wrapped(5);
+  eq::Trainer(deployed, eq::Mla{}, {.epochs = 2}).resume_best(file);
+  CHECK(torch::equal(mla->predict(data)["y"_n], deployed->predict(data)["y"_n]));
+}
+
+TEST_CASE("a file that is no checkpoint is one short line", "[training][error]") {
+  const support::TemporaryFolder folder;
+  const std::string file = (folder.path() / "table.csv").string();
+  std::ofstream(file) << "age,mu\n1,2\n";
+  eq::Trainer trainer(wrapped(5), eq::TrainerOptions{});
+  CHECK_THROWS_WITH(trainer.resume(file), "[equipoise.file.402] " + file +
+                                              ": expected a whole checkpoint, got a file that LibTorch cannot read");
+}
+
+TEST_CASE("a momentum is refused where the optimiser has none", "[training][error]") {
+  CHECK_THROWS_WITH(eq::Trainer(wrapped(5), {.momentum = 0.5}),
+                    "[equipoise.value.231] TrainerOptions.momentum: expected no value, since adamw has no such option; "
+                    "Optimizer::sgd has, got 0.5");
+  CHECK_NOTHROW(eq::Trainer(wrapped(5), {.optimizer = eq::Optimizer::sgd, .momentum = 0.5}));
 }
 
 TEST_CASE("a policy that asks for a group, a task or an objective that is not there is told so", "[training][error]") {

@@ -7,6 +7,7 @@
 
 #include <equipoise/balancing/agm.hpp>
 #include <equipoise/balancing/any_policy.hpp>
+#include <equipoise/balancing/drop_modality.hpp>
 #include <equipoise/balancing/gradient_blending.hpp>
 #include <equipoise/balancing/mla.hpp>
 #include <equipoise/balancing/mmpareto.hpp>
@@ -21,8 +22,8 @@
 
 namespace equipoise {
 
-using EveryBalancing =
-    std::tuple<Ogm, Opm, MMPareto, Agm, Mla, ReconBoost, GradientBlending, SampleValuation, ShapleyLossFactors>;
+using EveryBalancing = std::tuple<Ogm, Opm, MMPareto, Agm, Mla, ReconBoost, GradientBlending, SampleValuation,
+                                  ShapleyLossFactors, DropModality>;
 static_assert(has_distinct_ids<EveryBalancing>, "equipoise: two balancing policies of the list have the same id");
 
 }  // namespace equipoise

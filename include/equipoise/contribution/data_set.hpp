@@ -12,6 +12,7 @@
 #include <equipoise/core/model/model.hpp>
 #include <equipoise/core/model/records_of.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -26,6 +27,15 @@ struct TaskContributions {
   std::vector<double> mean;    ///< [M] of the data set: Shapley values of the mean losses' game; see `coalition_values`
   Eigen::MatrixXd per_record;  ///< [M, N] in the loss's unit; NaN where the record has no label
   std::vector<double> losses;  ///< [2^M] mean loss of every coalition
+
+  /// [N] of one modality, for an interval: `eq::bootstrap(groups, eq::mean_over_records(values))`.
+  [[nodiscard]] std::vector<double> of_records(std::size_t modality) const {
+    check_index(modality, static_cast<std::size_t>(per_record.rows()), "TaskContributions.of_records");
+    std::vector<double> out;
+    for (Eigen::Index i = 0; i < per_record.cols(); ++i)
+      out.push_back(per_record(static_cast<Eigen::Index>(modality), i));
+    return out;
+  }
 };
 
 struct Contributions {

@@ -5,6 +5,7 @@
 /// Standardised columns: less their mean, over their standard deviation, both of the training records alone. A module, so
 /// that checkpoints and `torch::save` keep the two with the model.
 ///   in   [N, F] of a floating type, NaN where a cell is missing   out   [N, F], 0 where a cell was missing
+/// Of sequences of different lengths (`Sequences`, [N, T, F]), padding does not count, and stays 0.
 /// \code
 /// auto standardizer = std::make_shared<eq::Standardizer>(2);
 /// model->register_module("standardizer", standardizer);
@@ -13,6 +14,7 @@
 /// \endcode
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/sequence.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/isinf.h>
@@ -56,10 +58,23 @@ class Standardizer : public torch::nn::Module {
     scale_.copy_(deviation.masked_fill(constant, 1));
   }
 
+  /// The same over the steps of sequences, without their padding. \param training [N, T, F]
+  void fit(const Sequences& training) {
+    training.check();
+    check_shape(training.tensor);
+    fit(detail::fill_padding(training.tensor, training.padding, std::numeric_limits<double>::quiet_NaN()));
+  }
+
   /// (x - mean) / scale, in the type of `x`; 0, the training mean, where a cell is NaN. \throws ShapeError
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
     check_shape(x);
     return x.sub(mean_.to(x.device())).div(scale_.to(x.device())).masked_fill(at::isnan(x), 0).to(x.scalar_type());
+  }
+
+  /// The same of sequences [N, T, F]; 0 at padding.
+  [[nodiscard]] Sequences forward(const Sequences& x) const {
+    x.check();
+    return {detail::zero_padding(forward(x.tensor), x.padding), x.padding};
   }
 
   /// z scale + mean: what `forward` was given, but for missing cells. \throws ShapeError

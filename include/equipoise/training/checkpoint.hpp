@@ -189,32 +189,74 @@ inline void read_history(const std::string& text, History& history) {
   return out;
 }
 
+[[nodiscard]] inline OptionList read_options(const std::string& text) {
+  OptionList out;
+  TextReader lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (const std::size_t tab = line.find('\t'); tab != std::string::npos)
+      out.emplace_back(line.substr(0, tab), line.substr(tab + 1));
+  return out;
+}
+
+/// The places of the policies that change the deployed model's outputs.
+[[nodiscard]] inline std::vector<std::size_t> places_of_outputs(const std::vector<AnyPolicy>& policies) {
+  std::vector<std::size_t> out;
+  for (std::size_t p = 0; p < policies.size(); ++p)
+    if (policies[p].hooks().has(Hook::outputs)) out.push_back(p);
+  return out;
+}
+
+[[nodiscard]] inline std::string value_in(const OptionList& list, std::string_view key) {
+  for (const auto& [name, value] : list)
+    if (name == key) return value;
+  return "nothing";
+}
+
+/// The places of these policies in the stack that a checkpoint was made with.
+[[nodiscard]] inline std::vector<std::size_t> read_places(torch::serialize::InputArchive& archive) {
+  std::vector<std::size_t> out;
+  if (!parse_option(read_value(archive, "outputs").toStringRef(), out))
+    throw std::invalid_argument("the places of policies that change outputs");
+  return out;
+}
+
+/// What of a run's options matters at inference: those of the model, and of the policies at these places.
+[[nodiscard]] inline OptionList at_inference(const OptionList& options, const std::vector<std::size_t>& places) {
+  OptionList out;
+  for (const auto& [key, value] : options) {
+    if (!key.starts_with("policies") && !key.starts_with("trainer.")) out.emplace_back(key, value);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const std::string place = "policies." + std::to_string(places[i]);
+      if (key == place || key.starts_with(place + "."))
+        out.emplace_back("policies." + std::to_string(i) + key.substr(place.size()), value);
+    }
+  }
+  return out;
+}
+
 /// What a checkpoint is read for: to train on, or to take the best epoch's model.
 enum class Purpose : std::uint8_t { training, inference };
 
-/// A checkpoint goes on with the model and policies that it was made with; a trainer's options may change, but for the
-/// optimiser, whose memory is saved, and in training what decides which records are held out.
-inline void check_run_options(const std::string& saved, const OptionList& now, const std::string& where,
-                              Purpose purpose) {
-  std::vector<std::pair<std::string, std::string>> before;
-  TextReader lines(saved);
-  for (std::string line; std::getline(lines, line);)
-    if (const std::size_t tab = line.find('\t'); tab != std::string::npos)
-      before.emplace_back(line.substr(0, tab), line.substr(tab + 1));
-  const auto value_in = [](const OptionList& list, const std::string& key) {
-    for (const auto& [name, value] : list)
-      if (name == key) return value;
-    return std::string("nothing");
-  };
-  for (const OptionList* list : {static_cast<const OptionList*>(&before), &now})
-    for (const auto& entry : *list) {
-      const std::string& key = entry.first;
+/// The first key whose values differ. A trainer's options may, but for the optimiser, whose memory is saved, and for what
+/// in training decides which records are held out.
+[[nodiscard]] inline std::optional<std::string> first_difference(const OptionList& before, const OptionList& now,
+                                                                 Purpose purpose) {
+  for (const OptionList* list : {&before, &now})
+    for (const auto& [key, value] : *list) {
       const bool splits = purpose == Purpose::training && (key == "trainer.seed" || key == "trainer.holdout");
-      if (key.starts_with("trainer.") && key != "trainer.optimizer" && !splits) continue;
-      if (value_in(before, key) != value_in(now, key))
-        throw FileError(message("file.402", where, "expected a checkpoint with ", key, " = ", value_in(now, key),
-                                ", got ", value_in(before, key)));
+      const bool fixed = splits || key == "trainer.optimizer";
+      if ((fixed || !key.starts_with("trainer.")) && value_in(before, key) != value_in(now, key)) return key;
     }
+  return std::nullopt;
+}
+
+/// \throws FileError that names the first option that differs
+inline void check_run_options(const OptionList& before, const OptionList& now, const std::string& where,
+                              Purpose purpose) {
+  if (const auto key = first_difference(before, now, purpose))
+    throw FileError(message("file.402", where, "expected a checkpoint with ", *key, " = ", value_in(now, *key),
+                            ", got ", value_in(before, *key),
+                            key->starts_with("policies") ? "; make the trainer with the same policies" : ""));
 }
 
 /// LibTorch would give a parameter the saved one's shape and type. Custom serialised state is not checked.
@@ -292,12 +334,16 @@ inline void write_policies(torch::serialize::OutputArchive& archive, const std::
   for (std::size_t p = 0; p < states.size(); ++p)
     write_list(archive, prefix + std::to_string(p) + "_" + std::string(policies[p].id()), states[p]);
 }
+/// A state for each policy. \param saved the place in the checkpoint of each; none keeps the state that it has
 [[nodiscard]] inline std::vector<StateList> read_policies(torch::serialize::InputArchive& archive,
                                                           const std::string& prefix,
-                                                          const std::vector<AnyPolicy>& policies) {
+                                                          const std::vector<AnyPolicy>& policies,
+                                                          const std::vector<std::optional<std::size_t>>& saved) {
   std::vector<StateList> out;
   for (std::size_t p = 0; p < policies.size(); ++p)
-    out.push_back(read_list(archive, prefix + std::to_string(p) + "_" + std::string(policies[p].id())));
+    out.push_back(saved[p]
+                      ? read_list(archive, prefix + std::to_string(*saved[p]) + "_" + std::string(policies[p].id()))
+                      : policies[p].save());
   return out;
 }
 
@@ -312,6 +358,7 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   archive.write("model", parameters);
   optimizer.save(optim);
   archive.write("optimizer", optim);
+  archive.write("outputs", c10::IValue(option_text(detail::places_of_outputs(policies))));
   archive.write("options", c10::IValue(detail::options_text(detail::run_options(model, policies, trainer))));
   std::vector<StateList> states;
   for (const AnyPolicy& p : policies) states.push_back(p.save());
@@ -341,7 +388,9 @@ namespace detail {
 
 /// The best epoch of a checkpoint. \throws FileError, std::logic_error where its tensors are not those of the model
 [[nodiscard]] inline Deployed read_best(torch::serialize::InputArchive& archive, torch::nn::Module& module,
-                                        const std::vector<AnyPolicy>& policies, const std::string& where) {
+                                        const std::vector<AnyPolicy>& policies,
+                                        const std::vector<std::optional<std::size_t>>& places,
+                                        const std::string& where) {
   Deployed best;
   const StateList saved = read_list(archive, "best");
   if (saved.empty()) return best;
@@ -356,7 +405,7 @@ namespace detail {
     if (tensor.sizes() != own.sizes()) throw std::invalid_argument("a parameter of the best epoch has another shape");
     own = tensor;
   }
-  best.policies = read_policies(archive, "best_policy", policies);
+  best.policies = read_policies(archive, "best_policy", policies, places);
   return best;
 }
 
@@ -414,18 +463,33 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
   };
   try {
     torch::serialize::InputArchive archive, parameters, optim;
-    archive.load_from(where, trainer.device);  // a run may go on on another device
-    detail::check_run_options(detail::read_value(archive, "options").toStringRef(),
-                              detail::run_options(model, policies, trainer), where, purpose);
+    try {
+      archive.load_from(where, trainer.device);  // a run may go on on another device
+    } catch (const c10::Error&) {                // of many lines, about LibTorch's own sources
+      throw FileError(message("file.402", where, "expected a whole checkpoint, got a file that LibTorch cannot read"));
+    }
+    const OptionList saved = detail::read_options(detail::read_value(archive, "options").toStringRef()),
+                     now = detail::run_options(model, policies, trainer);
+    // A trainer for inference may lack policies that do not act there. It takes the model alone, without the run.
+    const bool whole = purpose == detail::Purpose::training || !detail::first_difference(saved, now, purpose);
+    std::vector<std::optional<std::size_t>> places(policies.size());
+    if (whole) {
+      detail::check_run_options(saved, now, where, purpose);
+      for (std::size_t p = 0; p < places.size(); ++p) places[p] = p;
+    } else {
+      const std::vector<std::size_t> theirs = detail::read_places(archive), ours = detail::places_of_outputs(policies);
+      detail::check_run_options(detail::at_inference(saved, theirs), detail::at_inference(now, ours), where, purpose);
+      for (std::size_t i = 0; i < ours.size(); ++i) places[ours[i]] = theirs[i];
+    }
     archive.read("model", parameters);
     detail::check_tensors(parameters, model.module(), "", where);
     archive.read("optimizer", optim);
-    const std::vector<StateList> states = detail::read_policies(archive, "policy", policies);
-    RunState next = detail::read_run(archive);
-    next.best = detail::read_best(archive, model.module(), policies, where);
+    const std::vector<StateList> states = detail::read_policies(archive, "policy", policies, places);
+    RunState next = whole ? detail::read_run(archive) : RunState{};
+    next.best = detail::read_best(archive, model.module(), policies, places, where);
     before.emplace(model.module(), optimizer, policies);
     model.module().load(parameters);
-    optimizer.load(optim);
+    if (whole) optimizer.load(optim);
     for (std::size_t p = 0; p < policies.size(); ++p) policies[p].load(states[p]);
     run = std::move(next);
   } catch (const c10::Error& e) {

@@ -90,26 +90,29 @@ class Fit {
     check_labels(model_, train);
     check_weights(model_, train);
     check_checkpoint();
-    if (state_.next_epoch == 0)
+    if (state_.next_epoch == 0) {
+      const at::NoGradGuard no_grad;
       for (std::size_t k = 0; k < model_.task_count(); ++k)
         if (train.has_target(k)) {
           const at::Tensor targets = train.prior_targets(k, model_.schema().tasks[k].traits.dense);
           if (!targets.is_meta()) model_.fit_prior(k, targets.to(options_.device));  // without values nothing fits
         }
+    }
     Records holdout;  // the same however many epochs there are to be: a resumed run may have more
     if (std::any_of(policies_->begin(), policies_->end(),
                     [&](const AnyPolicy& p) { return p.needs().holdout && p.ever_acts(model_.modality_count()); }))
       split_holdout(train, holdout);
     const FrozenGroups frozen(model_.parameter_groups(), options_, group_names(model_.schema()));
     Validation judged(model_, validation, options_);
-    const std::string note = rates_.go_on(state_.next_epoch);
+    const std::string of_rate = rates_.go_on(state_.next_epoch);
     return_to_last();  // when nothing is refused any more
-    watch(judged);
+    const std::string of_monitor = watch(judged);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
     const GeneratorGuard generator;
     try {
       callbacks_.on_run_begin(view());
-      if (!note.empty()) callbacks_.on_note(view(), note);
+      for (const std::string& note : {of_rate, of_monitor})
+        if (!note.empty()) callbacks_.on_note(view(), note);
       while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
       check_monitored();
       finish(patient() ? StopReason::finished : StopReason::early_stopping);
@@ -210,12 +213,20 @@ class Fit {
   }
 
   /// What was best by another figure says nothing of this one.
-  void watch(const Validation& validation) {
-    if (validation.monitor() == state_.watched.monitor) return;
+  /// \return a sentence that says so; empty where none was
+  std::string watch(const Validation& validation) {
+    if (validation.monitor() == state_.watched.monitor) return {};
+    std::string note;
+    if (state_.history.best_epoch >= 0)
+      note = "epoch " + std::to_string(state_.history.best_epoch) + " was the best by " + state_.watched.monitor +
+             "; by " + (validation.monitor().empty() ? "no figure" : validation.monitor()) +
+             " the best one is chosen among the epochs from " + std::to_string(state_.next_epoch) +
+             " on, and the model has the last parameters until then";
     state_.watched = {.monitor = validation.monitor(), .best = {}, .last_big = {}};
     state_.history.monitor = validation.monitor();
     state_.history.best_epoch = -1;
     state_.best = {};
+    return note;
   }
 
   /// Moves a share of the groups out of the training records, the same groups in every epoch and after a resume.

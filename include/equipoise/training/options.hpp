@@ -39,7 +39,7 @@ struct TrainerOptions {
   Optimizer optimizer = Optimizer::adamw;
   double learning_rate = 1e-3;
   double weight_decay = 1e-2;
-  double momentum = 0.9;  ///< of sgd
+  double momentum = 0.9;  ///< of sgd; not with another optimiser
   /// What a modality's own parameters have of their own, by its name, or under "shared" those of fusions and heads:
   /// `.groups = {{"dose", {.learning_rate = 1e-4, .frozen = false}}}`.
   std::vector<std::pair<std::string, GroupOptions>> groups{};
@@ -83,6 +83,9 @@ inline void check(const TrainerOptions& o) {
   if (o.optimizer.maker() && needless)
     throw ValueError(message("value.231", std::string("TrainerOptions.") + needless, "expected no value, since ",
                              o.optimizer.name(), " has options of its own"));
+  if (o.momentum != unchanged.momentum && o.optimizer != Optimizer::sgd)
+    throw ValueError(message("value.231", "TrainerOptions.momentum", "expected no value, since ", o.optimizer.name(),
+                             " has no such option; Optimizer::sgd has, got ", o.momentum));
   for (const auto& [name, group] : o.groups) {
     const std::string where = "groups." + name + ".";
     need(!group.learning_rate || *group.learning_rate > 0, (where + "learning_rate").c_str(), "> 0",

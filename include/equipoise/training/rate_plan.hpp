@@ -58,7 +58,7 @@ class RatePlan {
       state_ = before;
       throw ValueError(message("value.234", "TrainerOptions.epochs", "expected no more than ", done,
                                ", since the schedule ", state_.schedule, " came to 0 there, got ", options_.epochs,
-                               "; to train on, give another TrainerOptions.schedule"));
+                               "; to train on, give another TrainerOptions.schedule, such as CosineDecay{.last = 0.01}"));
     }
     if (to > 0) state_.scale *= from / to;
     return from == to ? std::string()

@@ -56,6 +56,15 @@ struct AnyOption {
   AnyOption(const T&) {}  // NOLINT(google-explicit-constructor)
 };
 
+/// Says that there are more policies than the constructors take.
+template <class Fourth>
+struct CheckStack {
+  static constexpr bool ok = sizeof(Fourth) == 0;
+  static_assert(ok,
+                "equipoise: more than three policies go into eq::stack, as in eq::Trainer(model, eq::stack(p, q, "
+                "r, s), options)");
+};
+
 /// Says that options in braces do not fit.
 template <std::size_t N>
 struct CheckOptions {
@@ -90,6 +99,17 @@ class Trainer {
       Trainer(std::shared_ptr<M> model, P first, Q second, R third, TrainerOptions options = {})
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second), std::move(third)),
                 std::move(options)) {}
+
+  template <class P, class Q, class R, class S, class... More>
+  requires(!std::same_as<S, TrainerOptions>) Trainer(std::shared_ptr<M>, P, Q, R, S, More...)
+      : Trainer(std::shared_ptr<M>()) {
+    static_assert(detail::CheckStack<S>::ok);
+  }
+  template <class P, class Q, class R, class S>
+  requires(!std::same_as<S, TrainerOptions>) Trainer(std::shared_ptr<M>, P, Q, R, S, TrainerOptions)
+      : Trainer(std::shared_ptr<M>()) {
+    static_assert(detail::CheckStack<S>::ok);
+  }
 
   /// Policies chosen at run time; `eq::stack(…)` or a list of `AnyPolicy`. Its type is deduced, since braces alone are
   /// options.
@@ -137,7 +157,8 @@ class Trainer {
   void resume(const std::filesystem::path& checkpoint) { fit_.resume(checkpoint); }
 
   /// Takes the parameters of the best epoch (or the last one) from a checkpoint, ready for inference, whatever seed and
-  /// hold-out it was trained with.
+  /// hold-out it was trained with. The trainer may lack policies that do not act at inference, or have another optimiser:
+  /// `history()` is then empty, and a `fit` begins a new run.
   void resume_best(const std::filesystem::path& checkpoint) { fit_.resume_best(checkpoint); }
 
   /// Adds a callback (callbacks.hpp), told after those added before. With a shared pointer the caller keeps hold of it.

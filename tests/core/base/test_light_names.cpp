@@ -58,6 +58,9 @@ TEST_CASE("options go to text and back", "[core][options]") {
 TEST_CASE("an unknown option names the nearest one", "[core][options][error]") {
   Spec spec;
   CHECK_THROWS_WITH(eq::set_option(spec, "widht", "3"), Catch::Contains("did you mean \"width\""));
+  CHECK(eq::nearest_name("omg", {"opm", "ogm"}) == "did you mean \"opm\"? there are: opm, ogm");
+  CHECK(eq::nearest_name("head-neck", {"breast", "lung"}) == "there are: breast, lung");  // near none
+  CHECK(eq::nearest_name("head-neck", {"breast", "head_neck"}).starts_with("did you mean \"head_neck\"?"));
   CHECK(eq::nearest_name("aav", {"park_k", "aav_maximum", "sas"}).starts_with("did you mean \"aav_maximum\""));
   CHECK_THROWS_WITH(eq::set_option(spec, "width", "three"), Catch::Contains("got \"three\""));
   CHECK_THROWS_AS(eq::set_option(spec, "on", "maybe"), eq::ValueError);

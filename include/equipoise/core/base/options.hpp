@@ -133,7 +133,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// "did you mean …? there are: …" for a name that is not among `names`.
+/// "did you mean …? there are: …" for a name that is not among `names`; "there are: …" where none is near.
 [[nodiscard]] inline std::string nearest_name(std::string_view wrong, const std::vector<std::string>& names) {
   if (names.empty()) return "there are none";
   // A name that begins with what was given is meant before one that differs in fewer letters, whatever their case.
@@ -144,7 +144,8 @@ namespace detail {
   };
   const auto nearest =
       std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return far(a) < far(b); });
-  std::string out = "did you mean \"" + *nearest + "\"? there are: ";
+  const bool near = far(*nearest) <= 1 + (small.size() + 1) / 2;  // half of the letters may differ
+  std::string out = (near ? "did you mean \"" + *nearest + "\"? " : "") + "there are: ";
   for (std::size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : ", ") + names[i];
   return out;
 }

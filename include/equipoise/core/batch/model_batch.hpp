@@ -117,6 +117,7 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
       out.targets.emplace_back();
     } else {
       Wanted::check(target.tensor, task);
+      if constexpr (!may_be_infinite<Wanted>) check_finite(target.tensor, task, out.ids);
       const MissingTargets missing = missing_of(target);
       out.targets.push_back(target.tensor);
       if (missing.any) out.incomplete |= std::uint64_t{1} << k;

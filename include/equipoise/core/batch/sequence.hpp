@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace equipoise {
 
@@ -73,12 +74,15 @@ struct Sequences {
 
 namespace detail {
 
-/// A sequence's tensor [B, T, …] with zeros at its padding; without padding as it is.
-[[nodiscard]] inline at::Tensor zero_padding(const at::Tensor& x, const at::Tensor& padding) {
+/// A sequence's tensor [B, T, …] with one value at its padding; without padding as it is.
+[[nodiscard]] inline at::Tensor fill_padding(const at::Tensor& x, const at::Tensor& padding, double value) {
   if (!padding.defined()) return x;
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[0] = padding.size(0), shape[1] = padding.size(1);
-  return x.masked_fill(padding.view(shape), 0);
+  return x.masked_fill(padding.view(shape), value);
+}
+[[nodiscard]] inline at::Tensor zero_padding(const at::Tensor& x, const at::Tensor& padding) {
+  return fill_padding(x, padding, 0);
 }
 
 }  // namespace detail

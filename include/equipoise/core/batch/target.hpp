@@ -6,6 +6,7 @@
 /// `Labels` and `Maps` are the library's; a type of your own that models `Target` is used in the same places.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/batch/schema.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -16,6 +17,7 @@
 #include <concepts>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace equipoise {
 
@@ -43,8 +45,9 @@ concept checks_itself = requires(const at::Tensor& tensor, const Schema::Task& t
 
 /// A task's target, made of one tensor whose first dimension is the records: `T{tensor}` makes it, `tensor` is it,
 /// `T::missing(tensor)` is a bool tensor [N, …] that is true where an entry is missing (a record all of whose entries are
-/// missing has no label), and `T::check(tensor, task)` throws where the tensor does not fit a task. Records are selected
-/// and moved to a device along the first dimension.
+/// missing has no label), and `T::check(tensor, task)` throws where the tensor does not fit a task. Infinite entries are
+/// refused, but for a type with `static constexpr bool may_be_infinite = true`. Records are selected and moved to a device
+/// along the first dimension.
 template <class T>
 concept Target = detail::holds_a_tensor<T> && detail::says_what_is_missing<T> && detail::checks_itself<T>;
 
@@ -61,17 +64,38 @@ void for_each_slice(const at::Tensor& t, F&& f) {
   for (std::int64_t begin = 0; begin < n; begin += at_once) f(t.narrow(0, begin, std::min(at_once, n - begin)));
 }
 
-/// \throws ShapeError unless the target is of a floating type and [N, O] or [N, O, H, W]; ValueError where it is infinite
+/// \throws ShapeError unless the target is of a floating type and [N, O] or [N, O, H, W]
 inline void check_real_target(const at::Tensor& t, const Schema::Task& task, std::int64_t dims, const char* shape) {
   if (t.dim() != dims || t.size(1) != task.outputs || !t.is_floating_point())
     throw ShapeError(message("shape.110", "target of task " + task.name, "expected [B, ", task.outputs, shape,
                              "] of a floating type, got ", t.sizes(), " of ", t.scalar_type()));
-  bool infinite = false;
-  if (!t.is_meta())
-    for_each_slice(t, [&](const at::Tensor& some) { infinite = infinite || at::isinf(some).any().item<bool>(); });
-  if (infinite)
+}
+
+/// A target type whose infinite entries have a meaning, as an open end of an interval: `static constexpr bool
+/// may_be_infinite = true`.
+template <class T>
+concept may_be_infinite = requires {
+  requires T::may_be_infinite;
+};
+
+/// \throws ValueError where an entry is infinite, with the ids of its records
+inline void check_finite(const at::Tensor& t, const Schema::Task& task, const std::vector<std::int64_t>& ids) {
+  if (t.is_meta() || !t.is_floating_point()) return;
+  std::vector<std::int64_t> bad;
+  std::size_t row = 0;
+  for_each_slice(t, [&](const at::Tensor& some) {
+    const at::Tensor infinite = at::isinf(some);
+    if (infinite.any().item<bool>()) {
+      const at::Tensor rows = host_copy(infinite.unsqueeze(1).flatten(1).any(1));
+      for (std::int64_t i = 0; i < rows.size(0); ++i)
+        if (rows.const_data_ptr<bool>()[i]) bad.push_back(ids[row + static_cast<std::size_t>(i)]);
+    }
+    row += static_cast<std::size_t>(some.size(0));
+  });
+  if (!bad.empty())
     throw ValueError(message("value.224", "target of task " + task.name,
-                             "expected finite values, or NaN where one is missing, got an infinite one"));
+                             "expected finite values, or NaN where one is missing, got an infinite one in ", bad.size(),
+                             bad.size() == 1 ? " record: " : " records: ", first_ids(bad)));
 }
 
 }  // namespace detail

@@ -42,9 +42,9 @@ struct GammaOutcome {
   psqa::GammaCriteria criteria;  ///< as they were used, the dose difference in % of the norm
   psqa::GammaResult result;
   psqa::GammaDistribution distribution;
-  std::string tg218;  ///< how TG-218's universal limits see the rate; empty where they do not hold
-  /// Whether they give no verdict, because too few points were judged: `tg218` says so.
-  [[nodiscard]] bool open() const { return tg218.starts_with("not judged"); }
+  std::string
+      tg218;  ///< how TG-218's universal limits see the rate; "not judged: …" where too many points had no dose near
+              ///< them; empty where the limits do not hold
 };
 
 /// A profile or single row of points, as a picture or page shows by lines.

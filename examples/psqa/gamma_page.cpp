@@ -113,9 +113,11 @@ void verdict(eq::report::Page& page, const GammaComparison& c) {
   for (const GammaOutcome& o : c.outcomes) {
     if (o.tg218.empty()) continue;
     known = true;
-    page.paragraph(o.open() ? "TG-218's universal limits give no verdict. The comparison is " + o.tg218 +
-                                  " above the cut-off within the DTA; TG-218 tolerates 5 %."
-                            : "By the universal limits of TG-218 at 3 %/2 mm this comparison is " + o.tg218 + ".");
+    const std::string open = "not judged: ";
+    page.paragraph(o.tg218.starts_with(open)
+                       ? "TG-218's universal limits give no verdict: " + o.tg218.substr(open.size()) +
+                             " within the DTA; TG-218 tolerates 5 %."
+                       : "By the universal limits of TG-218 at 3 %/2 mm this comparison is " + o.tg218 + ".");
   }
   for (const GammaOutcome& o : c.outcomes) page.paragraph(sentence_of(o));
   if (!known)

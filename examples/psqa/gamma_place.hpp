@@ -19,8 +19,6 @@
 
 namespace psqa_program {
 
-namespace detail {
-
 /// Whether a dose counts from the patient's origin.
 inline bool in_patient(const std::string& file) {
   return psqa::file_kind(file) == psqa::kind_of<psqa::DicomReader>;
@@ -37,11 +35,9 @@ inline std::string no_isocentre(const std::optional<psqa::Plan>& plan, const psq
   return dose.covers(at[2], at[1]) ? "" : "the plan's isocentre lies beyond the dose (--centre)";
 }
 
-}  // namespace detail
-
 /// Whether one dose counts from the beam axis and the other from the patient's origin, and the user has not placed them.
 [[nodiscard]] inline bool needs_isocentre(const GammaArguments& a) {
-  return !a.centre && detail::in_patient(a.reference) != detail::in_patient(a.evaluated);
+  return !a.centre && in_patient(a.reference) != in_patient(a.evaluated);
 }
 
 /// Moves the evaluated dose so that the beam axis goes through one place in both.
@@ -49,14 +45,14 @@ inline std::string no_isocentre(const std::optional<psqa::Plan>& plan, const psq
 [[nodiscard]] inline std::string align_axes(const GammaArguments& a, const std::optional<psqa::Plan>& plan,
                                             const psqa::DoseGrid& reference, psqa::DoseGrid& evaluated,
                                             const std::function<void(const std::string&)>& warn) {
-  const bool first = detail::in_patient(a.reference);
+  const bool first = in_patient(a.reference);
   const psqa::DoseGrid& dose = first ? reference : evaluated;
   const std::string &patient = first ? a.reference : a.evaluated, &detector = first ? a.evaluated : a.reference;
-  const std::string why = detail::no_isocentre(plan, dose, psqa::describe_dose(patient).frame_of_reference);
+  const std::string why = no_isocentre(plan, dose, psqa::describe_dose(patient).frame_of_reference);
   if (!why.empty()) {
     if (a.shift[0] == 0 && a.shift[1] == 0)
       warn(detector + " counts from the beam axis, " + patient + " from the patient's origin, and " + why +
-           ": both are taken as one place");
+           ": the axis is taken at that origin");
     return {};
   }
   const std::array<double, 3> at = psqa::along(dose.axes.value_or(psqa::kAxial), plan->beams[0].isocentre);

@@ -346,8 +346,10 @@ TEST_CASE("a detector's plane is put at the isocentre of the plan beside a dose 
     CHECK(turned("") == Approx(turned("--centre ")).margin(1e-6));
     const support::TemporaryFolder other;
     fs::copy_file(folder / "a_planned.dcm", other.path() / "dose.dcm");
-    const std::string alone = "gamma --json --dd 3 " + mcc + quoted(other.path() / "dose.dcm");
-    CHECK(has(psqa(alone).errors, "a_measured.mcc counts from the beam axis, "));
+    fs::copy_file(folder / "a_measured.mcc", other.path() / "detector.mcc");
+    const std::string alone =
+        "gamma --json --dd 3 " + quoted(other.path() / "detector.mcc") + quoted(other.path() / "dose.dcm");
+    CHECK(has(psqa(alone).errors, "detector.mcc counts from the beam axis, "));
     CHECK(
         has(psqa(alone).errors, "dose.dcm from the patient's origin, and no plan tells where the axis is (--plan or"));
     CHECK_FALSE(has(psqa(alone + "--centre").errors, "beam axis"));

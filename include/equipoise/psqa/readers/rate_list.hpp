@@ -33,7 +33,7 @@ struct RateList {
 /// Which rates of a table to take.
 struct RateChoice {
   std::string column = "gpr_3_2";  ///< where a table lacks it, `pass_rate_percent` of `psqa gamma`
-  std::string criterion;           ///< of a table that holds several, such as "3 %/2 mm"; blanks do not count
+  std::string criterion{};         ///< of a table that holds several, such as "3 %/2 mm"; blanks do not count
 };
 
 namespace detail {

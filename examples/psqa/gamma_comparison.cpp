@@ -188,8 +188,7 @@ GammaComparison compare_doses(const GammaArguments& a, const std::string& prefix
   place(a, c.reference, c.evaluated, warn);
   c.notes = bring_together(a.pair, plan, a.centre, !aligned.empty(), c.reference, a.reference, c.evaluated, a.evaluated,
                            warn);
-  for (const std::string& line : {aligned, moved_text(a)})
-    if (!line.empty()) c.notes.push_back(line);
+  if (!aligned.empty()) c.notes.push_back(aligned);
   check_tolerances(c, warn);
   const double norm = norm_of(a.norm, c.reference, c.evaluated);
   for (const psqa::GammaCriterion& criterion : a.criteria) c.outcomes.push_back(judge(c, criterion, norm));

@@ -12,7 +12,7 @@
 #include <iomanip>
 #include <iostream>
 
-#include "gamma_comparison.hpp"
+#include "gamma_place.hpp"
 
 namespace psqa_program {
 
@@ -155,6 +155,7 @@ Json pair_json(const GammaComparison& c) {
 void print(const GammaComparison& c, bool histogram) {
   c.outcomes.size() == 1 ? print_one(c) : print_table(c);
   for (const std::string& line : c.notes) std::cout << "  note       " << line << "\n";
+  if (const std::string moved = moved_text(c.arguments); !moved.empty()) std::cout << "  note       " << moved << "\n";
   if (!histogram) return;
   for (const GammaOutcome& o : c.outcomes) print_histogram(o);
 }

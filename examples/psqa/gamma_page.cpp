@@ -88,8 +88,7 @@ std::vector<std::pair<std::string, std::string>> head(const GammaComparison& c) 
                                 (maximum ? " (maximum of the " + a.norm + " dose)" : " (as given)") + ", cut-off " +
                                 number(k.cutoff_percent, 6) + " % of it, values capped at " + number(k.max_gamma, 4));
   out.emplace_back("Place", moved_text(a).empty() ? "as the files say" : moved_text(a));
-  for (const std::string& note : c.notes)
-    if (note != moved_text(a)) out.emplace_back("Note", eq::as_utf8(note));
+  for (const std::string& note : c.notes) out.emplace_back("Note", eq::as_utf8(note));
   out.emplace_back("Date", date_now());
   out.emplace_back("Version", "psqa " + std::string(eq::version) + ", research software, not a medical device");
   out.emplace_back("Command", eq::as_utf8(command_line()));

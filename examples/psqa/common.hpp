@@ -35,6 +35,21 @@ struct Interrupted : std::runtime_error {
 /// Thrown at the end of a command that has reported what went wrong: the exit status is 1.
 struct Failed {};
 
+/// Thrown for an option whose value cannot be understood: the exit status is that of wrong usage, 2.
+struct WrongUsage : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What `parse` makes of an option's text. \throws WrongUsage in place of the library's error
+template <class F>
+decltype(auto) understood(F&& parse) {
+  try {
+    return parse();
+  } catch (const eq::Error& e) {
+    throw WrongUsage(e.what());
+  }
+}
+
 /// From here on Ctrl-C ends the program in order, at the next place that asks `interrupted`; called by commands that do.
 void catch_interrupts();
 [[nodiscard]] bool interrupted();
@@ -57,7 +72,7 @@ class Progress {
   bool terminal_, open_ = false;
 };
 
-/// The two sides of `key=value`. \throws ValueError where there is no equals sign; `where` is the option's name
+/// The two sides of `key=value`. \throws WrongUsage where there is no equals sign; `where` is the option's name
 [[nodiscard]] std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where);
 
 /// `concat, sum, film`: names as a sentence has them. \param last between the last two, `between` between the others
@@ -70,12 +85,12 @@ class Progress {
 /// The command line that the program was started with, as a shell takes it.
 [[nodiscard]] const std::string& command_line();
 
-/// Sets a spec's options from words of the form `key=value`.
+/// Sets a spec's options from words of the form `key=value`. \throws WrongUsage
 template <eq::Reflected Spec>
 void set_options(Spec& spec, const std::vector<std::string>& words, const char* where) {
   for (const std::string& word : words) {
     const auto [key, value] = key_and_value(word, where);
-    eq::set_option(spec, key, value, where);
+    understood([&, &k = key, &v = value] { eq::set_option(spec, k, v, where); });
   }
 }
 

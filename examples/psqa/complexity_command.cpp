@@ -59,7 +59,7 @@ void print(const psqa::MetricList& list, const char* indent) {
 psqa::ComplexityChoices choices_of(const std::vector<std::string>& texts) {
   psqa::ComplexityChoices choices;
   set_options(choices, texts, "--choice");
-  psqa::check(choices);
+  understood([&] { psqa::check(choices); });
   return choices;
 }
 

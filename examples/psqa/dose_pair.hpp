@@ -52,15 +52,25 @@ inline void check_dose_pair_options(const DosePairOptions& options) {
     throw eq::ValueError(eq::message("value.212", "--prescription", "expected --normalise prescription with it"));
 }
 
-/// The plan of two doses: the one that is given, else the one beside a dose of all fractions, `<plan>.dcm` beside
-/// `<plan>_planned.*`.
-inline std::optional<psqa::Plan> plan_of(const std::string& given, const std::vector<psqa::DoseOfFile>& doses) {
-  if (!given.empty()) return psqa::read_plan(given);
-  for (const psqa::DoseOfFile& dose : doses) {
-    const fs::path beside = dose.says.of_all_fractions() ? psqa::plan_beside(dose.file) : fs::path();
+/// The plan of two doses: the one that is given, else the one beside a dose, `<plan>.dcm` beside `<plan>_planned.*`, where
+/// it is needed: for a dose of all fractions, or for the isocentre.
+/// \param warn is told where patient or UID say that a dose is of another plan
+inline std::optional<psqa::Plan> plan_of(const std::string& given, const std::vector<std::string>& doses,
+                                         bool isocentre, const std::function<void(const std::string&)>& warn) {
+  const auto checked = [&](const fs::path& file) {
+    psqa::Plan plan = psqa::read_plan(file);
+    for (const std::string& dose : doses)
+      for (const std::string& line : psqa::differences(psqa::describe_dose(dose), plan))
+        warn(dose + " and the plan " + file.string() + " differ in " + line);
+    return plan;
+  };
+  if (!given.empty()) return checked(given);
+  for (const std::string& dose : doses) {
+    const bool wanted = isocentre || psqa::describe_dose(dose).of_all_fractions();
+    const fs::path beside = wanted ? psqa::plan_beside(dose) : fs::path();
     if (beside.empty()) continue;
     try {
-      return psqa::read_plan(beside);
+      return checked(beside);
     } catch (const eq::Error&) {  // it is not asked for: without it nothing is divided
     }
   }
@@ -80,16 +90,15 @@ inline std::array<double, 3> place_in(const psqa::DoseGrid& g, const DosePairOpt
 /// Brings two doses to one fraction and one unit.
 /// \param warn is told what makes that doubtful
 /// \param centred both lie about the origin, wherever a plan's isocentre was
+/// \param aligned the evaluated dose was moved to the reference's coordinates
 /// \returns what was done, one line each
-inline std::vector<std::string> bring_together(const DosePairOptions& options, const std::string& plan_file,
-                                               bool centred, psqa::DoseGrid& reference,
+inline std::vector<std::string> bring_together(const DosePairOptions& options, const std::optional<psqa::Plan>& plan,
+                                               bool centred, bool aligned, psqa::DoseGrid& reference,
                                                const std::string& reference_file, psqa::DoseGrid& evaluated,
                                                const std::string& evaluated_file,
                                                const std::function<void(const std::string&)>& warn) {
-  check_dose_pair_options(options);
   const psqa::DoseOfFile r{reference, reference_file, psqa::describe_dose(reference_file)},
       e{evaluated, evaluated_file, psqa::describe_dose(evaluated_file)};
-  const std::optional<psqa::Plan> plan = plan_of(plan_file, {r, e});
   const psqa::Fractions fractions = psqa::to_one_fraction(r, e, plan ? &*plan : nullptr);
   if (!fractions.warning.empty()) warn(fractions.warning);
   const std::optional<psqa::Plan> with_isocentre = centred ? std::nullopt : plan;
@@ -97,7 +106,7 @@ inline std::vector<std::string> bring_together(const DosePairOptions& options, c
       psqa::to_one_unit(reference, reference_file, evaluated, evaluated_file,
                         {.by = options.normalise,
                          .first_at = place_in(reference, options, with_isocentre),
-                         .second_at = place_in(evaluated, options, with_isocentre),
+                         .second_at = place_in(aligned ? reference : evaluated, options, with_isocentre),
                          .prescription_Gy = options.prescription.value_or(plan ? plan->dose_per_fraction() : 0)});
   std::vector<std::string> lines;
   for (const std::string& line : {fractions.note, normalised.line})

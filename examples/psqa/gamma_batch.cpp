@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/io/csv.hpp>
+#include <equipoise/psqa/files/no_file.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <fstream>
 #include <iostream>
@@ -38,8 +39,7 @@ char delimiter_of(const fs::path& path) {
 
 /// \throws FileError for a file without the columns reference and evaluated, or without pairs
 PairList read_pairs(const fs::path& path) {
-  if (!fs::is_regular_file(path))
-    throw eq::FileError(eq::message("file.401", path.string(), "expected a readable file, got none"));
+  if (!fs::is_regular_file(path)) throw psqa::no_file(path);
   const eq::io::CsvFile file(path, delimiter_of(path));
   const auto refuse = [&](const std::string& what) {
     throw eq::FileError(eq::message("file.433", path.string(), what));

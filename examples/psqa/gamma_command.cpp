@@ -18,8 +18,7 @@ namespace {
 
 struct GammaCommand {
   GammaArguments comparison;
-  std::string dd = "2", batch, csv, map, png, html;
-  double dta = 2;
+  std::string dd = "2", dta = "2", batch, csv, map, png, html;
   std::vector<std::string> criteria;
   std::string spacing, spacing_evaluated;
   bool json = false, histogram = false;
@@ -72,7 +71,7 @@ void check_outputs(const GammaCommand& c) {
     if (o.file.empty()) continue;
     const fs::path path = o.file;
     if (!o.endings.empty() && std::find(o.endings.begin(), o.endings.end(), path.extension()) == o.endings.end())
-      throw eq::ValueError(eq::message("value.212", o.option, "expected ", o.kinds, " file, got ", o.file));
+      throw WrongUsage(eq::message("value.212", o.option, "expected ", o.kinds, " file, got ", o.file).text);
     if (!taken.insert(fs::weakly_canonical(path)).second)
       throw eq::ValueError(
           eq::message("value.212", o.option, "expected a file of its own, got that of another output: ", o.file));
@@ -83,6 +82,17 @@ void check_outputs(const GammaCommand& c) {
   }
 }
 
+/// What the options' texts mean. \throws Error for a text that is malformed
+void take_texts(GammaCommand& c) {
+  GammaArguments& a = c.comparison;
+  for (const std::string& text : c.criteria) a.criteria.push_back(psqa::parse_gamma_criterion(text, "--criteria"));
+  if (a.criteria.empty())
+    a.criteria = {{psqa::parse_dose_tolerance(c.dd, "--dd"), psqa::parse_distance(c.dta, "--dta")}};
+  if (!c.spacing.empty()) a.spacing = psqa::parse_point_spacing(c.spacing, "--spacing");
+  if (!c.spacing_evaluated.empty())
+    a.spacing_evaluated = psqa::parse_point_spacing(c.spacing_evaluated, "--spacing-evaluated");
+}
+
 void gamma(GammaCommand c) {
   GammaArguments& a = c.comparison;
   take_files_from_criteria(c);
@@ -90,11 +100,7 @@ void gamma(GammaCommand c) {
   if (a.pitch > 0 && a.search != "wendling")
     throw eq::ValueError(eq::message("value.212", "--pitch", "expected --search wendling with it, got ", a.search));
   check_outputs(c);
-  for (const std::string& text : c.criteria) a.criteria.push_back(psqa::parse_gamma_criterion(text, "--criteria"));
-  if (a.criteria.empty()) a.criteria = {{psqa::parse_dose_tolerance(c.dd, "--dd"), c.dta}};
-  if (!c.spacing.empty()) a.spacing = psqa::parse_point_spacing(c.spacing, "--spacing");
-  if (!c.spacing_evaluated.empty())
-    a.spacing_evaluated = psqa::parse_point_spacing(c.spacing_evaluated, "--spacing-evaluated");
+  understood([&] { take_texts(c); });
   if (!c.batch.empty()) return compare_batch(a, c.batch, c.csv, c.json);
   const GammaComparison comparison = compare_doses(a);
   const GammaOutcome& first = comparison.outcomes.front();
@@ -110,11 +116,23 @@ void gamma(GammaCommand c) {
   print(comparison, c.histogram);
 }
 
+/// Checks that a norm is a name or a dose.
+CLI::Validator a_norm() {
+  return {[](std::string& text) {
+            const std::optional<double> dose = psqa::parse_number(text);
+            return text == "reference" || text == "evaluated" || (dose && *dose > 0)
+                       ? std::string()
+                       : "expected reference, evaluated or a dose > 0 in the files' unit, got \"" + text + "\"";
+          },
+          ""};
+}
+
 /// Options that say what agrees.
 void add_criteria_options(CLI::App& app, GammaCommand& c) {
   GammaArguments& a = c.comparison;
-  CLI::Option* dd = app.add_option("--dd", c.dd, "dose difference in % or Gy: 3, 3% or 0.05Gy")->capture_default_str();
-  CLI::Option* dta = app.add_option("--dta", c.dta, "distance to agreement, mm")->capture_default_str();
+  CLI::Option* dd =
+      app.add_option("--dd", c.dd, "dose difference in %, Gy or cGy: 3, 3%, 0.05Gy or 5cGy")->capture_default_str();
+  CLI::Option* dta = app.add_option("--dta", c.dta, "distance to agreement in mm: 2 or 2mm")->capture_default_str();
   app.add_option("--criteria", c.criteria,
                  "several criteria in one run, as 3%/2mm 2%/2mm 0.05Gy/2mm; maps and pictures are of the first")
       ->delimiter(',')
@@ -125,6 +143,7 @@ void add_criteria_options(CLI::App& app, GammaCommand& c) {
                  "leave out points below this % of the norm; points of exactly this % count")
       ->capture_default_str();
   app.add_option("--norm", a.norm, "norm dose: the maximum of reference or evaluated, or a number in the files' unit")
+      ->check(a_norm())
       ->capture_default_str();
   app.add_option("--max-gamma", a.shared.max_gamma,
                  "values in the map, their mean and percentiles are capped here; moves neither the pass rate nor the "
@@ -133,7 +152,9 @@ void add_criteria_options(CLI::App& app, GammaCommand& c) {
   add_dose_pair_options(app, a.pair, 3, "as x,y[,z]; by default the isocentre of --plan, else the origin");
   app.add_option(
       "--plan", a.plan,
-      "RTPLAN of the doses: a dose of all its fractions is divided by their number beside one of one fraction");
+      "RTPLAN of the doses: a dose of all its fractions is divided by their number beside one of one fraction, and the "
+      "beam axis of a detector is put at its isocentre beside an RTDOSE; by default <plan>.dcm beside "
+      "<plan>_planned.*");
 }
 
 /// Options that say where the points lie.

@@ -4,6 +4,7 @@
 
 #include "gamma_comparison.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <equipoise/psqa/dicom/dose_description.hpp>
 #include <equipoise/psqa/gamma/gamma.hpp>
@@ -11,6 +12,8 @@
 #include <equipoise/psqa/tg218.hpp>
 #include <equipoise/report/numbers.hpp>
 #include <iostream>
+
+#include "gamma_place.hpp"
 
 namespace psqa_program {
 
@@ -45,15 +48,16 @@ psqa::DoseGrid read(const GammaArguments& a, const std::string& file, const std:
   return g;
 }
 
-/// Brings the evaluated distribution to the reference: flipped within its place, both middles together, shifted.
-void place(const GammaArguments& a, psqa::DoseGrid& reference, psqa::DoseGrid& evaluated, const Warnings& warn) {
-  if (!a.flip.empty()) evaluated.mirror(a.flip == "x" ? 2 : 1);
-  if (a.centre) reference.centre(), evaluated.centre();
-  evaluated.origin[2] += a.shift[0], evaluated.origin[1] += a.shift[1];
-  if (a.centre || !reference.axes || !evaluated.axes || reference.shape[0] > 1 || evaluated.shape[0] > 1) return;
-  const double apart = std::abs(reference.origin[0] - evaluated.origin[0]);
-  if (apart > 0.5)
-    warn("the planes are " + number(apart, 4) + " mm apart along their normal, which does not count within a plane");
+/// A plane beside a volume needs a space to search in. \throws ShapeError that names both files without one
+void check_frames(const GammaComparison& c) {
+  const std::size_t r = c.reference.shape[0], e = c.evaluated.shape[0];
+  const auto what = [](std::size_t frames) {
+    return frames == 1 ? std::string("a plane") : "a volume of " + std::to_string(frames) + " frames";
+  };
+  if (c.arguments.space == "auto" && (r == 1) != (e == 1))
+    throw eq::ShapeError(eq::message("shape.109", c.arguments.reference, "expected two planes or two volumes, got ",
+                                     what(r), ", and ", what(e), " in ", c.arguments.evaluated,
+                                     ": --space slices or volume searches a volume"));
 }
 
 /// A profile may be judged within a plane, but has no dose for the points of a plane. \throws ValueError for that
@@ -67,11 +71,7 @@ void check_profiles(const GammaComparison& c) {
 double norm_of(const std::string& norm, const psqa::DoseGrid& reference, const psqa::DoseGrid& evaluated) {
   if (norm == "reference") return psqa::maximum_dose(reference);
   if (norm == "evaluated") return psqa::maximum_dose(evaluated);
-  const std::optional<double> value = psqa::parse_number(norm);
-  if (!value || *value <= 0)
-    throw eq::ValueError(
-        eq::message("value.301", "--norm", "expected reference, evaluated or a dose > 0, got \"", norm, "\""));
-  return *value;
+  return psqa::parse_number(norm).value();  // as the option is checked
 }
 
 /// Whether a dose difference in Gy means something for these doses. \throws ValueError where it does not
@@ -105,31 +105,41 @@ void warn_of_units(const GammaComparison& c, const Warnings& warn) {
          " (evaluated): are both in one unit?");
 }
 
+/// TG-218 tolerates 5 % of the points: more that are not judged can turn a verdict.
+bool too_few_judged(const psqa::GammaResult& r) {
+  return 20 * r.out_of_reach > r.evaluated + r.out_of_reach;
+}
+
 /// Says what makes a rate doubtful. \throws ValueError when no point was judged
 void check_points(const GammaComparison& c, const GammaOutcome& o, const Warnings& warn) {
   const psqa::GammaResult& r = o.result;
   const std::string& file = c.arguments.reference;
+  const std::string unit = (dose_unit_of(c).empty() ? "" : " ") + dose_unit_of(c);
   if (r.evaluated == 0 && r.out_of_reach == 0)
     throw eq::ValueError(eq::message("value.308", file, "expected points above the cut-off of ",
-                                     o.criteria.cutoff_percent, " % of ", *o.criteria.norm, ", got ",
-                                     psqa::maximum_dose(c.reference), " at most"));
+                                     o.criteria.cutoff_percent, " % of ", *o.criteria.norm, unit, ", got ",
+                                     psqa::maximum_dose(c.reference), unit, " at most"));
   if (r.evaluated == 0)
     throw eq::ValueError(eq::message("value.308", file, "expected points to judge, got none: ", r.out_of_reach,
                                      " above the cut-off without evaluated dose within ", o.criteria.reach_mm(),
                                      " mm (the DTA)"));
-  // TG-218 tolerates 5 % of the points: as many that are not judged can turn a verdict.
-  if (20 * r.out_of_reach > r.evaluated + r.out_of_reach)
+  if (too_few_judged(r))
     warn("only " + std::to_string(r.evaluated) + " of " + std::to_string(r.evaluated + r.out_of_reach) +
          " points above the cut-off have evaluated dose within " + number(o.criteria.reach_mm(), 4) +
          " mm (the DTA): the others are not judged");
 }
 
-/// How TG-218's universal limits see a rate; empty where they do not hold: for other criteria, or relative doses.
-std::string tg218_verdict(const GammaOutcome& o, psqa::DoseUnits units) {
+/// How TG-218's universal limits see a rate; empty where they do not hold: for other criteria, relative doses or profiles.
+std::string tg218_verdict(const GammaOutcome& o, const psqa::DoseGrid& reference) {
   const psqa::GammaCriteria& c = o.criteria;
+  const psqa::DoseUnits units = reference.units;
+  if (is_row(reference)) return {};
   if (o.criterion != psqa::GammaCriterion{{3, false}, 2} || c.local || c.cutoff_percent != 10 ||
       units == psqa::DoseUnits::relative || units == psqa::DoseUnits::other)
     return {};
+  if (too_few_judged(o.result))
+    return "not judged: " + std::to_string(o.result.out_of_reach) + " of " +
+           std::to_string(o.result.evaluated + o.result.out_of_reach) + " points without dose";
   const double rate = o.result.pass_rate;
   const std::string limits = rate >= psqa::kUniversalTolerance ? "within tolerance (95 %)"
                              : rate >= psqa::kUniversalAction  ? "below tolerance (95 %), above action (90 %)"
@@ -154,7 +164,7 @@ GammaOutcome judge(const GammaComparison& c, const psqa::GammaCriterion& criteri
   if (space == "plane") o.criteria.space = psqa::GammaSpace::plane;
   o.result = gamma_of(c.arguments, c.reference, c.evaluated, o.criteria);
   o.distribution = psqa::gamma_distribution(o.result.map, o.criteria.max_gamma);
-  o.tg218 = tg218_verdict(o, c.reference.units);
+  o.tg218 = tg218_verdict(o, c.reference);
   return o;
 }
 
@@ -168,16 +178,34 @@ GammaComparison compare_doses(const GammaArguments& a, const std::string& prefix
   c.reference = read(a, a.reference, a.spacing, false, warn);
   c.evaluated = read(a, a.evaluated, a.spacing_evaluated ? a.spacing_evaluated : a.spacing, true, warn);
   check_profiles(c);
+  check_frames(c);
+  check_dose_pair_options(a.pair);
+  warn_of_roles(a, warn);
   for (const std::string& line : psqa::differences(psqa::describe_dose(a.reference), psqa::describe_dose(a.evaluated)))
     warn("the files differ in " + line);
+  const std::optional<psqa::Plan> plan = plan_of(a.plan, {a.reference, a.evaluated}, needs_isocentre(a), warn);
+  const std::string aligned = needs_isocentre(a) ? align_axes(a, plan, c.reference, c.evaluated, warn) : std::string();
   place(a, c.reference, c.evaluated, warn);
-  c.notes = bring_together(a.pair, a.plan, a.centre, c.reference, a.reference, c.evaluated, a.evaluated, warn);
+  c.notes = bring_together(a.pair, plan, a.centre, !aligned.empty(), c.reference, a.reference, c.evaluated, a.evaluated,
+                           warn);
+  if (!aligned.empty()) c.notes.push_back(aligned);
   check_tolerances(c, warn);
   const double norm = norm_of(a.norm, c.reference, c.evaluated);
   for (const psqa::GammaCriterion& criterion : a.criteria) c.outcomes.push_back(judge(c, criterion, norm));
   warn_of_units(c, warn);
   for (const GammaOutcome& o : c.outcomes) check_points(c, o, warn);
   return c;
+}
+
+std::string dose_unit_of(const GammaComparison& c) {
+  using psqa::DoseUnits;
+  if (c.reference.units == DoseUnits::gray || c.evaluated.units == DoseUnits::gray) return "Gy";
+  if (c.reference.units == DoseUnits::unknown) return {};
+  return c.reference.unit.empty() ? psqa::unit_of(c.reference) : c.reference.unit;
+}
+
+std::string gamma_text(double gamma, const GammaOutcome& o, int decimals) {
+  return gamma >= o.criteria.max_gamma ? ">= " + number(o.criteria.max_gamma, 4) : eq::report::fixed(gamma, decimals);
 }
 
 std::vector<psqa::GammaPoint> worst_points_of(const GammaComparison& c, const GammaOutcome& o) {

@@ -42,7 +42,9 @@ struct GammaOutcome {
   psqa::GammaCriteria criteria;  ///< as they were used, the dose difference in % of the norm
   psqa::GammaResult result;
   psqa::GammaDistribution distribution;
-  std::string tg218;  ///< how TG-218's universal limits see the rate; empty where they do not hold
+  std::string
+      tg218;  ///< how TG-218's universal limits see the rate; "not judged: …" where too many points had no dose near
+              ///< them; empty where the limits do not hold
 };
 
 /// A profile or single row of points, as a picture or page shows by lines.
@@ -62,6 +64,12 @@ struct GammaComparison {
 /// \param prefix of the warnings there, such as `pairs.csv, line 3: `
 /// \throws ValueError, ShapeError, FileError for doses that cannot be compared
 [[nodiscard]] GammaComparison compare_doses(const GammaArguments& a, const std::string& prefix = "");
+
+/// The unit of both doses as they are compared: "Gy", "%", "normalised"; empty where no file states it.
+[[nodiscard]] std::string dose_unit_of(const GammaComparison& c);
+
+/// A value of gamma; one at the cap is at least that: ">= 2".
+[[nodiscard]] std::string gamma_text(double gamma, const GammaOutcome& o, int decimals);
 
 /// The points to look at of an outcome: the worst of the worst frame.
 [[nodiscard]] std::vector<psqa::GammaPoint> worst_points_of(const GammaComparison& c, const GammaOutcome& o);

@@ -147,12 +147,14 @@ void write_map(const fs::path& path, const GammaComparison& c, const GammaOutcom
 
 void write_picture(const fs::path& path, const GammaComparison& c, const GammaOutcome& o) {
   const psqa::GammaCriteria& k = o.criteria;
-  std::vector<std::string> lines = {
-      std::string(k.local ? "local" : "global") + ", norm " + eq::report::number(*k.norm, 5) + ", cut-off " +
-          eq::report::number(k.cutoff_percent, 4) + " %, max " + eq::report::fixed(o.result.max, 2),
-      fs::path(c.arguments.reference).filename().string() + " against " +
-          fs::path(c.arguments.evaluated).filename().string(),
-      "red fails, grey was not judged; rings: the worst points"};
+  std::vector<std::string> lines = {std::string(k.local ? "local" : "global") + ", norm " +
+                                        eq::report::number(*k.norm, 5) +
+                                        (dose_unit_of(c).empty() ? "" : " " + dose_unit_of(c)) + ", cut-off " +
+                                        eq::report::number(k.cutoff_percent, 4) + " %, max " +
+                                        (o.result.max >= k.max_gamma ? ">= " : "") + eq::report::fixed(o.result.max, 2),
+                                    fs::path(c.arguments.reference).filename().string() + " against " +
+                                        fs::path(c.arguments.evaluated).filename().string(),
+                                    "red fails, grey was not judged; rings: the worst points"};
   eq::io::write_bytes(path, eq::report::map_picture(gamma_figure(c, o), lines));
 }
 

@@ -12,7 +12,7 @@
 #include <iomanip>
 #include <iostream>
 
-#include "gamma_comparison.hpp"
+#include "gamma_place.hpp"
 
 namespace psqa_program {
 
@@ -21,9 +21,15 @@ namespace {
 using eq::report::fixed;
 using eq::report::number;
 
+/// The norm dose with its unit.
+std::string norm_text(const GammaComparison& c) {
+  const std::string unit = dose_unit_of(c);
+  return number(*c.outcomes.front().criteria.norm, 6) + " " + (unit.empty() ? "(no unit stated)" : unit);
+}
+
 std::string settings_of(const GammaComparison& c) {
   const psqa::GammaCriteria& k = c.outcomes.front().criteria;
-  return std::string(k.local ? "local" : "global") + ", norm " + number(*k.norm, 6) + ", cut-off " +
+  return std::string(k.local ? "local" : "global") + ", norm " + norm_text(c) + ", cut-off " +
          number(k.cutoff_percent, 6) + " %";
 }
 
@@ -33,9 +39,11 @@ void print_histogram(const GammaOutcome& o) {
   const std::size_t most = *std::max_element(d.counts.begin(), d.counts.end());
   for (std::size_t i = 0; i < d.counts.size(); ++i) {
     const double share = 100 * static_cast<double>(d.counts[i]) / static_cast<double>(o.result.evaluated);
-    std::cout << "    " << std::right << std::setw(4) << number(d.edges[i], 4) << " - " << std::left << std::setw(4)
-              << number(d.edges[i + 1], 4) << std::right << std::setw(9) << d.counts[i] << std::setw(8)
-              << fixed(share, 2) << " %  " << std::string(most ? 40 * d.counts[i] / most : 0, '#') << "\n";
+    const bool last = i + 1 == d.counts.size();  // which holds what is capped
+    std::cout << "    " << std::right << std::setw(4) << number(d.edges[i], 4) << (last ? " and more" : " - ")
+              << std::left << std::setw(last ? 0 : 4) << (last ? "" : number(d.edges[i + 1], 4)) << std::right
+              << std::setw(last ? 7 : 9) << d.counts[i] << std::setw(8) << fixed(share, 2) << " %  "
+              << std::string(most ? 40 * d.counts[i] / most : 0, '#') << "\n";
   }
 }
 
@@ -44,9 +52,9 @@ void print_one(const GammaComparison& c) {
   const psqa::GammaResult& r = o.result;
   std::cout << "gamma " << psqa::text_of(o.criterion) << ", " << settings_of(c) << "\n  pass rate  "
             << fixed(r.pass_rate, 3) << " %\n  mean       " << fixed(r.mean, 4) << "\n  median     "
-            << fixed(o.distribution.median, 4) << "\n  95th, 99th " << fixed(o.distribution.p95, 4) << ", "
-            << fixed(o.distribution.p99, 4) << "\n  max        " << fixed(r.max, 4) << "\n  points     " << r.evaluated
-            << " of " << r.points << " evaluated";
+            << gamma_text(o.distribution.median, o, 4) << "\n  95th, 99th " << gamma_text(o.distribution.p95, o, 4)
+            << ", " << gamma_text(o.distribution.p99, o, 4) << "\n  max        " << gamma_text(r.max, o, 4)
+            << "\n  points     " << r.evaluated << " of " << r.points << " evaluated";
   if (r.out_of_reach > 0) std::cout << ", " << r.out_of_reach << " without evaluated dose within the DTA";
   std::cout << "\n";
   if (!o.tg218.empty()) std::cout << "  TG-218     " << o.tg218 << "\n";
@@ -65,8 +73,8 @@ void print_table(const GammaComparison& c) {
   line("criterion", {"pass rate", "mean", "median", "95th", "99th", "max", "judged", "no dose"});
   for (const GammaOutcome& o : c.outcomes)
     line(psqa::text_of(o.criterion),
-         {fixed(o.result.pass_rate, 3) + " %", fixed(o.result.mean, 4), fixed(o.distribution.median, 4),
-          fixed(o.distribution.p95, 4), fixed(o.distribution.p99, 4), fixed(o.result.max, 4),
+         {fixed(o.result.pass_rate, 3) + " %", fixed(o.result.mean, 4), gamma_text(o.distribution.median, o, 4),
+          gamma_text(o.distribution.p95, o, 4), gamma_text(o.distribution.p99, o, 4), gamma_text(o.result.max, o, 4),
           std::to_string(o.result.evaluated), std::to_string(o.result.out_of_reach)});
   for (const GammaOutcome& o : c.outcomes)
     if (!o.tg218.empty()) std::cout << "  TG-218 at " << psqa::text_of(o.criterion) << ": " << o.tg218 << "\n";
@@ -82,9 +90,10 @@ Json criteria_json(const GammaComparison& c, const GammaOutcome& o) {
   return {{"dd_percent", o.criteria.dd_percent},
           {"dd_Gy", o.criterion.dd.gray ? Json(o.criterion.dd.value) : Json(nullptr)},
           {"dta_mm", o.criteria.dta_mm},
-          {"normalisation", o.criteria.local ? "local" : "global"},
+          {"dose_difference", o.criteria.local ? "local" : "global"},
           {"norm", maximum ? "maximum of " + a.norm : "given"},
           {"norm_dose", *o.criteria.norm},
+          {"dose_unit", dose_unit_of(c).empty() ? Json(nullptr) : Json(eq::as_utf8(dose_unit_of(c)))},
           {"cutoff_percent", o.criteria.cutoff_percent},
           {"max_gamma", o.criteria.max_gamma},
           {"space", space_of(c)},
@@ -146,6 +155,7 @@ Json pair_json(const GammaComparison& c) {
 void print(const GammaComparison& c, bool histogram) {
   c.outcomes.size() == 1 ? print_one(c) : print_table(c);
   for (const std::string& line : c.notes) std::cout << "  note       " << line << "\n";
+  if (const std::string moved = moved_text(c.arguments); !moved.empty()) std::cout << "  note       " << moved << "\n";
   if (!histogram) return;
   for (const GammaOutcome& o : c.outcomes) print_histogram(o);
 }
@@ -170,23 +180,46 @@ Json to_json(const GammaComparison& c) {
 namespace {
 
 /// Of the table, behind the files and the labels.
-constexpr std::array kColumns = {
-    "criterion", "normalisation", "norm_dose",    "cutoff_percent", "pass_rate", "mean",  "median",   "p95",  "p99",
-    "max",       "judged",        "out_of_reach", "points",         "tg218",     "notes", "warnings", "error"};
+constexpr std::array kColumns = {"criterion",
+                                 "dose_difference",
+                                 "norm_dose",
+                                 "dose_unit",
+                                 "cutoff_percent",
+                                 "max_gamma",
+                                 "flip",
+                                 "shift_x_mm",
+                                 "shift_y_mm",
+                                 "centred",
+                                 "pass_rate_percent",
+                                 "mean",
+                                 "median",
+                                 "p95",
+                                 "p99",
+                                 "max",
+                                 "judged",
+                                 "out_of_reach",
+                                 "points",
+                                 "tg218",
+                                 "notes",
+                                 "warnings",
+                                 "error"};
 
 }  // namespace
 
 void GammaTable::add_row(const GammaArguments& a, const std::vector<std::string>& labels,
                          const psqa::GammaCriterion& criterion, const std::map<std::string, std::string>& figures) {
+  std::map<std::string, std::string> known = {{"criterion", psqa::text_of(criterion)},
+                                              {"dose_difference", a.shared.local ? "local" : "global"},
+                                              {"cutoff_percent", eq::option_text(a.shared.cutoff_percent)},
+                                              {"max_gamma", eq::option_text(a.shared.max_gamma)},
+                                              {"flip", a.flip},
+                                              {"shift_x_mm", eq::option_text(a.shift[0])},
+                                              {"shift_y_mm", eq::option_text(a.shift[1])},
+                                              {"centred", a.centre ? "yes" : "no"}};
+  known.insert(figures.begin(), figures.end());
   std::string row = eq::io::csv_cell(a.reference) + "," + eq::io::csv_cell(a.evaluated);
   for (std::size_t i = 0; i < labels_.size(); ++i) row += "," + (i < labels.size() ? eq::io::csv_cell(labels[i]) : "");
-  for (const std::string column : kColumns) {
-    const auto found = figures.find(column);
-    row += "," + eq::io::csv_cell(column == "criterion"       ? psqa::text_of(criterion)
-                                  : column == "normalisation" ? (a.shared.local ? "local" : "global")
-                                  : found == figures.end()    ? ""
-                                                              : found->second);
-  }
+  for (const std::string column : kColumns) row += "," + eq::io::csv_cell(known[column]);
   rows_.push_back(std::move(row));
 }
 
@@ -197,8 +230,8 @@ void GammaTable::add(const GammaComparison& c, const std::vector<std::string>& l
     const psqa::GammaDistribution& d = o.distribution;
     add_row(c.arguments, labels, o.criterion,
             {{"norm_dose", text(*o.criteria.norm)},
-             {"cutoff_percent", text(o.criteria.cutoff_percent)},
-             {"pass_rate", text(r.pass_rate)},
+             {"dose_unit", dose_unit_of(c)},
+             {"pass_rate_percent", text(r.pass_rate)},
              {"mean", text(r.mean)},
              {"median", text(d.median)},
              {"p95", text(d.p95)},

@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include "gamma_figures.hpp"
+#include "gamma_place.hpp"
 
 namespace psqa_program {
 
@@ -29,6 +30,12 @@ std::string size_text(const std::array<std::size_t, 3>& shape, const std::array<
     mm += (mm.empty() ? "" : " x ") + number(spacing[axis], 4);
   }
   return points + " points (x, y" + (shape[0] > 1 ? ", z" : "") + "), " + mm + " mm apart";
+}
+
+/// The unit of the doses behind a sign, where the files state it.
+std::string with_unit(const GammaComparison& c, const std::string& sign) {
+  const std::string unit = eq::as_utf8(dose_unit_of(c));
+  return unit.empty() ? "" : sign + unit;
 }
 
 /// Name, size and hash of a file, its grid and the unit of its doses.
@@ -77,13 +84,10 @@ std::vector<std::pair<std::string, std::string>> head(const GammaComparison& c) 
   add_file(out, "Evaluated (searched)", a.evaluated, c.evaluated);
   const bool maximum = a.norm == "reference" || a.norm == "evaluated";
   out.emplace_back("Gamma", std::string(k.local ? "local" : "global") + ", norm dose " + number(*k.norm, 6) +
+                                with_unit(c, " ") +
                                 (maximum ? " (maximum of the " + a.norm + " dose)" : " (as given)") + ", cut-off " +
                                 number(k.cutoff_percent, 6) + " % of it, values capped at " + number(k.max_gamma, 4));
-  std::string moved = a.centre ? "both middles together" : "as the files say";
-  if (!a.flip.empty()) moved += ", evaluated doses flipped along " + a.flip;
-  if (a.shift[0] != 0 || a.shift[1] != 0)
-    moved += ", evaluated doses moved by " + number(a.shift[0], 5) + ", " + number(a.shift[1], 5) + " mm (x, y)";
-  out.emplace_back("Place", moved);
+  out.emplace_back("Place", moved_text(a).empty() ? "as the files say" : moved_text(a));
   for (const std::string& note : c.notes) out.emplace_back("Note", eq::as_utf8(note));
   out.emplace_back("Date", date_now());
   out.emplace_back("Version", "psqa " + std::string(eq::version) + ", research software, not a medical device");
@@ -108,13 +112,17 @@ void verdict(eq::report::Page& page, const GammaComparison& c) {
   for (const GammaOutcome& o : c.outcomes) {
     if (o.tg218.empty()) continue;
     known = true;
-    page.paragraph("By the universal limits of TG-218 at 3 %/2 mm this comparison is " + o.tg218 + ".");
+    const std::string open = "not judged: ";
+    page.paragraph(o.tg218.starts_with(open)
+                       ? "TG-218's universal limits give no verdict: " + o.tg218.substr(open.size()) +
+                             " within the DTA; TG-218 tolerates 5 %."
+                       : "By the universal limits of TG-218 at 3 %/2 mm this comparison is " + o.tg218 + ".");
   }
   for (const GammaOutcome& o : c.outcomes) page.paragraph(sentence_of(o));
   if (!known)
     page.paragraph(
         "TG-218's universal limits (95 % and 90 %) hold at 3 %/2 mm, global, with a cut-off of 10 % and absolute "
-        "doses, which was not asked for here: this page gives no verdict by them.");
+        "doses of planes or volumes, which was not asked for here: this page gives no verdict by them.");
 }
 
 void criteria_table(eq::report::Page& page, const GammaComparison& c) {
@@ -122,8 +130,9 @@ void criteria_table(eq::report::Page& page, const GammaComparison& c) {
   std::vector<std::vector<std::string>> rows;
   for (const GammaOutcome& o : c.outcomes)
     rows.push_back({psqa::text_of(o.criterion), fixed(o.result.pass_rate, 3) + " %", fixed(o.result.mean, 3),
-                    fixed(o.distribution.median, 3), fixed(o.distribution.p95, 3), fixed(o.distribution.p99, 3),
-                    fixed(o.result.max, 3), std::to_string(o.result.evaluated), std::to_string(o.result.out_of_reach)});
+                    gamma_text(o.distribution.median, o, 3), gamma_text(o.distribution.p95, o, 3),
+                    gamma_text(o.distribution.p99, o, 3), gamma_text(o.result.max, o, 3),
+                    std::to_string(o.result.evaluated), std::to_string(o.result.out_of_reach)});
   page.table({"criterion", "pass rate", "mean", "median", "95th", "99th", "max", "judged", "no dose near"}, rows);
   page.paragraph("Mean, percentiles and maximum are of gamma over the judged points of " +
                  std::to_string(c.outcomes.front().result.points) +
@@ -132,7 +141,7 @@ void criteria_table(eq::report::Page& page, const GammaComparison& c) {
 
 void histogram(eq::report::Page& page, const GammaComparison& c) {
   page.heading("Histogram of gamma");
-  eq::report::Chart chart{.title = "share of the judged points in each tenth of gamma (capped)",
+  eq::report::Chart chart{.title = "share of the judged points in each tenth of gamma (the last: and more)",
                           .x_label = "gamma",
                           .y_label = "points, %",
                           .series = {},
@@ -156,10 +165,11 @@ void worst(eq::report::Page& page, const GammaComparison& c, const GammaOutcome&
   for (std::size_t i = 0; i < points.size(); ++i) {
     const psqa::GammaPoint& p = points[i];
     rows.push_back({std::to_string(i + 1), number(p.place[2], 5), number(p.place[1], 5), number(p.place[0], 5),
-                    fixed(p.gamma, 3), number(p.reference, 5), number(p.evaluated, 5),
+                    gamma_text(p.gamma, o, 3), number(p.reference, 5), number(p.evaluated, 5),
                     fixed(100 * (p.reference - p.evaluated) / *o.criteria.norm, 2)});
   }
-  page.table({"worst point", "x, mm", "y, mm", "z, mm", "gamma", "reference", "evaluated", "difference, % of norm"},
+  page.table({"worst point", "x, mm", "y, mm", "z, mm", "gamma", "reference" + with_unit(c, ", "),
+              "evaluated" + with_unit(c, ", "), "difference, % of norm"},
              rows);
 }
 

@@ -119,6 +119,20 @@ std::string unknown_words(const CLI::App& app) {
   return eq::message("name.302", "psqa", "no command \"", given, "\"; ", eq::nearest_name(given, names)).text;
 }
 
+/// What is wrong with the command line, without the manner of the parser's own messages.
+std::string plain_text(const CLI::ParseError& error) {
+  std::string what = error.what();
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  const std::string convert = "Could not convert: ";
+  if (const std::size_t value = what.find(" = "); what.starts_with(convert) && value != std::string::npos)
+    return what.substr(convert.size(), value - convert.size()) + ": expected a number, got \"" +
+           what.substr(value + 3) + "\"";
+  if (const std::size_t colon = what.find(": ");
+      dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && what.ends_with(" missing"))
+    return "expected a value behind " + what.substr(0, colon) + ", got none";
+  return what;
+}
+
 /// One line on what is wrong with the command line. \returns the exit status
 int report(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
@@ -129,8 +143,7 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
     std::cerr << "psqa: " << unknown_words(app) << "\n";
     return 2;
   }
-  std::string what = error.what();
-  std::replace(what.begin(), what.end(), '\n', ' ');
+  std::string what = plain_text(error);
   if (const std::vector<std::string> missing = missing_options(chosen.empty() ? app : *chosen[0]);
       !missing.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
     what = "expected " + listed(missing, " and ") + ", which " + (missing.size() == 1 ? "is" : "are") + " required";
@@ -175,7 +188,7 @@ std::string date_now() {
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* where) {
   const std::size_t at = text.find('=');
   if (at == std::string::npos)
-    throw eq::ValueError(eq::message("value.212", where, "expected key=value, got \"", text, "\""));
+    throw WrongUsage(eq::message("value.212", where, "expected key=value, got \"", text, "\"").text);
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
@@ -247,6 +260,9 @@ int run(CLI::App& app, int argc, char** argv) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     return report(app, e);
+  } catch (const WrongUsage& e) {
+    std::cerr << "psqa: " << e.what() << "\n";
+    return 2;
   } catch (const Interrupted& e) {
     std::cerr << "psqa: " << e.what() << "\n";
     return 130;

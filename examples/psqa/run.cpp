@@ -407,7 +407,7 @@ void set_method(RunConfig& config, const std::string& method) {
 RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
                             std::uint64_t seed) {
   RunConfig config;
-  set_method(config, method);
+  understood([&] { set_method(config, method); });
   config.cohort = cohort;
   config.trainer.epochs = epochs, config.trainer.batch_size = 32, config.trainer.seed = seed;
   config.trainer.schedule = eq::Schedule::cosine, config.trainer.learning_rate = 2e-3;

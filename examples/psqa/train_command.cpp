@@ -93,7 +93,7 @@ RunConfig new_config() {
 RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
   const psqa::PsqaSizes before = c.sizes;
   if (!a.file.empty()) read_toml(a.file, c);
-  if (a.method) set_method(c, *a.method);
+  if (a.method) understood([&] { set_method(c, *a.method); });
   if (a.cohort) c.cohort = *a.cohort;
   if (a.fusion) c.fusion = *a.fusion;
   if (!a.modalities.empty()) c.modalities = modalities_named(listed(a.modalities, ",", ","), "--modalities");

@@ -177,7 +177,7 @@ TEST_CASE("complexity goes on after a bad file, and fails at its end", "[psqa][c
   CHECK(plan["plan"]["MUDEG_MU_per_deg"].is_null());
   CHECK(has(j["errors"]["bad.dcm"], "not a DICOM file"));
   CHECK(psqa("complexity " + quoted(a)).code == 0);
-  CHECK(psqa("complexity --choice closed_gap_mm=-1 " + quoted(a)).code == 1);
+  CHECK(psqa("complexity --choice closed_gap_mm=-1 " + quoted(a)).code == 2);
   CHECK(has(psqa("complexity --fraction-group 1 " + quoted(a)).errors, "fraction group 1"));
 }
 
@@ -252,7 +252,7 @@ TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psq
   CHECK(has(psqa("gamma --norm 1000 " + quoted(a) + quoted(b)).errors, "above the cut-off of 10 % of 1000, got 4"));
   CHECK(has(psqa("gamma " + quoted(a) + quoted(b)).errors, "--spacing"));
   CHECK(!has(psqa("gamma --spacing 2 " + quoted(a) + quoted(b)).errors, "--spacing"));
-  CHECK(psqa("gamma --map m.jpg " + quoted(a) + quoted(b)).code == 1);
+  CHECK(psqa("gamma --map m.jpg " + quoted(a) + quoted(b)).code == 2);
   CHECK(psqa("gamma --spacing 1 --dd 3 --cutoff 50 " + quoted(a) + quoted(b)).out.find("TG-218") == std::string::npos);
   const Outcome none = psqa("gamma --json " + quoted(a) + quoted(far));
   CHECK(none.code == 1);
@@ -261,7 +261,10 @@ TEST_CASE("gamma prints its norm and units, and refuses to judge nothing", "[psq
   DoseGrid volume = away;
   volume.shape = {2, 3, 3}, volume.values.assign(18, 4.0), volume.origin = {0, -1, -1};
   write_rtdose(volume, square_plan("p"), "planned", folder.path() / "volume.dcm");
-  CHECK(has(psqa("gamma " + quoted(a) + quoted(folder.path() / "volume.dcm")).errors, "two planes or two volumes"));
+  const std::string frames = psqa("gamma " + quoted(a) + quoted(folder.path() / "volume.dcm")).errors;
+  for (const char* words : {"a.csv: expected two planes or two volumes, got a plane, and a volume of 2 frames in ",
+                            "volume.dcm: --space slices or volume"})
+    CHECK(has(frames, words));
   CHECK(psqa("gamma --space volume " + quoted(a) + quoted(folder.path() / "volume.dcm")).code == 0);
 }
 
@@ -295,6 +298,20 @@ TEST_CASE("gamma judges one set of points for every cap, and says how many lie b
     CHECK(r["evaluated"] == 256);
     CHECK(r["out_of_reach"] == 144);
     CHECK(has(o.errors, "warning: only 256 of 400 points"));
+    CHECK(r["tg218"].is_null());  // of another distance
+  }
+  const fs::path planes = support::reported("mcc_axes");
+  const std::string pair = quoted(planes / "a.mcc") + quoted(planes / "truth.npy") + "--dd 3 ";
+  const Outcome o = psqa("gamma " + pair);
+  CHECK(has(o.out, "TG-218     not judged: 120 of 121 points without dose\n"));
+  CHECK_FALSE(has(o.out, "within tolerance"));
+  CHECK(Json::parse(psqa("gamma --json " + pair).out)["tg218"] == "not judged: 120 of 121 points without dose");
+  if (const support::TemporaryFolder pages; true) {
+    REQUIRE(psqa("gamma --html " + quoted(pages.path() / "p.html") + pair).code == 0);
+    std::ifstream in(pages.path() / "p.html");
+    const std::string page((std::istreambuf_iterator<char>(in)), {});
+    CHECK(has(page, "TG-218's universal limits give no verdict"));
+    CHECK_FALSE(has(page, "within tolerance"));
   }
 }
 
@@ -306,6 +323,8 @@ TEST_CASE("gamma names in what kind of dose, patient or frame of reference two f
     return psqa("gamma " + quoted(folder / reference) + quoted(folder / "plan.dcm")).errors;
   };
   CHECK(has(errors("frac5.dcm"), "differ in dose summation type: FRACTION (reference) and PLAN (evaluated)"));
+  CHECK(has(psqa("gamma " + quoted(folder / "frac5.dcm") + quoted(folder / "eff.dcm")).errors,
+            "of all fractions beside " + (folder / "frac5.dcm").string() + ", of one: no plan tells their number"));
   CHECK(has(errors("eff.dcm"), "differ in dose type: EFFECTIVE"));
   CHECK(has(errors("other.dcm"), "differ in patient: OTHER"));
   CHECK(has(errors("other.dcm"), "differ in frame of reference: 2.25.1"));
@@ -319,7 +338,9 @@ TEST_CASE("gamma refuses doses without a common unit, or normalises them", "[psq
     const std::string pair = quoted(folder / file) + quoted(folder / "truth.npy") + "--spacing 10 ";
     const Outcome refused = psqa("gamma " + pair);
     CHECK(refused.code == 1);
-    for (const char* text : {file, "truth.npy", "RELATIVE (%)", "no unit, taken as GY", "--normalise"})
+    const std::string line = refused.errors.substr(refused.errors.find("psqa: "));
+    CHECK(line.find(file) == line.rfind(file));  // each file is named once
+    for (const char* text : {file, "truth.npy", "RELATIVE (%)", "no unit, taken as Gy", "--normalise"})
       CHECK(has(refused.errors, text));
     for (const char* how : {"max", "point", "point --at 10,-10", "prescription --prescription 1"}) {
       const Json j = Json::parse(psqa("gamma --json " + pair + "--normalise " + how).out);
@@ -347,6 +368,54 @@ TEST_CASE("gamma divides the dose of all fractions", "[psqa][commands][behaviour
   CHECK(has(psqa(alone).errors, "no plan tells their number"));
   CHECK(Json::parse(psqa(alone).out)["notes"].empty());
   CHECK(Json::parse(psqa(alone + "--plan " + quoted(folder / "a.dcm")).out)["pass_rate"] == 100);
+}
+
+TEST_CASE("a detector's plane is put at the isocentre of the plan beside a dose in the patient's coordinates",
+          "[psqa][commands][worked]") {
+  if (!support::built()) return;
+  const fs::path folder = support::reported("import_units/fractions5_plan_sum");
+  const std::string mcc = quoted(folder / "a_measured.mcc"), dose = quoted(folder / "a_planned.dcm");
+  const Outcome beside = psqa("gamma --json --dd 3 " + mcc + dose);
+  CHECK(Json::parse(beside.out)["pass_rate"] == 100);  // as psqa import has it; the isocentre is at 10, 30 mm
+  CHECK(has(Json::parse(beside.out)["notes"][1].get<std::string>(), "x 10, y 30 mm in "));
+  CHECK_FALSE(has(beside.errors, "counts from the beam axis"));
+  const auto turned = [&](const char* option) {  // the isocentre is the middle of this dose
+    return Json::parse(psqa("gamma --json --dd 3 " + (option + dose) + mcc).out)["mean"].get<double>();
+  };
+  CHECK(turned("") == Approx(turned("--centre ")).margin(1e-6));
+  const support::TemporaryFolder other;
+  fs::copy_file(folder / "a_planned.dcm", other.path() / "dose.dcm");
+  fs::copy_file(folder / "a_measured.mcc", other.path() / "detector.mcc");
+  const std::string alone =
+      "gamma --json --dd 3 " + quoted(other.path() / "detector.mcc") + quoted(other.path() / "dose.dcm");
+  CHECK(has(psqa(alone).errors, "detector.mcc counts from the beam axis, "));
+  CHECK(has(psqa(alone).errors, "dose.dcm from the patient's origin, and no plan tells where the axis is (--plan or"));
+  CHECK_FALSE(has(psqa(alone + "--centre").errors, "beam axis"));
+  CHECK_FALSE(has(psqa(alone + "--shift -10 -30").errors, "beam axis"));
+  const Json plan = Json::parse(psqa(alone + "--plan " + quoted(folder / "a.dcm")).out);
+  CHECK(plan["pass_rate"] == 100);
+  CHECK(plan["notes"].size() == 2);
+}
+
+TEST_CASE("gamma says where a plan is not that of the dose, and where files seem swapped",
+          "[psqa][commands][behaviour]") {
+  if (!support::built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "p.dcm", other = folder.path() / "q.dcm",
+                 planned = folder.path() / "p_planned.dcm", measured = folder.path() / "p_measured.dcm";
+  DoseGrid g = DoseGrid::plane(3, 3, 5);
+  g.values.assign(9, 2.0);
+  write_rtplan(square_plan("p"), plan), write_rtplan(square_plan("q"), other);
+  write_rtdose(g, square_plan("p"), "planned", planned), write_rtdose(g, square_plan("p"), "measured", measured);
+  const auto errors = [&](const std::string& arguments) { return psqa("gamma " + arguments).errors; };
+  const std::string wrong = errors(quoted(measured) + quoted(planned) + "--plan " + quoted(other));
+  CHECK(has(wrong, "p_planned.dcm and the plan " + other.string() + " differ in patient: p (dose) and q (plan)"));
+  CHECK(has(wrong, "q.dcm differ in plan UID: "));
+  CHECK_FALSE(has(errors(quoted(measured) + quoted(planned) + "--plan " + quoted(plan)), "differ in"));
+  CHECK_FALSE(has(errors(quoted(measured) + quoted(planned)), "swapped"));
+  CHECK(has(errors(quoted(planned) + quoted(measured)), "are they swapped? The measurement comes first"));
+  const fs::path doses = support::reported("import_units/fractions5_plan_sum");
+  CHECK(has(errors(quoted(doses / "a_planned.dcm") + quoted(doses / "a_measured.mcc")), "swapped"));
 }
 
 TEST_CASE("gamma reads rows from either end, and files of different spacing", "[psqa][commands][behaviour]") {
@@ -459,6 +528,9 @@ TEST_CASE("limits for all clinics stand beside rates of 3 %/2 mm alone", "[psqa]
   CHECK(has(psqa("tg218 " + quoted(table)).out, "universal 90 %: 0 below"));
   CHECK(Json::parse(psqa("tg218 --json --column gpr_2_2 " + quoted(table)).out)["universal"].is_null());
   CHECK(Json::parse(psqa("tg218 --json " + quoted(table)).out)["universal"]["below_tolerance"] == 1);
+  write_text(table, "id,gpr_3_2\nfirst,99\nlow,60\nlast,98\n" + std::string("a,98\nb,99\nc,98\nd,99\ne,98\nf,99\n"));
+  CHECK(has(psqa("tg218 " + quoted(table)).out, "out of control   1: no. 2 (low)"));
+  CHECK(Json::parse(psqa("tg218 --json " + quoted(table)).out)["out_of_control_names"] == Json({"low"}));
   write_text(list, "0.985\n0.97\n");
   CHECK(has(psqa("tg218 " + quoted(list)).errors, "rates in %"));
 }

@@ -98,8 +98,14 @@ TEST_CASE("a tolerance in Gy needs doses in Gy and no local criterion", "[psqa][
   };
   says("--dd 0.05Gy", "taken to be in Gy", 0);
   says("--dd 0.05Gy --local", "expected dose differences in %, got 0.05 Gy", 1);
-  says("--dd 3mm", "expected a dose difference > 0 such as 3, 3% or 0.05Gy", 1);
-  says("--criteria 3%", "expected criteria such as 3%/2mm", 1);
+  says("--dd 3mm", "expected a dose difference > 0 such as 3, 3% or 0.05Gy", 2);
+  says("--criteria 3%", "expected criteria such as 3%/2mm", 2);
+  says("--criteria 3%/0.2cm", "expected criteria such as 3%/2mm", 2);
+  says("--dta 2cm", "expected a distance > 0 in mm such as 2 or 2mm, got \"2cm\"", 2);
+  says("--dta 2mm", "gamma 2 %/2 mm", 0);
+  says("--norm 200cGy", "--norm: expected reference, evaluated or a dose > 0 in the files' unit, got \"200cGy\"", 2);
+  says("--cutoff ten", "--cutoff: expected a number, got \"ten\"", 2);
+  CHECK(has(psqa("gamma" + h.files() + "--csv").out, "expected a value behind --csv, got none"));
   says("--criteria 3%/3mm --dd 2", "--dd", 2);
 }
 
@@ -107,8 +113,42 @@ TEST_CASE("a histogram and percentiles are printed", "[psqa][commands][behaviour
   if (!support::built()) return;
   const Hills h;
   const Outcome o = psqa("gamma --spacing 2 --histogram" + h.files(), false);
-  for (const char* words : {"median", "95th, 99th", "histogram of gamma at 2 %/2 mm", "0.9 - 1 ", "1.9 - 2 "})
+  for (const char* words : {"median", "95th, 99th", "histogram of gamma at 2 %/2 mm", "0.9 - 1 ", "1.9 and more"})
     CHECK(has(o.out, words));
+  CHECK_FALSE(has(o.out, ">= 2"));
+  const Outcome capped = psqa("gamma --spacing 2 --dd 0.1 --dta 0.1" + h.files(), false);
+  CHECK(has(capped.out, "max        >= 2\n"));
+  const fs::path csv = h.folder.path() / "capped.csv";
+  REQUIRE(psqa("gamma --spacing 2 --dd 0.1 --dta 0.1 --csv " + quoted(csv) + h.files()).code == 0);
+  CHECK(has(text_of(csv), ",2,"));  // a number for scripts
+}
+
+TEST_CASE("a norm dose has its unit, or says that the files state none", "[psqa][commands][behaviour]") {
+  if (!support::built()) return;
+  const Hills h;
+  CHECK(has(psqa("gamma --spacing 2" + h.files()).out, "norm 2 (no unit stated), cut-off"));
+  CHECK(Json::parse(psqa("gamma --json --spacing 2" + h.files(), false).out)["criteria"]["dose_unit"].is_null());
+  const fs::path dose = support::reported("dose_types") / "plan.dcm", page = h.folder.path() / "p.html";
+  CHECK(has(psqa("gamma --flip x --centre --html " + quoted(page) + " " + quoted(dose) + " " + quoted(dose)).out,
+            " Gy, cut-off"));
+  CHECK(has(text_of(page), "reference, Gy"));
+  CHECK(has(text_of(page), "mm apart; Gy"));
+  CHECK(has(psqa("gamma --norm 1000 " + quoted(dose) + " " + quoted(dose)).out, "10 % of 1000 Gy, got "));
+}
+
+TEST_CASE("what was flipped, centred or shifted stands in the text and in the table", "[psqa][commands][behaviour]") {
+  if (!support::built()) return;
+  const Hills h;
+  const fs::path csv = h.folder.path() / "t.csv";
+  const Outcome o = psqa("gamma --spacing 2 --centre --flip x --shift 1 2 --csv " + quoted(csv) + h.files(), false);
+  const std::string line =
+      "both middles together, evaluated doses flipped along x, evaluated doses moved by 1, 2 mm (x, y)";
+  CHECK(has(o.out, "note       " + line));
+  const std::string table = text_of(csv);
+  CHECK(has(table, ",max_gamma,flip,shift_x_mm,shift_y_mm,centred,"));
+  CHECK(has(table, ",10,2,x,1,2,yes,"));
+  REQUIRE(psqa("gamma --spacing 2 --csv " + quoted(csv) + h.files(), false).code == 0);
+  CHECK(has(text_of(csv), ",10,2,,0,0,no,"));
 }
 
 TEST_CASE("points may lie at different distances along x and y", "[psqa][commands][behaviour]") {
@@ -128,7 +168,7 @@ TEST_CASE("points may lie at different distances along x and y", "[psqa][command
   CHECK(turned["pass_rate"] == wide["pass_rate"]);
   CHECK(turned["mean"].get<double>() == Approx(wide["mean"].get<double>()).epsilon(1e-5));
   for (const char* wrong : {"2x", "2x0", "1,2,3,4", "x2"})
-    CHECK(psqa("gamma --spacing " + std::string(wrong) + h.files()).code == 1);
+    CHECK(psqa("gamma --spacing " + std::string(wrong) + h.files()).code == 2);
   const fs::path volume = h.folder.path() / "v.npy";
   const std::vector<std::size_t> shape = {2, 3, 4};
   equipoise::io::write_npy<float>(volume, shape, std::vector<float>(24, 1.0F));
@@ -170,16 +210,26 @@ TEST_CASE("a list of pairs becomes a table; a bad pair is named by its line and 
   for (const std::size_t row : {3, 4}) {  // a bad pair's rows have its labels, its criteria and the reason
     CHECK(cell(row, "plan") == "lost");
     CHECK(cell(row, "criterion") == (row == 3 ? "3 %/2 mm" : "1 %/1 mm"));
-    CHECK(cell(row, "pass_rate").empty());
+    CHECK(cell(row, "pass_rate_percent").empty());
     CHECK(has(cell(row, "error"), "none.csv: expected a readable file"));
   }
   CHECK(cell(5, "plan") == "same");
-  CHECK(cell(6, "pass_rate") == "100");
+  CHECK(cell(6, "pass_rate_percent") == "100");
   CHECK(has(cell(8, "error"), "expected 3 cells, got 2"));
   const Json one = Json::parse(psqa("gamma --json --spacing 2 --dd 3 --dta 2" + h.files(), false).out);
-  CHECK(std::stod(cell(1, "pass_rate")) == one["pass_rate"].get<double>());
+  CHECK(std::stod(cell(1, "pass_rate_percent")) == one["pass_rate"].get<double>());
   CHECK(std::stod(cell(1, "p95")) == one["p95"].get<double>());
   CHECK(!fs::exists(csv.string() + ".part"));
+  // The table goes into a control chart, of one criterion and without the pairs that could not be compared.
+  CHECK(
+      has(psqa("tg218 " + quoted(csv)).out, "expected rates of one criterion, got 3 %/2 mm and 1 %/1 mm (--criterion"));
+  const Outcome limits = psqa("tg218 --criterion 3%/2mm " + quoted(csv));
+  CHECK(limits.code == 0);
+  CHECK(has(limits.out, "of 2 results at 3 %/2 mm"));
+  CHECK(has(limits.out, "left out         2, which could not be compared"));
+  CHECK(has(limits.out, "universal 95 %"));
+  CHECK_FALSE(has(psqa("tg218 --criterion 1%/1mm " + quoted(csv)).out, "universal"));
+  CHECK(psqa("tg218 --criterion 3 " + quoted(csv)).code == 2);
 }
 
 TEST_CASE("a list without a good pair gives its reasons; what is no list leaves a table as it is",
@@ -254,6 +304,7 @@ TEST_CASE("profiles are compared along their line", "[psqa][commands][worked]") 
   const Json two = run("--dd 3 --dta 2 --max-gamma 30 " + both);
   CHECK(two["max"].get<double>() == Approx(22.2225926).epsilon(1e-6));
   CHECK(run("--dd 3 --dta 2 " + quoted(a) + " " + quoted(a))["pass_rate"] == 100);
+  CHECK(run("--dd 3 --dta 2 " + quoted(a) + " " + quoted(a))["tg218"].is_null());  // its limits are of planes
   CHECK(two["warnings"].size() == 2);  // each is said to be taken as a profile; nothing about a spacing
   for (const char* search : {"wendling", "classic"})
     CHECK(run("--dd 3 --dta 3 --search " + std::string(search) + " " + both)["evaluated"] == 35);

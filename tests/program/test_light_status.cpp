@@ -57,11 +57,18 @@ TEST_CASE("the exit status is 0, 1 for wrong input and 2 for wrong usage", "[psq
   }
   for (const char* usage :
        {"", "complexitty", "complexity", "complexity --fraction-group -1 x", "gamma one.dcm", "gamma --unknown a b",
-        "tg218", "import x", "simulate --plans 0", "floor --deliveries 2", "simulate --threads many"}) {
+        "tg218", "import x", "simulate --plans 0", "floor --deliveries 2", "simulate --threads many",
+        "gamma a b --map x.jpg", "gamma a b --csv", "complexity --choice aav=1 x", "complexity --choice aav x"}) {
     INFO(usage);
     CHECK(status(usage) == 2);
   }
   CHECK(has(support::psqa("--help").out, "Exit status:"));
+  for (const std::string command : {"complexity ", "tg218 ", "gamma " + quoted(a), "gamma --batch "}) {
+    const support::Outcome o = support::psqa(command + quoted(folder.path()));
+    INFO(o.out);
+    CHECK(o.code == 1);
+    CHECK(has(o.out, "got a folder: name its files, as " + (folder.path() / "*").string()));
+  }
 }
 
 TEST_CASE("a command ends with a summary of its warnings, by kind", "[psqa][commands][behaviour]") {

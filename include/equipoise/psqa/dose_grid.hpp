@@ -99,11 +99,11 @@ struct DoseGrid {
   }
 };
 
-/// A grid's unit as a sentence has it: "GY", "RELATIVE (%)", "cnt", "no unit".
+/// A grid's unit as a sentence has it: "Gy", "RELATIVE (%)", "cnt", "no unit".
 [[nodiscard]] inline std::string unit_of(const DoseGrid& g) {
   switch (g.units) {
     case DoseUnits::gray:
-      return "GY";
+      return "Gy";
     case DoseUnits::relative:
       return g.unit.empty() || g.unit == "RELATIVE" ? "RELATIVE" : "RELATIVE (" + g.unit + ")";
     case DoseUnits::other:

@@ -45,6 +45,24 @@ TEST_CASE("a list of which nothing says how it is read is refused", "[psqa][rate
                     Catch::Contains("there are: gpr_3_3, gpr_2_3 (--column)"));
 }
 
+TEST_CASE("a table's rates are of one criterion, and a file of bytes is no table", "[psqa][rates][error]") {
+  const std::string table =
+      "reference,plan,criterion,pass_rate_percent,error\nr,p,3 %/2 mm,99,\nr,p,2 %/2 mm,95,\nr,q,3 %/2 mm,,none\n"
+      "r,q,2 %/2 mm,,none\nr,s,3 %/2 mm,98,\n";
+  CHECK_THROWS_WITH(read(table), Catch::Contains("line 3") && Catch::Contains("3 %/2 mm and 2 %/2 mm"));
+  const support::TemporaryFolder folder;
+  std::ofstream(folder.path() / "gamma.csv") << table;
+  const RateList list = read_rates(folder.path() / "gamma.csv", RateChoice{.criterion = "3%/2mm"});
+  CHECK(list.rates == std::vector<double>{99, 98});
+  CHECK(list.names == std::vector<std::string>{"p", "s"});
+  CHECK(list.left_out == 1);
+  CHECK(list.column == "pass_rate_percent");
+  CHECK_FALSE(list.universal);
+  CHECK_THROWS_WITH(read_rates(folder.path() / "gamma.csv", RateChoice{.column = "none"}),
+                    Catch::Contains("no column \"none\""));
+  CHECK_THROWS_WITH(read(std::string("\0\1DICM\n9\n", 9)), Catch::Contains("expected a text file, a table or a list"));
+}
+
 TEST_CASE("rates as parts of one are refused, and % is asked for", "[psqa][rates][error]") {
   CHECK_THROWS_WITH(control_chart(std::vector<double>{0.985, 0.97, 1}), Catch::Contains("rates in %"));
   CHECK(control_chart(std::vector<double>{0.985, 97}).results == 2);

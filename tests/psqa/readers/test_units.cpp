@@ -99,8 +99,8 @@ TEST_CASE("doses without a common unit are refused by name", "[psqa][readers][er
   const DoseGrid gray = plane(1, U::gray), percent = plane(10, U::relative, "%"),
                  share = plane(0.1, U::relative, "RELATIVE"), counts = plane(1e4, U::other, "cnt"),
                  silent = plane(1, U::unknown);
-  refused(counts, gray, "cnt", "GY"), refused(gray, percent, "GY", "RELATIVE (%)");
-  refused(percent, share, "%", "RELATIVE"), refused(counts, silent, "cnt", "no unit, taken as GY");
+  refused(counts, gray, "cnt", "Gy"), refused(gray, percent, "Gy", "RELATIVE (%)");
+  refused(percent, share, "%", "RELATIVE"), refused(counts, silent, "cnt", "no unit, taken as Gy");
   refused(counts, plane(1, U::other, "A.U."), "cnt", "A.U.");
   for (const auto& [a, b] : {std::pair{gray, silent}, {silent, silent}, {percent, percent}, {counts, counts}}) {
     DoseGrid first = a, second = b;

@@ -11,6 +11,7 @@
 #include <equipoise/psqa/dicom/deflated.hpp>
 #include <equipoise/psqa/dicom/encoding.hpp>
 #include <equipoise/psqa/files/file_head.hpp>
+#include <equipoise/psqa/files/no_file.hpp>
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
@@ -88,8 +89,7 @@ namespace detail {
                                                                std::vector<std::string>* warnings = nullptr) {
   const QuietDcmtk quiet;
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error))
-    throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
+  if (!std::filesystem::is_regular_file(path, error)) throw no_file(path);
   const detail::DicomHead head = detail::read_head(detail::head_of(path, 1 << 16));
   std::vector<std::string> passed_over;
   std::vector<std::string>& to = warnings ? *warnings : passed_over;

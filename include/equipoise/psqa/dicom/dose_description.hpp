@@ -8,12 +8,14 @@
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/files/file_head.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
+#include <equipoise/psqa/plan.hpp>
 
 #include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -73,6 +75,18 @@ struct DoseDescription {
     const std::string &r = reference.*part.text, &e = evaluated.*part.text;
     if (!r.empty() && !e.empty() && r != e)
       out.push_back(std::string(part.name) + ": " + r + " (reference) and " + e + " (evaluated)");
+  }
+  return out;
+}
+
+/// The same of a dose and the plan beside it: its patient, and its UID as the plan of the dose.
+[[nodiscard]] inline std::vector<std::string> differences(const DoseDescription& dose, const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& [name, of_dose, of_plan] :
+       {std::tuple{"patient", &dose.patient, &plan.patient}, {"plan UID", &dose.plan, &plan.uid}}) {
+    const std::string_view theirs = detail::trimmed(*of_plan);
+    if (!of_dose->empty() && !theirs.empty() && *of_dose != theirs)
+      out.push_back(std::string(name) + ": " + *of_dose + " (dose) and " + std::string(theirs) + " (plan)");
   }
   return out;
 }

@@ -200,6 +200,7 @@ inline std::map<std::string, std::string> read_beams(const std::vector<DcmItem*>
                                               : "private SOP class " + sop_class);
   plan.label = dicom_text(data, DCM_RTPlanLabel);
   plan.patient = dicom_text(data, DCM_PatientID);
+  plan.uid = detail::trimmed(dicom_text(data, DCM_SOPInstanceUID));
   plan.vendor = dicom_text(data, DCM_Manufacturer);
   plan.tps = dicom_text(data, DCM_ManufacturerModelName);
   plan.frame = dicom_text(data, DCM_FrameOfReferenceUID);

@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/io/regular_file.hpp>
+#include <equipoise/psqa/files/no_file.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -106,7 +107,7 @@ class TextFile {
     std::error_code error;
     std::ifstream in = io::open_regular(path);
     const std::uintmax_t size = in ? std::filesystem::file_size(path, error) : 0;
-    if (!in || error) throw FileError(message("file.401", where_, "expected a readable file, got none"));
+    if (!in || error) throw no_file(path);
     if (size > (std::uintmax_t{512} << 20))
       throw FileError(message("file.441", where_, "expected at most 512 MiB of text, got ", size >> 20, " MiB"));
     text_.resize(static_cast<std::size_t>(size));

@@ -8,6 +8,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/text_stream.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -61,6 +62,15 @@ namespace detail {
   if (const double bare = number_before(t, ""); bare > 0) return {bare, false};
   throw ValueError(
       message("value.212", where, "expected a dose difference > 0 such as 3, 3% or 0.05Gy, got \"", text, "\""));
+}
+
+/// `2`, `2mm` or `2 mm`. \returns mm \param where the option's name \throws ValueError
+[[nodiscard]] inline double parse_distance(std::string_view text, const std::string& where) {
+  const std::string_view t = detail::without_blanks(text);
+  const double mm = std::max(detail::number_before(t, "mm"), detail::number_before(t, ""));
+  if (!(mm > 0))
+    throw ValueError(message("value.212", where, "expected a distance > 0 in mm such as 2 or 2mm, got \"", text, "\""));
+  return mm;
 }
 
 /// Dose difference and distance with a slash between them: `3%/2mm`, `3/2`, `0.05Gy/2 mm`; distances are in mm.

@@ -7,6 +7,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/io/regular_file.hpp>
 #include <equipoise/psqa/files/file_head.hpp>
+#include <equipoise/psqa/files/no_file.hpp>
 #include <equipoise/psqa/readers/all.hpp>
 
 #include <filesystem>
@@ -55,8 +56,7 @@ namespace detail {
 /// \throws FileError when there is no file that can be read.
 [[nodiscard]] inline FileKind file_kind(const std::filesystem::path& path) {
   const std::string head = detail::head_of(path);
-  if (head.empty() && !io::open_regular(path))
-    throw FileError(message("file.401", path.string(), "expected a readable file, got none"));
+  if (head.empty() && !io::open_regular(path)) throw no_file(path);
   return detail::kind_of_head(head);
 }
 

@@ -28,7 +28,8 @@ struct Fractions {
 
 /// Divides the dose of all fractions (PLAN, MULTI_PLAN) by the plan's number of them where the other dose is of one
 /// fraction: a measurement, or FRACTION. Doses that are not in Gy stay.
-/// \param plan none: nothing is divided, with a warning where the largest doses suggest several fractions
+/// \param plan none: nothing is divided, with a warning where the other file says FRACTION, or the largest doses suggest
+/// several fractions
 inline Fractions to_one_fraction(const DoseOfFile& a, const DoseOfFile& b, const Plan* plan) {
   Fractions out;
   if (a.says.of_all_fractions() == b.says.of_all_fractions()) return out;
@@ -40,7 +41,7 @@ inline Fractions to_one_fraction(const DoseOfFile& a, const DoseOfFile& b, const
   const std::string what = all.file + ": " + all.says.summation + " dose";
   const double ratio = in_gray(one.grid) ? maximum_dose(all.grid) / maximum_dose(one.grid) : n;
   if (n <= 0) {
-    if (plan || (ratio > 1.5 && one.says.summation.empty()))
+    if (plan || ratio > 1.5 || !one.says.summation.empty())
       out.warning = what + " of all fractions beside " + one.file + ", of one: " +
                     (plan ? "the plan does not tell their number" : "no plan tells their number (--plan)") +
                     ": it is not divided";

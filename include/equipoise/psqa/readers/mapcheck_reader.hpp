@@ -110,6 +110,7 @@ struct MapcheckReader {
       "NaN where the array has no detector; the evaluated plane is the export's own interpolation if it "
       "agrees with every detector to 0.5 % of the largest dose, otherwise it is interpolated "
       "bilinearly between the detectors"}};
+  static constexpr bool of_detector = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     const auto has = [&](std::string_view text) { return head.find(text) != std::string_view::npos; };

@@ -166,6 +166,7 @@ struct MccReader {
       FileDescription{"PTW mcc", "plane",
                       "NaN where the array has no detector; the evaluated plane is interpolated bilinearly between the "
                       "detectors"}};
+  static constexpr bool of_detector = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("BEGIN_SCAN_DATA") != std::string_view::npos;

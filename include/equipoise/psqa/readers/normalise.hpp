@@ -104,11 +104,14 @@ inline Normalised to_one_unit(DoseGrid& first, const std::string& first_file, Do
         first.units != DoseUnits::unknown && second.units != DoseUnits::unknown && common_unit(first, second);
     if (gray || (together && !n.in_gray)) return out;
     const auto name = [](const DoseGrid& g) {
-      return g.units == DoseUnits::unknown ? std::string("no unit, taken as GY") : unit_of(g);
+      return g.units == DoseUnits::unknown ? std::string("no unit, taken as Gy") : unit_of(g);
     };
+    const bool counts = first.units == DoseUnits::other || second.units == DoseUnits::other;
     throw ValueError(message("value.307", first_file, "expected doses ", n.in_gray ? "in Gy" : "of one unit", ", got ",
-                             name(first), " (", first_file, ") and ", name(second), " (", second_file,
-                             "): --normalise max, point, prescription or none says how to compare them"));
+                             name(first), ", and ", name(second), " in ", second_file,
+                             ": compare them with --normalise max or point (each divided by its own dose)",
+                             counts ? "" : ", prescription (100 % are the dose of one fraction)",
+                             " or none (the numbers as they stand)"));
   }
   const std::string asked = "normalised by " + std::string(name_of(*n.by)) + ": ";
   const auto both = [&](const std::string& a, const std::string& b) {

@@ -28,8 +28,9 @@ namespace equipoise::psqa {
   DoseGrid g;
   io::NpyArray<double> array = io::read_npy_as_doubles(path);
   if (array.shape.size() != 2 && array.shape.size() != 3)
-    throw FileError(
-        message("file.435", path.string(), "expected [H, W] or [D, H, W], got ", array.shape.size(), " dimensions"));
+    throw FileError(message("file.435", path.string(), "expected [H, W] or [D, H, W], got ", array.shape.size(),
+                            " dimensions",
+                            array.shape.size() == 4 ? ": save one of its volumes as a file of its own" : ""));
   const bool volume = array.shape.size() == 3;
   g.shape = {volume ? array.shape[0] : 1, array.shape[volume ? 1 : 0], array.shape[volume ? 2 : 1]};
   if (volume && !(spacing_mm.z > 0))

@@ -92,8 +92,8 @@ struct OpenKbpPatient {
 struct OpenKbpReader {
   static constexpr std::string_view id = "openkbp";
   static constexpr std::string_view name = "OpenKBP table";
-  static constexpr std::array descriptions{
-      FileDescription{"OpenKBP patient", "dose and structures", "a folder with `voxel_dimensions.csv`"}};
+  static constexpr std::array descriptions{FileDescription{"OpenKBP patient", "dose and structures",
+                                                           "a folder with `voxel_dimensions.csv`, for `psqa import`"}};
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.starts_with(",data\n") || head.starts_with(",data\r\n");

@@ -129,6 +129,7 @@ struct OpgReader {
       "IBA opg", "plane",
       "positions in mm or cm, as the heads of the table say; cGy and mGy are converted to Gy; the first "
       "body is taken, with a warning where there are more"}};
+  static constexpr bool of_detector = true;
 
   [[nodiscard]] static bool recognises(std::string_view head) {
     return head.find("<opimrtascii>") != std::string_view::npos;

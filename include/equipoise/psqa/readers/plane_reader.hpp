@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace equipoise::psqa {
@@ -29,8 +30,11 @@ namespace equipoise::psqa {
     }
   });
   if (dose) return *std::move(dose);
-  // No reader knows it: the one of tables or of DICOM says what is wrong.
-  return detail::looks_like_text(detail::head_of(path, 4096)) ? read_csv_plane(path, options) : read_rtdose(path);
+  // No reader knows it: of a text, the one of tables says what is wrong.
+  if (detail::looks_like_text(detail::head_of(path, 4096))) return read_csv_plane(path, options);
+  std::string kinds;
+  for (const std::string& name : dose_file_names()) kinds += (kinds.empty() ? "" : ", ") + name;
+  throw FileError(message("file.443", path.string(), "expected a file of doses (", kinds, "), got another kind"));
 }
 
 /// A plane or volume from a file of any known kind.

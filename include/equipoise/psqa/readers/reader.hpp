@@ -11,6 +11,7 @@
 ///   static constexpr std::array descriptions{                      // rows of docs/files.md
 ///       FileDescription{"My array", "plane", "NaN where the array has no detector"}};
 ///   static constexpr bool needs_spacing = false;                   // optional: the file does not say its spacing
+///   static constexpr bool of_detector = true;                      // optional: what it reads was measured
 ///   static bool recognises(std::string_view head);                 // from the first bytes of a file
 ///   static DoseGrid read_dose(const std::filesystem::path&, const DoseFileOptions&);  // one of these four at least
 ///   static Plan read_plan(const std::filesystem::path&, const RtplanOptions&);
@@ -94,6 +95,15 @@ template <class R>
 inline constexpr bool leaves_spacing_open = [] {
   if constexpr (requires { R::needs_spacing; })
     return static_cast<bool>(R::needs_spacing);
+  else
+    return false;
+}();
+
+/// Whether files of a reader's kind hold what a detector measured.
+template <class R>
+inline constexpr bool reads_detectors = [] {
+  if constexpr (requires { R::of_detector; })
+    return static_cast<bool>(R::of_detector);
   else
     return false;
 }();

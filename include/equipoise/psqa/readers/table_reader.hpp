@@ -80,7 +80,10 @@ struct ProfileHeads {
         row.corner = std::string(unquoted(cell));
         value = std::numeric_limits<double>::quiet_NaN();
       }
-      if (!value) file.fail(i, "expected a number, got \"" + std::string(trimmed(cell).substr(0, 40)) + "\"");
+      if (!value)
+        file.fail(
+            i, "expected a number, got \"" + std::string(trimmed(cell).substr(0, 40)) + "\"" +
+                   (rows.empty() && row.corner ? ": names of columns, as above a list of points, cannot be read" : ""));
       row.values.push_back(*value);
     }
     if (row.open_end) row.values.push_back(std::numeric_limits<double>::quiet_NaN());

@@ -138,6 +138,7 @@ struct Plan {
   std::string file;  ///< path of the file that it was read from; empty for a simulated plan
   std::string label, patient, vendor, tps, site;
   std::string frame;               ///< UID of the patient's coordinate system; empty where there is none
+  std::string uid;                 ///< SOP instance UID of the file; empty where there is none
   std::size_t fraction_group = 0;  ///< of the file's fraction groups the one that this plan is, from 0
   int fractions = 1;
   double prescription_Gy = 0;  ///< to the target, all fractions; 0 where the plan does not say

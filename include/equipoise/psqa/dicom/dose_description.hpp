@@ -8,12 +8,14 @@
 #include <equipoise/psqa/dicom/dicom.hpp>
 #include <equipoise/psqa/files/file_head.hpp>
 #include <equipoise/psqa/files/text_file.hpp>
+#include <equipoise/psqa/plan.hpp>
 
 #include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace equipoise::psqa {
@@ -56,6 +58,28 @@ struct DoseDescription {
   return out;
 }
 
+/// The UID by which a plan and its doses belong together: a plan's own, or that of the first plan that a dose references.
+/// Empty where the file does not say it, or cannot be read.
+[[nodiscard]] inline std::string plan_uid(const std::filesystem::path& path, bool is_plan) {
+  const auto uid = [&](DcmItem& data) -> std::string {
+    if (is_plan) return std::string(detail::trimmed(dicom_text(data, DCM_SOPInstanceUID)));
+    const auto plans = sequence_items(data, DCM_ReferencedRTPlanSequence);
+    if (plans.empty()) return {};
+    return std::string(detail::trimmed(dicom_text(*plans[0], DCM_ReferencedSOPInstanceUID)));
+  };
+  const QuietDcmtk quiet;
+  DcmFileFormat head;
+  if (head.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect,
+                            is_plan ? DCM_Manufacturer : DCM_PixelData)
+          .good())
+    if (const std::string found = uid(*head.getDataset()); !found.empty()) return found;
+  try {  // a file that is written in another way than it says
+    return uid(*open_dicom(path)->getDataset());
+  } catch (const FileError&) {
+    return {};
+  }
+}
+
 /// One line for each thing that both say and say differently, such as "dose type: PHYSICAL (reference) and EFFECTIVE
 /// (evaluated)".
 [[nodiscard]] inline std::vector<std::string> differences(const DoseDescription& reference,
@@ -73,6 +97,18 @@ struct DoseDescription {
     const std::string &r = reference.*part.text, &e = evaluated.*part.text;
     if (!r.empty() && !e.empty() && r != e)
       out.push_back(std::string(part.name) + ": " + r + " (reference) and " + e + " (evaluated)");
+  }
+  return out;
+}
+
+/// The same of a dose and the plan beside it: its patient, and its UID as the plan of the dose.
+[[nodiscard]] inline std::vector<std::string> differences(const DoseDescription& dose, const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& [name, of_dose, of_plan] :
+       {std::tuple{"patient", &dose.patient, &plan.patient}, {"plan UID", &dose.plan, &plan.uid}}) {
+    const std::string_view theirs = detail::trimmed(*of_plan);
+    if (!of_dose->empty() && !theirs.empty() && *of_dose != theirs)
+      out.push_back(std::string(name) + ": " + *of_dose + " (dose) and " + std::string(theirs) + " (plan)");
   }
   return out;
 }

@@ -108,7 +108,7 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   if (!normalised.line.empty()) out.notes.push_back(normalised.line);
   const double m_largest = maximum_dose(measured), p_largest = maximum_dose(planned);
   if (m_largest > 10 * p_largest || p_largest > 10 * m_largest)
-    throw FileError(message("file.447", m.file, "expected doses in the unit of ", p.file, ", got a largest dose of ",
+    throw FileError(message("file.446", m.file, "expected doses in the unit of ", p.file, ", got a largest dose of ",
                             four_digits(m_largest), " beside ", four_digits(p_largest),
                             ": write both in Gy of one fraction"));
   return fractions.first * normalised.first;

@@ -63,6 +63,10 @@ std::optional<Calibration> read_calibration(const Run& run) {
   return out;
 }
 
+bool enough_records(const Calibration& c, std::size_t criterion) {
+  return std::isfinite(c.rates[criterion].half_width(0.9));
+}
+
 Uncertainty uncertainty_of(const Calibration& c, std::size_t criterion, double predicted) {
   const eq::ConformalResiduals& residuals = c.rates[criterion];
   const double half = residuals.half_width(0.9);

@@ -29,6 +29,9 @@ void write_calibration(Run& run, const psqa::Cohort& cohort);
 struct Uncertainty {
   double low, high, failing;
 };
+/// Whether there are enough validation records for a 90 % interval: nine.
+[[nodiscard]] bool enough_records(const Calibration& c, std::size_t criterion);
+/// \pre `enough_records`
 [[nodiscard]] Uncertainty uncertainty_of(const Calibration& c, std::size_t criterion, double predicted);
 
 /// The metrics of a plan that lie further outside of what training plans had than a quarter of their range, as sentences.

@@ -38,7 +38,7 @@ struct SimulateArguments : CohortArguments {
 };
 
 void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
-  fs::create_directories(folder);
+  make_folder(folder);
   psqa::Simulator simulator(settings);
   Progress progress("writing DICOM");
   for (std::int64_t i = 0; i < settings.plans; ++i) {
@@ -116,7 +116,9 @@ void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
 void simulate(SimulateArguments a) {
   catch_interrupts();
   choose_cohort(a);
-  step("simulating " + std::to_string(a.settings.plans) + " plans into " + a.out);
+  if (fs::exists(a.out))
+    throw eq::FileError(eq::message("file.431", a.out, "expected a new folder, got one that exists"));
+  step("simulating " + counted(static_cast<std::size_t>(a.settings.plans), "plan") + " into " + a.out);
   psqa::DoseDifferenceStatistics differences;
   std::ptrdiff_t of_files = 0;  // records of real plans; the bands are of what is made here
   {
@@ -163,10 +165,11 @@ void simulate(SimulateArguments a) {
     std::vector<std::string> points;
     for (std::size_t c = 0; c < ceiling.size(); ++c)
       points.push_back(eq::report::fixed(ceiling[c], 2) + " (" + psqa::kCriteria[c].label + ")");
-    std::cout << "noise ceiling, " << a.ceiling << " plans delivered " << kCeilingDeliveries
+    const auto plans = static_cast<std::size_t>(std::min(a.ceiling, a.settings.plans));
+    std::cout << "noise ceiling, " << counted(plans, "plan") << " delivered " << kCeilingDeliveries
               << " times, points: " << listed(points) << "\n";
   }
-  std::cout << "cohort: " << a.out << ", " << records << " records" << maps_text(a.extras.delivery_maps) << "\n";
+  std::cout << "cohort: " << a.out << ", " << counted(records, "record") << maps_text(a.extras.delivery_maps) << "\n";
 }
 
 }  // namespace

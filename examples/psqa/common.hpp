@@ -5,7 +5,9 @@
 /// What the commands of the program share: interruption, progress, output.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/remaining_time.hpp>
 #include <filesystem>
@@ -14,6 +16,9 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -79,18 +84,46 @@ class Progress {
 [[nodiscard]] std::string listed(const std::vector<std::string>& names, const std::string& last = ", ",
                                  const std::string& between = ", ");
 
+/// `1 record`, `2 records`.
+[[nodiscard]] inline std::string counted(std::size_t n, const std::string& what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
 /// Date and time of now, as `2026-11-29 04:35 UTC`.
 [[nodiscard]] std::string date_now();
 
 /// The command line that the program was started with, as a shell takes it.
 [[nodiscard]] const std::string& command_line();
 
+/// Makes a folder and those above it. \throws FileError where it cannot be made
+inline void make_folder(const fs::path& folder) {
+  std::error_code error;
+  if (!folder.empty()) fs::create_directories(folder, error);
+  if (error) throw eq::FileError(eq::message("file.403", folder.string(), "cannot be created: ", error.message()));
+}
+
+/// \throws ValueError with the names that there are, where an option that has names is given another
+template <eq::Reflected Spec>
+void check_option_name(const Spec& spec, const std::string& key, const std::string& value, const char* where) {
+  eq::for_each_member(spec, [&](std::string_view option, const auto& member) {
+    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(member)>>) {
+      const auto names = names_of(member);
+      if (option == key && std::find(names.begin(), names.end(), value) == names.end())
+        throw eq::ValueError(eq::message("value.202", where, "option ", key, ": expected ",
+                                         listed({names.begin(), names.end()}, " or "), ", got \"", value, "\""));
+    }
+  });
+}
+
 /// Sets a spec's options from words of the form `key=value`. \throws WrongUsage
 template <eq::Reflected Spec>
 void set_options(Spec& spec, const std::vector<std::string>& words, const char* where) {
   for (const std::string& word : words) {
     const auto [key, value] = key_and_value(word, where);
-    understood([&, &k = key, &v = value] { eq::set_option(spec, k, v, where); });
+    understood([&, &k = key, &v = value] {
+      check_option_name(spec, k, v, where);
+      eq::set_option(spec, k, v, where);
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 /// \file
 /// The command import: a cohort of plans, planes, logs and patients that there are.
 
+#include <algorithm>
 #include <equipoise/core/base/utf8.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/extras.hpp>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "common.hpp"
 #include "delivery_options.hpp"
@@ -65,16 +67,26 @@ class Importing {
     if (a_.json)
       return print_json({{"cohort", a_.out},
                          {"records", records_.size()},
+                         {"measured", count_of("measured")},
+                         {"logged", count_of("logged")},
+                         {"simulated", count_of("simulated")},
                          {"normalise", a_.options.normalise ? Json(eq::name_of(*a_.options.normalise)) : Json(nullptr)},
                          {"delivery_maps", map_names(a_.delivery_maps)},
                          {"machines", machines_.machines.size()},
                          {"sources", sources_},
                          {"skipped", skipped_}});
-    std::cout << "imported " << records_.size() << " records into " << a_.out << ", skipped " << skipped_.size()
-              << maps_text(a_.delivery_maps) << "\n";
+    std::cout << "imported " << counted(records_.size(), "record") << " into " << a_.out << ": " << count_of("measured")
+              << " measured, " << count_of("logged") << " logged, " << count_of("simulated") << " simulated; skipped "
+              << skipped_.size() << maps_text(a_.delivery_maps) << "\n";
   }
 
  private:
+  /// How many records are of a source; "simulated" are also the simulated deliveries of real plans.
+  [[nodiscard]] std::size_t count_of(std::string_view source) const {
+    return static_cast<std::size_t>(
+        std::count_if(records_.begin(), records_.end(), [&](const auto& r) { return r.source.starts_with(source); }));
+  }
+
   void skip(const fs::path& path, const std::string& why) {
     const std::string reason = without_path(why, path);
     std::cerr << "skipped " << path.string() << ": " << reason << "\n";

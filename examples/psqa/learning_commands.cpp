@@ -131,11 +131,13 @@ bool is_out_of_range(const Json& prediction) {
   return prediction.contains("outside_training") && prediction["outside_training"]["out_of_range"].get<bool>();
 }
 
-/// How far off rates may be; null for a plan out of range, and for a rate that is not known.
+/// How far off rates may be; null for a plan out of range, for a rate that is not known, and where too few validation
+/// records tell.
 void add_uncertainty(const Calibration& calibration, const psqa::RateNumbers& rates, Json& j) {
   const bool none = is_out_of_range(j);
   for (std::size_t c = 0; c < rates.size(); ++c) {
-    const bool known = !none && std::isfinite(rates[c]);
+    const bool known = !none && std::isfinite(rates[c]) && enough_records(calibration, c);
+    j["validation_records"][psqa::kCriteria[c].name] = calibration.rates[c].size();
     const Uncertainty s = known ? uncertainty_of(calibration, c, rates[c]) : Uncertainty{};
     j["interval_90"][psqa::kCriteria[c].name] =
         known ? Json{number_or_null(s.low), number_or_null(s.high)} : Json(nullptr);
@@ -173,7 +175,7 @@ Json predict_one(Predictor& predictor, const psqa::Plan& plan, const fs::path& o
   const at::Tensor dd = (output.dd[0][0] * run.scales.dd_sd).to(torch::kFloat).contiguous();
   const std::span<const float> values(dd.const_data_ptr<float>(), static_cast<std::size_t>(dd.numel()));
   const std::size_t shape[] = {static_cast<std::size_t>(dd.size(0)), static_cast<std::size_t>(dd.size(1))};
-  fs::create_directories(out);
+  make_folder(out);
   eq::io::write_npy<float>(out / (stem + "_dd.npy"), shape, values);
   eq::io::write_bytes(out / (stem + "_dd.png"),
                       eq::io::map_png<float>(
@@ -198,7 +200,7 @@ void warn_of_range(const Json& prediction, const fs::path& file) {
   std::cerr << "warning: " << file.string() << ": ";
   if (out_of_range) std::cerr << text_of(prediction["outside_training"]) << ", so that no interval is given";
   if (!unlike.empty())
-    std::cerr << (out_of_range ? "; " : "") << "unlike the plans of training in " << unlike.size() << " metrics";
+    std::cerr << (out_of_range ? "; " : "") << "unlike the plans of training in " << counted(unlike.size(), "metric");
   for (std::size_t i = 0; i < std::min<std::size_t>(unlike.size(), 5); ++i)
     std::cerr << (i == 0 ? ": " : ", ") << unlike[i].get<std::string>();
   std::cerr << (unlike.size() > 5 ? ", …\n" : "\n");
@@ -257,7 +259,10 @@ void print_rate(const Json& p, const psqa::NamedCriteria& criterion) {
   std::cout << eq::report::fixed(p[name], 1) << " %";
   if (is_out_of_range(p))
     std::cout << "  no interval";
-  else if (p.contains("interval_90") && !p["interval_90"][name][0].is_null())
+  else if (p.contains("interval_90") && p["interval_90"][name].is_null())
+    std::cout << "  no interval: " << counted(p["validation_records"][name].get<std::size_t>(), "validation record")
+              << (p["validation_records"][name] == 1 ? " is" : " are") << " too few";
+  else if (p.contains("interval_90"))
     std::cout << "  90 % interval [" << eq::report::fixed(p["interval_90"][name][0], 1) << ", "
               << eq::report::fixed(p["interval_90"][name][1], 1) << "], below 90 % with a probability of "
               << eq::report::fixed(p["probability_below_90"][name], 2);
@@ -334,7 +339,7 @@ void ensure_cohort(const psqa::CohortSettings& settings, const fs::path& folder)
   }
   step("cohort: simulating " + std::to_string(settings.plans) + " plans" +
        (settings.records == psqa::RecordsOf::fields ? ", each field of which is a record" : ""));
-  fs::create_directories(folder.parent_path());
+  make_folder(folder.parent_path());
   Progress progress("simulated");
   psqa::simulate_cohort(
       settings, folder,
@@ -355,7 +360,7 @@ void begin_anew(const fs::path& root, bool fresh) {
                                       mark.filename().string(), " in it; nothing was deleted. Choose another --out"));
     fs::remove_all(root);
   }
-  fs::create_directories(root);
+  make_folder(root);
   if (!fs::exists(mark)) std::ofstream(mark) << Json{{"schema", "equipoise.psqa.demo/1"}}.dump(2) << "\n";
 }
 

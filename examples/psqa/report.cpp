@@ -24,13 +24,20 @@ std::vector<std::string> header() {
   return out;
 }
 
+/// The error of failing records; of fewer than five their number instead of an interval.
+std::string failing_error(const psqa::RateMetrics& m) {
+  const auto n = m.failure[0].failing;  // below 90 %
+  if (n >= 5) return with_interval(m.mae_failing, 2);
+  return (n > 0 ? fixed(m.mae_failing.value, 2) : "–") + (" (n " + std::to_string(n) + ")");
+}
+
 std::vector<std::string> row_of(const psqa::MethodMetrics& f) {
   std::vector<std::string> out = {f.method};
   for (const psqa::RateMetrics& r : f.rates) out.push_back(with_interval(r.mae, 2));
   const psqa::RateMetrics& strictest = f.rates[psqa::kStrictest];
   out.insert(out.end(),
-             {with_interval(strictest.mae_failing, 2), fixed(strictest.spearman.value, 2),
-              fixed(strictest.failure[0].auc.value, 2), with_interval(f.maps.mae, 3), with_interval(f.maps.ssim, 3)});
+             {failing_error(strictest), fixed(strictest.spearman.value, 2), fixed(strictest.failure[0].auc.value, 2),
+              with_interval(f.maps.mae, 3), with_interval(f.maps.ssim, 3)});
   return out;
 }
 

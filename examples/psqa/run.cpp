@@ -235,7 +235,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
     run.config.sizes.machine = run.scales.delivery.columns();
   }
   run.learner = new_learner(run.config);
-  fs::create_directories(folder);
+  make_folder(folder);
   write_description(run);
   const auto all = data_of(run, cohort);
   const fs::path log = folder / "history.jsonl";

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The summary of warnings at the end of a command. Every line on standard error that begins with `warning: ` counts, so
+/// The summary of warnings at the end of a command that gave two at least. Every line on standard error that begins with `warning: ` counts, so
 /// that no command can forget one. Warnings are of one kind where they differ in the file, in numbers or in both.
 
 #include <algorithm>
@@ -24,13 +24,13 @@ class WarningSummary : public std::streambuf {
   WarningSummary& operator=(const WarningSummary&) = delete;
   ~WarningSummary() override { stream_.rdbuf(to_); }
 
-  /// Writes how many warnings there were of each kind; nothing where there were none.
+  /// Writes how many warnings there were of each kind; nothing where there was at most one.
   void print() {
     const std::vector<Kind> kinds = std::move(kinds_);
     std::size_t all = 0;
     for (const Kind& k : kinds) all += k.count;
-    if (all == 0) return;
-    stream_ << all << (all == 1 ? " warning" : " warnings") << " in all:\n";
+    if (all < 2) return;
+    stream_ << all << " warnings in all:\n";
     for (const Kind& k : kinds) stream_ << "  " << k.count << " x " << text_of(k) << "\n";
   }
 

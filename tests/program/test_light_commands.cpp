@@ -139,6 +139,23 @@ TEST_CASE("an option of several numbers takes them with commas or blanks, and ne
     refused(command, "expected a file, got the number");
 }
 
+TEST_CASE("a choice lists its values, a folder is no file to write, and an import says where its records are from",
+          "[psqa][commands][error]") {
+  if (!support::built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "p.dcm", out = folder.path() / "cohort";
+  write_rtplan(square_plan("p"), plan);
+  CHECK(has(psqa("complexity --choice aav_maximum=larges " + quoted(plan)).errors,
+            "expected envelope, largest_gap or union_of_openings, got \"larges\""));
+  CHECK(has(psqa("complexity --csv " + quoted(folder.path()) + quoted(plan)).errors, "got a folder"));
+  CHECK(has(psqa("import --out " + quoted(out) + quoted(plan)).out,
+            "imported 1 record into " + out.string() + ": 0 measured, 0 logged, 1 simulated; skipped 0"));
+  const Outcome again = psqa("simulate --plans 1 --out " + quoted(out));
+  CHECK(again.code == 1);
+  CHECK(has(again.errors, "expected a new folder"));
+  CHECK_FALSE(has(again.errors, "simulating"));
+}
+
 TEST_CASE("the program prints its version", "[psqa][commands][behaviour]") {
   if (!support::built()) return;
   const Outcome o = psqa("--version");
@@ -724,6 +741,8 @@ TEST_CASE("an import takes duplicates, and leaves no file unsaid", "[psqa][comma
   REQUIRE(o.code == 0);
   const Json j = Json::parse(o.out);
   CHECK(j["records"] == 2);
+  CHECK(j["measured"] == 0);
+  CHECK(j["simulated"] == 2);
   CHECK(j["sources"][0]["id"] == "p");
   CHECK(j["sources"][1]["id"] == "p_2");
   CHECK(j["sources"][1]["fraction_group"] == 0);

@@ -87,6 +87,9 @@ TEST_CASE("a command ends with a summary of its warnings, by kind", "[psqa][comm
   CHECK(has(o.out.substr(summary), "  2 x beam"));               // of one plan that was given twice
   CHECK_FALSE(has(o.out.substr(summary), "P07a.dcm"));
 
+  const support::Outcome single = errors_of("complexity " + quoted(other));
+  CHECK(has(single.out, "warning: "));
+  CHECK_FALSE(has(single.out, "in all"));  // one warning is not said twice
   const support::Outcome plain = errors_of("complexity " + quoted(support::reported("leaf_noise") / "a0.dcm"));
   CHECK(plain.code == 0);
   CHECK_FALSE(has(plain.out, "in all"));

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace equipoise::io {
@@ -23,6 +24,8 @@ class AtomicFile {
  public:
   /// \throws FileError when the temporary file cannot be made.
   explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_.string() + ".part") {
+    if (std::error_code error; std::filesystem::is_directory(path_, error))
+      throw FileError(message("file.403", path_.string(), "expected the name of a file, got a folder"));
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (descriptor_ < 0) fail("cannot be created");
   }

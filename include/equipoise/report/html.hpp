@@ -23,6 +23,24 @@
 
 namespace equipoise::report {
 
+namespace detail {
+
+/// A cell's text whose intervals `[low, high]` are not broken between their numbers.
+[[nodiscard]] inline std::string with_whole_intervals(const std::string& text) {
+  std::string out;
+  bool inside = false;
+  for (const char c : text) {
+    inside = c == '[' || (inside && c != ']');
+    if (inside && c == ' ')
+      out += "\u00a0";
+    else
+      out += c;
+  }
+  return out;
+}
+
+}  // namespace detail
+
 /// The colours of a map from its lowest value to its highest, with units.
 struct ColourBar {
   std::vector<std::uint8_t> png;  ///< one row of pixels
@@ -113,7 +131,8 @@ class Page {
     for (const std::string& line : lines) detail::append(list, "li", {}, line);
     end_line();
   }
-  /// Cells as text; the first column is a heading. Wide tables scroll by themselves, and their first column stays.
+  /// Cells as text; the first column is a heading. Cells wrap before an interval `[low, high]`. Tables that are still too
+  /// wide scroll by themselves, and their first column stays.
   void table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
     using detail::append;
     pugi::xml_node table = append(append(main_, "div", {{"class", "scroll"}}), "table");
@@ -121,7 +140,8 @@ class Page {
     for (const std::string& h : header) append(names, "th", {}, h);
     for (const auto& row : rows) {
       pugi::xml_node line = append(body, "tr", {}, "");
-      for (std::size_t i = 0; i < row.size(); ++i) append(line, i == 0 ? "th" : "td", {}, row[i]);
+      for (std::size_t i = 0; i < row.size(); ++i)
+        append(line, i == 0 ? "th" : "td", {}, detail::with_whole_intervals(row[i]));
     }
     end_line();
   }
@@ -190,6 +210,8 @@ class Page {
            "ul{max-width:46em;padding-left:1.2em;overflow-wrap:anywhere}"
            ".sign{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:2.6em 2em;margin-top:3.4em}"
            ".sign span{border-top:1px solid var(--fg);padding-top:.3em;font-size:.86rem;color:var(--soft)}"
+           ".scroll th,.scroll td{white-space:normal;vertical-align:top}"
+           "@media print{.scroll{overflow:visible;background:none}.scroll th:first-child{position:static}}"
            "@media print{:root{--bg:#fff;--fg:#1d2330;--soft:#4a5364;--line:#cfd5df;--c0:#2563a8;--c1:#c8553d;--c2:#"
            "3b8a5a;--c3:#8a5fb0;--c4:#b08a2e;--c5:#2e9aa8;--c6:#a83279;--c7:#6b7280}body{font-size:12px;"
            "print-color-adjust:exact;-webkit-print-color-adjust:exact}main{max-width:none;padding:0}h2{break-after:"

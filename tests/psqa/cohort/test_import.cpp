@@ -111,6 +111,54 @@ TEST_CASE("planes beside a plan are measurements, holes and all", "[psqa][import
   for (std::size_t c = 0; c < kCriteria.size(); ++c) CHECK(back.record.gpr[c] == Approx(r.gpr[c]).margin(0.05));
 }
 
+TEST_CASE("an RTDOSE belongs to the plan that it references, whatever the files are called",
+          "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  const Record& r = support::first_record();
+  Plan other = r.plan;
+  other.id = "other";
+  const fs::path plan = folder.path() / "RP.p.dcm", planned = folder.path() / "RD.p.dcm",
+                 measured = folder.path() / "Meas p.dcm";
+  write_rtplan(r.plan, plan), write_rtplan(other, folder.path() / "RP.other.dcm");
+  write_rtdose(r.planned, r.plan, "planned", planned);
+  // Alone it is half of a record, never beside a simulated delivery.
+  CHECK_THROWS_WITH(import_record(item_of(find_imports(folder.path()), "RP.p.dcm"), support::one_machine(), 0),
+                    Catch::Contains("got only") && Catch::Contains("RP.p_measured.*"));
+  write_rtdose(r.measured, r.plan, "measured", measured);
+  for (const fs::path& given : {folder.path(), plan}) {
+    const std::vector<ImportItem> items = find_imports(given);
+    CHECK(items.size() == (given == plan ? 1 : 2));
+    const ImportItem item = item_of(items, "RP.p.dcm");
+    CHECK(item.planned == planned);
+    CHECK(item.measured == measured);
+  }
+  const ImportItem alone = item_of(find_imports(folder.path()), "RP.other.dcm");
+  CHECK(alone.kind == ImportKind::rtplan);
+  CHECK(alone.planned.empty());
+  // Two doses of one plan: which is meant is for their names to say.
+  write_rtdose(r.planned, r.plan, "planned", folder.path() / "RD.p.2.dcm");
+  CHECK(item_of(find_imports(folder.path()), "RD.p.dcm").reason ==
+        "one of 2 doses of the plan RP.p.dcm: name the one to use RP.p_planned.dcm");
+  fs::rename(planned, folder.path() / "RP.p_planned.dcm");
+  const std::vector<ImportItem> named = find_imports(folder.path());
+  CHECK(item_of(named, "RP.p.dcm").planned == folder.path() / "RP.p_planned.dcm");
+  CHECK_THAT(item_of(named, "RD.p.2.dcm").reason, Catch::Contains("another plane of its plan RP.p.dcm"));
+}
+
+TEST_CASE("a plan is not delivered in simulation beside a dose that may be its measurement",
+          "[psqa][import][behaviour]") {
+  const support::TemporaryFolder folder;
+  const fs::path plan = folder.path() / "RP.p.dcm";
+  write_rtplan(support::first_record().plan, plan);
+  CHECK(find_imports(plan).at(0).kind == ImportKind::rtplan);
+  write_table(support::first_record().measured, folder.path() / "film.csv");
+  for (const fs::path& given : {folder.path(), plan}) {
+    const ImportItem item = item_of(find_imports(given), "RP.p.dcm");
+    CHECK(item.kind == ImportKind::none);
+    CHECK_THAT(item.reason, Catch::Contains("film.csv, which may be its measurement"));
+  }
+}
+
 TEST_CASE("planes that do not say their spacing wait for it", "[psqa][import][behaviour]") {
   const support::TemporaryFolder folder;
   Simulator& simulator = support::one_machine();
@@ -171,8 +219,8 @@ TEST_CASE("every file below a folder is a record, a part of one, or skipped with
   CHECK(item_of(items, "plan without extension").kind == ImportKind::rtplan);
   CHECK(item_of(items, "pt").kind == ImportKind::openkbp);
   const auto reason = [&](const char* name) { return item_of(items, name).reason; };
-  CHECK(reason("dose.bin").find("without its plan") != std::string::npos);
-  CHECK(reason("lonely_planned.dcm").find("without its plan") != std::string::npos);
+  CHECK(reason("dose.bin") == "another plane of its plan a.dcm was used instead");
+  CHECK(reason("lonely_planned.dcm").find("of its plan a.dcm") != std::string::npos);
   CHECK(reason("film.dat").find("table of numbers") != std::string::npos);
   CHECK(reason("notes.txt").find("neither plan") != std::string::npos);
   CHECK(reason("empty") == "an empty file");

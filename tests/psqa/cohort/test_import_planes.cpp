@@ -103,6 +103,21 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
     REQUIRE(back.warnings.size() == 1);
     CHECK_THAT(back.warnings[0], Catch::Contains("p_measured.dcm") && Catch::Contains("dose type: PHYSICAL"));
   }
+  SECTION("planes of another plan or patient are warned of") {
+    Case c;
+    c.change_planes = [](DcmItem& plane) {
+      set(plane, DCM_PatientID, "patient6");
+      DcmItem& reference = *sequence_items(plane, DCM_ReferencedRTPlanSequence).at(0);
+      set(reference, DCM_ReferencedSOPInstanceUID, "1.2.6");
+    };
+    const ImportedRecord back = imported(std::move(c));
+    REQUIRE(back.warnings.size() == 4);
+    for (const std::size_t plane : {0, 2}) {
+      const char* file = plane == 0 ? "p_measured.dcm and its plan" : "p_planned.dcm and its plan";
+      CHECK_THAT(back.warnings[plane], Catch::Contains(file) && Catch::Contains("patient: patient6 (dose) and "));
+      CHECK_THAT(back.warnings[plane + 1], Catch::Contains(file) && Catch::Contains("plan UID: 1.2.6 (dose) and "));
+    }
+  }
   SECTION("planes that the axis misses are centred on their middle") {
     Case c;
     c.shift_x = 500;
@@ -113,6 +128,18 @@ TEST_CASE("planes in the patient's coordinates are centred on the isocentre", "[
     c.measured_table = true;
     check(imported(std::move(c)));
   }
+}
+
+TEST_CASE("doses that differ more than tenfold are no record", "[psqa][import][error]") {
+  const auto times = [](double factor) {
+    Case c;
+    for (double& v : c.record.measured.values) v *= factor;
+    return imported(std::move(c));
+  };
+  CHECK_THROWS_WITH(times(100), Catch::Contains("p_measured.dcm") && Catch::Contains("p_planned.dcm") &&
+                                    Catch::Contains("write both in Gy"));
+  CHECK_THROWS_WITH(times(0.01), Catch::Contains("file.446"));
+  CHECK(times(5).source == "measured");
 }
 
 TEST_CASE("a plane whose dose the cohort's grid would cut is refused", "[psqa][import][error]") {
@@ -191,10 +218,9 @@ TEST_CASE("planes without a common unit are refused, or normalised where that is
     REQUIRE(r.notes.size() == 1);
     CHECK_THAT(r.notes[0], Catch::Contains("normalised by") && Catch::Contains("cnt"));
   }
-  const ImportedRecord as_they_stand = imported_reported("opg_counts", {.normalise = Normalise::none});
-  CHECK(as_they_stand.record.gpr[0] == 0);
-  REQUIRE(as_they_stand.warnings.size() == 1);
-  CHECK_THAT(as_they_stand.warnings[0], Catch::Contains("one unit?") && Catch::Contains("a_measured.opg"));
+  // Counts beside Gy as they stand are no measurement of the plan.
+  CHECK_THROWS_WITH(imported_reported("opg_counts", {.normalise = Normalise::none}),
+                    Catch::Contains("expected doses in the unit of") && Catch::Contains("a_measured.opg"));
   CHECK_THROWS_WITH(imported_reported("opg_counts", {.normalise = Normalise::prescription}), Catch::Contains("cnt"));
 }
 

@@ -136,7 +136,8 @@ TEST_CASE("jitter within the dead band leaves a static field as it is", "[psqa][
           CHECK(metric(got, name) == Approx(x).epsilon(0.02).margin(0.1));
       }
     }
-    const MetricList raw = complexity(with_jitter(still, 0.15, 0.15, 1), {.log_band_mm = 0, .log_band_deg = 0}).plan;
+    const MetricList raw =
+        complexity(with_jitter(still, 0.15, 0.15, 1), {.log_band_mm = 0, .log_band_deg = 0, .log_line_mm = 0}).plan;
     CHECK(metric(raw, "MCSv") < 0.9);
     CHECK(metric(raw, "ARC_deg") > 5);
   }
@@ -155,6 +156,44 @@ TEST_CASE("the dead band changes the metrics of moving leaves by less than 2 %",
       CHECK(metric(jittered, name) == Approx(metric(raw, name)).epsilon(0.25).margin(0.06));
     }
   }
+}
+
+TEST_CASE("leaf errors of an open field are no complexity, and a log states no energy", "[psqa][complexity][worked]") {
+  // Ten pairs in line but for errors of up to 0.3 mm, which stay all the time.
+  const auto field = [](double error) {
+    Plan plan = plan_of({within(beam_of(std::vector<double>(3),
+                                        [&](std::size_t, std::size_t l) {
+                                          const double e = l % 2 ? error : -error;
+                                          return std::pair{-20 + e, 20 - e};
+                                        }),
+                                -50, 50, -50, 50)});
+    for (std::size_t k = 0; k < 3; ++k) plan.beams[0].control_points[k].weight = double(k) / 2;
+    return plan;
+  };
+  Plan log = field(0.3);
+  CHECK(metric(complexity(log).plan, "LSV") == Approx(0).margin(1e-9));  // of a plan every step counts
+  log.logged = true;
+  for (const char* name : {"LSV", "MCS", "MCSv"}) CHECK(metric(complexity(log).plan, name) == Approx(1));
+  CHECK(metric(complexity(log, {.log_line_mm = 0.5}).plan, "LSV") == Approx(0).margin(1e-9));
+  Plan ragged = field(3);
+  ragged.logged = true;
+  CHECK(metric(complexity(ragged).plan, "LSV") == Approx(0).margin(1e-9));
+
+  log.beams[0].energy_MV = 0;
+  const MetricList unknown = complexity(log).plan;
+  CHECK(std::isnan(metric(unknown, "ENERGY_MV")));
+  CHECK(std::isnan(metric(unknown, "FFF")));
+  log.beams[0].energy_MV = 6;
+  CHECK(metric(complexity(log).plan, "ENERGY_MV") == 6);
+  CHECK(metric(complexity(log).plan, "FFF") == 0);
+
+  const auto folder = support::samples("linac_log");
+  if (folder.empty()) return;
+  const MetricList real = complexity(read_elekta_log(folder / "elekta_log_B.csv").delivered).plan;  // 218 x 204 mm
+  CHECK(metric(real, "LSV") == 1);
+  CHECK(metric(real, "MCS") > 0.99);
+  CHECK(metric(real, "PM") >= 0);
+  CHECK(std::isnan(metric(real, "ENERGY_MV")));
 }
 
 TEST_CASE("logs with jitter have about the metrics of the log without", "[psqa][complexity][samples]") {

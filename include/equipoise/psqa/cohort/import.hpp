@@ -101,7 +101,7 @@ inline void add_plan_warnings(const Plan& plan, const std::filesystem::path& pat
 }
 
 /// Brings a plan's planes to one fraction and to Gy, as far as the options ask for it, and notes what was done.
-/// \returns the factor on the measured plane
+/// \returns the factor on the measured plane \throws FileError where the largest doses differ more than tenfold
 inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGrid& measured, PlanePoint measured_axis,
                              const ImportItem& item, const Plan& plan, const ImportOptions& options,
                              ImportedRecord& out) {
@@ -109,6 +109,9 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
       p{planned, item.planned.string(), describe_dose(item.planned)};
   for (const std::string& line : differences(m.says, p.says))
     out.warnings.push_back(m.file + " (reference) and " + p.file + " (evaluated) differ in " + line);
+  for (const DoseOfFile* dose : {&m, &p})
+    for (const std::string& line : differences(dose->says, plan))
+      out.warnings.push_back(dose->file + " and its plan " + item.path.string() + " differ in " + line);
   const Fractions fractions = to_one_fraction(m, p, &plan);
   if (!fractions.note.empty()) out.notes.push_back(fractions.note);
   if (!fractions.warning.empty()) out.warnings.push_back(fractions.warning);
@@ -125,8 +128,9 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   if (!normalised.line.empty()) out.notes.push_back(normalised.line);
   const double m_largest = maximum_dose(measured), p_largest = maximum_dose(planned);
   if (m_largest > 10 * p_largest || p_largest > 10 * m_largest)
-    out.warnings.push_back("the largest doses are " + four_digits(m_largest) + " (" + m.file + ") and " +
-                           four_digits(p_largest) + " (" + p.file + "): are both in one unit?");
+    throw FileError(message("file.446", m.file, "expected doses in the unit of ", p.file, ", got a largest dose of ",
+                            four_digits(m_largest), " beside ", four_digits(p_largest),
+                            ": write both in Gy of one fraction"));
   return fractions.first * normalised.first;
 }
 
@@ -137,7 +141,8 @@ inline double to_common_dose(DoseGrid& planned, PlanePoint planned_axis, DoseGri
   Plan plan = read_plan(item.path, options.plan);
   if (item.planned.empty() != item.measured.empty())
     throw FileError(message("file.446", where, "expected both a planned and a measured plane beside it, got only ",
-                            item.planned.empty() ? item.measured.string() : item.planned.string()));
+                            item.planned.empty() ? item.measured.string() : item.planned.string(), ": name the other ",
+                            item.path.stem().string(), item.planned.empty() ? "_planned.*" : "_measured.*"));
   ImportedRecord out;
   check_fields(plan, item.path, s.records);
   out.plan = plan;

@@ -36,7 +36,8 @@ namespace detail {
   throw "no such aperture metric";
 }
 
-/// Leaf sequence variability of one bank's open leaves; 1 where they stand in line, each within `same_place_mm`.
+/// Leaf sequence variability of one bank's open leaves; 1 where they stand in line, each within `same_place_mm`,
+/// of a log all within `log_line_mm`: errors of leaves are no shape of a field.
 [[nodiscard]] inline double bank_variability(const std::vector<double>& tips, std::span<const Opening> open,
                                              const ComplexityChoices& choices) {
   double low = kInfinity, high = -kInfinity, before = 0, steps = 0;
@@ -49,7 +50,7 @@ namespace detail {
     before = tips[l], ++n;
   }
   const double range = high - low;
-  if (n < 2 || range <= 2 * choices.same_place_mm) return 1;
+  if (n < 2 || range <= std::max(2 * choices.same_place_mm, choices.log_line_mm)) return 1;
   const double neighbours = static_cast<double>(n - 1),
                divisor = choices.lsv_divisor == LsvDivisor::neighbours ? neighbours : static_cast<double>(n);
   return (neighbours * range - steps) / (divisor * range);

@@ -164,7 +164,9 @@ inline void add_descriptors(const Beam& beam, const BeamShape& s, const Complexi
   out.emplace_back("MAXDISP_mm", displaced);
   out.emplace_back("COLL_deg", beam.control_points[0].collimator);
   out.emplace_back("LEAFW_mm", inside ? *centre - *(centre - 1) : std::numeric_limits<double>::quiet_NaN());
-  out.emplace_back("ENERGY_MV", beam.energy_MV), out.emplace_back("FFF", beam.fff ? 1 : 0);
+  const bool known = beam.energy_MV > 0;  // a log states neither
+  out.emplace_back("ENERGY_MV", finite(known ? beam.energy_MV : kInfinity));
+  out.emplace_back("FFF", beam.fff ? 1 : finite(known ? 0 : kInfinity));
   out.emplace_back("crossed_leaf_fraction", crossed_leaf_fraction(beam, choices.same_place_mm));
 }
 
@@ -217,7 +219,7 @@ inline void add_fluence_metrics(const Beam& beam, const BeamShape& s, const Comp
   m.emplace_back("SDGAP_mm", std::sqrt(std::max(0.0, squares - gap * gap)));
   const double area = union_area(s.apertures);
   m.emplace_back("UNION_mm2", area);
-  m.emplace_back("BM", area > 0 ? 1 - means[aperture_metric("BA_mm2")].value() / area : 0);
+  m.emplace_back("BM", area > 0 ? std::max(0.0, 1 - means[aperture_metric("BA_mm2")].value() / area) : 0);
   m.emplace_back("MCSv", mcsv(beam, s, choices));
   add_motion(beam, s, choices, m);
   add_fluence_metrics(beam, s, choices, m);

@@ -113,6 +113,7 @@ struct ComplexityChoices {
   double same_place_mm = kPlaceTolerance_mm;  ///< places of leaves and jaws that differ by less are the same
   double log_band_mm = 0.2;   ///< delivery logs: jitter of leaves and jaws up to ± this is no motion; 0 keeps all
   double log_band_deg = 0.2;  ///< the same of the angles of gantry, collimator and couch
+  double log_line_mm = 1;     ///< delivery logs: tips of a bank within this stand in line (TG-142's leaf tolerance)
 };
 
 }  // namespace equipoise::psqa
@@ -120,7 +121,7 @@ struct ComplexityChoices {
 BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum,
                         sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, limits,
                         closed_gap_mm, edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s,
-                        fluence_pixel_mm, same_place_mm, log_band_mm, log_band_deg);
+                        fluence_pixel_mm, same_place_mm, log_band_mm, log_band_deg, log_line_mm);
 
 namespace equipoise::psqa {
 
@@ -140,6 +141,7 @@ inline void check(const ComplexityChoices& c) {
   need(c.same_place_mm >= 0 && c.same_place_mm <= 1, "same_place_mm within 0 .. 1", c.same_place_mm);
   need(c.log_band_mm >= 0 && c.log_band_mm <= 10, "log_band_mm within 0 .. 10", c.log_band_mm);
   need(c.log_band_deg >= 0 && c.log_band_deg <= 10, "log_band_deg within 0 .. 10", c.log_band_deg);
+  need(c.log_line_mm >= 0 && c.log_line_mm <= 10, "log_line_mm within 0 .. 10", c.log_line_mm);
 }
 
 }  // namespace equipoise::psqa

@@ -178,6 +178,8 @@ inline void check_leaves(const Plan& plan, const Beam& beam) {
     for (const Beam& beam : given.beams) detail::check_leaves(given, beam);
     calm = without_jitter(given, choices);
     used.same_place_mm = std::max(used.same_place_mm, 0.5 * used.log_band_mm);
+  } else {
+    used.log_line_mm = 0;
   }
   const Plan& plan = calm ? *calm : given;
   if (choices.closed_gap == ClosedGap::plan_minimum) used.closed_gap_mm += detail::smallest_gap(plan);

@@ -58,6 +58,28 @@ struct DoseDescription {
   return out;
 }
 
+/// The UID by which a plan and its doses belong together: a plan's own, or that of the first plan that a dose references.
+/// Empty where the file does not say it, or cannot be read.
+[[nodiscard]] inline std::string plan_uid(const std::filesystem::path& path, bool is_plan) {
+  const auto uid = [&](DcmItem& data) -> std::string {
+    if (is_plan) return std::string(detail::trimmed(dicom_text(data, DCM_SOPInstanceUID)));
+    const auto plans = sequence_items(data, DCM_ReferencedRTPlanSequence);
+    if (plans.empty()) return {};
+    return std::string(detail::trimmed(dicom_text(*plans[0], DCM_ReferencedSOPInstanceUID)));
+  };
+  const QuietDcmtk quiet;
+  DcmFileFormat head;
+  if (head.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect,
+                            is_plan ? DCM_Manufacturer : DCM_PixelData)
+          .good())
+    if (const std::string found = uid(*head.getDataset()); !found.empty()) return found;
+  try {  // a file that is written in another way than it says
+    return uid(*open_dicom(path)->getDataset());
+  } catch (const FileError&) {
+    return {};
+  }
+}
+
 /// One line for each thing that both say and say differently, such as "dose type: PHYSICAL (reference) and EFFECTIVE
 /// (evaluated)".
 [[nodiscard]] inline std::vector<std::string> differences(const DoseDescription& reference,

@@ -129,6 +129,7 @@ inline std::map<std::string, std::string> read_beams(const std::vector<DcmItem*>
                                                      bool has_groups, const std::string& where, Plan& plan) {
   std::set<int> numbers;
   std::map<std::string, std::string> dropped;
+  std::vector<int> without_mu;  // beams
   for (DcmItem* item : items) {
     if (const std::string reason = reason_to_drop(*item); !reason.empty()) {
       const std::string beam = dicom_text(*item, DCM_BeamNumber);
@@ -148,9 +149,16 @@ inline std::map<std::string, std::string> read_beams(const std::vector<DcmItem*>
       plan.warnings.push_back("beam " + std::to_string(number) +
                               ": the fraction group gives no meterset: its MU are unknown and taken as 0");
     else if (named && meterset->second == 0)
-      plan.warnings.push_back("beam " + std::to_string(number) + ": its meterset is 0 MU: it counts in no metric");
+      without_mu.push_back(number);
     const double mu = named ? meterset->second : 0;
     plan.beams.push_back(read_beam(*item, mu, {where, number, plan.warnings}));
+  }
+  if (!without_mu.empty()) {
+    std::string list;
+    for (const int number : without_mu) list += (list.empty() ? "" : ", ") + std::to_string(number);
+    plan.warnings.push_back(without_mu.size() == 1
+                                ? "beam " + list + ": its meterset is 0 MU: it counts in no metric"
+                                : "beams " + list + ": their metersets are 0 MU: they count in no metric");
   }
   return dropped;
 }
@@ -197,7 +205,8 @@ inline std::map<std::string, std::string> read_beams(const std::vector<DcmItem*>
     throw FileError(message("file.425", where, "expected beams of photons, got ", detail::plan_without_beams(data)));
   if (const std::string sop_class = sop_class_of(*file, &plan.warnings); sop_class != UID_RTPlanStorage)
     plan.warnings.push_back(sop_class.empty() ? "no SOP class: taken as a plan by its modality"
-                                              : "private SOP class " + sop_class);
+                                              : "private SOP class " + sop_class +
+                                                    ": taken as a plan by its modality, and read like any other");
   plan.label = dicom_text(data, DCM_RTPlanLabel);
   plan.patient = dicom_text(data, DCM_PatientID);
   plan.uid = detail::trimmed(dicom_text(data, DCM_SOPInstanceUID));

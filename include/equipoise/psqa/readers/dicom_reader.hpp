@@ -61,7 +61,8 @@ struct DicomReader {
     const std::string modality = detail::modality_of(path);
     if (modality.empty()) return "a damaged DICOM file, or one without modality";
     if (modality != "RTDOSE") return "a DICOM file of modality " + modality + ": neither plan nor dose";
-    return "a dose without its plan beside it: expected <plan>.dcm and <plan>_planned.* or <plan>_measured.*";
+    return "a dose without its plan beside it: neither <plan>.dcm of a <plan>_planned.* or <plan>_measured.*, nor the "
+           "plan that it references";
   }
 };
 static_assert(CheckReader<DicomReader>::ok);

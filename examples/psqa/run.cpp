@@ -402,6 +402,7 @@ void set_method(RunConfig& config, const std::string& method) {
                       : made == "bmmqa_delivery" ? psqa::kModalities
                                                  : RunConfig{}.modalities;
   if (at != std::string::npos) config.modalities = modalities_named(method.substr(at + 1), "--method");
+  if (is_bmmqa && config.modalities.size() > 2) config.policies.front().options = {{"complements", "true"}};
 }
 
 RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,

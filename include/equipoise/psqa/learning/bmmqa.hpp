@@ -54,9 +54,10 @@ template <class GprFusion>
   return delivery_model(sizes, AttentionFusion{.width = sizes.width});
 }
 
-/// Shapley loss factors and contribution task weights.
+/// Shapley loss factors and contribution task weights. With more than two modalities the model also learns to do without
+/// each of them; with two these are its unimodal losses.
 [[nodiscard]] inline PolicyStack bmmqa_policies() {
-  return stack(ShapleyLossFactors{}, ContributionWeighting{});
+  return stack(ShapleyLossFactors{.complements = true}, ContributionWeighting{});
 }
 
 }  // namespace equipoise::psqa

@@ -2,6 +2,7 @@
 /// \file
 /// The report and the table of methods.
 
+#include <algorithm>
 #include <equipoise/io/png.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/report/html.hpp>
@@ -194,14 +195,25 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
   page.paragraph(
       "Shapley values of v(S) = (l(none) - l(S)) / l(none) on the test records: the part of the loss without any "
       "modality that each one takes away.");
+  std::vector<std::string> columns = {"method, task"};
+  for (const std::string& modality : psqa::kModalities)
+    if (std::any_of(runs.begin(), runs.end(), [&](const Run& run) { return is_shown(run.config, modality); }))
+      columns.push_back(modality);
   std::vector<std::vector<std::string>> rows;
   for (const Run& run : runs) {
     const eq::Contributions phi = run.learner->contributions_on(data_of(run, cohort).select(run.split.test));
-    for (const eq::TaskContributions& t : phi.tasks)
-      rows.push_back({run.name + ", " + t.task, fixed(t.mean[0], 3), fixed(t.mean[1], 3),
-                      fixed(1 - t.losses.back() / t.losses.front(), 3)});
+    const std::vector<std::string>& names = phi.schema.modalities;
+    for (const eq::TaskContributions& t : phi.tasks) {
+      std::vector<std::string>& row = rows.emplace_back(1, run.name + ", " + t.task);
+      for (std::size_t c = 1; c < columns.size(); ++c) {
+        const auto m = static_cast<std::size_t>(std::find(names.begin(), names.end(), columns[c]) - names.begin());
+        row.push_back(m < names.size() ? fixed(t.mean[m], 3) : "–");
+      }
+      row.push_back(fixed(1 - t.losses.back() / t.losses.front(), 3));
+    }
   }
-  page.table({"method, task", "dose", "metrics", "together"}, rows);
+  columns.push_back("together");
+  page.table(columns, rows);
   for (const Run& run : runs) {
     std::vector<eq::report::Chart> charts;
     for (const char* task : {"gpr", "dd"}) {
@@ -210,7 +222,7 @@ void contributions_section(eq::report::Page& page, const std::vector<Run>& runs,
                           .y_label = "share",
                           .series = {},
                           .from_zero = true};
-      for (const char* modality : {"dose", "metrics"})
+      for (const std::string& modality : run.config.modalities)
         c.series.push_back(series_of(run.history, std::string("share/") + task + "/" + modality, modality));
       if (!c.series[0].x.empty()) charts.push_back(c);
     }

@@ -102,9 +102,7 @@ TEST_CASE("complements: the losses of all modalities but one have the mean facto
   GivenObjectives objectives(step.known);
   eq::ShapleyLossFactors{.complements = true}.on_objectives(state, step, objectives.with_tasks());
   objectives.total().backward();
-  const auto coefficient = [&](std::uint64_t s) {
-    return step.known.losses[0].at(Coalition(s)).grad().item<double>();
-  };
+  const auto coefficient = [&](std::uint64_t s) { return step.known.losses[0].at(Coalition(s)).grad().item<double>(); };
   const double a = 0.5 / 3, b = 1.0 / 3, c = 1;
   same({coefficient(1), coefficient(2), coefficient(4)}, {a, b, c});
   same({coefficient(3), coefficient(5), coefficient(6)}, {(a + b) / 2, (a + c) / 2, (b + c) / 2});

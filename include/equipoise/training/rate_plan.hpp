@@ -56,9 +56,10 @@ class RatePlan {
     const double from = of_length(at, at, before.epochs), to = of_length(at, at, all);
     if (from == 0) {
       state_ = before;
-      throw ValueError(message("value.234", "TrainerOptions.epochs", "expected no more than ", done,
-                               ", since the schedule ", state_.schedule, " came to 0 there, got ", options_.epochs,
-                               "; to train on, give another TrainerOptions.schedule, such as CosineDecay{.last = 0.01}"));
+      throw ValueError(
+          message("value.234", "TrainerOptions.epochs", "expected no more than ", done, ", since the schedule ",
+                  state_.schedule, " came to 0 there, got ", options_.epochs,
+                  "; to train on, give another TrainerOptions.schedule, such as CosineDecay{.last = 0.01}"));
     }
     if (to > 0) state_.scale *= from / to;
     return from == to ? std::string()

@@ -47,10 +47,10 @@ inline constexpr double kPaddedScore = -1e30;
 }
 
 /// A pre-norm transformer layer: self-attention, then a perceptron of twice the width, each added to its input.
-class TransformerLayer : public torch::nn::Module {
+class BottleneckLayer : public torch::nn::Module {
  public:
-  TransformerLayer(std::int64_t width, std::int64_t heads, std::int64_t head_width)
-      : torch::nn::Module("TransformerLayer"), heads_(heads), head_width_(head_width) {
+  BottleneckLayer(std::int64_t width, std::int64_t heads, std::int64_t head_width)
+      : torch::nn::Module("BottleneckLayer"), heads_(heads), head_width_(head_width) {
     norm1_ = register_module("norm1", std::make_shared<LayerNormModule>(width));
     qkv_ = register_module("qkv", torch::nn::Linear(width, 3 * heads * head_width));
     out_ = register_module("out", torch::nn::Linear(heads * head_width, width));

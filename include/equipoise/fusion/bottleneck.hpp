@@ -76,7 +76,7 @@ class BottleneckModule : public torch::nn::Module {
       const std::string place = "layers" + std::to_string(layers_.size());
       layers_.push_back(register_module(place, torch::nn::ModuleList()));
       for (std::int64_t l = 0; l < layers; ++l)
-        layers_.back()->push_back(std::make_shared<detail::TransformerLayer>(width, heads, head_width));
+        layers_.back()->push_back(std::make_shared<detail::BottleneckLayer>(width, heads, head_width));
     }
     bottlenecks_ = register_parameter("bottlenecks", at::randn({bottlenecks, width}).mul(0.02));
     norm_ = register_module("norm", std::make_shared<LayerNormModule>(width));
@@ -148,7 +148,7 @@ class BottleneckModule : public torch::nn::Module {
     at::Tensor masked;
     if (padding.defined()) masked = at::cat({padding, padding.new_zeros({padding.size(0), bottlenecks.size(1)})}, 1);
     const at::Tensor y =
-        layers_[m][l]->as<detail::TransformerLayer>()->forward(at::cat({tokens, bottlenecks}, 1), masked);
+        layers_[m][l]->as<detail::BottleneckLayer>()->forward(at::cat({tokens, bottlenecks}, 1), masked);
     return {y.narrow(1, 0, tokens.size(1)), y.narrow(1, tokens.size(1), bottlenecks.size(1)), padding};
   }
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/program.hpp"
@@ -63,7 +64,8 @@ TEST_CASE("the exit status is 0, 1 for wrong input and 2 for wrong usage", "[psq
     CHECK(status(usage) == 2);
   }
   CHECK(has(support::psqa("--help").out, "Exit status:"));
-  for (const std::string command : {"complexity ", "tg218 ", "gamma " + quoted(a), "gamma --batch "}) {
+  const std::vector<std::string> commands = {"complexity ", "tg218 ", "gamma " + quoted(a), "gamma --batch "};
+  for (const std::string& command : commands) {
     const support::Outcome o = support::psqa(command + quoted(folder.path()));
     INFO(o.out);
     CHECK(o.code == 1);

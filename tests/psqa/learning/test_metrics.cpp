@@ -12,6 +12,7 @@
 
 namespace eq = equipoise;
 namespace psqa = equipoise::psqa;
+using Catch::Matchers::Contains;
 
 namespace {
 

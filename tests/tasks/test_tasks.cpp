@@ -68,7 +68,7 @@ TEST_CASE("options out of range are refused by name", "[tasks][error]") {
 
 TEST_CASE("a batch checks its records", "[core][error]") {
   CHECK_THROWS_WITH(eq::batch(eq::input<"a">(torch::zeros({3, 2})), eq::input<"b">(torch::zeros({4, 2}))),
-                    Catch::Contains("b: expected 3 records"));
+                    Catch::Contains("expected the same number of records in every input and target, got a 3, b 4"));
   const auto data = eq::batch(eq::input<"a">(torch::zeros({3, 2})));
   CHECK_THROWS_AS(data.with_presence(torch::ones({3, 2}, torch::kBool)), eq::ShapeError);
 }

@@ -43,6 +43,14 @@ at::Tensor& fill_indexed(at::Tensor& self, std::int64_t, const at::Tensor&, cons
 at::Tensor deviation(const at::Tensor& self, at::OptionalIntArrayRef, const std::optional<at::Scalar>&, bool) {
   return self.new_empty({});
 }
+at::Tensor same_shape(const at::Tensor& self) {
+  return self.new_empty(self.sizes());
+}
+/// In training: statistics of the batch, [C], beside the output.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(const at::Tensor& x, const Maybe&, const Maybe&, const Maybe&,
+                                                          const Maybe&, bool, double, double) {
+  return {x.new_empty(x.sizes()), x.new_empty({x.size(1)}), x.new_empty({x.size(1)})};
+}
 at::Tensor dot(const at::Tensor& self, const at::Tensor&) {
   return self.new_empty({});
 }
@@ -100,6 +108,8 @@ TORCH_LIBRARY_IMPL(aten, Meta, kernels) {
   kernels.impl("index_fill_.int_Scalar", fill_indexed);
   kernels.impl("std.correction", deviation);
   kernels.impl("dot", dot);
+  kernels.impl("relu", same_shape);
+  kernels.impl("native_batch_norm", batch_norm);
   kernels.impl("native_layer_norm", layer_norm);
   kernels.impl("native_layer_norm_backward", layer_norm_backward);
   kernels.impl("native_group_norm", group_norm);

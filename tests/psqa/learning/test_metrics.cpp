@@ -229,9 +229,8 @@ TEST_CASE("figures of machines are standardised, and an unknown machine or site 
   const auto batch = psqa::learning_batch(c, s, known);
   const at::Tensor x = batch.inputs[eq::name_value<"machine">{}];
   REQUIRE(x.sizes() == at::IntArrayRef{9, 6 + 2 + 2});
-  const double sd = std::sqrt(4.0 / 3);  // of 99, 101, 99, 101
-  CHECK(x[0][2].item<double>() == Approx(-1 / sd));
-  CHECK(x[1][2].item<double>() == Approx(1 / sd));
+  CHECK(x[0][2].item<double>() == Approx(-1));  // of 99, 101, 99, 101: mean 100, deviation 1
+  CHECK(x[1][2].item<double>() == Approx(1));
   CHECK(x[0].slice(0, 6).equal(torch::tensor({0.F, 1.F, 1.F, 0.F})));  // b, lung
   CHECK(x[1].slice(0, 0, 2).abs().sum().item<double>() == 0);          // never measured
   CHECK(batch.presence.of_row(0).contains(3));
@@ -247,7 +246,7 @@ TEST_CASE("figures of machines are standardised, and an unknown machine or site 
     return plan.inputs[eq::name_value<"machine">{}][0];
   };
   CHECK(row("c").abs().sum().item<double>() == 0);  // in machines.csv, but not measured and not in training
-  CHECK(row("b")[2].item<double>() == Approx(-1 / sd));
+  CHECK(row("b")[2].item<double>() == Approx(-1));
   CHECK(row("b")[7].item<double>() == 1);
 
   const psqa::Scales read = psqa::Scales::from_json(s.to_json());

@@ -116,8 +116,8 @@ TEST_CASE("an option of several numbers takes them with commas or blanks, and ne
     CHECK(shifted("point " + pair + way)["mean"] == at["mean"]);
   }
   for (const char* way : {"--shift -1 2 ", "--shift -1,2 ", "--shift=-1,2 "}) {
-    CHECK(shifted("max " + (way + pair))["shift_evaluated_mm"] == Json({-1, 2}));
-    CHECK(shifted("max " + pair + way)["shift_evaluated_mm"] == Json({-1, 2}));
+    CHECK(shifted("max " + (way + pair))["criteria"]["shift_evaluated_mm"] == Json({-1, 2}));
+    CHECK(shifted("max " + pair + way)["criteria"]["shift_evaluated_mm"] == Json({-1, 2}));
   }
   CHECK(shifted("max --spacing 2 3 " + pair)["mean"] == shifted("max --spacing 2x3 " + pair)["mean"]);
   const auto refused = [](const std::string& arguments, const std::string& what) {

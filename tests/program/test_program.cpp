@@ -18,7 +18,7 @@ using support::quoted;
 TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][behaviour]") {
   const support::TemporaryFolder folder;
   const fs::path root = folder.path();
-  REQUIRE(psqa("simulate --plans 40 --seed 3 --dicom --out " + quoted(root / "cohort")).code == 0);
+  REQUIRE(psqa("simulate --plans 72 --seed 3 --dicom --out " + quoted(root / "cohort")).code == 0);
   REQUIRE(psqa("train --cohort " + quoted(root / "cohort") + " --epochs 2 --out " + quoted(root / "bmmqa")).code == 0);
   REQUIRE(
       psqa("train --method concat --cohort " + quoted(root / "cohort") + " --epochs 2 --out " + quoted(root / "concat"))
@@ -57,7 +57,7 @@ TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][b
   CHECK(p["gpr_3_2"].get<double>() >= p["gpr_2_2"].get<double>());
   CHECK(fs::exists(p["dd_png"].get<std::string>()));
   CHECK(fs::exists(p["dd_npy"].get<std::string>()));
-  // How sure it is: of 6 validation records none promises 90 %, but they say how likely the plan fails.
+  // How sure it is: that needs nine validation records or more.
   CHECK(p["interval_90"]["gpr_2_2"].size() == 2);
   CHECK(p["probability_below_90"]["gpr_2_2"].get<double>() > 0);
   CHECK(p["probability_below_90"]["gpr_2_2"].get<double>() < 1);

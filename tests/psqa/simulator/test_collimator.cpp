@@ -233,7 +233,9 @@ TEST_CASE("measured planes of one field are taken as turned by the collimator, a
                    w.find("--records fields") != std::string::npos;
           }) == c.warned);
   }
-  write_rtplan(plan_of({field_off_axis(0), field_off_axis(90)}), folder.path() / "p.dcm");
+  Plan two = plan_of({field_off_axis(0), field_off_axis(90)});
+  two.beams[1].number = 2;
+  write_rtplan(two, folder.path() / "p.dcm");
   CHECK_THROWS_WITH(imported(fields, straight), Catch::Contains("expected a plan of one field"));
   CHECK(imported(support::one_machine(), straight).source == "measured");
 }

@@ -2,6 +2,7 @@
 
 #include <equipoise/io/safetensors.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -66,8 +67,7 @@ TEST_CASE("arrays that are written are read with names, types, shapes and bytes"
     REQUIRE(found != read.arrays().end());
     CHECK(found->type == wanted.type);
     CHECK(found->shape == wanted.shape);
-    CHECK(std::vector<std::byte>(found->bytes.begin(), found->bytes.end()) ==
-          std::vector<std::byte>(wanted.bytes.begin(), wanted.bytes.end()));
+    CHECK(std::equal(found->bytes.begin(), found->bytes.end(), wanted.bytes.begin(), wanted.bytes.end()));
   }
   // The layout of the format: a header of a multiple of eight bytes, in JSON.
   std::ifstream in(file.path, std::ios::binary);

@@ -44,10 +44,12 @@ inline constexpr auto kRateColumns = static_cast<Eigen::Index>(kCriteria.size())
   for (const std::int64_t i : records) rows.push_back(cohort.records[static_cast<std::size_t>(i)].metrics);
   at::Tensor t = metric_tensor(rows, cohort.metric_names, s);
   if (s.delivery.has_machine && !records.empty()) {
-    const at::Tensor all = machine_input(cohort, s.delivery);
-    t = torch::cat({t, all.index_select(0, torch::tensor(std::vector<std::int64_t>(records.begin(), records.end())))},
-                   1)
-            .contiguous();
+    std::vector<std::vector<float>> of_machines;
+    for (const std::int64_t i : records) {
+      const CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
+      of_machines.push_back(machine_row(r.machine, r.site, s.delivery));
+    }
+    t = torch::cat({t, tensor_of_rows(of_machines)}, 1);
   }
   using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   return Eigen::Map<const Rows>(t.const_data_ptr<float>(), t.size(0), t.size(1)).cast<double>();

@@ -125,6 +125,15 @@ struct NoPart : torch::nn::Module {
 template <class Module>
 inline constexpr bool is_no_part = std::same_as<Module, NoPart> || std::same_as<Module, RowFusion<NoPart>>;
 
+/// The module, or what stands for one of which a check has said what it lacks.
+template <bool Fits, class Module>
+[[nodiscard]] auto checked_part(std::shared_ptr<Module> module) {
+  if constexpr (Fits)
+    return module;
+  else
+    return std::make_shared<NoPart>();
+}
+
 /// The module of a part: built from its spec, or the user's own as it is.
 template <class Part, class... Args>
 [[nodiscard]] auto module_of(const Part& part, const Args&... args) {
@@ -149,12 +158,14 @@ template <class Part>
 
 /// A fusion as the model uses it: a plain `forward(features, presence)` is wrapped.
 template <class F>
-[[nodiscard]] auto in_two_stages(std::shared_ptr<F> fusion, const std::vector<FeatureSpec>& specs) {
+[[nodiscard]] auto in_two_stages(std::shared_ptr<F> given, const std::vector<FeatureSpec>& specs) {
   static_assert(CheckFusion<F>::ok);
-  if constexpr (fuses_in_two_stages<F>)
+  auto fusion = checked_part<Fusion<F>>(std::move(given));
+  using Module = typename decltype(fusion)::element_type;
+  if constexpr (fuses_in_two_stages<Module>)
     return fusion;
   else
-    return std::make_shared<RowFusion<F>>(std::move(fusion), specs);
+    return std::make_shared<RowFusion<Module>>(std::move(fusion), specs);
 }
 
 /// Joins records; `<<` because its operands are evaluated from left to right, and the order of building is the order of
@@ -167,9 +178,11 @@ template <class... A, class... B>
 
 template <FixedString Text, class Part>
 [[nodiscard]] auto built_encoder(const ModalityPart<Text, Part>& part) {
-  auto module = module_of(part.encoder);
+  auto given = module_of(part.encoder);
+  using Given = typename decltype(given)::element_type;
+  static_assert(CheckEncoder<Given>::ok);
+  auto module = checked_part<Encoder<Given>>(std::move(given));
   using Module = typename decltype(module)::element_type;
-  static_assert(CheckEncoder<Module>::ok);
   return named_tuple<slot<Text, EncoderEntry<Module>>>{{{std::move(module), options_of(part.encoder)}}};
 }
 template <FixedString Text, class F, class H>
@@ -184,9 +197,11 @@ template <class Encoders, FixedString Text, class F, class H>
   using FusionModule = typename decltype(fusion)::element_type;
   static_assert(!needs_a_map<FusionModule> || any_map<Encoders>,
                 "equipoise: this fusion needs a modality whose encoder yields a map, and there is none");
-  auto head = module_of(part.head, std::int64_t{fusion->width()});
+  auto given = module_of(part.head, std::int64_t{fusion->width()});
+  using Given = typename decltype(given)::element_type;
+  static_assert(CheckTask<Given>::ok);
+  auto head = checked_part<Task<Given>>(std::move(given));
   using Head = typename decltype(head)::element_type;
-  static_assert(CheckTask<Head>::ok);
   static_assert(
       is_dense<Head> == yields_a_map<FusionModule> || is_no_part<Head> || is_no_part<FusionModule>,
       "equipoise: a dense task needs a fusion that yields a map, and every other task one that yields a vector");

@@ -1,0 +1,24 @@
+// error: equipoise: a task needs `prior()` and `fit_prior(targets)`, what it says without any modality
+#include <equipoise/core/model/compose.hpp>
+#include <equipoise/encoders/mlp.hpp>
+#include <equipoise/fusion/concat.hpp>
+
+namespace eq = equipoise;
+
+struct Head : torch::nn::Module {
+  using Target = eq::Values;
+  at::Tensor forward(const at::Tensor& joint) { return joint; }
+  at::Tensor loss(const at::Tensor& prediction, const at::Tensor&, bool) { return prediction; }
+  std::int64_t outputs() const { return 1; }
+#ifndef MUST_FAIL
+  at::Tensor prior() const {
+    return {};
+  }
+  void fit_prior(const at::Tensor&) {}
+#endif
+};
+
+int main() {
+  (void)eq::compose(eq::modality<"x">(eq::Mlp{.in_features = 3}),
+                    eq::task<"y">(eq::Concat{}, std::make_shared<Head>()));
+}

@@ -67,13 +67,13 @@ struct SampleValuation {
 
   /// Contributions [M, N] with a fair share of 1, from the correctness (0 or 1) of coalitions
   /// [2^M, N]. A modality that a record lacks (`masks` [N]) is not a player of its game.
-  [[nodiscard]] static Eigen::MatrixXd from_correctness(const Eigen::Ref<const Eigen::MatrixXd>& correct,
+  [[nodiscard]] static Eigen::MatrixXd from_correctness(const Eigen::MatrixXd& correct,
                                                         std::span<const std::uint64_t> masks) {
     return shapley(valuation_values(correct, masks));
   }
   /// The same from losses: φ times the record's number of modalities over v(all). It is 0 where the
   /// full model is not better than the prior.
-  [[nodiscard]] static Eigen::MatrixXd from_losses(const Eigen::Ref<const Eigen::MatrixXd>& losses,
+  [[nodiscard]] static Eigen::MatrixXd from_losses(const Eigen::MatrixXd& losses,
                                                    std::span<const std::uint64_t> masks) {
     const Eigen::MatrixXd v = coalition_values(losses, Value::loss_reduction);
     Eigen::MatrixXd phi = shapley(v);

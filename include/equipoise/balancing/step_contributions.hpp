@@ -5,9 +5,8 @@
 /// Contributions from the coalition losses of the step, smoothed over steps, for the loss factors
 /// and the task weights of BMMQA. Losses that were decoded as objectives are not decoded again.
 
-#include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/contribution/shapley.hpp>
-#include <equipoise/contribution/value.hpp>
+#include <equipoise/contribution/shares.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/step.hpp>
 
@@ -29,18 +28,19 @@ namespace equipoise::detail {
   const double share = decoded_share(step.schema().tasks[task], dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
   const at::Tensor losses = step.losses(task, all, share);  // [2^M, B']
-  Eigen::MatrixXd mean(losses.size(0), 1);
-  for (Eigen::Index s = 0; s < mean.rows(); ++s)
-    mean(s, 0) = host_value(step.mean(task, losses.select(0, s), step.full(), share));
-  Eigen::MatrixXd phi = shapley(coalition_values(mean, Value::loss_reduction));
+  std::vector<double> reduction;  // [2^M] l(∅) - l(S)
+  for (std::int64_t s = 0; s < losses.size(0); ++s)
+    reduction.push_back(host_value(step.mean(task, losses.select(0, s), step.full(), share)));
+  const double empty = reduction.front();
+  for (double& loss : reduction) loss = empty - loss;
+  std::vector<double> phi = shapley(std::span<const double>(reduction));
   const auto records = static_cast<double>(step.count(task, step.full(), share));
   // A record adds zero to a modality that it lacks.
   for (std::size_t m = 0; m < step.modalities(); ++m) {
     const std::int64_t n = step.count(task, Coalition::single(m), share);
-    phi(static_cast<Eigen::Index>(m), 0) *=
-        n > 0 ? records / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
+    phi[m] *= n > 0 ? records / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
   }
-  return {phi.data(), phi.data() + phi.size()};
+  return phi;
 }
 
 /// Moves the running contributions `phi` [K * M] towards those of this step: φ ← β φ + (1 - β)

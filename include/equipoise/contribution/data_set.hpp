@@ -12,6 +12,8 @@
 #include <equipoise/core/model/model.hpp>
 #include <equipoise/core/model/records_of.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -78,12 +80,18 @@ struct NamedContributions<named_tuple<slot<ModalityTexts, E>...>, named_tuple<sl
 
 namespace detail {
 
+[[nodiscard]] inline bool finite(const Eigen::MatrixXd& losses, Eigen::Index column) {
+  for (Eigen::Index s = 0; s < losses.rows(); ++s)
+    if (!std::isfinite(losses(s, column))) return false;
+  return true;
+}
+
 /// A loss that is not finite has no contributions. \throws NumericError that names the task and the first ten records
 inline void check_losses(const CoalitionTable& table, std::size_t task, const std::string& name, const Records& data) {
   const Eigen::MatrixXd losses = as_matrix(table.losses[task]);
   std::vector<std::int64_t> bad;
   for (Eigen::Index i = 0; i < losses.cols(); ++i)
-    if (table.labelled[task][static_cast<std::size_t>(i)] && !losses.col(i).allFinite())
+    if (table.labelled[task][static_cast<std::size_t>(i)] && !finite(losses, i))
       bad.push_back(data.about().ids[static_cast<std::size_t>(i)]);
   if (bad.empty()) return;
   throw NumericError(message("numeric.502", "shapley, task " + name, "expected finite losses of every coalition, got ",
@@ -114,7 +122,8 @@ inline void check_losses(const CoalitionTable& table, std::size_t task, const st
     task.mean.assign(phi.data(), phi.data() + phi.size());
     for (Eigen::Index i = 0; i < l.cols(); ++i)
       if (!table.labelled[k][static_cast<std::size_t>(i)])
-        task.per_record.col(i).setConstant(std::numeric_limits<double>::quiet_NaN());
+        std::fill_n(task.per_record.data() + i * task.per_record.rows(), task.per_record.rows(),
+                    std::numeric_limits<double>::quiet_NaN());
     out.tasks.push_back(std::move(task));
   }
   return out;

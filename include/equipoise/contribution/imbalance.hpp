@@ -2,34 +2,18 @@
 #pragma once
 
 /// \file
-/// From contributions to shares, and how unbalanced shares are. A balanced share is not a goal in itself: modalities
-/// differ in what they know.
+/// How unbalanced shares are. A balanced share is not a goal in itself: modalities differ in what they know.
 
-#include <equipoise/core/base/errors.hpp>
+#include <equipoise/contribution/shares.hpp>
 #include <equipoise/core/base/statistics.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <span>
 #include <vector>
 
 namespace equipoise {
-
-/// c_m = max(φ_m, 0) / Σ max(φ, 0); equal shares where no modality contributes. The sum is 1.
-/// \throws NumericError for a contribution that is not finite.
-[[nodiscard]] inline std::vector<double> shares(std::span<const double> contributions) {
-  std::vector<double> c;
-  for (const double phi : contributions) {
-    if (!std::isfinite(phi))
-      throw NumericError(message("numeric.502", "shares", "expected finite contributions, got ", phi));
-    c.push_back(std::max(phi, 0.0));
-  }
-  const double sum = std::accumulate(c.begin(), c.end(), 0.0);
-  for (double& x : c) x = sum > 0 ? x / sum : 1.0 / static_cast<double>(c.size());
-  return c;
-}
 
 /// 1 - entropy(c) / log M in [0, 1]; 0 is balanced, 1 a single modality does all.
 [[nodiscard]] inline double imbalance_degree(std::span<const double> share) {

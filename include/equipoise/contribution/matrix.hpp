@@ -8,13 +8,16 @@
 
 #include <Eigen/Core>
 
+#include <algorithm>
+
 namespace equipoise::detail {
 
 /// [R, N] as double.
 [[nodiscard]] inline Eigen::MatrixXd as_matrix(const at::Tensor& table) {
-  const at::Tensor t = table.to(at::kDouble).contiguous();
-  return Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-      t.const_data_ptr<double>(), t.size(0), t.size(1));
+  const at::Tensor columns = table.to(at::kDouble).t().contiguous();  // Eigen's matrices are stored by column
+  Eigen::MatrixXd out(table.size(0), table.size(1));
+  std::copy_n(columns.const_data_ptr<double>(), columns.numel(), out.data());
+  return out;
 }
 
 }  // namespace equipoise::detail

@@ -39,29 +39,36 @@ namespace detail {
   return weights;
 }
 
+/// \param phi [M], zero
+inline void add_shapley(std::span<const double> values, std::span<const double> weights, std::span<double> phi) {
+  for (std::size_t bits = 0; bits < values.size(); ++bits) {
+    const Coalition s(bits);
+    for (std::size_t m = 0; m < phi.size(); ++m)
+      if (!s.contains(m))
+        phi[m] += weights[s.size()] * (values[static_cast<std::size_t>(s.with(m).bits())] - values[bits]);
+  }
+}
+
 }  // namespace detail
 
-/// Exact Shapley values. \param values [2^M, N], a column a game (record, output)  \return [M, N]
-/// \throws ShapeError when the number of rows is not a power of two.  Cost: M 2^(M-1) N.
-[[nodiscard]] inline Eigen::MatrixXd shapley(const Eigen::Ref<const Eigen::MatrixXd>& values) {
-  const std::size_t players = detail::players_of(static_cast<std::size_t>(values.rows()));
-  const std::vector<double> weights = detail::shapley_weights(players);
-  Eigen::MatrixXd phi = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(players), values.cols());
-  const auto row = [&](Coalition s) { return values.row(static_cast<Eigen::Index>(s.bits())); };
-  const Coalition all = Coalition::full(players);
-  for (std::uint64_t bits = 0; bits <= all.bits(); ++bits) {
-    const Coalition s(bits);
-    for (const std::size_t m : (all - s).members())
-      phi.row(static_cast<Eigen::Index>(m)) += weights[s.size()] * (row(s.with(m)) - row(s));
-  }
+/// Exact Shapley values of one game. \param values [2^M]  \return [M]
+/// \throws ShapeError when the number of values is not a power of two.  Cost: M 2^(M-1).
+[[nodiscard]] inline std::vector<double> shapley(std::span<const double> values) {
+  std::vector<double> phi(detail::players_of(values.size()));
+  detail::add_shapley(values, detail::shapley_weights(phi.size()), phi);
   return phi;
 }
 
-/// Exact Shapley values of one game. \param values [2^M]  \return [M]
-[[nodiscard]] inline std::vector<double> shapley(std::span<const double> values) {
-  const Eigen::Map<const Eigen::VectorXd> column(values.data(), static_cast<Eigen::Index>(values.size()));
-  const Eigen::MatrixXd phi = shapley(Eigen::Ref<const Eigen::MatrixXd>(Eigen::MatrixXd(column)));
-  return {phi.data(), phi.data() + phi.size()};
+/// Exact Shapley values of many games. \param values [2^M, N], a column a game (record, output)  \return [M, N]
+/// \throws ShapeError when the number of rows is not a power of two.
+[[nodiscard]] inline Eigen::MatrixXd shapley(const Eigen::MatrixXd& values) {
+  const auto rows = static_cast<std::size_t>(values.rows());
+  const std::size_t players = detail::players_of(rows);
+  const std::vector<double> weights = detail::shapley_weights(players);
+  Eigen::MatrixXd phi = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(players), values.cols());
+  for (Eigen::Index n = 0; n < values.cols(); ++n)
+    detail::add_shapley({values.data() + n * values.rows(), rows}, weights, {phi.data() + n * phi.rows(), players});
+  return phi;
 }
 
 /// The Shapley interaction index of each pair, [M, M] symmetric with a zero diagonal: what two modalities are worth

@@ -46,12 +46,12 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/sequence.hpp>
+#include <equipoise/core/model/convolution.hpp>
 #include <equipoise/core/model/norm.hpp>
 #include <equipoise/encoders/pooling.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/conv.h>
 
 #include <cstdint>
 #include <memory>
@@ -185,8 +185,7 @@ class CnnModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor run_stage(std::size_t s, at::Tensor x, const at::Tensor& hidden) {
     auto& layers = *stages_[s]->as<torch::nn::ModuleList>();
     for (const std::size_t l : {0U, 2U}) {
-      x = extras_.dimensions == 3 ? layers[l]->as<torch::nn::Conv3d>()->forward(x)
-                                  : layers[l]->as<torch::nn::Conv2d>()->forward(x);
+      x = layers[l]->as<ConvolutionModule>()->forward(x);
       auto& norm = *layers[l + 1]->as<GroupNormModule>();
       if (hidden.defined())
         x = torch::gelu(detail::masked_group_norm(norm, detail::norm_groups(x.size(1)), x, hidden))
@@ -197,14 +196,14 @@ class CnnModule : public torch::nn::Module {
     return x;
   }
 
-  [[nodiscard]] std::shared_ptr<torch::nn::Module> conv(std::int64_t in, std::int64_t out, std::int64_t stride) const {
-    if (extras_.dimensions == 3)
-      return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 3).stride(stride).padding(1).bias(false)).ptr();
-    if (extras_.dimensions == 2)
-      return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)).ptr();
+  [[nodiscard]] std::shared_ptr<ConvolutionModule> conv(std::int64_t in, std::int64_t out, std::int64_t stride) const {
     // A signal is an image of one row.
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, {1, 3}).stride({1, stride}).padding({0, 1}).bias(false))
-        .ptr();
+    std::vector<std::int64_t> kernel = {1, 3}, strides = {1, stride}, padding = {0, 1};
+    if (extras_.dimensions > 1) {
+      const auto directions = static_cast<std::size_t>(extras_.dimensions);
+      kernel.assign(directions, 3), strides.assign(directions, stride), padding.assign(directions, 1);
+    }
+    return std::make_shared<ConvolutionModule>(in, out, kernel, std::move(strides), std::move(padding));
   }
 
   std::int64_t in_channels_;

@@ -30,6 +30,7 @@
 /// \endcode
 
 #include <equipoise/balancing/step_contributions.hpp>
+#include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/policy/policy.hpp>
 

@@ -28,7 +28,7 @@ namespace equipoise::detail {
   const double share = decoded_share(step.schema().tasks[task], dense_share);
   const std::vector<Coalition> all = all_coalitions(step.modalities());
   const at::Tensor losses = step.losses(task, all, share);  // [2^M, B']
-  std::vector<double> reduction;  // [2^M] l(∅) - l(S)
+  std::vector<double> reduction;                            // [2^M] l(∅) - l(S)
   for (std::int64_t s = 0; s < losses.size(0); ++s)
     reduction.push_back(host_value(step.mean(task, losses.select(0, s), step.full(), share)));
   const double empty = reduction.front();

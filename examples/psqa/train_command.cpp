@@ -104,7 +104,11 @@ RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
       if (name != "none") c.policies.push_back({name, {}});
   }
   for (const std::string& text : a.fusion_options) c.fusion_options.push_back(key_and_value(text, "--fusion-option"));
-  for (const std::string& text : a.policy_options) add_policy_option(c, text);
+  understood([&] {
+    for (const std::string& text : a.policy_options) add_policy_option(c, text);
+    if (a.policies.empty() && a.policy_options.empty()) return;
+    for (const PolicyChoice& policy : c.policies) (void)options_of(policy);  // names and values exist
+  });
   set_options(c.trainer, a.settings, "--set");
   set_options(c.sizes, a.sizes, "--model");
   const auto of_cohort = [](const psqa::PsqaSizes& s) { return std::tuple(s.metrics, s.channels, s.machine); };

@@ -108,6 +108,21 @@ struct Stages : torch::nn::Module {
   std::vector<torch::nn::BatchNorm1d> norms;
 };
 
+/// An intermediate fusion of one's own: each exchange adds 1 to what is present.
+struct AddsOne : torch::nn::Module {
+  explicit AddsOne(std::size_t exchanges) : n(exchanges) {}
+  std::int64_t width() const { return 6; }
+  at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor&) { return features[0]; }
+
+  std::size_t taps() const { return n; }
+  void exchange(std::size_t, std::vector<eq::TapFeature>& features, std::int64_t) {
+    for (eq::TapFeature& one : features)
+      if (one.feature.defined()) one.feature.value = one.feature.value + 1;
+  }
+
+  std::size_t n;
+};
+
 }  // namespace
 
 TEST_CASE("an exchange scales what is present by what is present", "[fusion][worked]") {
@@ -293,18 +308,26 @@ TEST_CASE("the stages of an encoder one after the other are the encoder", "[enco
   check(eq::UNetEncoder{.widths = {4, 8}, .dimensions = 3}.build(), torch::randn({1, 1, 4, 4, 4}));
 }
 
-TEST_CASE("MMTM before a decoder of maps, with an encoder of one's own that learns statistics", "[fusion][law]") {
-  const auto model_with = [] {
+TEST_CASE("MMTM before a decoder of maps or volumes, with an encoder of one's own that learns statistics",
+          "[fusion][law]") {
+  const std::int64_t dimensions = GENERATE(2, 3);
+  const auto model_with = [&] {
     torch::manual_seed(2);
     const auto model =
-        eq::compose(eq::modality<"image">(eq::Cnn{.widths = {4, 8}}), eq::modality<"table">(std::make_shared<Stages>()),
-                    eq::task<"map">(eq::Mmtm<eq::SpatialCascade>{.last = {.widths = {8, 4}}}, eq::DenseRegression{}));
+        eq::compose(eq::modality<"image">(eq::Cnn{.widths = {4, 8}, .dimensions = dimensions}),
+                    eq::modality<"table">(std::make_shared<Stages>()),
+                    eq::task<"map">(eq::Mmtm<eq::SpatialCascade>{.last = {.widths = {8, 4}, .dimensions = dimensions}},
+                                    eq::DenseRegression{.gradient = 0.5}));
     model->to(torch::kDouble);
     return model;
   };
   const auto fast = model_with(), slow = model_with();
-  const auto data = eq::batch(eq::input<"image">(support::input_of("image", {kRecords, 1, 8, 6}).to(torch::kDouble)),
-                              eq::input<"table">(support::input_of("table", {kRecords, 4}).to(torch::kDouble)));
+  const std::vector<std::int64_t> shape =
+      dimensions == 3 ? std::vector<std::int64_t>{kRecords, 1, 4, 8, 6} : std::vector<std::int64_t>{kRecords, 1, 8, 6};
+  const at::Tensor images = support::input_of("image", shape).to(torch::kDouble);
+  const auto data = eq::batch(eq::input<"image">(images),
+                              eq::input<"table">(support::input_of("table", {kRecords, 4}).to(torch::kDouble)),
+                              eq::target<"map">(eq::Maps{images + 1}));
   const auto all = eq::all_coalitions(2);
   at::Tensor lone = torch::ones({kRecords, 2}, torch::kBool);
   lone[1][0] = false, lone[1][1] = lone[2][1] = false;  // one record alone has the table, one has nothing
@@ -312,19 +335,37 @@ TEST_CASE("MMTM before a decoder of maps, with an encoder of one's own that lear
     for (const bool training : {true, false}) {
       fast->train(training), slow->train(training);
       // Statistics before the first exchange are learnt once for all coalitions.
-      const eq::ModelBatch records = fast->to_model_inputs(batch);
+      const eq::ModelBatch records = fast->to_model_batch(batch);
       const eq::Features features = fast->encode(records, fast->full());
       const eq::Features same = slow->encode(records, slow->full());
       const at::Tensor wide = fast->decode(0, features, features.presence.restricted_to(all));
+      CHECK(wide.sizes().slice(2) == images.sizes().slice(1));
       for (std::size_t c = 0; c < all.size(); ++c) {
-        const at::Tensor one = slow->decode(0, same, same.presence.restricted_to({&all[c], 1}))[0];
-        const at::Tensor of_wide = wide[static_cast<std::int64_t>(c)];
+        const at::Tensor one = slow->decode(0, same, same.presence.restricted_to({&all[c], 1}));
+        const at::Tensor of_wide = wide.narrow(0, static_cast<std::int64_t>(c), 1);
         CHECK(difference(of_wide, one.expand_as(of_wide)) < 1e-12);
+        // The loss of maps that came as one pixel is that of the whole maps.
+        CHECK(difference(slow->loss(0, one, records.targets[0], false),
+                         fast->loss(0, of_wide, records.targets[0], false)) < 1e-12);
       }
       for (std::size_t i = 0; i < 2; ++i)
         CHECK(difference(fast->encoder("table"_n).norms[i]->running_mean,
                          slow->encoder("table"_n).norms[i]->running_mean) < 1e-12);
     }
+}
+
+TEST_CASE("an intermediate fusion of one's own needs as many stages as it has exchanges", "[fusion][behaviour]") {
+  const auto compose = [](std::size_t exchanges) {
+    return eq::compose(eq::modality<"table">(std::make_shared<Stages>()),
+                       eq::task<"y">(std::make_shared<AddsOne>(exchanges), eq::Regression{}));
+  };
+  const auto model = compose(2);
+  model->eval();
+  const at::Tensor x = torch::randn({kRecords, 4});
+  auto& encoder = model->encoder("table"_n);
+  const at::Tensor joint = encoder.forward_stage(1, encoder.forward_stage(0, x) + 1) + 1;
+  CHECK(difference(model->predict(eq::batch(eq::input<"table">(x)))["y"_n], model->head("y"_n).forward(joint)) < 1e-6);
+  CHECK_THROWS_WITH(compose(3), Contains("expected from 1 to 2, the stages of the encoder of modality table, got 3"));
 }
 
 TEST_CASE("policies train a model with MMTM, and micro-batches add up to the batch", "[fusion][training]") {

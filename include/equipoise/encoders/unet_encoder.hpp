@@ -20,7 +20,7 @@
 /// where that of `Cnn` is the image itself.
 /// Cost: The first level works at the image's size: about four times the cost of `Cnn` with the
 /// same widths.
-/// Limits: At least 2^(n-1) pixels per side. `SpatialCascade` decodes images, not volumes.
+/// Limits: At least 2^(n-1) pixels per side.
 ///
 /// \code
 /// auto encoder = eq::UNetEncoder{.in_channels = 1, .widths = {8, 16, 32}}.build();

@@ -136,6 +136,8 @@ class MmtmModule : public torch::nn::Module {
   }
 
   [[nodiscard]] std::int64_t width() const { return last_->width(); }
+  [[nodiscard]] std::int64_t dimensions() const requires requires(const F& fusion) { fusion.dimensions(); }
+  { return last_->dimensions(); }
   [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const {
     std::vector<at::Tensor> out;
     const auto add = [&](const std::vector<at::Tensor>& more) { out.insert(out.end(), more.begin(), more.end()); };

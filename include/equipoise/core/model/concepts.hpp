@@ -29,10 +29,11 @@ class Module;
 namespace equipoise {
 
 /// The input of dense heads: rows (c, b) whose map varies in space, and rows that are the same everywhere because no
-/// map modality is present. The latter are decoded at one pixel. Rows in neither list have no modality at all.
+/// map modality is present. The latter are decoded at one pixel. Rows in neither list have no modality at all. A fusion whose
+/// joint map is a volume has `std::int64_t dimensions() const`, 3.
 struct JointMap {
-  at::Tensor varying;                      ///< [R1, W, H', W']; undefined if none
-  at::Tensor uniform;                      ///< [R2, W, 1, 1]; undefined if none
+  at::Tensor varying;                      ///< [R1, W, H', W'] or [R1, W, Z', H', W']; undefined if none
+  at::Tensor uniform;                      ///< [R2, W, 1, 1] or [R2, W, 1, 1, 1]; undefined if none
   std::vector<std::int64_t> varying_rows;  ///< [R1] of C * B, ascending
   std::vector<std::int64_t> uniform_rows;  ///< [R2]
 };

@@ -158,6 +158,7 @@ struct StagedFusion {
   std::size_t known;  ///< features are at the first of this many last taps
 
   [[nodiscard]] std::int64_t width() const { return fusion.width(); }
+  [[nodiscard]] std::int64_t dimensions() const { return map_dimensions(fusion); }
 };
 
 /// Which modalities of each record some coalition shows: [1, B, M].

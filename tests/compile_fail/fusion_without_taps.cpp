@@ -8,7 +8,7 @@ namespace eq = equipoise;
 
 int main() {
 #ifdef MUST_FAIL
-  (void)eq::compose(eq::modality<"image">(eq::Cnn{}), eq::modality<"table">(eq::Identity{.in_features = 3}),
+  (void)eq::compose(eq::modality<"image">(eq::Cnn{}), eq::modality<"table">(eq::Identity{.width = 3}),
                     eq::task<"y">(eq::Mmtm<>{}, eq::Regression{}));
 #else
   (void)eq::compose(eq::modality<"image">(eq::Cnn{}), eq::modality<"table">(eq::Mlp{.in_features = 3}),

@@ -4,6 +4,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/types.h>
 
+#include <equipoise/encoders/unet_encoder.hpp>
 #include <equipoise/fusion/all.hpp>
 
 #include "support/catch.hpp"
@@ -347,4 +348,43 @@ TEST_CASE("options that no fusion can have are refused by name", "[fusion]") {
                     Contains("MixtureOfExperts.top: expected 1 … experts, got 3"));
   CHECK_THROWS_WITH(eq::TensorFusion{}.build(vectors({2, 2, 2, 2, 2, 2, 2})),
                     Contains("TensorFusion: expected at most 1e8 weights, width * (rank + 1)^M, got 6.12"));
+}
+
+TEST_CASE("a spatial cascade decodes the pyramid of a volume, and one voxel where there is none", "[fusion][parity]") {
+  const auto encoder = eq::UNetEncoder{.widths = {4, 6, 8}, .dimensions = 3}.build();
+  encoder->to(torch::kDouble);
+  const eq::MapFeature volume = encoder->forward(random({kRecords, 1, 8, 4, 6}));
+  const at::Tensor h = random({kRecords, 3});
+  const auto module = module_of(eq::SpatialCascade{.widths = {8, 5}, .dimensions = 3},
+                                {encoder->feature(), {eq::FeatureKind::vector, 3}});
+  const auto p = module->named_parameters();
+  const auto conv = [&](const std::string& name, const at::Tensor& x, std::int64_t padding = 0) {
+    return torch::conv3d(x, p[name + ".weight"], p.contains(name + ".bias") ? p[name + ".bias"] : at::Tensor(), 1,
+                         padding);
+  };
+  const auto normed = [&](const std::string& l, const at::Tensor& x) {
+    return torch::gelu(torch::group_norm(x, 1, p["norm." + l + ".weight"], p["norm." + l + ".bias"]));
+  };
+  const auto spread = [&](const std::string& l) {
+    return linear(p, "lateral.1." + l, h).unsqueeze(2).unsqueeze(3).unsqueeze(4);
+  };
+  const auto up = [](const at::Tensor& x, const at::Tensor& like) {
+    return torch::upsample_trilinear3d(x, like.sizes().slice(2), false);
+  };
+  const auto decoded = [&](double vectors) {
+    at::Tensor x = up(conv("lateral.0.0", volume.map), volume.skips[1]) + conv("lateral.0.1", volume.skips[1]);
+    x = normed("0", conv("mix.0", x + vectors * spread("0"), 1));
+    x = up(conv("reduce.0", x), volume.skips[0]) + conv("lateral.0.2", volume.skips[0]);
+    return normed("1", conv("mix.1", x + vectors * spread("1"), 1));
+  };
+  const auto parts = projected(*module, {eq::Feature(volume), vector_of(h)});
+  check_close(module->combine(parts, everything(2)).varying, decoded(1));
+  check_close(module->combine(parts, with(eq::Coalition::single(0), 2)).varying, decoded(0));
+  // Without a volume: what a convolution gives where its whole window sees the same value.
+  const at::Tensor window = torch::zeros({1, 1, 3, 3, 3}, torch::kDouble);
+  at::Tensor x = normed("0", conv("mix.0", spread("0") + window));
+  x = normed("1", conv("mix.1", conv("reduce.0", x) + spread("1") + window));
+  check_close(module->combine(parts, with(eq::Coalition::single(1), 2)).uniform, x);
+  CHECK_THROWS_WITH(module->project(0, eq::Feature(eq::MapFeature{random({1, 8, 4, 4}), {}})),
+                    Contains("expected maps in 3 dimensions"));
 }

@@ -109,6 +109,9 @@ const std::vector<Case>& cases() {
     eq::for_each_type<eq::EveryMapFusion>([&]<class Fusion>() {
       out.push_back(case_of<Kind::dense>(std::string(Fusion::id), support::small_fusion<Fusion>()));
     });
+    eq::for_each_type<eq::EveryIntermediateFusion>([&]<class Fusion>() {
+      out.push_back(case_of<Kind::regression>(std::string(Fusion::id), support::small_fusion<Fusion>()));
+    });
     return out;
   }();
   return all;

@@ -74,6 +74,19 @@ TEST_CASE("the example of Late's page averages the modalities' predictions", "[f
   CHECK(torch::allclose(mean, all[3], 1e-4, 1e-5));
 }
 
+TEST_CASE("the example of Mmtm's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model =
+      eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                  eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16, 16}}),
+                  eq::task<"rate">(eq::Mmtm<>{.taps = 2, .last = {.width = 32}}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(all.sizes() == at::IntArrayRef{4, 5, 3});
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[3]));
+}
+
 TEST_CASE("the example of Sum's page adds the modalities' predictions", "[fusion][docs]") {
   const auto test = records(5);
   auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),

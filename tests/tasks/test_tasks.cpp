@@ -58,6 +58,26 @@ TEST_CASE("a dense loss does not depend on the resolution", "[tasks][property]")
         head->loss(torch::ones({1, 2, 1, 16, 16}), torch::zeros({2, 1, 16, 16}), false)[0][0].item<double>());
 }
 
+TEST_CASE("the loss of a volume is the mean over its slices, but for steps from slice to slice", "[tasks][property]") {
+  const at::Tensor z = torch::randn({2, 3, 4, 2, 12, 11}), y = torch::randn({3, 4, 2, 12, 11});
+  const auto head = eq::DenseRegression{.channels = 4, .ssim = 0.5}.build(5);
+  const at::Tensor slices =
+      (head->loss(z.select(3, 0), y.select(2, 0), false) + head->loss(z.select(3, 1), y.select(2, 1), false)) / 2;
+  CHECK(torch::allclose(head->loss(z, y, false), slices));
+  // A step of 1 between the two slices: of the pairs of neighbours, a third.
+  at::Tensor steps = torch::zeros({1, 1, 1, 2, 2, 2});
+  steps.select(3, 1).fill_(1);
+  const auto of_steps = eq::DenseRegression{.gradient = 1}.build(5), plain = eq::DenseRegression{}.build(5);
+  const at::Tensor zeros = torch::zeros({1, 1, 2, 2, 2});
+  CHECK((of_steps->loss(steps, zeros, false) - plain->loss(steps, zeros, false)).item<double>() == Approx(4.0 / 12));
+  const auto classes = eq::DenseSegmentation{.classes = 4, .dice = 0}.build(5);
+  const at::Tensor labels = torch::randint(0, 4, {3, 1, 2, 12, 11}, torch::kLong);
+  const at::Tensor each = classes->loss(z.select(3, 0), labels.select(2, 0), false) +
+                          classes->loss(z.select(3, 1), labels.select(2, 1), false);
+  CHECK(torch::allclose(classes->loss(z, labels, false), each / 2, 1e-4));
+  CHECK(classes->forward(torch::randn({3, 5, 2, 4, 4})).sizes() == at::IntArrayRef{3, 4, 2, 4, 4});
+}
+
 TEST_CASE("options out of range are refused by name", "[tasks][error]") {
   CHECK_THROWS_WITH(eq::Regression{.outputs = 0}.build(4), Catch::Contains("Regression.outputs"));
   CHECK_THROWS_WITH(eq::Classification{.classes = 1}.build(4), Catch::Contains("Classification.classes"));

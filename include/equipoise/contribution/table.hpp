@@ -41,12 +41,6 @@ void for_each_batch(const Records& data, std::int64_t batch_size, const ModelBas
 
 namespace detail {
 
-/// Maps that came as one pixel, on the target's pixels.
-[[nodiscard]] inline at::Tensor on_all_pixels(const at::Tensor& prediction, const at::Tensor& target) {
-  const bool one = prediction.dim() == 5 && prediction.size(3) == 1 && prediction.size(4) == 1;
-  return one ? prediction.expand({-1, -1, -1, target.size(-2), target.size(-1)}) : prediction;
-}
-
 /// What is gathered of one task, batch by batch.
 struct TaskRows {
   std::vector<at::Tensor> losses, correct;  ///< [C, B]

@@ -12,6 +12,7 @@
 /// | 3 | volumes [B, in_channels, Z, H, W] | [B, widths.back(), Z / 2^n, H / 2^n, W / 2^n] |
 ///
 /// - Skip maps: the input and the maps of the earlier stages, for a fusion that decodes a map
+/// - Taps, for an intermediate fusion (`eq::Mmtm`): after each stage, the last one after the pooling
 /// - `place`: the first convolution also sees a channel per direction (step; row, column; slice,
 ///   row, column) that runs from -1 to 1. A convolution alone cannot see where it is.
 /// - `pool`: the deepest map becomes one pixel, which is the mean, the maximum or a mean with
@@ -141,25 +142,32 @@ class CnnModule : public torch::nn::Module {
   /// \param padding of signals, bool [B, T], true at padding; undefined for none
   /// \throws ShapeError for another number of channels, a side smaller than 2^stages, or integers.
   [[nodiscard]] MapFeature forward(const at::Tensor& x, const at::Tensor& padding = {}) {
-    check(x);
-    const bool signal = extras_.dimensions == 1;
-    const at::Tensor given = signal ? padding : at::Tensor();
-    at::Tensor hidden = given.defined() ? given.unsqueeze(1).unsqueeze(2) : given;  // [B, 1, 1, T]
-    MapFeature out{signal ? detail::zero_padding(x, given).transpose(1, 2).unsqueeze(2) : x, {}};
-    for (std::size_t s = 0; s < stages_->size(); ++s) {
-      out.skips.push_back(out.map);
-      if (s == 0 && extras_.place) out.map = detail::with_place(out.map, extras_.dimensions, given);
-      // Of the steps of a signal, a stage keeps the first, the third, the fifth …
-      if (hidden.defined()) hidden = hidden.slice(3, 0, std::nullopt, 2);
-      out.map = run_stage(s, out.map, hidden);
-    }
-    if (extras_.pool == Pool::none && !hidden.defined()) return out;
-    const at::Tensor pooled =
-        pool_->forward(out.map.flatten(2).transpose(1, 2), hidden.defined() ? hidden.flatten(1) : hidden);
-    out.map = pooled.unsqueeze(2).unsqueeze(3);
-    if (extras_.dimensions == 3) out.map = out.map.unsqueeze(4);
-    return out;
+    Feature out(x);
+    out.padding = padding;
+    for (std::size_t s = 0; s < stages(); ++s) out = forward_stage(s, std::move(out));
+    return {std::move(out.value), std::move(out.skips)};
   }
+
+  /// \name Taps: after each stage; the last one is the feature
+  /// @{
+  [[nodiscard]] std::size_t stages() const { return widths_.size(); }
+  [[nodiscard]] std::int64_t tap_width(std::size_t stage) const { return widths_[stage]; }
+  [[nodiscard]] Feature forward_stage(std::size_t stage, Feature x) {
+    const bool signal = extras_.dimensions == 1;
+    if (stage == 0) {
+      check(x.value);
+      x.kind = FeatureKind::map;
+      if (!signal) x.padding.reset();
+      if (signal) x.value = detail::zero_padding(x.value, x.padding).transpose(1, 2).unsqueeze(2);
+    }
+    x.skips.push_back(x.value);
+    if (stage == 0 && extras_.place) x.value = detail::with_place(x.value, extras_.dimensions, x.padding);
+    // Of the steps of a signal, a stage keeps the first, the third, the fifth …
+    if (x.padding.defined()) x.padding = x.padding.slice(1, 0, std::nullopt, 2);
+    x.value = run_stage(stage, x.value, x.padding.defined() ? x.padding.unsqueeze(1).unsqueeze(2) : x.padding);
+    return stage + 1 == stages() ? pooled(std::move(x)) : x;
+  }
+  /// @}
 
   [[nodiscard]] FeatureSpec feature() const {
     std::vector<std::int64_t> skips = {in_channels_};
@@ -182,6 +190,16 @@ class CnnModule : public torch::nn::Module {
                              " of ", x.scalar_type()));
   }
 
+  /// A signal with padding is always pooled.
+  [[nodiscard]] Feature pooled(Feature x) {
+    if (extras_.pool == Pool::none && !x.padding.defined()) return x;
+    x.value =
+        pool_->forward(x.value.flatten(2).transpose(1, 2), std::exchange(x.padding, {})).unsqueeze(2).unsqueeze(3);
+    if (extras_.dimensions == 3) x.value = x.value.unsqueeze(4);
+    return x;
+  }
+
+  /// \param hidden bool [B, 1, 1, T], true at padding; undefined for none
   [[nodiscard]] at::Tensor run_stage(std::size_t s, at::Tensor x, const at::Tensor& hidden) {
     auto& layers = *stages_[s]->as<torch::nn::ModuleList>();
     for (const std::size_t l : {0U, 2U}) {

@@ -59,6 +59,21 @@ class FrozenModule : public torch::nn::Module {
       return {feature_kind<M>, module_->width()};
   }
 
+  /// \name Taps: those of the encoder, if it has any
+  /// @{
+  [[nodiscard]] std::size_t stages() const requires EncoderWithTaps<M> { return module_->stages(); }
+  [[nodiscard]] std::int64_t tap_width(std::size_t stage) const requires EncoderWithTaps<M> {
+    return module_->tap_width(stage);
+  }
+  [[nodiscard]] Feature forward_stage(std::size_t stage, const Feature& x) requires detail::runs_stages_of_features<M> {
+    return module_->forward_stage(stage, x);
+  }
+  [[nodiscard]] at::Tensor forward_stage(std::size_t stage,
+                                         const at::Tensor& x) requires detail::runs_stages_of_tensors<M> {
+    return module_->forward_stage(stage, x);
+  }
+  /// @}
+
   /// It stays in evaluation mode.
   void train(bool /*on*/ = true) override { torch::nn::Module::train(false); }
 

@@ -7,6 +7,7 @@
 ///
 /// - In: table [B, in_features] of B records
 /// - Out: vector feature [B, widths.back()]
+/// - Taps, for an intermediate fusion (`eq::Mmtm`): after each width
 ///
 /// When: The modality is a table of numbers, such as the complexity metrics of a plan.
 /// Cost: One linear layer and one layer norm per width.
@@ -54,21 +55,34 @@ class MlpModule : public torch::nn::Module {
   /// \param x [B, in_features]  \return [B, width]
   /// \throws ShapeError for another number of columns, or integers.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) {
-    if (x.dim() != 2 || x.size(1) != in_features_ || !x.is_floating_point())
-      throw ShapeError(message("shape.101", "Mlp", "expected [B, ", in_features_, "] of a floating type, got ",
-                               x.sizes(), " of ", x.scalar_type()));
     at::Tensor out = x;
-    for (std::size_t l = 0; l < layers_->size(); l += 2) {
-      out = layers_[l]->as<torch::nn::Linear>()->forward(out);
-      out = torch::gelu(layers_[l + 1]->as<LayerNormModule>()->forward(out));
-      if (dropout_ > 0) out = torch::dropout(out, dropout_, is_training());
-    }
+    for (std::size_t s = 0; s < stages(); ++s) out = forward_stage(s, out);
     return out;
   }
 
   [[nodiscard]] std::int64_t width() const { return width_; }
 
+  /// \name Taps: after each width
+  /// @{
+  [[nodiscard]] std::size_t stages() const { return layers_->size() / 2; }
+  [[nodiscard]] std::int64_t tap_width(std::size_t stage) const {
+    return layers_->ptr(2 * stage)->as<torch::nn::Linear>()->options.out_features();
+  }
+  [[nodiscard]] at::Tensor forward_stage(std::size_t stage, const at::Tensor& x) {
+    if (stage == 0) check(x);
+    at::Tensor out = layers_[2 * stage]->as<torch::nn::Linear>()->forward(x);
+    out = torch::gelu(layers_[2 * stage + 1]->as<LayerNormModule>()->forward(out));
+    return dropout_ > 0 ? torch::dropout(out, dropout_, is_training()) : out;
+  }
+  /// @}
+
  private:
+  void check(const at::Tensor& x) const {
+    if (x.dim() != 2 || x.size(1) != in_features_ || !x.is_floating_point())
+      throw ShapeError(message("shape.101", "Mlp", "expected [B, ", in_features_, "] of a floating type, got ",
+                               x.sizes(), " of ", x.scalar_type()));
+  }
+
   std::int64_t in_features_, width_;
   double dropout_;
   torch::nn::ModuleList layers_{nullptr};  // linear, norm, linear, norm …

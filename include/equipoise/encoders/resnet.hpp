@@ -10,6 +10,7 @@
 /// - Out: map feature [B, 8 width, H / 32, W / 32], 32 width channels for 50 layers
 /// - Skip maps: the input, the map of the first convolution (half the size) and those of the first
 ///   three groups of layers (1/4, 1/8 and 1/16), for a fusion that decodes a map
+/// - Taps, for an intermediate fusion (`eq::Mmtm`): after each of the four groups of layers
 ///
 /// From He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016,
 /// arXiv:1512.03385. As in torchvision, the 3x3 convolution of a bottleneck has the stride.
@@ -41,6 +42,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -146,24 +148,42 @@ class ResNetModule : public torch::nn::Module {
   /// \param x [B, in_channels, H, W]
   /// \throws ShapeError for another number of channels, sides below 32, or integers
   [[nodiscard]] MapFeature forward(const at::Tensor& x) {
-    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < 32 || x.size(3) < 32 || !x.is_floating_point())
-      throw ShapeError(message("shape.101", "ResNet", "expected [B, ", in_channels_,
-                               ", H >= 32, W >= 32] of a floating type, got ", x.sizes(), " of ", x.scalar_type()));
-    MapFeature out{x, {x}};
-    out.map = torch::relu(norm_->forward(conv_->forward(x)));
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-      out.skips.push_back(out.map);
-      if (g == 0) out.map = at::max_pool2d(out.map, {3, 3}, {2, 2}, {1, 1});
-      for (const auto& block : *groups_[g]) out.map = block->as<detail::ResNetBlock>()->forward(out.map);
-    }
-    if (pool_ != Pool::none)
-      out.map = pooling_->forward(out.map.flatten(2).transpose(1, 2), {}).unsqueeze(2).unsqueeze(3);
-    return out;
+    Feature out(x);
+    for (std::size_t s = 0; s < stages(); ++s) out = forward_stage(s, std::move(out));
+    return {std::move(out.value), std::move(out.skips)};
   }
+
+  /// \name Taps: after each group of layers; the first convolution belongs to the first
+  /// @{
+  [[nodiscard]] std::size_t stages() const { return groups_.size(); }
+  [[nodiscard]] std::int64_t tap_width(std::size_t stage) const {
+    return stage + 1 < stages() ? skips_[stage + 2] : width_;
+  }
+  [[nodiscard]] Feature forward_stage(std::size_t stage, Feature x) {
+    if (stage == 0) {
+      check(x.value);
+      x.kind = FeatureKind::map;
+      x.skips.push_back(x.value);
+      x.value = torch::relu(norm_->forward(conv_->forward(x.value)));
+    }
+    x.skips.push_back(x.value);
+    if (stage == 0) x.value = at::max_pool2d(x.value, {3, 3}, {2, 2}, {1, 1});
+    for (const auto& block : *groups_[stage]) x.value = block->as<detail::ResNetBlock>()->forward(x.value);
+    if (stage + 1 == stages() && pool_ != Pool::none)
+      x.value = pooling_->forward(x.value.flatten(2).transpose(1, 2), {}).unsqueeze(2).unsqueeze(3);
+    return x;
+  }
+  /// @}
 
   [[nodiscard]] FeatureSpec feature() const { return {FeatureKind::map, width_, skips_}; }
 
  private:
+  void check(const at::Tensor& x) const {
+    if (x.dim() != 4 || x.size(1) != in_channels_ || x.size(2) < 32 || x.size(3) < 32 || !x.is_floating_point())
+      throw ShapeError(message("shape.101", "ResNet", "expected [B, ", in_channels_,
+                               ", H >= 32, W >= 32] of a floating type, got ", x.sizes(), " of ", x.scalar_type()));
+  }
+
   std::int64_t in_channels_, width_ = 0;
   Pool pool_;
   std::vector<std::int64_t> skips_;

@@ -34,8 +34,8 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/sequence.hpp>
+#include <equipoise/core/model/transformer_layer.hpp>
 #include <equipoise/encoders/pooling.hpp>
-#include <equipoise/encoders/transformer.hpp>
 
 #include <torch/nn/init.h>
 #include <torch/nn/module.h>

@@ -11,6 +11,7 @@
 ///   down
 /// - Skip maps: the maps of all levels but the last, the first at the size of the image. A fusion
 ///   that decodes a map (`SpatialCascade`) is the other half of the U.
+/// - Taps, for an intermediate fusion (`eq::Mmtm`): after each level
 ///
 /// From Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image
 /// Segmentation", 2015, arXiv:1505.04597. Padded convolutions, group norm and GELU are ours.
@@ -19,7 +20,7 @@
 /// where that of `Cnn` is the image itself.
 /// Cost: The first level works at the image's size: about four times the cost of `Cnn` with the
 /// same widths.
-/// Limits: At least 2^(n-1) pixels per side. `SpatialCascade` decodes images, not volumes.
+/// Limits: At least 2^(n-1) pixels per side.
 ///
 /// \code
 /// auto encoder = eq::UNetEncoder{.in_channels = 1, .widths = {8, 16, 32}}.build();
@@ -67,6 +68,39 @@ class UNetEncoderModule : public torch::nn::Module {
   /// \param x [B, in_channels, H, W] or [B, in_channels, Z, H, W]
   /// \throws ShapeError for another number of channels, a side smaller than 2^(levels - 1), or integers
   [[nodiscard]] MapFeature forward(const at::Tensor& x) {
+    Feature out(x);
+    for (std::size_t s = 0; s < stages(); ++s) out = forward_stage(s, std::move(out));
+    return {std::move(out.value), std::move(out.skips)};
+  }
+
+  /// \name Taps: after each level
+  /// @{
+  [[nodiscard]] std::size_t stages() const { return widths_.size(); }
+  [[nodiscard]] std::int64_t tap_width(std::size_t stage) const { return widths_[stage]; }
+  [[nodiscard]] Feature forward_stage(std::size_t stage, Feature x) {
+    if (stage == 0) {
+      check(x.value);
+      x.kind = FeatureKind::map;
+    } else {
+      x.skips.push_back(x.value);
+      x.value = dims_ == 3 ? at::max_pool3d(x.value, {2, 2, 2}) : at::max_pool2d(x.value, {2, 2});
+    }
+    auto& layers = *levels_[stage]->as<torch::nn::ModuleList>();
+    for (const std::size_t c : {0U, 2U}) {
+      x.value = dims_ == 3 ? layers[c]->as<torch::nn::Conv3d>()->forward(x.value)
+                           : layers[c]->as<torch::nn::Conv2d>()->forward(x.value);
+      x.value = torch::gelu(layers[c + 1]->as<GroupNormModule>()->forward(x.value));
+    }
+    return x;
+  }
+  /// @}
+
+  [[nodiscard]] FeatureSpec feature() const {
+    return {FeatureKind::map, widths_.back(), {widths_.begin(), widths_.end() - 1}};
+  }
+
+ private:
+  void check(const at::Tensor& x) const {
     const std::int64_t min_side = std::int64_t{1} << (widths_.size() - 1);
     bool fits = x.dim() == dims_ + 2 && x.size(1) == in_channels_ && x.is_floating_point();
     for (std::int64_t d = 2; fits && d < x.dim(); ++d) fits = x.size(d) >= min_side;
@@ -74,27 +108,8 @@ class UNetEncoderModule : public torch::nn::Module {
       throw ShapeError(message("shape.101", "UNetEncoder", "expected [B, ", in_channels_, dims_ == 3 ? ", Z" : "",
                                ", H, W] with sides >= ", min_side, " of a floating type, got ", x.sizes(), " of ",
                                x.scalar_type()));
-    MapFeature out{x, {}};
-    for (std::size_t l = 0; l < levels_->size(); ++l) {
-      if (l > 0) {
-        out.skips.push_back(out.map);
-        out.map = dims_ == 3 ? at::max_pool3d(out.map, {2, 2, 2}) : at::max_pool2d(out.map, {2, 2});
-      }
-      auto& layers = *levels_[l]->as<torch::nn::ModuleList>();
-      for (const std::size_t c : {0U, 2U}) {
-        out.map = dims_ == 3 ? layers[c]->as<torch::nn::Conv3d>()->forward(out.map)
-                             : layers[c]->as<torch::nn::Conv2d>()->forward(out.map);
-        out.map = torch::gelu(layers[c + 1]->as<GroupNormModule>()->forward(out.map));
-      }
-    }
-    return out;
   }
 
-  [[nodiscard]] FeatureSpec feature() const {
-    return {FeatureKind::map, widths_.back(), {widths_.begin(), widths_.end() - 1}};
-  }
-
- private:
   [[nodiscard]] std::shared_ptr<torch::nn::Module> conv(std::int64_t in, std::int64_t out) const {
     if (dims_ == 3) return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 3).padding(1).bias(false)).ptr();
     return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1).bias(false)).ptr();

@@ -25,7 +25,7 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
-#include <equipoise/encoders/transformer.hpp>
+#include <equipoise/core/model/transformer_layer.hpp>
 
 #include <torch/nn/init.h>
 #include <torch/nn/module.h>

@@ -57,7 +57,7 @@ template <class F>
           }};
 }
 
-/// Maps [N, C, H, W]: the mean over records and channels of a function of the prediction, the
+/// Maps [N, C, H, W], or [N, C, Z, H, W]: the mean over records, channels and slices of a function of the prediction, the
 /// target and the valid pixels, each [H, W] in single precision; both maps are 0 where a pixel is
 /// missing.
 template <class F>
@@ -66,10 +66,9 @@ template <class F>
             const at::Tensor valid = target.isnan().logical_not().contiguous(),
                              y = target.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous(),
                              z = prediction.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous();
-            const auto height = static_cast<std::size_t>(y.size(2)), width = static_cast<std::size_t>(y.size(3));
+            const auto height = static_cast<std::size_t>(y.size(-2)), width = static_cast<std::size_t>(y.size(-1));
             std::vector<double> each;
-            for (std::int64_t i = 0; i < y.size(0) * y.size(1); ++i) {
-              const auto at = static_cast<std::size_t>(i) * height * width;
+            for (std::size_t at = 0; at < static_cast<std::size_t>(y.numel()); at += height * width) {
               each.push_back(of(std::span(z.const_data_ptr<float>() + at, height * width),
                                 std::span(y.const_data_ptr<float>() + at, height * width),
                                 std::span(valid.const_data_ptr<bool>() + at, height * width), height, width));

@@ -18,6 +18,7 @@
 #include <equipoise/fusion/late.hpp>
 #include <equipoise/fusion/low_rank_tensor.hpp>
 #include <equipoise/fusion/mixture_of_experts.hpp>
+#include <equipoise/fusion/mmtm.hpp>
 #include <equipoise/fusion/spatial_cascade.hpp>
 #include <equipoise/fusion/sum.hpp>
 #include <equipoise/fusion/tensor_fusion.hpp>
@@ -31,7 +32,7 @@
 namespace equipoise {
 
 using EveryFusion = std::tuple<AttentionFusion, Concat, Sum, Gated, Film, Late, Bilinear, LowRankTensor, TensorFusion,
-                               CrossAttention, Bottleneck, MixtureOfExperts, SpatialCascade>;
+                               CrossAttention, Bottleneck, MixtureOfExperts, SpatialCascade, Mmtm<>>;
 static_assert(has_distinct_ids<EveryFusion>, "equipoise: two fusions of the list have the same id");
 
 /// The module that a fusion's spec builds.
@@ -44,14 +45,18 @@ namespace detail {
 template <class Spec>
 using fuses_to_a_map = std::bool_constant<yields_a_map<fusion_module_t<Spec>>>;
 template <class Spec>
-using fuses_to_a_vector = std::negation<fuses_to_a_map<Spec>>;
+using fuses_stages = std::bool_constant<IntermediateFusion<fusion_module_t<Spec>>>;
+template <class Spec>
+using fuses_to_a_vector = std::bool_constant<!fuses_to_a_map<Spec>::value && !fuses_stages<Spec>::value>;
 
 }  // namespace detail
 
-/// Fusions that yield a joint vector.
+/// Fusions of features that yield a joint vector.
 using EveryVectorFusion = filtered_t<EveryFusion, detail::fuses_to_a_vector>;
 /// Fusions that yield a joint map.
 using EveryMapFusion = filtered_t<EveryFusion, detail::fuses_to_a_map>;
+/// Fusions that exchange features between the stages of encoders with taps.
+using EveryIntermediateFusion = filtered_t<EveryFusion, detail::fuses_stages>;
 
 /// A fusion with default options. Where `width` is an option, it is set.
 template <class Spec>

@@ -107,6 +107,9 @@ class AnyFusion {
     static_assert(CheckFusion<F>::ok);
     static_assert(!yields_a_map<F>,
                   "equipoise: AnyFusion holds fusions that yield a vector, and this one yields a map");
+    static_assert(!IntermediateFusion<F>,
+                  "equipoise: AnyFusion holds fusions of features, and this one exchanges them between the stages of "
+                  "encoders");
     if constexpr (detail::fuses_in_two_stages<F>)
       return std::make_shared<detail::HeldFusion<F>>(std::move(fusion));
     else

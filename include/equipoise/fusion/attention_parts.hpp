@@ -2,19 +2,15 @@
 #pragma once
 
 /// \file
-/// What the fusions over tokens share: features as tokens, means over tokens, heads, and a transformer layer.
+/// What the fusions over tokens share: features as tokens, means over tokens, and scores of heads.
 
 #include <equipoise/core/batch/feature.hpp>
-#include <equipoise/core/model/norm.hpp>
 
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/matmul.h>
-#include <torch/nn/module.h>
-#include <torch/nn/modules/linear.h>
 
 #include <cmath>
 #include <cstdint>
-#include <memory>
+#include <vector>
 
 namespace equipoise::detail {
 
@@ -45,33 +41,5 @@ inline constexpr double kPaddedScore = -1e30;
       at::matmul(query, key.transpose(2, 3)).mul(1 / std::sqrt(static_cast<double>(query.size(3))));
   return padding.defined() ? scores.masked_fill(padding.unsqueeze(1).unsqueeze(2), kPaddedScore) : scores;
 }
-
-/// A pre-norm transformer layer: self-attention, then a perceptron of twice the width, each added to its input.
-class BottleneckLayer : public torch::nn::Module {
- public:
-  BottleneckLayer(std::int64_t width, std::int64_t heads, std::int64_t head_width)
-      : torch::nn::Module("BottleneckLayer"), heads_(heads), head_width_(head_width) {
-    norm1_ = register_module("norm1", std::make_shared<LayerNormModule>(width));
-    qkv_ = register_module("qkv", torch::nn::Linear(width, 3 * heads * head_width));
-    out_ = register_module("out", torch::nn::Linear(heads * head_width, width));
-    norm2_ = register_module("norm2", std::make_shared<LayerNormModule>(width));
-    hidden_ = register_module("hidden", torch::nn::Linear(width, 2 * width));
-    last_ = register_module("last", torch::nn::Linear(2 * width, width));
-  }
-
-  /// \param x [R, T, width]  \param padding bool [R, T] or undefined  \return [R, T, width]
-  [[nodiscard]] at::Tensor forward(const at::Tensor& x, const at::Tensor& padding) {
-    const at::Tensor qkv =  // [3, R, heads, T, d]
-        qkv_->forward(norm1_->forward(x)).unflatten(2, {3, heads_, head_width_}).permute({2, 0, 3, 1, 4});
-    const at::Tensor weights = attention_scores(qkv.select(0, 0), qkv.select(0, 1), padding).softmax(3);
-    const at::Tensor y = x.add(out_->forward(at::matmul(weights, qkv.select(0, 2)).transpose(1, 2).flatten(2)));
-    return y.add(last_->forward(at::gelu(hidden_->forward(norm2_->forward(y)))));
-  }
-
- private:
-  std::int64_t heads_, head_width_;
-  std::shared_ptr<LayerNormModule> norm1_, norm2_;
-  torch::nn::Linear qkv_{nullptr}, out_{nullptr}, hidden_{nullptr}, last_{nullptr};
-};
 
 }  // namespace equipoise::detail

@@ -40,6 +40,7 @@
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/presence.hpp>
 #include <equipoise/core/model/norm.hpp>
+#include <equipoise/core/model/transformer_layer.hpp>
 #include <equipoise/fusion/attention_parts.hpp>
 
 #include <ATen/ops/cat.h>
@@ -76,7 +77,12 @@ class BottleneckModule : public torch::nn::Module {
       const std::string place = "layers" + std::to_string(layers_.size());
       layers_.push_back(register_module(place, torch::nn::ModuleList()));
       for (std::int64_t l = 0; l < layers; ++l)
-        layers_.back()->push_back(std::make_shared<detail::BottleneckLayer>(width, heads, head_width));
+        layers_.back()->push_back(std::make_shared<detail::TransformerLayer>(
+            detail::TransformerLayerOptions{.width = width,
+                                            .heads = heads,
+                                            .head_width = head_width,
+                                            .hidden = 2 * width,
+                                            .names = detail::LayerNames::bottleneck}));
     }
     bottlenecks_ = register_parameter("bottlenecks", at::randn({bottlenecks, width}).mul(0.02));
     norm_ = register_module("norm", std::make_shared<LayerNormModule>(width));
@@ -145,10 +151,13 @@ class BottleneckModule : public torch::nn::Module {
   /// Layer `l` of modality `m` over its tokens and the bottlenecks [R, Z, width].
   [[nodiscard]] Projected layer(std::size_t m, std::size_t l, const at::Tensor& tokens, const at::Tensor& bottlenecks,
                                 const at::Tensor& padding) {
-    at::Tensor masked;
-    if (padding.defined()) masked = at::cat({padding, padding.new_zeros({padding.size(0), bottlenecks.size(1)})}, 1);
+    at::Tensor seen;
+    if (padding.defined())
+      seen = at::cat({padding.logical_not(), padding.new_ones({padding.size(0), bottlenecks.size(1)})}, 1)
+                 .unsqueeze(1)
+                 .unsqueeze(2);  // [R, 1, 1, T + Z]
     const at::Tensor y =
-        layers_[m][l]->as<detail::BottleneckLayer>()->forward(at::cat({tokens, bottlenecks}, 1), masked);
+        layers_[m][l]->as<detail::TransformerLayer>()->forward(at::cat({tokens, bottlenecks}, 1), seen);
     return {y.narrow(1, 0, tokens.size(1)), y.narrow(1, tokens.size(1), bottlenecks.size(1)), padding};
   }
 

@@ -7,7 +7,8 @@
 /// modalities, spread over space.
 ///
 /// - In: map features with n skip maps, vector features, presence [C, B, M]
-/// - Out: joint map of `widths.back()` channels at the size of the first skip map
+/// - Out: joint map of `widths.back()` channels at the size of the first skip map, [R, W, H, W'] or
+///   with `dimensions = 3` [R, W, Z, H, W']
 ///
 ///   x_0 = Σ P_m map_m
 ///   x_l = GELU(GN(conv3x3(up(R_l x_{l-1}) + Σ_maps L_ml skip_ml + Σ_vectors V_ml h_m))), l = 1 … n
@@ -22,7 +23,8 @@
 /// When: A task predicts a map.
 /// Cost: The lateral layers once per modality. The decoder runs once per coalition with a map, and
 /// at one pixel for coalitions without a map.
-/// Limits: `widths` must have as many levels as the map encoder has skip maps.
+/// Limits: `widths` must have as many levels as the map encoder has skip maps. All map modalities
+/// are images, or all are volumes.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -63,8 +65,9 @@ class SpatialCascadeModule : public torch::nn::Module {
     std::vector<at::Tensor> levels;
   };
 
-  SpatialCascadeModule(std::span<const FeatureSpec> features, std::vector<std::int64_t> widths)
-      : torch::nn::Module("SpatialCascade"), widths_(std::move(widths)) {
+  SpatialCascadeModule(std::span<const FeatureSpec> features, std::vector<std::int64_t> widths,
+                       std::int64_t dimensions = 2)
+      : torch::nn::Module("SpatialCascade"), widths_(std::move(widths)), dims_(dimensions) {
     lateral_ = register_module("lateral", torch::nn::ModuleList());
     for (const FeatureSpec& f : features)
       lateral_->push_back(f.kind == FeatureKind::map ? map_layers(f) : vector_layers(f));
@@ -73,23 +76,29 @@ class SpatialCascadeModule : public torch::nn::Module {
     norm_ = register_module("norm", torch::nn::ModuleList());
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const std::int64_t to = widths_[l];
-      if (l > 0) reduce_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(widths_[l - 1], to, 1)));
-      mix_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(to, to, 3).padding(1).bias(false)));
+      if (l > 0) reduce_->push_back(pointwise(widths_[l - 1], to));
+      mix_->push_back(mixing(to));
       norm_->push_back(std::make_shared<GroupNormModule>(1, to));
     }
   }
 
   /// Channels of the joint map.
   [[nodiscard]] std::int64_t width() const { return widths_.back(); }
+  /// In which it varies: 2 or 3.
+  [[nodiscard]] std::int64_t dimensions() const { return dims_; }
   [[nodiscard]] std::vector<at::Tensor> parameters_of(std::size_t m) const { return lateral_->ptr(m)->parameters(); }
 
+  /// \throws ShapeError for a map in another number of dimensions
   [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
+    if (h.kind == FeatureKind::map && h.value.dim() != dims_ + 2)
+      throw ShapeError(message("shape.101", "SpatialCascade", "expected maps in ", dims_, " dimensions, as its option ",
+                               "says, got ", h.value.sizes()));
     auto& layers = *lateral_[m]->as<torch::nn::ModuleList>();
     Projected out{h.kind == FeatureKind::map, {}};
     if (out.is_map) {
-      out.levels.push_back(layers[0]->as<torch::nn::Conv2d>()->forward(h.value));
+      out.levels.push_back(convolved(*layers[0], h.value));
       for (std::size_t l = 0; l < widths_.size(); ++l)
-        out.levels.push_back(layers[l + 1]->as<torch::nn::Conv2d>()->forward(h.skips[widths_.size() - 1 - l]));
+        out.levels.push_back(convolved(*layers[l + 1], h.skips[widths_.size() - 1 - l]));
     } else {
       const at::Tensor v = h.vector();
       for (std::size_t l = 0; l < widths_.size(); ++l)
@@ -162,11 +171,12 @@ class SpatialCascadeModule : public torch::nn::Module {
     at::Tensor x = rows.sum(true, 0);
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const at::Tensor skip = rows.sum(true, l + 1), vector = rows.sum(false, l);
-      if (l > 0) x = reduce_[l - 1]->as<torch::nn::Conv2d>()->forward(x);
-      x = torch::upsample_bilinear2d(x, {skip.size(2), skip.size(3)}, /*align_corners=*/false);
+      if (l > 0) x = convolved(*reduce_[l - 1], x);
+      x = dims_ == 3 ? at::upsample_trilinear3d(x, skip.sizes().slice(2), /*align_corners=*/false)
+                     : at::upsample_bilinear2d(x, skip.sizes().slice(2), /*align_corners=*/false);
       x = x + skip;
-      if (vector.defined()) x = x + vector.unsqueeze(2).unsqueeze(3);
-      x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(mix_[l]->as<torch::nn::Conv2d>()->forward(x)));
+      if (vector.defined()) x = x + as_pixel(vector);
+      x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(convolved(*mix_[l], x)));
     }
     return x;
   }
@@ -177,14 +187,31 @@ class SpatialCascadeModule : public torch::nn::Module {
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const at::Tensor vector = rows.sum(false, l);
       if (l > 0) {
-        const auto& reduce = *reduce_[l - 1]->as<torch::nn::Conv2d>();
-        x = torch::linear(x, reduce.weight.flatten(1), reduce.bias);
+        const std::vector<at::Tensor> reduce = reduce_[l - 1]->parameters();  // weight, bias
+        x = torch::linear(x, reduce[0].flatten(1), reduce[1]);
       }
       x = x.defined() ? x + vector : vector;
-      x = torch::linear(x, mix_[l]->as<torch::nn::Conv2d>()->weight.sum({2, 3}));
+      x = torch::linear(x, mix_[l]->parameters()[0].flatten(2).sum(2));
       x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(x));
     }
-    return x.unsqueeze(2).unsqueeze(3);
+    return as_pixel(x);
+  }
+
+  /// [R, W] -> [R, W, 1, 1], or [R, W, 1, 1, 1]
+  [[nodiscard]] at::Tensor as_pixel(const at::Tensor& x) const {
+    const at::Tensor out = x.unsqueeze(2).unsqueeze(3);
+    return dims_ == 3 ? out.unsqueeze(4) : out;
+  }
+  [[nodiscard]] at::Tensor convolved(torch::nn::Module& layer, const at::Tensor& x) const {
+    return dims_ == 3 ? layer.as<torch::nn::Conv3d>()->forward(x) : layer.as<torch::nn::Conv2d>()->forward(x);
+  }
+  [[nodiscard]] std::shared_ptr<torch::nn::Module> pointwise(std::int64_t in, std::int64_t out) const {
+    if (dims_ == 3) return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 1)).ptr();
+    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1)).ptr();
+  }
+  [[nodiscard]] std::shared_ptr<torch::nn::Module> mixing(std::int64_t width) const {
+    if (dims_ == 3) return torch::nn::Conv3d(torch::nn::Conv3dOptions(width, width, 3).padding(1).bias(false)).ptr();
+    return torch::nn::Conv2d(torch::nn::Conv2dOptions(width, width, 3).padding(1).bias(false)).ptr();
   }
 
   [[nodiscard]] torch::nn::ModuleList map_layers(const FeatureSpec& f) const {
@@ -192,10 +219,9 @@ class SpatialCascadeModule : public torch::nn::Module {
       throw ValueError(message("value.209", "SpatialCascade.widths", "expected one width for each of the encoder's ",
                                f.skip_widths.size(), " skip maps, got ", widths_.size()));
     torch::nn::ModuleList layers;
-    layers->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(f.width, widths_[0], 1)));
+    layers->push_back(pointwise(f.width, widths_[0]));
     for (std::size_t l = 0; l < widths_.size(); ++l)
-      layers->push_back(
-          torch::nn::Conv2d(torch::nn::Conv2dOptions(f.skip_widths[widths_.size() - 1 - l], widths_[l], 1)));
+      layers->push_back(pointwise(f.skip_widths[widths_.size() - 1 - l], widths_[l]));
     return layers;
   }
   [[nodiscard]] torch::nn::ModuleList vector_layers(const FeatureSpec& f) const {
@@ -205,6 +231,7 @@ class SpatialCascadeModule : public torch::nn::Module {
   }
 
   std::vector<std::int64_t> widths_;
+  std::int64_t dims_;
   torch::nn::ModuleList lateral_{nullptr}, reduce_{nullptr}, mix_{nullptr}, norm_{nullptr};
 };
 
@@ -213,6 +240,7 @@ struct SpatialCascade {
   static constexpr std::string_view id = "spatial_cascade";
 
   std::vector<std::int64_t> widths = {128, 64, 32, 16};  ///< channels per level, deepest first; > 0
+  std::int64_t dimensions = 2;                           ///< 2 for images, 3 for volumes
 
   /// Small options for an encoder with two skip maps, such as `Cnn::example()`.
   [[nodiscard]] static SpatialCascade example() { return {.widths = {8, 4}}; }
@@ -220,10 +248,11 @@ struct SpatialCascade {
   [[nodiscard]] std::shared_ptr<SpatialCascadeModule> build(std::span<const FeatureSpec> features) const {
     check_option(!widths.empty(), "SpatialCascade.widths", "at least one width", "none");
     for (const std::int64_t width : widths) check_option(width > 0, "SpatialCascade.widths", "each > 0", width);
-    return std::make_shared<SpatialCascadeModule>(features, widths);
+    check_option(dimensions == 2 || dimensions == 3, "SpatialCascade.dimensions", "2 or 3", dimensions);
+    return std::make_shared<SpatialCascadeModule>(features, widths, dimensions);
   }
 };
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::SpatialCascade, widths);
+BOOST_HANA_ADAPT_STRUCT(equipoise::SpatialCascade, widths, dimensions);

@@ -6,6 +6,7 @@
 ///
 /// - In: joint map [R, W, H, W'] of R rows, targets `Maps` [B, C, H, W']
 /// - Out: predictions [R, C, H, W']
+/// - Volumes have a further size, Z, before H.
 ///
 /// The loss of a record is the mean over its valid pixels; a NaN pixel is not valid. The loss
 /// therefore does not depend on the resolution. Without any modality the task predicts one constant
@@ -15,7 +16,8 @@
 /// Two terms can be added to the loss of the pixels, each with a weight: `ssim` times 1 - SSIM
 /// (Wang, Bovik, Sheikh, Simoncelli, 2004), which compares windows of 11 x 11 pixels, and `gradient` times
 /// the mean absolute difference of the maps' gradients. Missing pixels are 0 in both maps; windows
-/// whose centre is missing do not count. The member `metrics` adds figures to the loss:
+/// whose centre is missing do not count. In volumes SSIM is that of the slices, the gradients are those
+/// in all three directions. The member `metrics` adds figures to the loss:
 /// `.metrics = {eq::metric::psnr(20)}` (evaluation/task_metrics.hpp).
 ///
 /// When: The target is a map or an image, such as a dose difference.
@@ -85,10 +87,10 @@ class DenseRegressionModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor prior() const { return prior_; }
   [[nodiscard]] std::vector<Metric> metrics() const { return options_.metrics; }
 
-  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return conv_->forward(joint); }
+  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return detail::of_each_pixel(conv_, joint); }
 
-  /// \param prediction [C, B, O, H, W], or [C, B, O, 1, 1] of maps that are the same everywhere
-  /// \param target [B, O, H, W]  \return [C, B]
+  /// \param prediction [C, B, O, H, W], or [C, B, O, 1, 1] of maps that are the same everywhere; of
+  /// volumes with Z before H  \param target [B, O, H, W]  \return [C, B]
   /// \throws ShapeError for maps below 11 x 11 pixels where SSIM is a part of the loss
   [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing) const {
     at::Tensor sum = detail::record_loss(prediction, target, has_missing, options_.loss, options_.delta);
@@ -98,7 +100,7 @@ class DenseRegressionModule : public torch::nn::Module {
                      z = (prediction + torch::zeros_like(y)).masked_fill(valid.eq(false), 0);
     if (options_.gradient > 0) sum = sum + options_.gradient * detail::gradient_error(z, y, valid);
     if (options_.ssim > 0) {
-      if (y.size(3) < 11 || y.size(4) < 11)
+      if (y.size(-2) < 11 || y.size(-1) < 11)
         throw ShapeError(message("shape.110", "DenseRegression.ssim",
                                  "expected target maps of at least 11 x 11 pixels, got ", target.sizes()));
       sum = sum + options_.ssim * detail::dissimilarity(z, y, valid, options_.range);

@@ -58,9 +58,10 @@ struct ClassMaps {
 
   [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return t.lt(0); }
   static void check(const at::Tensor& t, const Schema::Task& task) {
-    if (t.dim() != 4 || t.size(1) != 1 || t.scalar_type() != at::kLong)
-      throw ShapeError(message("shape.110", "target of task " + task.name, "expected int64 [B, 1, H, W], got ",
-                               t.scalar_type(), " ", t.sizes()));
+    if (t.dim() < 4 || t.dim() > 5 || t.size(1) != 1 || t.scalar_type() != at::kLong)
+      throw ShapeError(message("shape.110", "target of task " + task.name,
+                               "expected int64 [B, 1, H, W] or [B, 1, Z, H, W], got ", t.scalar_type(), " ",
+                               t.sizes()));
     if (t.numel() == 0 || t.is_meta()) return;
     if (const auto largest = t.max().item<std::int64_t>(); largest >= task.outputs)
       throw ValueError(message("value.214", "target of task " + task.name, "expected classes below ", task.outputs,
@@ -88,16 +89,15 @@ class DenseSegmentationModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor prior() const { return prior_; }
   [[nodiscard]] std::vector<Metric> metrics() const { return metrics_; }
 
-  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return conv_->forward(joint); }
+  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return detail::of_each_pixel(conv_, joint); }
 
   /// \param prediction logits [C', B, C, H, W], or [C', B, C, 1, 1] of maps that are the same
   /// everywhere  \param target [B, 1, H, W]  \return [C', B]
   [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool) const {
-    const at::Tensor valid = target.ge(0).unsqueeze(0);         // [1, B, 1, H, W]
-    const at::Tensor place = target.clamp_min(0).unsqueeze(0);  // [1, B, 1, H, W]
-    const at::Tensor log_p =
-        prediction.log_softmax(2).expand({-1, -1, -1, target.size(2), target.size(3)});  // [C', B, C, H, W]
-    const at::Tensor of_true = log_p.gather(2, place.expand({log_p.size(0), -1, -1, -1, -1}));
+    const at::Tensor valid = target.ge(0).unsqueeze(0);                                 // [1, B, 1, H, W]
+    const at::Tensor place = target.clamp_min(0).unsqueeze(0);                          // [1, B, 1, H, W]
+    const at::Tensor log_p = detail::on_all_pixels(prediction.log_softmax(2), target);  // [C', B, C, H, W]
+    const at::Tensor of_true = log_p.gather(2, of_coalitions(place, log_p));
     const at::Tensor p = log_p.exp().masked_fill(valid.eq(false), 0),
                      y = torch::zeros_like(log_p.select(0, 0))
                              .unsqueeze(0)
@@ -113,8 +113,8 @@ class DenseSegmentationModule : public torch::nn::Module {
   /// The mean probability of the pixels' true classes, [C', B].
   [[nodiscard]] at::Tensor score(const at::Tensor& prediction, const at::Tensor& target) const {
     const at::Tensor valid = target.ge(0).unsqueeze(0), place = target.clamp_min(0).unsqueeze(0);
-    const at::Tensor p = prediction.softmax(2).expand({-1, -1, -1, target.size(2), target.size(3)});
-    return detail::mean_of_valid(p.gather(2, place.expand({p.size(0), -1, -1, -1, -1})), valid);
+    const at::Tensor p = detail::on_all_pixels(prediction.softmax(2), target);
+    return detail::mean_of_valid(p.gather(2, of_coalitions(place, p)), valid);
   }
 
   /// Sets the prior to the class frequencies. A class that never occurs counts as half a pixel.
@@ -127,6 +127,13 @@ class DenseSegmentationModule : public torch::nn::Module {
   }
 
  private:
+  /// [1, B, 1, …] for each of the C' coalitions of `like`
+  [[nodiscard]] static at::Tensor of_coalitions(const at::Tensor& place, const at::Tensor& like) {
+    std::vector<std::int64_t> shape = place.sizes().vec();
+    shape[0] = like.size(0);
+    return place.expand(shape);
+  }
+
   double cross_entropy_, dice_;
   std::vector<Metric> metrics_;
   torch::nn::Conv2d conv_{nullptr};

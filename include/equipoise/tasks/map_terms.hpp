@@ -50,7 +50,7 @@ namespace equipoise::detail {
 [[nodiscard]] inline at::Tensor gradient_error(const at::Tensor& z, const at::Tensor& y, const at::Tensor& valid) {
   const at::Tensor error = z - y;
   at::Tensor sum, count;
-  for (const std::int64_t d : {-2, -1}) {
+  for (std::int64_t d = 3; d < error.dim(); ++d) {
     const std::int64_t n = error.size(d) - 1;
     const at::Tensor both = valid.narrow(d, 0, n).logical_and(valid.narrow(d, 1, n));
     const at::Tensor step = (error.narrow(d, 1, n) - error.narrow(d, 0, n)).abs();

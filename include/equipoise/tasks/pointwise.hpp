@@ -28,6 +28,12 @@ namespace detail {
   return each.masked_fill(valid.eq(false), 0).flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
 }
 
+/// A layer of 1x1 convolution on maps [R, W, H, W'] or volumes [R, W, Z, H, W'].
+template <class Conv>
+[[nodiscard]] at::Tensor of_each_pixel(Conv& layer, const at::Tensor& joint) {
+  return joint.dim() == 5 ? at::conv3d(joint, layer->weight.unsqueeze(4), layer->bias) : layer->forward(joint);
+}
+
 /// [C, B] from prediction [C, B, …] and target [B, …]. With `has_missing`, the mean leaves out NaN
 /// targets; it is 0 where all are NaN.
 [[nodiscard]] inline at::Tensor record_loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing,

@@ -269,8 +269,7 @@ class MicroBatch final : public Objectives {
     const bool whole = block.coalitions.size() == 1 && block.coalitions[0] == model_.full();
     block.predictions =
         model_.outputs(task, features, whole ? features.presence : features.presence.restricted_to(block.coalitions));
-    if (is_one_pixel(block.predictions))
-      block.predictions = block.predictions.expand({-1, -1, -1, target.size(2), target.size(3)});
+    block.predictions = on_all_pixels(block.predictions, target);
     block.losses = model_.loss(task, block.predictions, target, (batch_.incomplete >> task) & 1U);
     blocks_.push_back(std::move(block));
   }

@@ -42,14 +42,18 @@ struct FeatureSpec {
   FeatureKind kind = FeatureKind::vector;
   std::int64_t width = 0;                   ///< D, or C of the deepest map
   std::vector<std::int64_t> skip_widths{};  ///< C_i of the skip maps, shallow first
+  /// Channels after each stage of an encoder with taps (core/model/concepts.hpp), where a fusion is built; else empty.
+  std::vector<std::int64_t> tap_widths{};
 };
 
-/// One modality's feature for a batch. Undefined (`!defined()`) where no record of the batch has the modality.
+/// One modality's feature for a batch, or what it is between two stages of an encoder with taps. Undefined (`!defined()`) where no record of the batch has the modality.
 struct Feature {
   FeatureKind kind = FeatureKind::vector;
   at::Tensor value;
   std::vector<at::Tensor> skips{};
-  at::Tensor padding{};  ///< of tokens, bool [B, T], true at padding, where `value` is zero; undefined for none
+  /// Of tokens, or of the positions of a map between two stages: bool [B, T], true at padding, where `value` is zero;
+  /// undefined for none.
+  at::Tensor padding{};
 
   Feature() = default;
   explicit Feature(at::Tensor vector) : value(std::move(vector)) {}
@@ -64,9 +68,10 @@ struct Feature {
   /// [B, D]: tokens and maps are averaged over their positions, without padding; zero where all is padding.
   [[nodiscard]] at::Tensor vector() const {
     if (kind == FeatureKind::vector) return value;
-    if (kind == FeatureKind::map) return value.flatten(2).mean(2);
-    if (!padding.defined()) return value.mean(1);
-    return value.sum(1).div(padding.logical_not().sum(1, true).clamp_min(1).to(value.scalar_type()));
+    const bool map = kind == FeatureKind::map;
+    if (!padding.defined()) return map ? value.flatten(2).mean(2) : value.mean(1);
+    const at::Tensor sum = map ? value.flatten(2).sum(2) : value.sum(1);
+    return sum.div(padding.logical_not().sum(1, true).clamp_min(1).to(value.scalar_type()));
   }
 
   /// Says which tokens are padding and sets them to zero.

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -92,17 +93,33 @@ struct CheckTargets<named_tuple<Tasks...>, named_tuple<Targets...>> {
   static constexpr bool ok = true;
 };
 
-/// A map [C, B, O, H, W] that is the same everywhere may have come as one pixel.
+/// A map [C, B, O, H, W] or [C, B, O, Z, H, W] that is the same everywhere may have come as one pixel.
 [[nodiscard]] inline bool is_one_pixel(const at::Tensor& prediction) {
-  return prediction.dim() == 5 && prediction.size(3) == 1 && prediction.size(4) == 1;
+  bool one = prediction.dim() >= 5;
+  for (std::int64_t d = 3; d < prediction.dim(); ++d) one = one && prediction.size(d) == 1;
+  return one;
+}
+
+/// Maps that came as one pixel, on the pixels of the target [B, O, …].
+[[nodiscard]] inline at::Tensor on_all_pixels(const at::Tensor& prediction, const at::Tensor& target) {
+  if (!is_one_pixel(prediction) || prediction.dim() != target.dim() + 1) return prediction;
+  std::vector<std::int64_t> shape = prediction.sizes().vec();
+  for (std::int64_t d = 3; d < prediction.dim(); ++d) shape[static_cast<std::size_t>(d)] = target.size(d - 1);
+  return prediction.expand(shape);
 }
 
 /// \param prediction [C, B, …]  \param target [B, …]  \throws ShapeError for maps of different sizes
 inline void check_map_size(const at::Tensor& prediction, const at::Tensor& target) {
-  if (prediction.dim() != 5 || is_one_pixel(prediction)) return;
-  if (prediction.size(3) != target.size(2) || prediction.size(4) != target.size(3))
-    throw ShapeError(message("shape.113", "target", "expected maps of ", prediction.size(3), "x", prediction.size(4),
-                             ", as they are predicted, got ", target.size(2), "x", target.size(3)));
+  if (prediction.dim() < 5) return;
+  const at::IntArrayRef predicted = prediction.sizes().slice(3), wanted = target.sizes().slice(2);
+  if (predicted.size() == wanted.size() && (is_one_pixel(prediction) || predicted == wanted)) return;
+  const auto text = [](at::IntArrayRef sizes) {
+    std::string out;
+    for (const std::int64_t n : sizes) out += (out.empty() ? "" : "x") + std::to_string(n);
+    return out;
+  };
+  throw ShapeError(message("shape.113", "target", "expected maps of ", text(predicted), ", as they are predicted, got ",
+                           text(wanted)));
 }
 
 /// Puts task `k`'s target where the model wants it; undefined where the batch has none.

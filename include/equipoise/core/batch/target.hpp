@@ -125,12 +125,14 @@ struct Labels {
   }
 };
 
-/// Targets of a dense regression, [N, C, H, W]; NaN where a pixel is not valid.
+/// Targets of a dense regression, [N, C, H, W], or [N, C, Z, H, W] of volumes; NaN where a pixel is not valid.
 struct Maps {
   at::Tensor tensor;
 
   [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return at::isnan(t); }
-  static void check(const at::Tensor& t, const Schema::Task& task) { detail::check_real_target(t, task, 4, ", H, W"); }
+  static void check(const at::Tensor& t, const Schema::Task& task) {
+    t.dim() == 5 ? detail::check_real_target(t, task, 5, ", Z, H, W") : detail::check_real_target(t, task, 4, ", H, W");
+  }
 };
 
 /// Says that there is no target of a task on purpose: `eq::target<"map">(eq::NoTarget{})` trains a model without that task.

@@ -197,6 +197,9 @@ template <class Encoders, FixedString Text, class F, class H>
   using FusionModule = typename decltype(fusion)::element_type;
   static_assert(!needs_a_map<FusionModule> || any_map<Encoders>,
                 "equipoise: this fusion needs a modality whose encoder yields a map, and there is none");
+  static_assert(!IntermediateFusion<FusionModule> || all_have_taps<Encoders>,
+                "equipoise: this fusion exchanges features between the stages of encoders, and an encoder here has no "
+                "taps: they are `stages()`, `tap_width(i)` and `forward_stage(i, x)`");
   auto given = module_of(part.head, std::int64_t{fusion->width()});
   using Given = typename decltype(given)::element_type;
   static_assert(CheckTask<Given>::ok);

@@ -29,10 +29,11 @@ class Module;
 namespace equipoise {
 
 /// The input of dense heads: rows (c, b) whose map varies in space, and rows that are the same everywhere because no
-/// map modality is present. The latter are decoded at one pixel. Rows in neither list have no modality at all.
+/// map modality is present. The latter are decoded at one pixel. Rows in neither list have no modality at all. A fusion whose
+/// joint map is a volume has `std::int64_t dimensions() const`, 3.
 struct JointMap {
-  at::Tensor varying;                      ///< [R1, W, H', W']; undefined if none
-  at::Tensor uniform;                      ///< [R2, W, 1, 1]; undefined if none
+  at::Tensor varying;                      ///< [R1, W, H', W'] or [R1, W, Z', H', W']; undefined if none
+  at::Tensor uniform;                      ///< [R2, W, 1, 1] or [R2, W, 1, 1, 1]; undefined if none
   std::vector<std::int64_t> varying_rows;  ///< [R1] of C * B, ascending
   std::vector<std::int64_t> uniform_rows;  ///< [R2]
 };
@@ -75,6 +76,21 @@ concept says_its_feature = requires(const E& encoder) {
   { encoder.width() } -> std::convertible_to<std::int64_t>;
 };
 
+/// An encoder with taps runs in stages, and says how wide its value is after each.
+template <class E>
+concept says_its_stages = requires(const E& encoder, std::size_t stage) {
+  { encoder.stages() } -> std::convertible_to<std::size_t>;
+  { encoder.tap_width(stage) } -> std::convertible_to<std::int64_t>;
+};
+template <class E>
+concept runs_stages_of_features = requires(E& encoder, std::size_t stage, const Feature& feature) {
+  { encoder.forward_stage(stage, feature) } -> std::same_as<Feature>;
+};
+template <class E>
+concept runs_stages_of_tensors = requires(E& encoder, std::size_t stage, const at::Tensor& value) {
+  { encoder.forward_stage(stage, value) } -> std::same_as<at::Tensor>;
+};
+
 /// What `project` yields for one modality: a tensor, or whatever the fusion's own `combine` takes.
 template <class F>
 using projected_t = decltype(std::declval<F&>().project(std::size_t{}, std::declval<const Feature&>()));
@@ -89,6 +105,11 @@ concept fuses_in_two_stages = requires(F& fusion, std::vector<projected_t<F>> pr
 template <class F>
 concept fuses_vectors = requires(F& fusion, const std::vector<at::Tensor>& features, const at::Tensor& presence) {
   { fusion.forward(features, presence) } -> std::same_as<at::Tensor>;
+};
+
+template <class F>
+concept names_an_exchange = requires {
+  &F::exchange;
 };
 
 template <class T>
@@ -160,10 +181,40 @@ concept names_metrics = requires(T& task) {
 template <class E>
 concept Encoder = detail::is_a_torch_module<E> && detail::encodes_a_batch<E> && detail::says_its_feature<E>;
 
+/// An encoder whose value can be read and changed between its stages: its taps. The stages one after the other are its
+/// `forward`. Beside what `Encoder` asks for, it has
+///   std::size_t stages() const                        at least 1
+///   std::int64_t tap_width(std::size_t i) const       channels after stage i
+///   at::Tensor forward_stage(std::size_t i, const at::Tensor& x)   [B, …] -> [B, tap_width(i), …]; tokens: [B, T, tap_width(i)]
+/// or, for skip maps and padding, `Feature forward_stage(std::size_t i, Feature x)`. Stage 0 then takes the input as `value`
+/// with its padding, and the last stage returns the encoder's feature.
+template <class E>
+concept EncoderWithTaps = Encoder<E> && detail::says_its_stages<E> &&
+    (detail::runs_stages_of_features<E> || detail::runs_stages_of_tensors<E>);
+
+/// One modality at a tap: of R rows (coalition, record) those that have it.
+struct TapFeature {
+  Feature feature;    ///< of those rows; undefined where no row has the modality
+  at::Tensor rows{};  ///< int64, which rows they are, ascending; undefined where all R have it
+};
+
 /// A module that turns the present modalities' features into a joint feature.
 template <class F>
 concept Fusion = detail::is_a_torch_module<F> &&
     (detail::fuses_in_two_stages<F> || detail::fuses_vectors<F>)&&detail::says_its_width<F>;
+
+/// A fusion that also exchanges something between the modalities while their encoders run: an intermediate fusion. Its
+/// `taps()` exchanges come after the last `taps()` stages of every encoder: the last one after the last stage. A modality
+/// that a row lacks is not among that row's features, and can neither give nor receive. What the encoders give in the end
+/// is fused as by any other fusion.
+///   std::size_t taps() const
+///   void exchange(std::size_t tap, std::vector<TapFeature>& features, std::int64_t rows)   changes values, not their shapes
+template <class F>
+concept IntermediateFusion = Fusion<F> &&
+    requires(F& fusion, std::size_t tap, std::vector<TapFeature>& features, std::int64_t rows) {
+  { std::as_const(fusion).taps() } -> std::convertible_to<std::size_t>;
+  fusion.exchange(tap, features, rows);
+};
 
 /// A module that turns a joint feature into a prediction and judges it against its target. Beside what the concept asks
 /// for, a task may have any of these members; policies, contributions and evaluation use them where they are, and the
@@ -206,6 +257,10 @@ struct CheckFusion {
                 "equipoise: a fusion needs `project` and `combine`, or `at::Tensor forward(features, presence)`");
   static_assert(detail::says_its_width<F>,
                 "equipoise: a fusion needs a member `width()`, the size of its joint feature");
+  static_assert(
+      !detail::names_an_exchange<F> || IntermediateFusion<F>,
+      "equipoise: a fusion's `exchange(tap, std::vector<eq::TapFeature>&, rows)` needs a member `taps()`, how "
+      "many exchanges there are");
   static constexpr bool ok = true;
 };
 

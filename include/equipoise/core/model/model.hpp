@@ -12,6 +12,7 @@
 #include <equipoise/core/model/mode.hpp>
 #include <equipoise/core/model/model_base.hpp>
 #include <equipoise/core/model/parts.hpp>
+#include <equipoise/core/model/stages.hpp>
 
 #include <torch/nn/module.h>
 
@@ -50,6 +51,8 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   static_assert(K > 0, "equipoise: a model needs at least one task");
   static_assert(M < 64, "equipoise: a model has at most 63 modalities");
   static_assert(K <= 64, "equipoise: a model has at most 64 tasks");
+  /// A task's fusion exchanges features between the stages of the encoders.
+  static constexpr bool staged = (IntermediateFusion<Fusions> || ...) && (EncoderWithTaps<EncoderModules> && ...);
 
   Model(Encoders encoders, Tasks tasks)
       : torch::nn::Module("Model"), encoders_(std::move(encoders)), tasks_(std::move(tasks)) {
@@ -68,7 +71,10 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       head_list->register_module(text, entry.head);
       using Head = std::decay_t<decltype(*entry.head)>;
       schema_.tasks.push_back({text, entry.head->outputs(), traits_of<Head>()});
+      if constexpr (staged && IntermediateFusion<std::decay_t<decltype(*entry.fusion)>>)
+        taps_ = std::max<std::size_t>(taps_, entry.fusion->taps());
     });
+    if constexpr (staged) detail::check_taps(taps_, stages());
   }
 
   /// Predictions [B, …] for the modalities that each record has, on the model's device and, unless `NoGradGuard` says
@@ -175,16 +181,19 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   [[nodiscard]] at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) override {
     return with_task<at::Tensor>(task, [&](auto& entry) {
       detail::GuardedHead head(*entry.head);
-      return detail::decode(*entry.fusion, head, features, presence);
+      auto&& fusion = in_stages(*entry.fusion);
+      return detail::decode(fusion, head, features, presence);
     });
   }
 
   [[nodiscard]] at::Tensor joint(std::size_t task, const Features& features, const Presence& presence) override {
     return with_task<at::Tensor>(task, [&](auto& entry) {
-      if constexpr (yields_a_map<std::decay_t<decltype(*entry.fusion)>>)
+      if constexpr (yields_a_map<std::decay_t<decltype(*entry.fusion)>>) {
         return at::Tensor();
-      else
-        return detail::fuse(*entry.fusion, features, presence);
+      } else {
+        auto&& fusion = in_stages(*entry.fusion);
+        return detail::fuse(fusion, features, presence);
+      }
     });
   }
 
@@ -312,12 +321,26 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       }
   }
 
+  [[nodiscard]] std::vector<detail::EncoderStages> stages() const requires staged {
+    return {detail::stages_of(*encoders_[name_value<ModalityTexts>{}].module, equipoise::name<ModalityTexts>::text)...};
+  }
+
+  /// A fusion with the stages that run before it, if there are any; else the fusion as it is.
+  template <class F>
+  [[nodiscard]] decltype(auto) in_stages(F& fusion) {
+    if constexpr (staged)
+      return detail::StagedFusion<F>{fusion, stages(), taps_};
+    else
+      return (fusion);
+  }
+
   template <class E>
   void encode_one(E& encoder, std::size_t m, const ModelBatch& batch, Features& out) const {
     if (!out.presence.anywhere(m)) return;
     const auto run = [&](const at::Tensor& x, const at::Tensor& padding) {
       const detail::ModeForRows mode(encoder, x.size(0));
       try {
+        if constexpr (staged) return detail::first_stages(encoder, x, padding, taps_);
         return detail::checked_feature(detail::encoded(encoder, x, padding), detail::feature_spec(encoder), x.size(0));
       } catch (const ShapeError& e) {  // which knows the encoder, not the modality
         throw ShapeError(with_place(e, "modality " + schema_.modalities[m]));
@@ -369,6 +392,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   Encoders encoders_;
   Tasks tasks_;
   Schema schema_;
+  std::size_t taps_ = 0;  ///< the most that a task's fusion has
 };
 
 }  // namespace equipoise

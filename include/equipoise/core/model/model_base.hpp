@@ -27,7 +27,8 @@ class Module;
 
 namespace equipoise {
 
-/// The features of a batch and which of them may be seen.
+/// The features of a batch and which of them may be seen. In a model with an intermediate fusion they are what the encoders
+/// give at the first tap, which does not depend on other modalities; decoding runs the stages after it.
 struct Features {
   std::vector<Feature> items;  ///< [M]
   Presence presence;           ///< [1, B, M]

@@ -49,6 +49,12 @@ template <FixedString... Texts, class... Modules>
 inline constexpr bool any_map<named_tuple<slot<Texts, EncoderEntry<Modules>>...>> =
     ((feature_kind<Modules> == FeatureKind::map) || ...);
 
+template <class Record>
+inline constexpr bool all_have_taps = false;
+template <FixedString... Texts, class... Modules>
+inline constexpr bool all_have_taps<named_tuple<slot<Texts, EncoderEntry<Modules>>...>> = (EncoderWithTaps<Modules> &&
+                                                                                           ...);
+
 template <class E>
 [[nodiscard]] FeatureSpec feature_spec(const E& encoder) {
   if constexpr (requires { encoder.feature(); })
@@ -103,10 +109,19 @@ template <class E>
   return feature;
 }
 
+/// The same with the widths of its taps, if it has any.
+template <class E>
+[[nodiscard]] FeatureSpec spec_with_taps(const E& encoder) {
+  FeatureSpec out = feature_spec(encoder);
+  if constexpr (says_its_stages<E>)
+    for (std::size_t s = 0; s < encoder.stages(); ++s) out.tap_widths.push_back(encoder.tap_width(s));
+  return out;
+}
+
 template <class Encoders>
 [[nodiscard]] std::vector<FeatureSpec> feature_specs(const Encoders& encoders) {
   std::vector<FeatureSpec> out;
-  encoders.for_each([&](auto, const auto& entry) { out.push_back(feature_spec(*entry.module)); });
+  encoders.for_each([&](auto, const auto& entry) { out.push_back(spec_with_taps(*entry.module)); });
   return out;
 }
 

@@ -36,6 +36,12 @@ class RowFusion : public torch::nn::Module {
   }
   { return fusion_->parameters_of(m); }
 
+  [[nodiscard]] std::size_t taps() const requires requires(const F& fusion) { fusion.taps(); }
+  { return fusion_->taps(); }
+  void exchange(std::size_t tap, std::vector<TapFeature>& features, std::int64_t rows) requires names_an_exchange<F> {
+    fusion_->exchange(tap, features, rows);
+  }
+
   [[nodiscard]] at::Tensor project(std::size_t, const Feature& feature) { return feature.vector(); }  // [B, D_m]
 
   /// In training mode the fusion sees one coalition after the other, and of each only the records that have something of

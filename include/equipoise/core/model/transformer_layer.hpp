@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The layer that the encoders with attention share: self-attention, then a perceptron, each after
-/// a layer norm and added to its input (Vaswani et al., "Attention Is All You Need", 2017,
+/// The layer that encoders and fusions with attention share: self-attention, then a perceptron, each
+/// after a layer norm and added to its input (Vaswani et al., "Attention Is All You Need", 2017,
 /// arXiv:1706.03762; norms first as in Xiong et al., 2020, arXiv:2002.04745).
 
 #include <torch/nn/init.h>
@@ -48,13 +48,14 @@ struct NamedParts : torch::nn::Module {
   }
 };
 
-/// What the parts of a layer are called: as in torch.nn.TransformerEncoderLayer, or as in the vision
-/// transformer of torchvision.
-enum class LayerNames { torch, torchvision };
+/// What the parts of a layer are called: as in torch.nn.TransformerEncoderLayer, as in the vision
+/// transformer of torchvision, or as in `Bottleneck`, whose first weights are those of linear layers.
+enum class LayerNames { torch, torchvision, bottleneck };
 
 struct TransformerLayerOptions {
   std::int64_t width = 0, heads = 1;
-  std::int64_t hidden = 0;  ///< size of the perceptron's hidden layer
+  std::int64_t head_width = 0;  ///< size of a head's queries, keys and values; 0: width / heads
+  std::int64_t hidden = 0;      ///< size of the perceptron's hidden layer
   double dropout = 0;
   double epsilon = 1e-5;   ///< of the layer norms
   bool gated = false;      ///< ReGLU in place of GELU: half of twice the hidden layer gates the other half
@@ -64,23 +65,16 @@ struct TransformerLayerOptions {
 
 class TransformerLayer : public torch::nn::Module {
  public:
-  explicit TransformerLayer(const TransformerLayerOptions& o) : torch::nn::Module("TransformerLayer"), options_(o) {
+  explicit TransformerLayer(const TransformerLayerOptions& o)
+      : torch::nn::Module("TransformerLayer"),
+        options_(o),
+        head_width_(o.head_width > 0 ? o.head_width : o.width / o.heads) {
     const bool vision = o.names == LayerNames::torchvision;
     if (o.first_norm)
       norm1_ = register_module(vision ? "ln_1" : "norm1", std::make_shared<NormLayer>(o.width, o.epsilon));
-    const auto attention = register_module(vision ? "self_attention" : "self_attn", std::make_shared<NamedParts>());
-    in_weight_ = attention->add("in_proj_weight", torch::nn::init::xavier_uniform_(at::empty({3 * o.width, o.width})));
-    in_bias_ = attention->add("in_proj_bias", at::zeros({3 * o.width}));
-    out_ = attention->add("out_proj", torch::nn::Linear(o.width, o.width));
+    add_attention();
     norm2_ = register_module(vision ? "ln_2" : "norm2", std::make_shared<NormLayer>(o.width, o.epsilon));
-    const std::int64_t first = o.gated ? 2 * o.hidden : o.hidden;
-    const auto perceptron = vision ? register_module("mlp", std::make_shared<NamedParts>()) : nullptr;
-    linear1_ = torch::nn::Linear(o.width, first), linear2_ = torch::nn::Linear(o.hidden, o.width);
-    if (perceptron) {
-      perceptron->add("0", linear1_), perceptron->add("3", linear2_);
-    } else {
-      register_module("linear1", linear1_), register_module("linear2", linear2_);
-    }
+    add_perceptron();
   }
 
   /// \param x [B, T, width]
@@ -98,20 +92,49 @@ class TransformerLayer : public torch::nn::Module {
   }
 
  private:
+  void add_attention() {
+    const std::int64_t width = options_.width, inside = options_.heads * head_width_;
+    if (options_.names == LayerNames::bottleneck) {
+      const auto all = register_module("qkv", torch::nn::Linear(width, 3 * inside));
+      in_weight_ = all->weight, in_bias_ = all->bias;
+      out_ = register_module("out", torch::nn::Linear(inside, width));
+      return;
+    }
+    const bool vision = options_.names == LayerNames::torchvision;
+    const auto attention = register_module(vision ? "self_attention" : "self_attn", std::make_shared<NamedParts>());
+    in_weight_ = attention->add("in_proj_weight", torch::nn::init::xavier_uniform_(at::empty({3 * inside, width})));
+    in_bias_ = attention->add("in_proj_bias", at::zeros({3 * inside}));
+    out_ = attention->add("out_proj", torch::nn::Linear(inside, width));
+  }
+
+  void add_perceptron() {
+    linear1_ = torch::nn::Linear(options_.width, options_.gated ? 2 * options_.hidden : options_.hidden);
+    linear2_ = torch::nn::Linear(options_.hidden, options_.width);
+    if (options_.names == LayerNames::torchvision) {
+      const auto perceptron = register_module("mlp", std::make_shared<NamedParts>());
+      perceptron->add("0", linear1_), perceptron->add("3", linear2_);
+    } else {
+      const bool torch_names = options_.names == LayerNames::torch;
+      register_module(torch_names ? "linear1" : "hidden", linear1_);
+      register_module(torch_names ? "linear2" : "last", linear2_);
+    }
+  }
+
   [[nodiscard]] at::Tensor drop(const at::Tensor& x) const {
     return options_.dropout > 0 ? torch::dropout(x, options_.dropout, is_training()) : x;
   }
   [[nodiscard]] at::Tensor attend(const at::Tensor& x, const at::Tensor& seen) {
-    const std::int64_t b = x.size(0), t = x.size(1), d = options_.width / options_.heads;
+    const std::int64_t b = x.size(0), t = x.size(1), d = head_width_;
     const at::Tensor all =
         at::linear(x, in_weight_, in_bias_).view({b, t, 3, options_.heads, d}).permute({2, 0, 3, 1, 4});
     at::Tensor weights = at::matmul(all[0], all[1].transpose(2, 3)) / std::sqrt(static_cast<double>(d));
     if (seen.defined()) weights = weights.masked_fill(seen.logical_not(), -1e30);
     const at::Tensor mixed = at::matmul(drop(weights.softmax(-1)), all[2]);  // [B, heads, T, d]
-    return out_->forward(mixed.transpose(1, 2).reshape({b, t, options_.width}));
+    return out_->forward(mixed.transpose(1, 2).reshape({b, t, options_.heads * d}));
   }
 
   TransformerLayerOptions options_;
+  std::int64_t head_width_;
   std::shared_ptr<NormLayer> norm1_, norm2_;
   at::Tensor in_weight_, in_bias_;
   torch::nn::Linear out_{nullptr}, linear1_{nullptr}, linear2_{nullptr};

@@ -59,14 +59,20 @@ class ExportedModule : public torch::nn::Module {
   ExportedModule(const std::string& path, std::vector<std::int64_t> input, std::int64_t width)
       : torch::nn::Module("Exported"), input_(std::move(input)), width_(width) {
     ExportedModule::train(false);
+    bool fits = false;
     try {
       package_ = std::make_unique<torch::inductor::AOTIModelPackageLoader>(path);
+      fits = has_dynamic_records();
     } catch (const std::exception& e) {
       const std::string_view text = e.what();
-      throw FileError(message("file.464", path, "expected an AOTInductor package for this machine; LibTorch says: ",
+      throw FileError(message("file.464", path,
+                              "expected an AOTInductor package for this machine and input; LibTorch says: ",
                               text.substr(0, text.find('\n'))));
     }
-    check_records(path);
+    if (!fits)
+      throw FileError(message("file.464", path,
+                              "expected a package with a dynamic number of records, got other "
+                              "features for two records alone than in a larger batch"));
   }
 
   /// \return [B, width], without a graph
@@ -110,7 +116,7 @@ class ExportedModule : public torch::nn::Module {
 
   /// Code that was compiled for N records reads N and returns N, or leaves the others half computed.
   /// Two records must have the same features alone as at the end of a larger batch.
-  void check_records(const std::string& path) {
+  [[nodiscard]] bool has_dynamic_records() {
     const std::int64_t of_record = std::accumulate(input_.begin(), input_.end(), std::int64_t{1}, std::multiplies<>());
     const std::int64_t rows = std::clamp<std::int64_t>((std::int64_t{1} << 20) / of_record, 9, 129);
     std::vector<std::int64_t> sizes = input_;
@@ -121,11 +127,7 @@ class ExportedModule : public torch::nn::Module {
     const auto has_rows = [](const at::Tensor& t, std::int64_t n) {
       return t.defined() && t.dim() > 0 && t.size(0) == n;
     };
-    if (!has_rows(all, rows) || !has_rows(two, 2) || differ(all.narrow(0, rows - 2, 2), two))
-      throw FileError(message("file.464", path,
-                              "expected a package with a dynamic number of records, got other features "
-                              "for two records alone than in a batch of ",
-                              rows));
+    return has_rows(all, rows) && has_rows(two, 2) && !differ(all.narrow(0, rows - 2, 2), two);
   }
   [[nodiscard]] static bool differ(const at::Tensor& a, const at::Tensor& b) {
     return a.sub(b).abs().max().item<double>() > 1e-3 * b.abs().max().item<double>();

@@ -76,7 +76,7 @@ out["psnr"] = float(np.mean([peak_signal_noise_ratio(a, b, data_range=2.0) for a
 
 
 def ms_ssim(a, b, scales, L=2.0):
-    """Wang, Simoncelli, Bovik 2003, with the filters of their MATLAB program: 2 x 2 means, the last row repeated at odd sides."""
+    """Wang, Simoncelli, Bovik 2003, as in their MATLAB program: SSIM at the last scale, 2 x 2 means, the last row repeated at odd sides."""
     weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:scales]
     weights = weights if scales == 5 else weights / weights.sum()
     g = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
@@ -86,9 +86,8 @@ def ms_ssim(a, b, scales, L=2.0):
     for j in range(scales):
         ma, mb = local(a), local(b)
         va, vb, vab = local(a * a) - ma**2, local(b * b) - mb**2, local(a * b) - ma * mb
-        out *= max(((2 * vab + c2) / (va + vb + c2)).mean(), 0) ** weights[j]
-        if j == scales - 1:
-            out *= ((2 * ma * mb + c1) / (ma**2 + mb**2 + c1)).mean() ** weights[j]
+        cs, l = (2 * vab + c2) / (va + vb + c2), (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
+        out *= max((cs if j < scales - 1 else l * cs).mean(), 0) ** weights[j]
         a, b = (ndimage.uniform_filter(x, 2, mode="nearest", origin=-1)[::2, ::2] for x in (a, b))
     return out
 

@@ -5,13 +5,13 @@
 /// Structural similarity of two maps at several scales, from Wang, Simoncelli, Bovik, "Multiscale
 /// structural similarity for image quality assessment", 2003, eq. 7:
 ///
-///     MS-SSIM = l_n^w_n  Π_j cs_j^w_j,   j = 1 … n
+///     MS-SSIM = SSIM_n^w_n  Π_j cs_j^w_j,   j = 1 … n - 1
 ///
-/// l and cs are the means over all windows of the two factors of SSIM (evaluation/ssim.hpp):
-/// luminance, and contrast with structure. Each scale halves the sides of the one before by means
-/// of 2 x 2 pixels; at an odd side the last row or column is repeated. The weights w are those of
-/// the paper, (0.0448, 0.2856, 0.3001, 0.2363, 0.1333). With fewer than five scales the first ones
-/// are divided by their sum (ours). A negative cs counts as 0.
+/// cs is the mean over all windows of SSIM without its factor for the luminance
+/// (evaluation/ssim.hpp), as in the program of its authors. Each scale halves the sides of the one
+/// before by means of 2 x 2 pixels; at an odd side the last row or column is repeated. The weights
+/// w are those of the paper, (0.0448, 0.2856, 0.3001, 0.2363, 0.1333). With fewer than five scales
+/// the first ones are divided by their sum (ours). A negative factor counts as 0.
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/evaluation/ssim.hpp>
@@ -94,11 +94,11 @@ inline void check_scales(std::size_t height, std::size_t width, std::size_t scal
     const auto [mx, my, vx, vy, vxy] = detail::WindowMoments(x, y);
     const auto centres = valid.block(5, 5, mx.rows(), mx.cols());
     const auto over_windows = [&](const Eigen::ArrayXXd& local) { return (centres * local).sum() / centres.sum(); };
-    const double weight = weights[j] / sum;
-    const double cs = over_windows((2 * vxy + c2) / (vx + vy + c2));
-    if (std::isnan(cs)) return cs;
-    product *= std::pow(std::max(cs, 0.0), weight);
-    if (j + 1 == scales) product *= std::pow(over_windows((2 * mx * my + c1) / (mx * mx + my * my + c1)), weight);
+    const Eigen::ArrayXXd cs = (2 * vxy + c2) / (vx + vy + c2);
+    const double factor =
+        j + 1 < scales ? over_windows(cs) : over_windows((2 * mx * my + c1) / (mx * mx + my * my + c1) * cs);
+    if (std::isnan(factor)) return factor;
+    product *= std::pow(std::max(factor, 0.0), weights[j] / sum);
   }
   return product;
 }

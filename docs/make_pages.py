@@ -18,7 +18,7 @@ LISTS = {
     "EveryWeighting": ("weighting", "tests/training/test_laws.cpp", ("weighting", "balancing")),
 }
 # Components with pages that are not in their list: a program that uses one includes its header.
-OWN_INCLUDE = {"EveryEncoder": ("pretrained",)}
+OWN_INCLUDE = {"EveryEncoder": ("pretrained", "scripted", "exported")}
 NOTES = ("When", "Cost", "Limits")
 EXAMPLES = "test_page_examples.cpp"  # in the tests of each folder: compiles and runs the examples of its pages
 wrong = []

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/support/encoder_reference.hpp: what PyTorch's modules give for weights and inputs of a formula.
+"""Writes tests/support/encoder_reference.hpp: what PyTorch's modules give for weights and inputs of a formula. Writes
+resnet18_narrow.safetensors and scripted.pt beside it, two files that Python saved.
 Run it with a Python that has torch 2.13 and safetensors: make_reference.py"""
-import collections, math, pathlib
+import collections, io, math, pathlib, zipfile
 import numpy as np, torch
 from torch import nn
 from torch.nn import functional as F
@@ -215,6 +216,32 @@ def narrow_file():
     return net.eval()
 
 
+class Script(nn.Module):
+    """What is saved as TorchScript: layers in two levels, statistics of batches, dropout, a branch on the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8))
+        self.drop = nn.Dropout(0.5)
+        self.last = nn.Linear(8, 6)
+
+    def forward(self, x):
+        if x.dim() != 2:
+            raise ValueError("expected a table")
+        return self.last(self.drop(F.relu(self.first(x))))
+
+
+def scripted_file():
+    """The TorchScript file, saved in evaluation, without what TorchScript notes of the sources' place."""
+    net, written = filled(Script()), io.BytesIO()
+    torch.jit.save(torch.jit.script(net), written)
+    with zipfile.ZipFile(written) as whole, zipfile.ZipFile(root / "tests/encoders/scripted.pt", "w") as kept:
+        for entry in whole.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                kept.writestr(zipfile.ZipInfo(entry.filename), whole.read(entry))
+    return net
+
+
 @torch.no_grad()
 def references():
     lengths = [4, 1, 3]
@@ -228,6 +255,7 @@ def references():
     yield "kResNet18", "[1, 512]: means of the deepest map", filled(ResNet(18))(photo)
     yield "kResNet50", "[1, 256]: the same, eight channels wide", filled(ResNet(50, 8))(photo)
     yield "kResNet18File", "[1, 16]: of resnet18_narrow.safetensors", narrow_file()(photo)
+    yield "kScripted", "[5, 6]: of scripted.pt", scripted_file()(input_of("columns", 5, 4))
     yield "kVit", "[2, 8]: the class token", filled(Vit())(input_of("tiles", 2, 3, 8, 8))
     yield "kCnn3d", "[1, 8, 1, 2, 2]", filled(Cnn(3))(input_of("volume", 1, 1, 4, 6, 8))
 
@@ -242,4 +270,5 @@ def main():
     (root / "tests/support/encoder_reference.hpp").write_text("\n".join(out))
 
 
-main()
+if __name__ == "__main__":
+    main()

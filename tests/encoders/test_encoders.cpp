@@ -2,28 +2,27 @@
 
 #include <equipoise/core/model/compose.hpp>
 #include <equipoise/encoders/all.hpp>
+#include <equipoise/encoders/exported.hpp>
+#include <equipoise/encoders/scripted.hpp>
 #include <equipoise/fusion/sum.hpp>
 #include <equipoise/tasks/regression.hpp>
 #include <equipoise/training/trainer.hpp>
 
-#include <span>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
 
 #include "support/by_formula.hpp"
 #include "support/catch.hpp"
+#include "support/difference.hpp"
 #include "support/encoder_reference.hpp"
 
 namespace eq = equipoise;
 using namespace eq::literals;
 using Catch::Contains;
+using support::difference;
 
 namespace {
-
-/// The largest difference from reference values.
-double difference(const at::Tensor& got, std::span<const float> expected) {
-  REQUIRE(got.numel() == static_cast<std::int64_t>(expected.size()));
-  const at::Tensor values = torch::tensor(std::vector<float>(expected.begin(), expected.end())).view_as(got);
-  return (got - values).abs().max().item<double>();
-}
 
 /// An encoder in evaluation, with weights of the formula.
 template <class E>
@@ -65,6 +64,48 @@ void check_padding_is_left_out(Module& encoder) {
     // Sums in another order: rounding of floats.
     CHECK((eq::Feature(encoder.forward(own)).vector()[0] - together[i]).abs().max().template item<double>() < 1e-5);
   }
+}
+
+/// A file beside this one.
+std::string source(const std::string& name) {
+  const char* root = std::getenv("EQUIPOISE_SOURCE");
+  return (std::filesystem::path(root ? root : ".") / "tests/encoders" / name).string();
+}
+
+/// A folder of temporary files that is removed at the end.
+struct Temporary {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / "equipoise_encoders";
+  Temporary() { std::filesystem::create_directories(path); }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    std::error_code none;  // a destructor throws nothing
+    std::filesystem::remove_all(path, none);
+  }
+};
+
+eq::Scripted scripted() {
+  return {.path = source("scripted.pt"), .width = 6};
+}
+
+/// A model of one table that two encoders see.
+template <class E>
+auto model_of(const E& spec) {
+  torch::manual_seed(2);
+  return eq::compose(eq::modality<"a">(spec), eq::modality<"b">(eq::Identity{.width = 4}),
+                     eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 2}));
+}
+
+/// 17 records: with batches of 8 the last one has a single record.
+auto table() {
+  const at::Tensor x = support::input_of("columns", {17, 4});
+  return eq::batch(eq::input<"a">(x), eq::input<"b">(x), eq::target<"y">(eq::Values{x.narrow(1, 0, 2)}));
+}
+
+eq::TrainerOptions quick() {
+  eq::TrainerOptions options{.epochs = 2, .batch_size = 8};
+  options.progress = nullptr;
+  return options;
 }
 
 }  // namespace
@@ -195,4 +236,104 @@ TEST_CASE("options of the encoders that do not fit are refused", "[encoders]") {
   CHECK_THROWS_WITH(eq::FtTransformer{}.build(), Contains("FtTransformer: expected a column, got none"));
   CHECK_THROWS_WITH((gru().build()->forward(torch::zeros({2, 3, 3}), torch::zeros({2, 2}, torch::kBool))),
                     Contains("shape.115"));
+}
+
+TEST_CASE("a TorchScript file gives Python's output under Python's names, in training and evaluation", "[encoders]") {
+  const auto encoder = scripted().build();
+  const at::Tensor x = support::input_of("columns", {5, 4});
+  CHECK(encoder->is_training());  // the file was saved in evaluation mode
+  encoder->eval();
+  CHECK(difference(encoder->forward(x), support::kScripted) < 1e-5);
+  CHECK(encoder->named_parameters().keys() == std::vector<std::string>{"first.0.weight", "first.0.bias",
+                                                                       "first.1.weight", "first.1.bias", "last.weight",
+                                                                       "last.bias"});
+  encoder->train();
+  CHECK_FALSE(torch::equal(encoder->forward(x), encoder->forward(x)));  // dropout
+  CHECK(encoder->named_buffers()["first.1.num_batches_tracked"].item<std::int64_t>() == 2);
+  // What is done to the module is done to the script.
+  encoder->eval();
+  encoder->to(torch::kDouble);
+  const at::Tensor before = encoder->forward(x.to(torch::kDouble));
+  CHECK(before.scalar_type() == torch::kDouble);
+  {
+    const torch::NoGradGuard no_grad;
+    encoder->named_parameters()["last.bias"].add_(1);
+  }
+  CHECK(torch::allclose(encoder->forward(x.to(torch::kDouble)), before + 1));
+}
+
+TEST_CASE("a TorchScript file is trained, and its weights come from the checkpoint", "[encoders]") {
+  const Temporary folder;
+  const auto data = table();
+  eq::TrainerOptions options = quick();
+  options.checkpoint = (folder.path / "run.pt").string();
+  const auto model = model_of(scripted());
+  const at::Tensor before = model->encoder("a"_n).named_parameters()["first.0.weight"].detach().clone();
+  eq::Trainer(model, {}, options).fit(data);
+  CHECK_FALSE(torch::equal(model->encoder("a"_n).named_parameters()["first.0.weight"], before));
+  // The file has moved.
+  std::filesystem::copy_file(source("scripted.pt"), folder.path / "moved.pt");
+  const auto other = model_of(eq::Scripted{.path = (folder.path / "moved.pt").string(), .width = 6});
+  eq::Trainer(other, {}, options).resume(options.checkpoint);
+  model->eval(), other->eval();
+  CHECK(torch::equal(model->predict(data)["y"_n], other->predict(data)["y"_n]));
+  // Frozen, it keeps weights and statistics.
+  const auto frozen = model_of(eq::Frozen<eq::Scripted>{scripted()});
+  eq::Trainer(frozen, {}, quick()).fit(data);
+  auto& inner = frozen->encoder("a"_n).inner();
+  CHECK(torch::equal(inner.named_parameters()["first.0.weight"], before));
+  CHECK(inner.named_buffers()["first.1.num_batches_tracked"].item<std::int64_t>() == 0);
+  frozen->train();
+  CHECK(difference(inner.forward(support::input_of("columns", {5, 4})), support::kScripted) < 1e-5);
+}
+
+TEST_CASE("what does not fit a TorchScript file is refused", "[encoders][error]") {
+  CHECK_THROWS_WITH((eq::Scripted{.path = "no.pt", .width = 6}.build()), Contains("file.401") && Contains("no.pt"));
+  CHECK_THROWS_WITH((eq::Scripted{.path = source("resnet18_narrow.safetensors"), .width = 6}.build()),
+                    Contains("file.463") && Contains("resnet18_narrow.safetensors"));
+  CHECK_THROWS_WITH((eq::Scripted{.path = source("scripted.pt")}.build()), Contains("Scripted.width"));
+  const auto encoder = scripted().build();
+  CHECK_THROWS_WITH(encoder->forward(torch::ones({2, 3})), Contains("shape.101") && Contains("got Float [2, 3]") &&
+                                                               Contains("TorchScript says: mat1 and mat2 shapes"));
+  CHECK_THROWS_WITH(encoder->forward(torch::ones({4})), Contains("TorchScript says: expected a table"));
+  CHECK_THROWS_WITH((eq::ScriptedModule(torch::jit::load(source("scripted.pt")), 7).forward(torch::ones({2, 4}))),
+                    Contains("shape.111") && Contains("returns [2, 7], got [2, 6]"));
+  torch::jit::Module pair("pair");
+  pair.define("def forward(self, x):\n  return (x, x)\n");
+  CHECK_THROWS_WITH((eq::ScriptedModule(pair, 4).forward(torch::ones({2, 4}))),
+                    Contains("got a Tuple[Tensor, Tensor]"));
+  const auto model = model_of(scripted());
+  CHECK_THROWS_WITH(model->predict(eq::batch(eq::input<"a">(torch::ones({2, 3})), eq::input<"b">(torch::ones({2, 4})))),
+                    Contains("shape.101") && Contains("modality a"));
+}
+
+TEST_CASE("a package of AOTInductor gives Python's output, and has no gradient", "[encoders]") {
+  CHECK_THROWS_WITH((eq::Exported{.path = "no.pt2", .input = {4}, .width = 6}.build()), Contains("file.401"));
+  CHECK_THROWS_WITH((eq::Exported{.path = source("scripted.pt"), .input = {4}, .width = 6}.build()),
+                    Contains("file.464") && Contains("scripted.pt"));
+  const char* const folder = std::getenv("EQUIPOISE_PACKAGES");
+  if (folder == nullptr) {
+    std::cerr << "skipped: EQUIPOISE_PACKAGES names no folder that tests/encoders/make_package.py filled\n";
+    return;
+  }
+  const std::string path = std::string(folder) + "/encoder.pt2";
+  const eq::Exported spec{.path = path, .input = {4}, .width = 6};
+  const auto encoder = spec.build();
+  const at::Tensor x = support::input_of("columns", {5, 4});
+  CHECK(difference(encoder->forward(x), support::kScripted) < 1e-5);
+  CHECK(difference(encoder->forward(x.t().contiguous().t()), support::kScripted) < 1e-5);  // another memory order
+  CHECK(torch::allclose(encoder->forward(x.narrow(0, 2, 1)), encoder->forward(x).narrow(0, 2, 1)));
+  CHECK_FALSE(encoder->forward(x).requires_grad());
+  CHECK_THROWS_WITH(encoder->forward(x.clone().requires_grad_()), Contains("value.261"));
+  CHECK_THROWS_WITH(encoder->forward(x.narrow(1, 0, 3)), Contains("shape.101") && Contains("expected Float [B, 4]"));
+  CHECK_THROWS_WITH(encoder->forward(x.to(torch::kDouble)), Contains("shape.101"));
+  CHECK_THROWS_WITH((eq::Exported{.path = path, .input = {4}, .width = 7}.build()->forward(x)), Contains("shape.111"));
+  // The rest of a model is trained on its features.
+  const auto model = model_of(spec);
+  const at::Tensor before = model->parameters().front().detach().clone();
+  eq::Trainer(model, {}, quick()).fit(table());
+  CHECK_FALSE(torch::equal(model->parameters().front(), before));
+  CHECK_FALSE(model->encoder("a"_n).is_training());
+  CHECK_THROWS_WITH((eq::Exported{.path = std::string(folder) + "/fixed.pt2", .input = {4}, .width = 6}.build()),
+                    Contains("file.464") && Contains("fixed.pt2"));
 }

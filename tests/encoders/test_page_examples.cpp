@@ -1,9 +1,13 @@
 // The examples of docs/components/encoders/, word for word (gate.links_in_docs compares them).
 
+#include <equipoise/encoders/exported.hpp>
 #include <equipoise/encoders/pretrained.hpp>
+#include <equipoise/encoders/scripted.hpp>
 #include <equipoise/equipoise.hpp>
 
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
 
 #include "support/catch.hpp"
 
@@ -16,6 +20,21 @@ auto records(std::int64_t n) {
   torch::manual_seed(3);
   return eq::batch(eq::input<"metrics">(torch::randn({n, 41})), eq::input<"dose">(torch::randn({n, 1, 16, 16})));
 }
+
+/// Relative names are in another folder, until the scope ends.
+class WorkingFolder {
+ public:
+  explicit WorkingFolder(const std::filesystem::path& folder) { std::filesystem::current_path(folder); }
+  ~WorkingFolder() {
+    std::error_code none;  // a destructor throws nothing
+    std::filesystem::current_path(before_, none);
+  }
+  WorkingFolder(const WorkingFolder&) = delete;
+  WorkingFolder& operator=(const WorkingFolder&) = delete;
+
+ private:
+  std::filesystem::path before_ = std::filesystem::current_path();
+};
 
 }  // namespace
 
@@ -96,12 +115,34 @@ TEST_CASE("the example of UNetEncoder's page keeps the map of each level", "[enc
 }
 
 TEST_CASE("the example of Pretrained's page reads what was written", "[encoders][docs]") {
-  const std::filesystem::path before = std::filesystem::current_path();
-  std::filesystem::current_path(std::filesystem::temp_directory_path());
+  const WorkingFolder folder(std::filesystem::temp_directory_path());
   auto first = eq::Mlp{.in_features = 4, .widths = {8}}.build();
   eq::save_weights(*first, "mlp.safetensors");
   auto second = eq::Pretrained<eq::Mlp>{{.in_features = 4, .widths = {8}}, "mlp.safetensors"}.build();
   CHECK(torch::equal(first->parameters().front(), second->parameters().front()));
   std::filesystem::remove("mlp.safetensors");
-  std::filesystem::current_path(before);
+}
+
+TEST_CASE("the example of Scripted's page runs a file that C++ or Python saved", "[encoders][docs]") {
+  const WorkingFolder folder(std::filesystem::temp_directory_path());
+  torch::jit::Module script("script");
+  script.register_parameter("weight", torch::randn({4, 6}), /*is_buffer=*/false);
+  script.define("def forward(self, x):\n  return torch.matmul(x, self.weight)\n");
+  script.save("encoder.pt");
+  auto encoder = eq::Scripted{.path = "encoder.pt", .width = 6}.build();
+  at::Tensor feature = encoder->forward(torch::randn({2, 4}));  // [2, 6]
+  CHECK(feature.sizes() == at::IntArrayRef{2, 6});
+  std::filesystem::remove("encoder.pt");
+}
+
+TEST_CASE("the example of Exported's page runs a package", "[encoders][docs]") {
+  const char* const folder = std::getenv("EQUIPOISE_PACKAGES");
+  if (folder == nullptr) {
+    std::cerr << "skipped: EQUIPOISE_PACKAGES names no folder that tests/encoders/make_package.py filled\n";
+    return;
+  }
+  const std::string package = std::string(folder) + "/encoder.pt2";
+  auto encoder = eq::Exported{.path = package, .input = {4}, .width = 6}.build();
+  at::Tensor feature = encoder->forward(torch::randn({2, 4}));  // [2, 6]
+  CHECK(feature.sizes() == at::IntArrayRef{2, 6});
 }

@@ -9,23 +9,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <span>
 
 #include "support/by_formula.hpp"
 #include "support/catch.hpp"
+#include "support/difference.hpp"
 #include "support/encoder_reference.hpp"
 
 namespace eq = equipoise;
 using namespace eq::literals;
 using Catch::Contains;
+using support::difference;
 
 namespace {
-
-double difference(const at::Tensor& got, std::span<const float> expected) {
-  REQUIRE(got.numel() == static_cast<std::int64_t>(expected.size()));
-  const at::Tensor values = torch::tensor(std::vector<float>(expected.begin(), expected.end())).view_as(got);
-  return (got - values).abs().max().item<double>();
-}
 
 std::filesystem::path source(const std::string& name) {
   const char* root = std::getenv("EQUIPOISE_SOURCE");

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes tests/support/task_metrics.hpp: metrics of predictions by scikit-learn, SciPy, scikit-image and
-lifelines. The test draws the same numbers by `draw`. Needs those packages, which the tests do not."""
+"""Writes tests/support/task_metrics.hpp: metrics of predictions by scikit-learn, SciPy, scikit-image, MedPy
+and lifelines. The test draws the same numbers by `draw`. Needs those packages, which the tests do not."""
 import math, pathlib
 
 import numpy as np
 from lifelines.utils import concordance_index
-from scipy import stats
+from medpy.metric.binary import hd95
+from scipy import ndimage, signal, stats
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from sklearn import metrics as sk
 
@@ -73,10 +74,45 @@ ssim = lambda a, b: structural_similarity(a, b, gaussian_weights=True, sigma=1.5
 out["ssim"] = float(np.mean([ssim(a, b) for a, b in zip(maps, said)]))
 out["psnr"] = float(np.mean([peak_signal_noise_ratio(a, b, data_range=2.0) for a, b in zip(maps, said)]))
 
+
+def ms_ssim(a, b, scales, L=2.0):
+    """Wang, Simoncelli, Bovik 2003, as in their MATLAB program: SSIM at the last scale, 2 x 2 means, the last row repeated at odd sides."""
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:scales]
+    weights = weights if scales == 5 else weights / weights.sum()
+    g = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+    window = np.outer(g, g) / g.sum() ** 2
+    local = lambda x: signal.convolve2d(x, window, mode="valid")
+    c1, c2, out = (0.01 * L) ** 2, (0.03 * L) ** 2, 1.0
+    for j in range(scales):
+        ma, mb = local(a), local(b)
+        va, vb, vab = local(a * a) - ma**2, local(b * b) - mb**2, local(a * b) - ma * mb
+        cs, l = (2 * vab + c2) / (va + vb + c2), (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
+        out *= max((cs if j < scales - 1 else l * cs).mean(), 0) ** weights[j]
+        a, b = (ndimage.uniform_filter(x, 2, mode="nearest", origin=-1)[::2, ::2] for x in (a, b))
+    return out
+
+
+# Maps in 64ths, which single precision holds: 161 x 176 pixels for five scales, 45 x 41 for three.
+def coarse(n, seed):
+    return np.floor(draw(n, seed) * 64) / 64
+
+
+for name, height, width, scales in (("ms_ssim", 161, 176, 5), ("ms_ssim_of_3_scales", 45, 41, 3)):
+    a = (coarse(height * width, 14) * 2).reshape(height, width)
+    out[name] = ms_ssim(a + coarse(height * width, 15).reshape(height, width) - 0.5, a, scales)
+
 # Class maps of three classes.
 regions = (draw(3 * 6 * 5, 9) * 3).astype(int).reshape(3, 30)
 scores = draw(3 * 3 * 30, 10).reshape(3, 3, 30)
 out["dice"] = float(np.mean([sk.f1_score(t == c, s.argmax(0) == c) for t, s in zip(regions, scores) for c in (1, 2)]))
+# Two discs a class in each of two records, and what a predicted map has elsewhere.
+rows, columns = np.mgrid[:20, :24]
+truth = [np.where((rows - 7 - i) ** 2 + (columns - 6) ** 2 < 20, 1, np.where((rows - 9) ** 2 + (columns - 17 + i) ** 2 < 12, 2, 0)) for i in range(2)]
+said = [np.where((rows - 9) ** 2 + (columns - 7 - 3 * i) ** 2 < 25, 1, np.where((rows - 12 + i) ** 2 + (columns - 16) ** 2 < 8, 2, 0)) for i in range(2)]
+for name, spacing in (("hausdorff95", (1, 1)), ("hausdorff95_in_mm", (2.5, 1.25))):
+    out[name] = float(np.mean([hd95(s == c, t == c, voxelspacing=spacing) for t, s in zip(truth, said) for c in (1, 2)]))
+noisy = (draw(20 * 24, 16).reshape(20, 24) > 0.8, draw(20 * 24, 17).reshape(20, 24) > 0.7)
+out["hausdorff95_of_noise"] = hd95(*noisy, voxelspacing=(0.7, 1.1))
 
 # Times in whole units have ties.
 time, event = np.ceil(draw(N, 11) * 20), draw(N, 12) > 0.3

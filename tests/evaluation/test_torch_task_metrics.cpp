@@ -1,9 +1,13 @@
-// The metrics that tasks report agree with scikit-learn, SciPy, scikit-image and lifelines, and do not depend on how a
+// The metrics that tasks report agree with scikit-learn, SciPy, scikit-image, MedPy and lifelines, and do not depend on how a
 // data set is cut into batches.
 
 #include <equipoise/equipoise.hpp>
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/task_metrics.hpp>
+
+#include <cmath>
+#include <span>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/task_metrics.hpp"
@@ -95,6 +99,63 @@ TEST_CASE("metrics of maps are scikit-image's and scikit-learn's", "[evaluation]
   CHECK(maps(eq::metric::psnr(2)) == Approx(reference::psnr).epsilon(1e-6));
   const Judged regions{draw({3, 3, 6, 5}, 10), (draw({3, 1, 6, 5}, 9) * 3).to(torch::kLong)};
   CHECK(regions(eq::metric::dice()) == Approx(reference::dice).epsilon(1e-9));
+}
+
+TEST_CASE("MS-SSIM is that of a program after the paper, also of odd sides and fewer scales", "[evaluation][parity]") {
+  const auto coarse = [](std::vector<std::int64_t> shape, int seed) { return (draw(shape, seed) * 64).floor() / 64; };
+  const auto maps = [&](std::int64_t height, std::int64_t width) {
+    const at::Tensor y = coarse({1, 1, height, width}, 14) * 2;
+    return Judged{y + coarse({1, 1, height, width}, 15) - 0.5, y};
+  };
+  const Judged large = maps(161, 176), small = maps(45, 41);
+  CHECK(large(eq::metric::ms_ssim(2)) == Approx(reference::ms_ssim).epsilon(1e-9));
+  CHECK(small(eq::metric::ms_ssim(2, 3)) == Approx(reference::ms_ssim_of_3_scales).epsilon(1e-9));
+  // With one scale it is SSIM.
+  CHECK(small(eq::metric::ms_ssim(2, 1)) == Approx(small(eq::metric::ssim(2))).epsilon(1e-12));
+  CHECK(Judged{small.target, small.target}(eq::metric::ms_ssim(2, 1)) == Approx(1).epsilon(1e-12));
+  // A map against its negative has a negative structure, which counts as 0.
+  CHECK(Judged{2 - small.target, small.target}(eq::metric::ms_ssim(2, 1)) == 0);
+  CHECK_THROWS_WITH(small(eq::metric::ms_ssim(2)), Catch::Contains("shape.118") &&
+                                                       Catch::Contains("at least 161 pixels for 5 scales, got 45x41") &&
+                                                       Catch::Contains("scales = 3"));
+  CHECK_THROWS_WITH(small(eq::metric::ms_ssim(2, 6)), Catch::Contains("value.201"));
+  // A missing pixel changes nothing, whatever is predicted there.
+  at::Tensor holed = small.target.clone(), other = small.prediction.clone();
+  holed.slice(2, 0, 3).fill_(std::nan(""));
+  other.slice(2, 0, 3).fill_(100);
+  CHECK(Judged{other, holed}(eq::metric::ms_ssim(2, 3)) == Judged{small.prediction, holed}(eq::metric::ms_ssim(2, 3)));
+}
+
+TEST_CASE("the Hausdorff distance at 95 % is MedPy's, with spacings", "[evaluation][parity]") {
+  const at::Tensor r = torch::arange(20).view({20, 1}), c = torch::arange(24);
+  const auto disc = [&](std::int64_t row, std::int64_t column, std::int64_t size) {
+    return ((r - row).square() + (c - column).square()).lt(size);
+  };
+  std::vector<at::Tensor> truth, said;
+  for (const std::int64_t i : {0, 1}) {
+    truth.push_back(torch::where(disc(7 + i, 6, 20), 1, torch::where(disc(9, 17 - i, 12), 2, 0)));
+    said.push_back(torch::where(disc(9, 7 + 3 * i, 25), 1, torch::where(disc(12 - i, 16, 8), 2, 0)));
+  }
+  const auto logits = [](const at::Tensor& classes) {  // [N, 1, H, W] -> [N, 3, H, W]
+    return torch::one_hot(classes.squeeze(1), 3).permute({0, 3, 1, 2}).to(torch::kDouble);
+  };
+  const at::Tensor y = torch::stack(truth).unsqueeze(1).to(torch::kLong);
+  const Judged regions{logits(torch::stack(said).unsqueeze(1).to(torch::kLong)), y};
+  CHECK(regions(eq::metric::hausdorff95()) == Approx(reference::hausdorff95).epsilon(1e-9));
+  CHECK(regions(eq::metric::hausdorff95({.row = 2.5, .column = 1.25})) ==
+        Approx(reference::hausdorff95_in_mm).epsilon(1e-9));
+  const at::Tensor a = draw({20, 24}, 16).gt(0.8), b = draw({20, 24}, 17).gt(0.7);
+  const auto span = [](const at::Tensor& t) { return std::span(t.const_data_ptr<bool>(), 20 * 24); };
+  CHECK(eq::hausdorff(span(a), span(b), 20, 24, {.row = 0.7, .column = 1.1}) ==
+        Approx(reference::hausdorff95_of_noise).epsilon(1e-9));
+  CHECK(Judged{logits(y), y}(eq::metric::hausdorff95()) == 0);
+  // A class that one of the two lacks counts as the diagonal; one that both lack, and missing pixels, do not count.
+  const at::Tensor nothing = torch::zeros_like(y), first = y.eq(1).to(torch::kLong);
+  CHECK(Judged{logits(nothing), first}(eq::metric::hausdorff95({.row = 3})) == Approx(std::hypot(60, 24)));
+  CHECK(Judged{logits(first), first}(eq::metric::hausdorff95()) == 0);
+  CHECK(std::isnan(Judged{logits(nothing), nothing}(eq::metric::hausdorff95())));
+  CHECK(Judged{logits(first), first.masked_fill(y.eq(2), -1)}(eq::metric::hausdorff95()) == 0);
+  CHECK_THROWS_WITH(regions(eq::metric::hausdorff95({.row = 0})), Catch::Contains("value.201"));
 }
 
 TEST_CASE("the concordance of censored times is that of lifelines, with ties", "[evaluation][parity]") {

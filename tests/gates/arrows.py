@@ -33,7 +33,7 @@ ARROWS = {
 # Headers that may reach less than their folder: who reads or writes a cohort compiles neither the simulator nor the metrics.
 NARROW = {r"psqa/cohort/(cohort|reader|writer|delivery_maps|machines)\.hpp": {"core/base", "io", "psqa", "psqa/files"}}
 # Headers of tier 0 reach no LibTorch at all; those of tier 1 its tensor, but not what costs a user seconds.
-TIER_0 = ["core/base/", "core/batch/(coalition|schema)", "core/policy/epoch_plan", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|bootstrap|group_means|paired_tests|detection|conformal|ridge|reachable|record_figures|ranking|search|study)",
+TIER_0 = ["core/base/", "core/batch/(coalition|schema)", "core/policy/epoch_plan", "contribution/(shapley|value|imbalance|sampling)", "evaluation/(metrics|ssim|ms_ssim|hausdorff|bootstrap|group_means|paired_tests|detection|conformal|ridge|reachable|record_figures|ranking|search|study)",
           "data/(split|groups)", "io/", "report/", "psqa/(?!learning/|psqa)", "training/history"]
 TIER_1 = ["core/batch/", "core/model/(concepts|decode|model_base)", "core/policy/", "balancing/(state|any_policy)", "fusion/masked"]
 HEAVY = re.compile(r"/(ATen/ATen\.h|torch/(types|nn|optim|data)\b.*)$")

@@ -32,7 +32,12 @@ inline constexpr double of_labels_brier = 0.19856838800499954;
 inline constexpr double of_labels_ece = 0.2226242339314216;
 inline constexpr double ssim = 0.8940351740815725;
 inline constexpr double psnr = 16.88783822271394;
+inline constexpr double ms_ssim = 0.8977686049725518;
+inline constexpr double ms_ssim_of_3_scales = 0.9032853523003613;
 inline constexpr double dice = 0.2968125187804822;
+inline constexpr double hausdorff95 = 3.329021658537817;
+inline constexpr double hausdorff95_in_mm = 7.022542485937368;
+inline constexpr double hausdorff95_of_noise = 2.0999999999999996;
 inline constexpr double c_index = 0.7013574660633484;
 
 }  // namespace support::reference

@@ -233,16 +233,6 @@ TEST_CASE("a checkpoint goes on only with the policies and parts that it was mad
   CHECK_THROWS_WITH(other.resume(o.checkpoint), Catch::Contains("fusions.y.width = 7, got 6"));
 }
 
-TEST_CASE("a summary lists every part with its options and parameters", "[core][summary]") {
-  const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
-  const std::string text = eq::summary(*model);
-  for (const char* part : {"encoders.a", "encoders.b", "fusions.y", "heads.y", "widths=6", "width=6", "outputs=2"})
-    CHECK(text.find(part) != std::string::npos);
-  std::int64_t n = 0;
-  for (const at::Tensor& p : model->parameters()) n += p.numel();
-  CHECK(text.find(" " + std::to_string(n) + "\n") != std::string::npos);
-}
-
 TEST_CASE("a cosine schedule ends with the run where epochs become shorter", "[training][behaviour]") {
   const auto model = support::toy_model<2, Kind::regression>(eq::Sum{.width = 6});
   eq::TrainerOptions o = options(6);

@@ -3,8 +3,9 @@
 
 /// \file
 /// The list of all encoders of the library. To add one, write its header and its test, and add its
-/// include and its entry here (docs/adding_components.md). `Pretrained` has an include of its own,
-/// which needs nlohmann-json: `equipoise/encoders/pretrained.hpp`.
+/// include and its entry here (docs/adding_components.md). Three have includes of their own in this
+/// folder: `pretrained.hpp`, which needs nlohmann-json, `scripted.hpp` and `exported.hpp`, whose
+/// headers of LibTorch take seconds to compile.
 
 #include <equipoise/core/base/type_list.hpp>
 #include <equipoise/encoders/cnn.hpp>

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// What specs around another encoder's spec share: they have its options, and an id made of both.
+/// What specs around another encoder's spec share: they have its options, and an id made of both. Specs that are loaded from
+/// a file have their width as the only option.
 
 #include <equipoise/core/base/options.hpp>
 
@@ -40,5 +41,17 @@ struct WrappedAccessors<hana::tuple<hana::pair<Key, Member>...>> {
 /// The accessors of a spec whose member `encoder` is of type E: those of E.
 template <class E>
 using accessors_of_encoder = typename WrappedAccessors<std::remove_cvref_t<decltype(hana::accessors<E>())>>::type;
+
+struct WidthOf {
+  template <class Spec>
+  constexpr auto& operator()(Spec& spec) const {
+    return spec.width;
+  }
+};
+
+/// The accessors of a spec that is loaded from a file: only its member `width`.
+[[nodiscard]] constexpr auto accessors_of_width() {
+  return hana::make_tuple(hana::make_pair(hana::string_c<'w', 'i', 'd', 't', 'h'>, WidthOf{}));
+}
 
 }  // namespace equipoise::detail

@@ -34,6 +34,18 @@ namespace detail {
   return out;
 }
 
+/// Moments of two maps in each window, [(h - 10), (w - 10)].
+struct WindowMoments {
+  WindowMoments(const Eigen::ArrayXXd& x, const Eigen::ArrayXXd& y)
+      : mx(window_mean(x)),
+        my(window_mean(y)),
+        vx(window_mean(x * x) - mx * mx),
+        vy(window_mean(y * y) - my * my),
+        vxy(window_mean(x * y) - mx * my) {}
+
+  Eigen::ArrayXXd mx, my, vx, vy, vxy;  ///< means, variances, covariance
+};
+
 }  // namespace detail
 
 /// Mean SSIM of two maps [height, width]. \param range L > 0: the largest difference
@@ -49,9 +61,7 @@ namespace detail {
   const auto h = static_cast<Eigen::Index>(height), w = static_cast<Eigen::Index>(width);
   const Eigen::ArrayXXd x = Map(a.data(), h, w).cast<double>(), y = Map(b.data(), h, w).cast<double>();
   const double c1 = std::pow(0.01 * range, 2), c2 = std::pow(0.03 * range, 2);
-  const Eigen::ArrayXXd mx = detail::window_mean(x), my = detail::window_mean(y);
-  const Eigen::ArrayXXd vx = detail::window_mean(x * x) - mx * mx, vy = detail::window_mean(y * y) - my * my,
-                        vxy = detail::window_mean(x * y) - mx * my;
+  const auto [mx, my, vx, vy, vxy] = detail::WindowMoments(x, y);
   const Eigen::ArrayXXd local = ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2));
   if (counts.empty()) return local.mean();
   using Counts = Eigen::Map<const Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;

@@ -13,7 +13,9 @@
 
 #include <equipoise/core/model/metric.hpp>
 #include <equipoise/evaluation/detection.hpp>
+#include <equipoise/evaluation/hausdorff.hpp>
 #include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/evaluation/ms_ssim.hpp>
 #include <equipoise/evaluation/ssim.hpp>
 
 #include <torch/types.h>
@@ -155,6 +157,15 @@ namespace metric {
   });
 }
 
+/// Structural similarity at several scales (evaluation/ms_ssim.hpp), the mean over records and channels. Maps with a side
+/// below 161 pixels need fewer scales. \param range L > 0: the largest difference that the data can have
+/// \param scales 1 to 5
+[[nodiscard]] inline Metric ms_ssim(double range, std::size_t scales = 5) {
+  return detail::by_map("ms_ssim", [range, scales](auto z, auto y, auto valid, std::size_t height, std::size_t width) {
+    return equipoise::ms_ssim(z, y, height, width, range, scales, valid);
+  });
+}
+
 /// Peak signal-to-noise ratio in dB, 10 log10(L² / mean squared error), the mean over records and
 /// channels. \param range L > 0: the largest difference that the data can have
 [[nodiscard]] inline Metric psnr(double range) {
@@ -256,6 +267,31 @@ namespace metric {
               const at::Tensor both = a.logical_and(b).sum(1).to(at::kDouble), size = a.sum(1) + b.sum(1);
               const std::vector<double> of_records = detail::numbers_of(2 * both / size);
               each.insert(each.end(), of_records.begin(), of_records.end());
+            }
+            return detail::mean_of_known(std::move(each));
+          }};
+}
+
+/// Hausdorff distance of `DenseSegmentation` at the 95th percentile (evaluation/hausdorff.hpp), in the unit of the
+/// spacing: the mean over records and over the classes other than the first. A class that a record neither has nor is given
+/// is left out; one that it has or is given alone counts as the diagonal of the map. Missing pixels are in no class.
+[[nodiscard]] inline Metric hausdorff95(PixelSpacing spacing = {}) {
+  return {"hausdorff95", false, [spacing](const at::Tensor& prediction, const at::Tensor& target) {
+            const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
+            const auto height = static_cast<std::size_t>(target.size(2)),
+                       width = static_cast<std::size_t>(target.size(3));
+            const double diagonal =
+                std::hypot(static_cast<double>(height) * spacing.row, static_cast<double>(width) * spacing.column);
+            std::vector<double> each;
+            for (std::int64_t c = 1; c < prediction.size(1); ++c) {
+              const at::Tensor a = decided.eq(c).logical_and(valid).contiguous(), b = target.eq(c).contiguous();
+              for (std::int64_t i = 0; i < target.size(0); ++i) {
+                const auto at = static_cast<std::size_t>(i) * height * width;
+                const double distance =
+                    hausdorff(std::span(a.const_data_ptr<bool>() + at, height * width),
+                              std::span(b.const_data_ptr<bool>() + at, height * width), height, width, spacing);
+                each.push_back(std::isinf(distance) ? diagonal : distance);
+              }
             }
             return detail::mean_of_known(std::move(each));
           }};

@@ -6,6 +6,7 @@
 /// of the epochs before a resume too. `TensorBoardLog` is tensorboard_log.hpp.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/json_text.hpp>
 #include <equipoise/training/callbacks.hpp>
 
 #include <algorithm>
@@ -124,16 +125,8 @@ class JsonlLog {
   [[nodiscard]] static std::string line(const EpochRecord& record) {
     std::string text = "{\"epoch\":" + std::to_string(record.epoch);
     for (const auto& [name, value] : record.values)
-      text += ",\"" + escaped(name) + "\":" + (std::isfinite(value) ? number_text(value) : "null");
+      text += "," + json_text(name) + ":" + (std::isfinite(value) ? number_text(value) : "null");
     return text + "}\n";
-  }
-  [[nodiscard]] static std::string escaped(const std::string& name) {
-    std::string out;
-    for (const char c : name) {
-      if (c == '"' || c == '\\') out += '\\';
-      if (static_cast<unsigned char>(c) >= 0x20) out += c;
-    }
-    return out;
   }
 
   detail::LogFile file_;

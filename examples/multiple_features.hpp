@@ -21,8 +21,8 @@ struct Views {
   at::Tensor label;                    ///< int64 [N]
 };
 
-/// One view, [2000, columns]: UCI's `mfeat-pix`, numbers between spaces, or `mfeat-pix.csv` with a line of names and
-/// the class in the last column. \throws equipoise::FileError
+/// One view, [2000, columns]: UCI's `mfeat-pix`, numbers between spaces, or `mfeat-pix.csv` with a
+/// line of names and the class in the last column. \throws equipoise::FileError
 inline at::Tensor read_view(const std::filesystem::path& folder, const std::string& name, std::int64_t columns) {
   if (std::filesystem::exists(folder / (name + ".csv"))) {
     const auto table = equipoise::read_csv(folder / (name + ".csv"), {.header = equipoise::CsvHeader::ignored});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Short texts of different lengths beside a table of numbers and categories; some records lack one of them. The words
-/// and the table are made here. `Words` is an encoder of one's own: an embedding before the library's `Sequence`.
+/// Short texts of different lengths beside a table of numbers and categories; some records lack one
+/// of them. The words and the table are made here. `Words` is an encoder of one's own: an embedding
+/// before the library's `Sequence`.
 
 #include <ATen/Parallel.h>
 #include <torch/nn/modules/embedding.h>
@@ -38,8 +39,8 @@ struct Words : torch::nn::Module {
   std::shared_ptr<eq::SequenceModule> sequence;
 };
 
-/// Complaints are urgent (class 1) in two cases: the text has word 0 before word 1, or the customer's kind is 2 and the
-/// first number is large.
+/// Complaints are urgent (class 1) in two cases: the text has word 0 before word 1, or the
+/// customer's kind is 2 and the first number is large.
 auto make_records() {
   torch::manual_seed(1);
   const at::Tensor words = torch::randint(2, kWords, {kRecords, kLongest}),

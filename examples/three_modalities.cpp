@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Handwritten digits from three modalities: the image, its Fourier coefficients and its Zernike moments. About 10 s.
+/// Handwritten digits from three modalities: the image, its Fourier coefficients and its Zernike
+/// moments. About 10 s.
 ///   three_modalities FOLDER    the folder with mfeat-pix, mfeat-fou and mfeat-zer of UCI's Multiple Features, as they
 ///                              are or as CSV (https://archive.ics.uci.edu/dataset/72/multiple+features)
 

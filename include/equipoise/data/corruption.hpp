@@ -7,8 +7,8 @@
 /// const auto noisy = eq::corrupted(test, "dose"_n, eq::Noise{.sd = 0.1});
 /// const auto report = eq::evaluate(*model, noisy);
 /// \endcode
-/// The random numbers come from the seed and the record's position in the data set: the batch size does not matter.
-/// `eq::robustness` (evaluation/robustness.hpp) evaluates several strengths.
+/// The random numbers come from the seed and the record's position in the data set: the batch size
+/// does not matter. `eq::robustness` (evaluation/robustness.hpp) evaluates several strengths.
 
 #include <equipoise/data/transform.hpp>
 
@@ -74,7 +74,8 @@ class Corrupted {
   std::uint64_t seed_;
 };
 
-/// \param data a batch or another data set; it is kept (the tensors of a batch are shared, not copied)
+/// \param data a batch or another data set; it is kept (the tensors of a batch are shared, not
+/// copied)
 /// \throws ValueError for an option of the change that is out of range
 template <Dataset D, class Name, RecordTransform F>
 [[nodiscard]] Corrupted<D, Name, F> corrupted(D data, boost::hana::basic_type<Name>, F change, std::uint64_t seed = 1) {

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// How well a trained model does when one modality is corrupted: of each task the loss, the accuracy and the task's
-/// metrics over the strength of the corruption, and the area under each curve.
+/// How well a trained model does when one modality is corrupted: of each task the loss, the
+/// accuracy and the task's metrics over the strength of the corruption, and the area under each
+/// curve.
 /// \code
 /// const auto curves = eq::robustness(*model, test, "dose"_n, eq::corruption::noise, {0, 0.5, 1});
 /// std::cout << curves << curves["gpr"_n].of("loss").area.value;
@@ -40,7 +41,8 @@ struct RobustnessOptions {
 
 /// The mean height of a curve, by the trapezoidal rule, relative to the value without corruption:
 ///   area = 1 / ((s_n - s_1) f_clean) · Σ_i (s_{i+1} - s_i) (f_i + f_{i+1}) / 2
-/// It is 1 where the corruption does nothing. With one strength it is f_1 / f_clean. NaN unless f_clean > 0.
+/// It is 1 where the corruption does nothing. With one strength it is f_1 / f_clean. NaN unless
+/// f_clean > 0.
 /// \param strengths increasing  \param values one a strength
 [[nodiscard]] inline double relative_area(std::span<const double> strengths, std::span<const double> values,
                                           double clean) {
@@ -140,8 +142,8 @@ template <class Encoders, class Tasks, Dataset D>
   return out;
 }
 
-/// A curve with intervals. \param at a figure of some labelled records: at(0, rows) without corruption, at(i, rows) at
-/// the i-th strength \param groups of the labelled records
+/// A curve with intervals. \param at a figure of some labelled records: at(0, rows) without
+/// corruption, at(i, rows) at the i-th strength \param groups of the labelled records
 template <class F>
 [[nodiscard]] RobustnessCurve robustness_curve(std::string figure, bool larger_is_better,
                                                std::span<const double> strengths, std::span<const std::int64_t> groups,
@@ -212,16 +214,18 @@ template <class F>
 
 }  // namespace detail
 
-/// Figures of the model with all modalities that a record has, without and with the corruption of one.
+/// Figures of the model with all modalities that a record has, without and with the corruption of
+/// one.
 /// \code
 /// // a corruption of one's own: a detector whose values fade
 /// const auto fading = [](double strength) {
-///   return [strength](const at::Tensor& record, eq::RandomStream&) { return record * (1 - strength); };
+///   return [strength](const at::Tensor& x, eq::RandomStream&) { return x * (1 - strength); };
 /// };
 /// \endcode
 /// \param corruption one of `equipoise::corruption`, or of one's own (`Corruption`)
 /// \param strengths increasing
-/// Cost: an evaluation for each strength and one more. Intervals compute each metric again for every resample.
+/// Cost: an evaluation for each strength and one more. Intervals compute each metric again for
+/// every resample.
 /// \throws ValueError for strengths that do not increase, or data without a record
 template <class Encoders, class Tasks, Dataset D, class Name, class C>
 [[nodiscard]] Robustness<Tasks> robustness(Model<Encoders, Tasks>& model, const D& data,

@@ -3,12 +3,9 @@
 /// A study that compares fusions: every cell is a fusion and a seed, two processes compute them, and a study that was
 /// stopped goes on where it was. docs/study.md explains it.
 ///   compare_fusions                   on data that is made here, from the start
-///   compare_fusions FOLDER [STUDY]    on three views of handwritten digits, the files mfeat-pix.csv, mfeat-fou.csv and
-///                              mfeat-zer.csv of UCI's Multiple Features with the class in the last column
+///   compare_fusions FOLDER [STUDY]    on three views of handwritten digits: UCI's Multiple Features, as three_modalities
 
 #include <equipoise/data/split.hpp>
-#include <equipoise/data/standardizer.hpp>
-#include <equipoise/data/table.hpp>
 #include <equipoise/equipoise.hpp>
 #include <equipoise/evaluation/infer.hpp>
 #include <equipoise/evaluation/record_figures.hpp>
@@ -19,13 +16,10 @@
 #include <iostream>
 #include <numeric>
 
+#include "multiple_features.hpp"
+
 namespace eq = equipoise;
 using namespace eq::literals;
-
-struct Views {
-  at::Tensor image, fourier, zernike;  ///< [N, 1, H, W], [N, F], [N, Z]
-  at::Tensor label;                    ///< int64 [N]
-};
 
 /// Ten classes, each a place in every view; noise hides them.
 Views made_views() {
@@ -37,34 +31,15 @@ Views made_views() {
   return {seen(64, 2).view({600, 1, 8, 8}), seen(12, 1.5), seen(8, 1.5), label};
 }
 
-Views read_views(const std::filesystem::path& folder) {
-  const auto numbers = [&](const char* file, at::Tensor* label) {
-    const eq::Table table = eq::read_csv(folder / file, {.header = eq::CsvHeader::ignored});
-    const at::Tensor all = table.numbers(table.names());
-    if (label) *label = all.select(1, all.size(1) - 1).to(torch::kLong);
-    return all.narrow(1, 0, all.size(1) - 1);
-  };
-  Views v;
-  v.image = numbers("mfeat-pix.csv", &v.label).view({-1, 1, 16, 15});
-  v.fourier = numbers("mfeat-fou.csv", nullptr), v.zernike = numbers("mfeat-zer.csv", nullptr);
-  return v;
-}
-
 /// Trains a fusion and returns which test records it gets wrong.
 template <class Fusion>
-std::vector<eq::TestedRecord> train_and_test(const Views& v, const Fusion& fusion, std::uint64_t seed) {
-  std::vector<std::int64_t> records(static_cast<std::size_t>(v.label.size(0)));
+std::vector<eq::TestedRecord> train_and_test(const Views& views, const Fusion& fusion, std::uint64_t seed) {
+  std::vector<std::int64_t> records(static_cast<std::size_t>(views.label.size(0)));
   std::iota(records.begin(), records.end(), 0);
   const eq::DataSplit split = eq::split_by_group(records, /*validation=*/0.2, /*test=*/0.2, seed);
-  const at::Tensor training = torch::tensor(split.train);
-  const auto standardised = [&](const at::Tensor& x) {
-    eq::Standardizer scale(x.size(1));
-    scale.fit(x.index_select(0, training));
-    return scale.forward(x);
-  };
-  const auto data = eq::batch(eq::input<"image">(standardised(v.image.flatten(1)).view_as(v.image)),
-                              eq::input<"fourier">(standardised(v.fourier)),
-                              eq::input<"zernike">(standardised(v.zernike)), eq::target<"digit">(eq::Labels{v.label}));
+  const Views v = standardised(views, split.train);
+  const auto data = eq::batch(eq::input<"image">(v.image), eq::input<"fourier">(v.fourier),
+                              eq::input<"zernike">(v.zernike), eq::target<"digit">(eq::Labels{v.label}));
   torch::manual_seed(seed);
   auto model = eq::compose(eq::modality<"image">(eq::Cnn{.in_channels = 1, .widths = {16, 32}}),
                            eq::modality<"fourier">(eq::Mlp{.in_features = v.fourier.size(1), .widths = {64}}),

@@ -2,6 +2,7 @@
 
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
+#include <equipoise/evaluation/robustness.hpp>
 #include <iostream>
 #include <sstream>
 
@@ -24,7 +25,24 @@ TEST_CASE("the page on evaluation says what the functions return", "[evaluation]
   std::cout << report;  // a table, a line for each coalition
   const eq::CoalitionScore& both = report["gpr"_n].of(model->full());
   const double mean_loss = both.loss.value, low = both.loss.low, high = both.loss.high;
+
+  const auto curves = eq::robustness(*model, test, "dose"_n, eq::corruption::noise, {0, 0.5, 1}, {.resamples = 200});
+  std::cout << curves;  // a table: a line for each figure, a column for each strength
+  const eq::RobustnessCurve& loss = curves["gpr"_n].of("loss");
+  const double at_one = loss.values[2].value, low_at_one = loss.values[2].low;
+  const double times_the_clean_loss = loss.area.value;
   std::cout.rdbuf(before);
+  CHECK(text.str().find("gpr (20 records), dose corrupted") != std::string::npos);
+  CHECK(loss.clean.value == Approx(mean_loss));
+  CHECK(low_at_one < at_one);
+  CHECK(times_the_clean_loss > 0);
+
+  const auto fading = [](double strength) {
+    return [strength](const at::Tensor& record, eq::RandomStream&) { return record * (1 - strength); };
+  };
+  const auto faded = eq::robustness(*model, test, "metrics"_n, fading, {0.25, 0.5});
+  CHECK(faded["gpr"_n].of("loss").values.size() == 2);
+
   CHECK(text.str().find("dose + metrics") != std::string::npos);
   CHECK(low < mean_loss);
   CHECK(mean_loss < high);

@@ -15,17 +15,21 @@
 #include <equipoise/core/batch/dataset.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <span>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace equipoise {
 
@@ -81,7 +85,78 @@ struct Noise {
   }
 };
 
+/// Blurs a record of a floating type by a Gaussian. At a border the weights of the pixels that there are sum to 1.
+struct Blur {
+  double sd = 1;          ///< of the Gaussian, in pixels, >= 0; 0 leaves the record as it is
+  std::int64_t dims = 2;  ///< the last dimensions, which are blurred: 2 of an image, 3 of a volume; > 0
+
+  void check() const {
+    check_option(sd >= 0, "Blur.sd", ">= 0", sd);
+    check_option(dims > 0, "Blur.dims", "> 0", dims);
+  }
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream&) const {
+    if (!record.is_floating_point() || record.dim() < dims)
+      throw ShapeError(message("shape.116", "Blur", "expected a record of a floating type with ", dims,
+                               " dimensions or more, got ", record.sizes(), " of ", record.scalar_type()));
+    at::Tensor out = record;
+    for (std::int64_t d = 1; sd > 0 && d <= dims; ++d) {
+      const at::Tensor place = at::arange(record.size(-d), record.options());
+      const at::Tensor weight = place.unsqueeze(0).sub(place.unsqueeze(1)).div(sd).square().div(-2).exp();  // [n, n]
+      out = out.transpose(-d, -1).matmul(weight.div(weight.sum(1, true)).t()).transpose(-d, -1);
+    }
+    return out;
+  }
+};
+
+/// Replaces values by another, each with the same probability.
+struct DropValues {
+  double probability = 0.1;  ///< in [0, 1]
+  double value = 0;          ///< what is put in their place: 0, or NaN in a table whose encoder takes empty cells
+  bool whole_rows = false;   ///< a row of the record as a whole: a step of a sequence, a token, a channel of an image
+
+  void check() const {
+    check_option(probability >= 0 && probability <= 1, "DropValues.probability", "in [0, 1]", probability);
+  }
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& record, RandomStream& random) const {
+    std::vector<std::int64_t> shape = record.sizes().vec();
+    if (whole_rows) std::fill(shape.begin() + std::min<std::ptrdiff_t>(1, record.dim()), shape.end(), 1);
+    const at::Generator generator = at::detail::createCPUGenerator(random.bits());
+    const at::Tensor drawn = at::rand(shape, generator, record.options().dtype(at::kFloat).device(at::kCPU));
+    return record.masked_fill(drawn.lt(probability).to(record.device()), value);
+  }
+};
+
 namespace detail {
+
+/// A record's change. \throws ShapeError where it has another shape than the record
+template <RecordTransform F>
+[[nodiscard]] at::Tensor changed_record(const F& change, const at::Tensor& record, RandomStream& random,
+                                        std::string_view name) {
+  at::Tensor out = change(record, random);
+  if (out.sizes() != record.sizes())
+    throw ShapeError(message("shape.116", "transform of " + std::string(name), "expected ", record.sizes(),
+                             ", as the record is, got ", out.sizes()));
+  return out;
+}
+
+/// Each record of an input [N, …] changed by itself, a sequence without its padding. The random numbers of record i come
+/// from the seed, the place of the transform and `rows[i]`.
+template <RecordTransform F>
+[[nodiscard]] at::Tensor changed_records(const F& change, const at::Tensor& whole, const at::Tensor& padding,
+                                         std::uint64_t seed, std::uint64_t place, std::span<const std::int64_t> rows,
+                                         std::string_view name) {
+  at::Tensor changed = whole.clone();
+  for (std::int64_t i = 0; i < whole.size(0); ++i) {
+    RandomStream random({seed, place, static_cast<std::uint64_t>(rows[static_cast<std::size_t>(i)])}, "transform");
+    if (!padding.defined()) {
+      changed[i].copy_(changed_record(change, whole[i], random, name));
+      continue;
+    }
+    const at::Tensor steps = padding[i].logical_not().nonzero().squeeze(1);  // those that are there
+    changed[i].index_copy_(0, steps, changed_record(change, whole[i].index_select(0, steps), random, name));
+  }
+  return changed;
+}
 
 /// A transform and the inputs and targets that it changes together.
 template <class F, class... Names>
@@ -108,25 +183,7 @@ struct NamedTransform {
     if (whole == nullptr || !whole->defined()) return;
     at::Tensor padding;
     if constexpr (is_input) padding = padding_of(batch.inputs[boost::hana::type_c<Name>]);
-    at::Tensor changed = whole->clone();
-    for (std::int64_t i = 0; i < batch.size(); ++i) {
-      RandomStream random({seed, place, static_cast<std::uint64_t>(i)}, "transform");
-      if (!padding.defined()) {
-        changed[i].copy_(one_record((*whole)[i], random, Name::text));
-        continue;
-      }
-      const at::Tensor steps = padding[i].logical_not().nonzero().squeeze(1);  // those that are there
-      changed[i].index_copy_(0, steps, one_record((*whole)[i].index_select(0, steps), random, Name::text));
-    }
-    *whole = std::move(changed);
-  }
-
-  [[nodiscard]] at::Tensor one_record(const at::Tensor& record, RandomStream& random, std::string_view name) const {
-    at::Tensor out = change(record, random);
-    if (out.sizes() != record.sizes())
-      throw ShapeError(message("shape.116", "transform of " + std::string(name), "expected ", record.sizes(),
-                               ", as the record is, got ", out.sizes()));
-    return out;
+    *whole = changed_records(change, *whole, padding, seed, place, rows_between(0, batch.size()), Name::text);
   }
 };
 

@@ -42,8 +42,13 @@ void classify(const std::filesystem::path& folder) {
                            eq::modality<"fourier">(eq::Mlp{.in_features = 76, .widths = {64}}),
                            eq::modality<"zernike">(eq::Mlp{.in_features = 47, .widths = {64}}),
                            eq::task<"digit">(eq::Concat{.width = 64}, eq::Classification{.classes = 10}));
-  eq::Trainer trainer(model, eq::DropModality{.probability = 0.3},
-                      {.epochs = 20, .seed = 1, .learning_rate = 3e-3, .progress = nullptr});
+  eq::Trainer trainer(model, eq::DropModality{.probability = 0.2},
+                      {.epochs = 20,
+                       .seed = 1,
+                       .learning_rate = 3e-3,
+                       .schedule = eq::Schedule::cosine,  // ends at 0, so the last epoch is kept
+                       .keep_best = false,
+                       .progress = nullptr});
   (void)trainer.fit(data.select(split.train), data.select(split.validation));
 
   const auto scores = eq::evaluate(*model, test)["digit"_n];

@@ -254,8 +254,9 @@ std::vector<std::string> study_verdict(const StudySettings& a, const Json& summa
             (best == &methods.front() ? "Its error is " : "The error of " + first + ", the first method, is ") +
             compared(d));
   if (best->contains("reachable_machine"))
-    out.push_back("That is a share of " + interval_of((*best)["reachable_machine"], 2) +
-                  " of the error of the constant that can be removed where the plan and its machine are known.");
+    out.push_back((*best)["method"].get<std::string>() + " has removed a share of " +
+                  interval_of((*best)["reachable_machine"], 2) +
+                  " of the constant's error that can be removed where the plan and its machine are known.");
   add_missing_sentence(summary, out);
   out.push_back("The intervals are at 95 %, by bootstrap over patients. " + study_notes(a, summary));
   return out;

@@ -109,6 +109,7 @@ inline void append_dots(pugi::xml_node to, const DotPlot& plot) {
     return;
   }
   if (plot.from_zero) low = std::min(low, 0.0), high = std::max(high, 0.0);
+  high = std::max(high, low + plot.scale);
   const DotCanvas c(plot, Axis::around(low, high));
   pugi::xml_node figure = append(to, "figure");
   append(figure, "figcaption", {}, plot.title);

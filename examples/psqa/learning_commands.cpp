@@ -70,7 +70,8 @@ void explain(const std::string& folder, bool json) {
   Run run = open_trained(folder);
   const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
   check_cohort(run, cohort);
-  const eq::Contributions phi = run.learner->contributions_on(data_of(run, cohort).select(run.split.test));
+  const psqa::PsqaBatch test = data_of(run, cohort).select(run.split.test);
+  const eq::Contributions phi = run.learner->contributions_on(test);
   Json out;
   for (const eq::TaskContributions& t : phi.tasks) {
     const std::vector<double> share = eq::shares(t.mean);
@@ -81,7 +82,7 @@ void explain(const std::string& folder, bool json) {
       task[phi.schema.modalities[m]] = {{"contribution", t.mean[m]}, {"share", share[m]}};
     out[t.task] = task;
   }
-  const std::vector<ShownError> alone = errors_without_modalities(run, cohort);
+  const std::vector<ShownError> alone = errors_without_modalities(run, cohort, test);
   if (json) {
     Json errors;
     for (const ShownError& e : alone)
@@ -402,7 +403,8 @@ void add_use(CLI::App& app) {
     auto runs = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
     CLI::App* c = app.add_subcommand(
-        "evaluate", "Figures on the test records, with intervals, and the baselines ridge, forest and constant");
+        "evaluate",
+        "Figures on the test records, with intervals, and the baselines ridge, forest, boosted and constant");
     c->add_option("--run", *runs, "folders of runs on one cohort")->required();
     c->add_flag("--json", *json, "print JSON");
     c->callback([=] { evaluate(open_runs(*runs), *json); });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <equipoise/psqa/learning/baselines.hpp>
+#include <equipoise/psqa/machine_qa.hpp>
 #include <limits>
 
 #include "run.hpp"
@@ -15,56 +16,86 @@ psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort) {
   return shown(psqa::learning_batch(cohort, run.scales, delivery_of(run.config, cohort)), run.config.modalities);
 }
 
+psqa::MethodPredictions truth_of(const Run& run, const psqa::Cohort& cohort, const psqa::PsqaBatch& test) {
+  const std::vector<double> mcs = psqa::metric_column(cohort, "MCS");
+  psqa::MethodPredictions out;
+  out.method = run.name;
+  for (const std::int64_t i : run.split.test) {
+    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
+    out.patients.push_back(r.patient), out.sites.push_back(r.site), out.machines.push_back(r.machine);
+    out.mcs.push_back(mcs[static_cast<std::size_t>(i)]);
+    out.truth.push_back(r.gpr);
+  }
+  out.dd_truth = test.targets[eq::name_value<"dd">{}].tensor * run.scales.dd_sd;
+  return out;
+}
+
+void take_output(psqa::MethodPredictions& predictions, const psqa::PsqaOutput& output, const Run& run) {
+  predictions.predicted = psqa::to_rates(output.gpr, run.scales);
+  predictions.dd_predicted = output.dd * run.scales.dd_sd;
+  if (predictions.dd_predicted.size(2) == 1)  // without the dose plane a map is one number everywhere
+    predictions.dd_predicted = predictions.dd_predicted.expand_as(predictions.dd_truth).contiguous();
+}
+
 psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort, bool rates_from_maps) {
   check_cohort(run, cohort);
   const psqa::PsqaBatch all = data_of(run, cohort);
   const auto test = all.select(run.split.test);
-  const psqa::PsqaOutput out = run.learner->predict(test);
-  const std::vector<double> mcs = psqa::metric_column(cohort, "MCS");
-  psqa::MethodPredictions predictions;
-  predictions.method = run.name;
-  for (const std::int64_t i : run.split.test) {
-    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
-    predictions.patients.push_back(r.patient), predictions.sites.push_back(r.site),
-        predictions.machines.push_back(r.machine);
-    predictions.mcs.push_back(mcs[static_cast<std::size_t>(i)]);
-    predictions.truth.push_back(r.gpr);
-  }
-  predictions.predicted = psqa::to_rates(out.gpr, run.scales);
+  psqa::MethodPredictions predictions = truth_of(run, cohort, test);
+  take_output(predictions, run.learner->predict(test), run);
   for (const std::int64_t i : run.split.validation)
     predictions.calibration_truth.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
   predictions.calibration_predicted =
       psqa::to_rates(run.learner->predict(all.select(run.split.validation)).gpr, run.scales);
-  predictions.dd_truth = test.targets[eq::name_value<"dd">{}].tensor * run.scales.dd_sd;
-  predictions.dd_predicted = out.dd * run.scales.dd_sd;
-  if (predictions.dd_predicted.size(2) == 1)  // without the dose plane a map is one number everywhere
-    predictions.dd_predicted = predictions.dd_predicted.expand_as(predictions.dd_truth).contiguous();
   if (rates_from_maps) predictions.map_rates = psqa::rates_of_maps(cohort, run.split.test, predictions.dd_predicted);
   return predictions;
 }
 
-std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort) {
-  const psqa::PsqaBatch test = data_of(run, cohort).select(run.split.test);
-  psqa::MethodPredictions predictions;
-  for (const std::int64_t i : run.split.test) {
-    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(i)];
-    predictions.patients.push_back(r.patient), predictions.truth.push_back(r.gpr);
+const std::vector<eq::ModalityNoise>& test_noise() {
+  static const std::vector<eq::ModalityNoise> noise = {
+      {"dose", 0.02, "2 %"}, {"maps", 0.1, "10 %"}, {"metrics", 0.5, "0.5 SD"}, {"machine", 0.5, "0.5 SD"}};
+  return noise;
+}
+
+namespace {
+
+/// Noise on each record's input. \param first entries of a record that have it
+at::Tensor noisy(const at::Tensor& input, const std::vector<std::int64_t>& records, std::size_t first,
+                 const eq::TestCondition& condition) {
+  at::Tensor out = input.clone().contiguous();
+  const auto each = static_cast<std::size_t>(out.numel() / out.size(0));
+  auto* at = out.mutable_data_ptr<float>();
+  for (const std::int64_t record : records) {
+    eq::add_noise({at, std::min(each, first)}, condition.strength, condition.noisy, static_cast<std::uint64_t>(record));
+    at += each;
   }
-  std::vector<ShownError> out;
-  const auto add = [&](const std::string& name, const std::vector<std::string>& modalities) {
-    predictions.predicted = psqa::to_rates(run.learner->predict(shown(test, modalities)).gpr, run.scales);
-    out.push_back({name, psqa::mean_rate_error(predictions, psqa::kStrictest)});
+  return out;
+}
+
+}  // namespace
+
+psqa::PsqaOutput predict_under(const Run& run, const psqa::PsqaBatch& records, const eq::TestCondition& condition) {
+  psqa::PsqaBatch data = shown(records, condition.shown);
+  const auto add = [&](auto name, const char* modality, std::size_t first) {
+    if (condition.noisy == modality) data.inputs[name] = noisy(data.inputs[name], data.ids, first, condition);
   };
+  constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+  add(eq::name_value<"dose">{}, "dose", all), add(eq::name_value<"maps">{}, "maps", all);
+  add(eq::name_value<"metrics">{}, "metrics", all);
+  add(eq::name_value<"machine">{}, "machine", psqa::kMachineFigures);  // which machine it is stays known
+  return run.learner->predict(data);
+}
+
+std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort,
+                                                  const psqa::PsqaBatch& test) {
+  psqa::MethodPredictions predictions = truth_of(run, cohort, test);
+  std::vector<ShownError> out;
   const std::vector<std::string>& all = run.config.modalities;
-  add(all.size() == 1 ? all[0] + " alone" : all.size() == 2 ? "both" : "all", all);
-  if (all.size() > 1)
-    for (const std::string& modality : all) add(modality + " alone", {modality});
-  if (all.size() > 2)
-    for (const std::string& modality : all) {
-      std::vector<std::string> others;
-      std::copy_if(all.begin(), all.end(), std::back_inserter(others), [&](const auto& m) { return m != modality; });
-      add("all but " + modality, others);
-    }
+  for (const eq::TestCondition& condition : eq::test_conditions(all)) {
+    take_output(predictions, predict_under(run, test, condition), run);
+    out.push_back({condition.name, psqa::mean_rate_error(predictions, psqa::kStrictest)});
+  }
+  if (all.size() < 3) out.front().shown = all.size() == 1 ? all[0] + " alone" : "both";
   return out;
 }
 
@@ -73,7 +104,7 @@ std::vector<std::vector<std::string>> errors_without_modalities(const std::vecto
   std::vector<std::vector<std::string>> rows = {{"method"}};
   for (const Run& run : runs) {
     rows.push_back({run.name});
-    for (const ShownError& e : errors_without_modalities(run, cohort)) {
+    for (const ShownError& e : errors_without_modalities(run, cohort, data_of(run, cohort).select(run.split.test))) {
       const auto column = std::find(rows[0].begin(), rows[0].end(), e.shown) - rows[0].begin();
       if (column == std::ssize(rows[0])) rows[0].push_back(e.shown);
       rows.back().resize(std::max<std::size_t>(rows.back().size(), static_cast<std::size_t>(column) + 1));
@@ -99,9 +130,8 @@ Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort) {
   }
   const Run& first = runs[0];
   const psqa::MethodPredictions& records = out.predictions[0];
-  out.baselines = {psqa::ridge_baseline(records, cohort, first.split, first.scales),
-                   psqa::forest_baseline(records, cohort, first.split, first.scales),
-                   psqa::constant_baseline(records, cohort, first.split)};
+  for (const std::string& name : psqa::kBaselines)
+    out.baselines.push_back(psqa::baseline_named(name, records, cohort, first.split, first.scales));
   for (const auto* group : {&out.predictions, &out.baselines})
     for (const psqa::MethodPredictions& p : *group) out.metrics.push_back(psqa::method_metrics(p));
   return out;

@@ -271,8 +271,8 @@ void print_table(const Comparison& comparison) {
   for (const psqa::MethodMetrics& f : comparison.metrics) rows.push_back(row_of(f));
   print_rows(rows);
   std::cout << "MAE of passing rates in points, of maps in % of the norm; [95 % interval over patients]; constant: "
-               "training median and zero map; ridge, forest: a linear model and a random forest of the table, with the "
-               "mean map.\n";
+               "training median and zero map; ridge, forest, boosted: a linear model, a random forest and "
+               "gradient-boosted trees of the table, with the mean map.\n";
   for (const std::string& sentence : paired_sentences(comparison.predictions)) std::cout << sentence << "\n";
   for (const std::string& sentence : verdict(comparison)) std::cout << sentence << "\n";
 }
@@ -297,7 +297,8 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
       "%), of maps in % of the norm within 10 % of it; 95 % "
       "intervals by bootstrap over patients. Rank correlation and AUC of failing at 2%/2 mm. SSIM with a range of 20 "
       "%. constant: the training records' median rates and the "
-      "zero map. ridge, forest: a linear model and a random forest of the table, with the training records' mean map.");
+      "zero map. ridge, forest, boosted: a linear model, a random forest and gradient-boosted trees of the table, with "
+      "the training records' mean map.");
   for (const std::string& sentence : paired_sentences(predictions)) page.paragraph(sentence);
   cohort_section(page, cohort, runs[0]);
   curves_section(page, runs);

@@ -37,6 +37,14 @@ Json options_json(const eq::OptionList& list) {
   return out;
 }
 
+/// How a cohort is divided; the number of training records only where it is limited.
+Json division_json(const SplitChoice& c) {
+  Json out{{"seed", c.seed}, {"validation", c.validation}, {"test", c.test}, {"folds", c.folds},
+           {"fold", c.fold}, {"machine", c.machine}};
+  if (c.records > 0) out["records"] = c.records;
+  return out;
+}
+
 eq::OptionList options_from(const Json& j) {
   eq::OptionList out;
   for (const auto& [key, text] : j.items()) out.emplace_back(key, text.get<std::string>());
@@ -58,13 +66,7 @@ Json description_of(const RunConfig& c) {
           {"trainer", trainer},
           {"model", model},
           {"modalities", c.modalities},
-          {"split_by",
-           {{"seed", c.split.seed},
-            {"validation", c.split.validation},
-            {"test", c.split.test},
-            {"folds", c.split.folds},
-            {"fold", c.split.fold},
-            {"machine", c.split.machine}}}};
+          {"split_by", division_json(c.split)}};
 }
 
 Json to_json(const Run& run) {
@@ -156,8 +158,14 @@ std::vector<std::string> distinct(const std::vector<std::string>& names) {
   return {all.begin(), all.end()};
 }
 
+/// The policies of BMMQA on that many modalities.
+std::vector<PolicyChoice> policies_of_bmmqa(std::size_t modalities) {
+  std::vector<PolicyChoice> out;
+  for (const eq::AnyPolicy& p : psqa::bmmqa_policies(modalities)) out.push_back({std::string(p.id()), p.options()});
+  return out;
+}
+
 std::vector<PolicyChoice> policies_of_method(const std::string& method) {
-  if (method == "bmmqa") return {{"shapley_loss_factors", {}}, {"contribution_weighting", {}}};
   std::vector<PolicyChoice> out;
   eq::TextReader parts(method);
   std::string part, option;
@@ -173,7 +181,9 @@ std::vector<PolicyChoice> policies_of_method(const std::string& method) {
 
 }  // namespace
 
-eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
+namespace {
+
+eq::DataSplit whole_split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
   const std::vector<std::int64_t> patients = eq::group_numbers(column_of(cohort, &psqa::CohortRecord::patient));
   if (c.machine.empty()) return eq::split_by_group(patients, c.validation, c.test, c.seed, c.fold);
   const std::vector<std::string> machines = column_of(cohort, &psqa::CohortRecord::machine);
@@ -181,6 +191,14 @@ eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
     throw eq::NameError(eq::message("name.311", "machine", "no machine \"", c.machine, "\" in the cohort; ",
                                     eq::nearest_name(c.machine, distinct(machines))));
   return eq::split_leaving_out(patients, machines, c.machine, c.validation, c.seed);
+}
+
+}  // namespace
+
+eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& c) {
+  eq::DataSplit out = whole_split_of(cohort, c);
+  if (c.records > 0) out.train = eq::drawn_records(out.train, c.records, c.seed);
+  return out;
 }
 
 namespace {
@@ -296,7 +314,13 @@ Run read_run(const fs::path& folder) {
     run.scales = psqa::Scales::from_json(j.at("scales"));
     j.at("modalities").get_to(c.modalities);
     const Json& by = j.at("split_by");
-    c.split = {by.at("seed"), by.at("validation"), by.at("test"), by.at("folds"), by.at("fold"), by.at("machine")};
+    c.split = {by.at("seed"),
+               by.at("validation"),
+               by.at("test"),
+               by.at("folds"),
+               by.at("fold"),
+               by.at("machine"),
+               by.value("records", std::int64_t{0})};
     j.at("split").at("train").get_to(run.split.train);
     j.at("split").at("validation").get_to(run.split.validation);
     j.at("split").at("test").get_to(run.split.test);
@@ -397,12 +421,13 @@ void set_method(RunConfig& config, const std::string& method) {
   const bool is_bmmqa = made == "bmmqa" || made == "bmmqa_delivery";
   config.method = method;
   config.fusion = is_bmmqa ? "attention" : one_modality ? "concat" : base;
-  config.policies = one_modality ? std::vector<PolicyChoice>{} : policies_of_method(is_bmmqa ? "bmmqa" : made);
   config.modalities = one_modality               ? std::vector{made.substr(0, made.find('_'))}
                       : made == "bmmqa_delivery" ? psqa::kModalities
                                                  : RunConfig{}.modalities;
   if (at != std::string::npos) config.modalities = modalities_named(method.substr(at + 1), "--method");
-  if (is_bmmqa && config.modalities.size() > 2) config.policies.front().options = {{"complements", "true"}};
+  config.policies = is_bmmqa       ? policies_of_bmmqa(config.modalities.size())
+                    : one_modality ? std::vector<PolicyChoice>{}
+                                   : policies_of_method(made);
 }
 
 RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <equipoise/data/split.hpp>
+#include <equipoise/evaluation/conditions.hpp>
 #include <equipoise/psqa/learning/evaluate.hpp>
 #include <equipoise/psqa/learning/learner.hpp>
 #include <equipoise/psqa/learning/sizes.hpp>
@@ -44,6 +45,7 @@ struct SplitChoice {
   double validation = 0.15, test = 0.25;  ///< shares of the patients
   std::int64_t folds = 0, fold = 0;
   std::string machine;
+  std::int64_t records = 0;  ///< drawn at random from the training part, more of them hold the fewer; 0: all of it
 };
 
 /// What defines a run; saved as run.json.
@@ -142,24 +144,35 @@ template <class B>
 /// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (a gamma a record and criterion)
 [[nodiscard]] psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort,
                                                            bool rates_from_maps = true);
+/// The test records as they are, with nothing predicted. \param test those records, of `data_of`
+[[nodiscard]] psqa::MethodPredictions truth_of(const Run& run, const psqa::Cohort& cohort, const psqa::PsqaBatch& test);
+/// Puts what the run's model says of them into the predictions.
+void take_output(psqa::MethodPredictions& predictions, const psqa::PsqaOutput& output, const Run& run);
+/// A model's noisy inputs: what a clinic may see, for each modality of `psqa::kModalities`.
+[[nodiscard]] const std::vector<eq::ModalityNoise>& test_noise();
+/// What the model says of the records under a condition: which modalities it is shown, and how noisy one of them is.
+[[nodiscard]] psqa::PsqaOutput predict_under(const Run& run, const psqa::PsqaBatch& records,
+                                             const eq::TestCondition& condition);
 /// The model's error at 2%/2 mm on the test records when it is shown all of its modalities, each alone, and all but one;
 /// points.
 struct ShownError {
   std::string shown;
   eq::Interval mae;
 };
-[[nodiscard]] std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort);
+/// \param test the test records, of `data_of`
+[[nodiscard]] std::vector<ShownError> errors_without_modalities(const Run& run, const psqa::Cohort& cohort,
+                                                                const psqa::PsqaBatch& test);
 /// The same of several runs as the rows of a table, the first its head.
 [[nodiscard]] std::vector<std::vector<std::string>> errors_without_modalities(const std::vector<Run>& runs,
                                                                               const psqa::Cohort& cohort);
 
 /// One self-contained HTML page about runs on one cohort.
 void write_report(std::vector<Run>& runs, const fs::path& file);
-/// Runs and the baselines ridge, forest and constant on the test records of one cohort.
+/// Runs and the baselines of `psqa::kBaselines` on the test records of one cohort.
 struct Comparison {
   std::vector<psqa::MethodMetrics> metrics;          ///< of the runs, then of the baselines
   std::vector<psqa::MethodPredictions> predictions;  ///< of the runs
-  std::vector<psqa::MethodPredictions> baselines;    ///< ridge, forest, constant
+  std::vector<psqa::MethodPredictions> baselines;
 };
 /// Names the runs and judges them.
 [[nodiscard]] Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort);
@@ -168,7 +181,7 @@ void print_rows(const std::vector<std::vector<std::string>>& rows);
 /// The table of methods on standard output.
 void print_table(const Comparison& comparison);
 /// In sentences: the method with the lowest error at 2%/2 mm, by how much, and whether the paired interval separates it
-/// from the next one, from ridge and from the forest.
+/// from the next one, and from the baselines that see the table.
 [[nodiscard]] std::vector<std::string> verdict(const Comparison& comparison);
 /// The first method against each other one, in a sentence.
 [[nodiscard]] std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredictions>& predictions);

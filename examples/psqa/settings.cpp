@@ -67,6 +67,7 @@ eq::OptionList settings_of(const RunConfig& c) {
   put(out, "--leave-out-machine", c.split.machine.empty() ? "none" : c.split.machine);
   put(out, "--folds", std::to_string(c.split.folds));
   put(out, "fold", std::to_string(c.split.fold));
+  if (c.split.records > 0) put(out, "--records", std::to_string(c.split.records));
   put(out, "share of validation", eq::option_text(c.split.validation));
   put(out, "share of test", eq::option_text(c.split.test));
   return out;

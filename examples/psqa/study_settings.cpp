@@ -76,6 +76,16 @@ std::vector<std::string> words_of(const toml::node& node, const std::string& whe
   return out;
 }
 
+std::vector<std::int64_t> counts_of(const toml::node& node, const std::string& where) {
+  std::vector<std::int64_t> out;
+  if (const toml::array* list = node.as_array())
+    for (const toml::node& item : *list) out.push_back(count_of(item, where));
+  if (out.empty())
+    throw eq::FileError(
+        eq::message("file.439", where, "line ", node.source().begin.line, ": expected a list of whole numbers >= 1"));
+  return out;
+}
+
 /// `key=value` of a table's entries; those of the command line come later and win.
 void put_first(std::vector<std::string>& words, const eq::OptionList& entries) {
   std::vector<std::string> all;
@@ -102,6 +112,10 @@ void read_study(const std::string& file, const std::function<bool(const char*)>&
       {"methods", [&](const auto& n, const auto& where) { s.methods = words_of(n, where); }},
       {"inputs", [&](const auto& n, const auto& where) { s.inputs = words_of(n, where); }},
       {"floors", text(s.floors)},
+      {"html", text(s.html)},
+      {"records", [&](const auto& n, const auto& where) { s.records = counts_of(n, where); }},
+      {"conditions",
+       [&](const auto& n, const auto& where) { s.conditions = value_of<bool>(n, where, "true or false"); }},
       {"seeds", count(s.seeds)},
       {"epochs", count(s.epochs)},
       {"folds", count(s.folds)},

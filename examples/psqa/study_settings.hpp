@@ -17,6 +17,7 @@ namespace psqa_program {
 struct StudySettings {
   std::string cohort, out = "runs/compare", device = "cpu";
   std::string floors;  ///< the table of `psqa floor --csv`; may be empty
+  std::string html;    ///< where a page of the study goes; may be empty
   std::vector<std::string>
       inputs;  ///< what each method is shown, in turn: `dose,metrics`, `all`; none: what it is made for
   std::vector<std::string> methods = [] {  // BMMQA, and every fusion without policies
@@ -26,7 +27,9 @@ struct StudySettings {
   }();
   std::int64_t seeds = 5, epochs = 30, folds = 0;
   std::size_t jobs = 1, trials = 1;
+  std::vector<std::int64_t> records;  ///< of training, in turn, ascending; none: the whole training part
   bool machines = false, json = false;
+  bool conditions = false;  ///< whether methods are also compared with modalities missing or noisy at test
   std::vector<std::string> trainer, model;  ///< `key=value`, for every method
   /// What trials draw: `trainer.<option>` and `model.<option>`.
   std::vector<eq::SearchRange> search = {
@@ -36,7 +39,8 @@ struct StudySettings {
 };
 
 /// Takes from a TOML file what the command line does not say: cohort, methods, inputs, floors, seeds, folds,
-/// leave_out_machines, epochs, jobs, trials, device, out, and the tables trainer, model and search.
+/// leave_out_machines, conditions, records, epochs, jobs, trials, device, out, html, and the tables trainer, model and
+/// search.
 /// \param is_given whether an option stands on the command line \throws FileError, NameError that name file and line
 void read_study(const std::string& file, const std::function<bool(const char*)>& is_given, StudySettings& settings);
 

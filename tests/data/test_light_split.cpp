@@ -1,6 +1,7 @@
 #include <equipoise/data/groups.hpp>
 #include <equipoise/data/split.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -86,4 +87,17 @@ TEST_CASE("a class that is left out is tested whole, and its patients are seen n
 TEST_CASE("a class is known of every record", "[data][error]") {
   CHECK_THROWS_WITH(eq::split_leaving_out(std::vector<std::int64_t>{0, 1, 2}, {"a", "b"}, "a", 0.3, 5),
                     "[equipoise.shape.104] split: expected 3 classes, one a record, got 2");
+}
+
+TEST_CASE("records that are drawn from a part are nested", "[data][split]") {
+  std::vector<std::int64_t> part;
+  for (std::int64_t i = 0; i < 50; ++i) part.push_back(3 * i);
+  const auto few = eq::drawn_records(part, 10, 4), more = eq::drawn_records(part, 30, 4);
+  CHECK(few.size() == 10);
+  CHECK(std::is_sorted(more.begin(), more.end()));
+  CHECK(std::includes(part.begin(), part.end(), more.begin(), more.end()));
+  CHECK(std::includes(more.begin(), more.end(), few.begin(), few.end()));
+  CHECK(eq::drawn_records(part, 10, 5) != few);
+  CHECK(eq::drawn_records(part, 50, 5) == part);
+  CHECK_THROWS_WITH(eq::drawn_records(part, 51, 5), Catch::Contains("expected 1 to 50 training records"));
 }

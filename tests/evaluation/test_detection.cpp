@@ -1,4 +1,5 @@
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/evaluation/boosting.hpp>
 #include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/detection.hpp>
 #include <equipoise/evaluation/forest.hpp>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "support/boosted.hpp"
 #include "support/catch.hpp"
 
 namespace eq = equipoise;
@@ -180,4 +182,93 @@ TEST_CASE("a forest finds a size that no ridge finds, the same each time", "[eva
   CHECK(error(eq::Ridge(x, y, 1e-3).predict(x_new)) > 0.9);
   CHECK(eq::RegressionForest(x, y, {.features = 8}).predict(x_new) == guess);
   CHECK(eq::RegressionForest(x, y, {.features = 8, .seed = 2}).predict(x_new) != guess);
+}
+
+TEST_CASE("boosted trees add a part of each tree's step: one split by hand", "[evaluation][worked]") {
+  Eigen::MatrixXd x(4, 1);
+  x << 1, 2, 3, 4;
+  Eigen::VectorXd y(4);
+  y << 0, 1, 5, 6;
+  // The mean is 3, what is left -3, -2, 2, 3. Splits after 1, 2 and 3 lower the squared error by 12, 25 and 12, so that
+  // the leaves are -2.5 and 2.5, of which a tenth is added. The second tree finds -2.75, -1.75, 1.75, 2.75.
+  eq::BoostingOptions one{.trees = 1, .rate = 0.1, .depth = 1, .leaf = 1, .subsample = 1};
+  Eigen::MatrixXd at(2, 1);
+  at << 2.5, 2.51;
+  const Eigen::VectorXd first = eq::BoostedTrees(x, y, one).predict(at);
+  CHECK(first(0) == Approx(2.75));
+  CHECK(first(1) == Approx(3.25));
+  one.trees = 2;
+  CHECK(eq::BoostedTrees(x, y, one).predict(at)(0) == Approx(3 - 0.25 - 0.225));
+  one.depth = 2;  // a second level splits -3 from -2
+  one.trees = 1;
+  at << 1, 2;
+  CHECK(eq::BoostedTrees(x, y, one).predict(at)(0) == Approx(2.7));
+  CHECK(eq::BoostedTrees(x, y, one).predict(at)(1) == Approx(2.8));
+}
+
+namespace {
+
+/// Rows of the reference table: [rows, features] and the targets.
+std::pair<Eigen::MatrixXd, Eigen::VectorXd> reference_rows(int begin, int end) {
+  namespace ref = support::boosted;
+  Eigen::MatrixXd x(end - begin, ref::features);
+  Eigen::VectorXd y(end - begin);
+  for (int i = begin; i < end; ++i) {
+    const double* row = ref::table + i * (ref::features + 1);
+    for (int f = 0; f < ref::features; ++f) x(i - begin, f) = row[f];
+    y(i - begin) = row[ref::features];
+  }
+  return {x, y};
+}
+
+}  // namespace
+
+TEST_CASE("boosted trees predict what scikit-learn's do", "[evaluation][worked]") {
+  namespace ref = support::boosted;
+  const auto [x, y] = reference_rows(0, ref::training_rows);
+  const auto [x_new, y_new] = reference_rows(ref::training_rows, ref::rows);
+  const Eigen::VectorXd exact =
+      eq::BoostedTrees(x, y, {.trees = 60, .rate = 0.1, .depth = 3, .leaf = 5, .subsample = 1}).predict(x_new);
+  for (Eigen::Index i = 0; i < exact.rows(); ++i) {
+    INFO(i);
+    CHECK(exact(i) == Approx(ref::predicted[i]).margin(1e-9));
+  }
+  double sum = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const eq::BoostedTrees drawn(x, y,
+                                 {.trees = 200, .rate = 0.1, .depth = 3, .leaf = 5, .subsample = 0.7, .seed = seed});
+    sum += std::sqrt((drawn.predict(x_new) - y_new).squaredNorm() / static_cast<double>(y_new.rows()));
+  }
+  // Means of ten seeds: theirs and ours differ by sqrt(2 / 10) standard deviations; three times that.
+  CHECK(sum / 10 == Approx(ref::rmse_of_drawn).margin(3 * std::sqrt(0.2) * ref::rmse_sd));
+  CHECK(sum / 10 < 1.1 * ref::rmse_of_binned);
+}
+
+TEST_CASE("boosted trees stop where validation records say so, the same each time", "[evaluation][behaviour]") {
+  const auto [x, y] = sizes(1, 400);
+  const auto [x_validation, y_validation] = sizes(3, 100);
+  const auto [x_new, y_new] = sizes(2, 200);
+  const auto error = [&, &y_new = y_new](const Eigen::VectorXd& guess) { return (guess - y_new).cwiseAbs().mean(); };
+  const eq::BoostedTrees model(x, y, x_validation, y_validation, {.seed = 7});
+  CHECK(error(model.predict(x_new)) < 0.1);
+  CHECK(eq::BoostedTrees(x, y, x_validation, y_validation, {.seed = 7}).predict(x_new) == model.predict(x_new));
+  CHECK(eq::BoostedTrees(x, y, x_validation, y_validation, {.seed = 8}).predict(x_new) != model.predict(x_new));
+  // Targets that the table says nothing of: no tree helps the validation records for long.
+  Eigen::VectorXd noise = y, noise_validation = y_validation;
+  for (Eigen::Index i = 0; i < noise.rows(); ++i)
+    noise(i) = eq::to_uniform(eq::hash_of({11, static_cast<std::uint64_t>(i)}));
+  for (Eigen::Index i = 0; i < noise_validation.rows(); ++i)
+    noise_validation(i) = eq::to_uniform(eq::hash_of({12, static_cast<std::uint64_t>(i)}));
+  CHECK(eq::BoostedTrees(x, noise, x_validation, noise_validation, {.trees = 300}).trees() < 40);
+  CHECK(eq::BoostedTrees(x, noise, {.trees = 30}).trees() == 30);  // without them all are grown
+}
+
+TEST_CASE("options and tables that boosted trees cannot use are refused", "[evaluation][error]") {
+  const auto [x, y] = sizes(1, 20);
+  CHECK_THROWS_WITH(eq::BoostedTrees(x, y, {.rate = 0}),
+                    Catch::Contains("BoostingOptions.rate: expected within (0, 1]"));
+  CHECK_THROWS_WITH(eq::BoostedTrees(x, y, {.subsample = 1.5}), Catch::Contains("BoostingOptions.subsample"));
+  CHECK_THROWS_WITH(eq::BoostedTrees(x, y, {.trees = 1}).predict(Eigen::MatrixXd::Zero(1, 3)),
+                    "[equipoise.shape.130] BoostedTrees: expected 8 columns, got 3");
+  CHECK_THROWS_AS(eq::BoostedTrees(x.topRows(3), y), eq::ValueError);
 }

@@ -21,6 +21,18 @@ TEST_CASE("average ranks, Friedman's p and the critical difference", "[evaluatio
   CHECK(!r.differ(0, 1));
 }
 
+TEST_CASE("methods that no critical difference separates stand together", "[evaluation][ranking]") {
+  using Cliques = std::vector<std::pair<std::size_t, std::size_t>>;
+  eq::Ranking r{.average = {4, 1, 1.8, 2.7, 6}, .blocks = 20};
+  r.critical_difference = 1;
+  CHECK(r.order() == std::vector<std::size_t>{1, 2, 3, 0, 4});
+  CHECK(r.cliques() == Cliques{{0, 1}, {1, 2}});
+  r.critical_difference = 2;
+  CHECK(r.cliques() == Cliques{{0, 2}, {2, 3}, {3, 4}});
+  r.critical_difference = 0.5;
+  CHECK(r.cliques().empty());
+}
+
 TEST_CASE("blocks without a figure of every method do not count", "[evaluation][ranking]") {
   const eq::Ranking r = eq::rank_methods({{1, std::nan(""), 2}, {2, 0, 1}});
   CHECK(r.blocks == 2);

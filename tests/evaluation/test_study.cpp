@@ -1,5 +1,7 @@
+#include <equipoise/evaluation/conditions.hpp>
 #include <equipoise/evaluation/study.hpp>
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -144,4 +146,47 @@ TEST_CASE("cells need folders of their own", "[evaluation][study]") {
   CHECK(run({"a", "ab", "b/a"}).size() == 3);
   CHECK_THROWS_WITH(eq::run_study(folder.path(), std::vector<eq::StudyCell>{}, count, {.jobs = 0}),
                     Contains("StudyOptions.jobs"));
+}
+
+TEST_CASE("a model is tested with all modalities, all but each, each alone, and noise on one", "[evaluation][study]") {
+  const auto names = [](const std::vector<eq::TestCondition>& conditions) {
+    std::vector<std::string> out;
+    for (const eq::TestCondition& c : conditions) out.push_back(c.name);
+    return out;
+  };
+  using Names = std::vector<std::string>;
+  const std::vector<eq::ModalityNoise> noise = {{"b", 0.5, "0.5 SD"}, {"x", 1, "1 mm"}};
+  const auto three = eq::test_conditions({"a", "b", "c"}, noise);
+  const auto two = eq::test_conditions({"b", "c"}, noise);
+  CHECK(names(three) ==
+        Names{"all", "all but a", "all but b", "all but c", "a alone", "b alone", "c alone", "noise on b (0.5 SD)"});
+  CHECK(three[2].shown == Names{"a", "c"});
+  CHECK(three[2].missing(3) == 1);
+  CHECK(names(two) == Names{"all", "b alone", "c alone", "noise on b (0.5 SD)"});
+  CHECK(two.back().shown == Names{"b", "c"});
+  CHECK(names(eq::test_conditions({"a"})) == Names{"all"});
+  CHECK(eq::condition_names({two, three}) == names(three));
+  CHECK(eq::condition_settings(two).back() ==
+        std::pair<std::string, std::string>("condition noise on b (0.5 SD)", "0.5"));
+
+  const auto columns = eq::condition_columns(two, {"mae", "map"});
+  CHECK(columns[2] == "b alone, mae");
+  const std::vector<eq::TestedRecord> records = {{"r", "p", {1, 2, 3, 4, 5, 6, 7, 8}}};
+  CHECK(eq::under_condition(records, 1, 2)[0].figures == std::vector<double>{3, 4});
+}
+
+TEST_CASE("noise of a record has its strength, and is the same in every run", "[evaluation][study]") {
+  const auto noise = [](std::uint64_t record, const char* modality, double strength) {
+    std::vector<float> x(10000, 1.0F);
+    eq::add_noise(x, strength, modality, record);
+    return x;
+  };
+  double sum = 0, squares = 0;
+  for (const float x : noise(7, "dose", 0.5)) sum += x - 1, squares += (x - 1) * (x - 1);
+  CHECK(std::abs(sum) < 4 * 0.5 * std::sqrt(10000.0));  // four standard errors of a sum
+  CHECK(squares / 10000 == Approx(0.25).margin(4 * 0.25 * std::sqrt(2 / 10000.0)));
+  CHECK(noise(7, "dose", 0.5) == noise(7, "dose", 0.5));
+  CHECK(noise(8, "dose", 0.5) != noise(7, "dose", 0.5));
+  CHECK(noise(7, "maps", 0.5) != noise(7, "dose", 0.5));
+  CHECK(noise(7, "dose", 0) == std::vector<float>(10000, 1.0F));
 }

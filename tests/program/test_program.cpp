@@ -26,17 +26,18 @@ TEST_CASE("a researcher goes from a simulated cohort to a report", "[flagship][b
 
   const Json figures =
       Json::parse(psqa("evaluate --json --run " + quoted(root / "bmmqa") + " " + quoted(root / "concat"), false).out);
-  REQUIRE(figures["methods"].size() == 5);
+  REQUIRE(figures["methods"].size() == 6);
   CHECK(figures["methods"][2]["method"] == "ridge");
   CHECK(figures["methods"][3]["method"] == "forest");
-  CHECK(figures["methods"][4]["method"] == "constant");
+  CHECK(figures["methods"][4]["method"] == "boosted");
+  CHECK(figures["methods"][5]["method"] == "constant");
   const Json& rates = figures["methods"][0]["gpr_2_2"];
   CHECK(rates["mae_points"]["value"].is_number());
   CHECK(rates["failing"].size() == 2);
   CHECK(rates["intervals"].size() == 3);
   CHECK(rates["groups"]["machine"].size() > 1);
   // The map of zeros says that every plan passes; its rates' error is how far the true ones are from 100.
-  CHECK(figures["methods"][4]["dd"]["rates_from_maps"]["gpr_2_2"]["mae_points"]["value"].get<double>() > 0);
+  CHECK(figures["methods"][5]["dd"]["rates_from_maps"]["gpr_2_2"]["mae_points"]["value"].get<double>() > 0);
 
   const Json phi = Json::parse(psqa("explain --json --run " + quoted(root / "bmmqa"), false).out);
   const Json& gpr = phi["tasks"]["gpr"];

@@ -93,7 +93,7 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
   const Json study = Json::parse(first.out);
   CHECK(study["epochs"] == 1);  // the command line wins
   CHECK(study["trials"] == 2);
-  CHECK(study["methods"].size() == 5);
+  CHECK(study["methods"].size() == 6);
   CHECK(description(out / "concat" / "seed1" / "run")["trainer"]["batch_size"] == "8");
   CHECK(description(out / "concat" / "seed1" / "run2")["trainer"]["learning_rate"] == "1e-09");
   const auto records = [&] {
@@ -123,19 +123,43 @@ TEST_CASE("a model that is shown delivery maps and the machine is trained, compa
       0);
   REQUIRE(psqa("floor " + quoted(cohort) + " --deliveries 3 --csv " + quoted(folder.path() / "floors.csv")).code == 0);
   const std::string small = " --epochs 1 --model pool=4 width=16 encoder=4,8 decoder=8,4 ";
-  const Json table = Json::parse(
-      psqa("compare --json --methods concat --inputs all metrics,machine --seeds 1 --cohort " + quoted(cohort) + small +
-               "--floors " + quoted(folder.path() / "floors.csv") + " --out " + quoted(study),
-           false)
-          .out);
+  const std::string compare =
+      "compare --json --methods concat --inputs all metrics,machine --seeds 1 --conditions --cohort " + quoted(cohort) +
+      small + "--floors " + quoted(folder.path() / "floors.csv") + " --html " + quoted(folder.path() / "study.html") +
+      " --out " + quoted(study);
+  const Json table = Json::parse(psqa(compare, false).out);
   CHECK(table["methods"][0]["method"] == "concat@all");
   CHECK(table["methods"][1]["method"] == "concat@metrics,machine");
   CHECK(table["methods"][0]["reachable_machine"]["value"].is_number());
   CHECK(table["methods"].back()["reachable_machine"]["value"] == 0);  // of the constant
   CHECK(description(study / "concat@all" / "seed1" / "run")["of_cohort"]["channels"] == "6");
+  // All; all but each of four and each alone; noise on each. The other model has two of them.
+  const Json& conditions = table["conditions"];
+  REQUIRE(conditions.size() == 13);
+  CHECK(conditions[0]["condition"] == "all");
+  CHECK(conditions[0]["methods"][0]["mae_2_2"] == table["methods"][0]["mae_2_2"]);
+  CHECK(conditions[0]["methods"][1]["dd_mae"] == table["methods"][1]["dd_mae"]);
+  CHECK(conditions[3]["condition"] == "all but metrics");
+  CHECK(conditions[3]["methods"].size() == 1);
+  CHECK(conditions[7]["condition"] == "metrics alone");
+  CHECK(conditions[7]["methods"][1]["method"] == "concat@metrics,machine");
+  CHECK(conditions[7]["differences"][0]["mae_2_2"]["value"].is_number());
+  CHECK(conditions[11]["condition"] == "noise on metrics (0.5 SD)");
+  CHECK(conditions[11]["methods"][0]["mae_2_2"] != conditions[0]["methods"][0]["mae_2_2"]);
+  const auto changed = fs::last_write_time(study / "concat@all" / "seed1" / "conditions" / "records.csv");
+  CHECK(Json::parse(psqa(compare, false).out) == table);
+  CHECK(fs::last_write_time(study / "concat@all" / "seed1" / "conditions" / "records.csv") == changed);
+  std::ifstream page(folder.path() / "study.html");
+  const std::string html((std::istreambuf_iterator<char>(page)), {});
+  for (const char* part : {">Verdict<", "has the lowest mean absolute error", "<dt>Command</dt>", "critical difference",
+                           ">Share of the reachable error<", ">all but metrics<"}) {
+    INFO(part);
+    CHECK(html.find(part) != std::string::npos);
+  }
 
   REQUIRE(psqa("train --method bmmqa_delivery --cohort " + quoted(cohort) + small + "--out " + quoted(run)).code == 0);
   CHECK(description(run)["modalities"] == Json{"dose", "maps", "metrics", "machine"});
+  CHECK(description(run)["policies"][0]["options"]["complements"] == "true");
   const Json phi = Json::parse(psqa("explain --json --run " + quoted(run), false).out);
   for (const char* modality : {"dose", "maps", "metrics", "machine"}) {
     CHECK(phi["tasks"]["gpr"][modality]["contribution"].is_number());
@@ -166,7 +190,7 @@ TEST_CASE("folds test every record, machines left out are tested on models of th
   CHECK(description(c.root / "folds" / "metrics_only" / "seed1-fold1" / "run")["modalities"] == Json{"metrics"});
   const Json machines = Json::parse(psqa(common + quoted(c.root / "machines") + " --leave-out-machines", false).out);
   CHECK(machines["records_tested"] == 24);
-  CHECK(machines["methods"].size() == 5);  // and ridge, forest and constant
+  CHECK(machines["methods"].size() == 6);  // and ridge, forest, boosted and constant
   const Json run = description(c.root / "machines" / "concat" / "seed1-machine1" / "run");
   std::ifstream in(c.first / "records.csv");
   std::string line;
@@ -182,6 +206,29 @@ TEST_CASE("folds test every record, machines left out are tested on models of th
   for (const auto& i : run["split"]["train"]) CHECK(machine_of.at(i.get<std::size_t>()) != left_out);
   refused("train --leave-out-machine linca6 --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(c.root / "x"),
           "did you mean \"linac6\"");
+}
+
+TEST_CASE("numbers of training records are an axis of a study, nested and with all else the same",
+          "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path out = c.root / "records", page = c.root / "page.html";
+  const std::string common = "compare --json --methods metrics_only --epochs 1 --seeds 1 --cohort " + quoted(c.first) +
+                             " --out " + quoted(out) + " --html " + quoted(page);
+  const Json study = Json::parse(psqa(common + " --records 10 5", false).out);
+  REQUIRE(study["by_training_records"].size() == 2);
+  CHECK(study["by_training_records"][0]["training_records"] == 5);
+  CHECK(study["by_training_records"][1]["methods"] == study["methods"]);
+  CHECK(study["methods"][3]["method"] == "boosted");
+  const Json few = description(out / "metrics_only" / "seed1-records5" / "run")["split"],
+             more = description(out / "metrics_only" / "seed1-records10" / "run")["split"];
+  CHECK(few["train"].size() == 5);
+  for (const Json& record : few["train"])
+    CHECK(std::find(more["train"].begin(), more["train"].end(), record) != more["train"].end());
+  CHECK(few["test"] == more["test"]);
+  std::ifstream in(page);
+  CHECK(std::string((std::istreambuf_iterator<char>(in)), {}).find("by the number of training records") !=
+        std::string::npos);
+  refused(common + " --records 500", "training records, those of the training part, got 500");
 }
 
 TEST_CASE("a cohort may begin with real plans", "[flagship][behaviour]") {

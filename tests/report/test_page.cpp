@@ -70,6 +70,40 @@ TEST_CASE("series share a colour, are dashed and marked where they say so", "[re
   CHECK(document.select_nodes("//p/span/i[@class='dashed']").size() == 1);
 }
 
+TEST_CASE("named places of the x axis stand in place of round numbers", "[report][worked]") {
+  report::Chart c = chart();
+  c.x_ticks = {{1, "10"}, {3, "1000"}};
+  const std::string text = report::svg(c);
+  CHECK(parsed(text).select_nodes("//text[@text-anchor='middle']").size() == 4);  // and the two axes' names
+  CHECK(text.find(">1000<") != std::string::npos);
+}
+
+TEST_CASE("numbers with intervals stand in rows that have names", "[report][worked]") {
+  report::DotPlot plot{.title = "error by <method>",
+                       .x_label = "points",
+                       .rows = {"a & b", "c"},
+                       .series = {{"with", {0, 1}, {2, kNan}, {1, kNan}, {3, kNan}}, {"without", {1}, {4}, {}, {}}},
+                       .spans = {{0, 1}},
+                       .scale = 1,
+                       .scale_label = "CD 1"};
+  const pugi::xml_document document = parsed(report::svg(plot));
+  const pugi::xml_node svg = document.child("figure").child("svg");
+  CHECK(svg.select_nodes("circle").size() == 2);  // no number, no dot
+  CHECK(svg.select_nodes("line[@class='whisker']").size() == 1);
+  CHECK(svg.select_nodes("line[@class='span']").size() == 2);  // of the rows, and the scale
+  CHECK(svg.select_nodes("text[@class='row']").size() == 2);
+  CHECK(svg.select_node("text[@class='row']").node().text().get() == std::string("a & b"));
+  CHECK(document.child("figure").select_nodes("p/span").size() == 2);
+  // The axis covers the intervals; a longer one has a longer line.
+  const pugi::xml_node whisker = svg.select_node("line[@class='whisker']").node(),
+                       dot = svg.select_node("circle").node();
+  CHECK(whisker.attribute("x1").as_double() < dot.attribute("cx").as_double());
+  CHECK((whisker.attribute("x1").as_double() + whisker.attribute("x2").as_double()) / 2 ==
+        Approx(dot.attribute("cx").as_double()).epsilon(1e-4));
+  plot.series.pop_back(), plot.series[0].y = {kNan, kNan}, plot.series[0].low = plot.series[0].high = {kNan, kNan};
+  CHECK(report::svg(plot) == "<p>error by &lt;method&gt;: nothing to draw.</p>");
+}
+
 TEST_CASE("a chart without a number says so", "[report][worked]") {
   CHECK(report::svg({.title = "a < b", .x_label = "", .y_label = "", .series = {{"a", {1}, {kNan}, {}, {}}}}) ==
         "<p>a &lt; b: nothing to draw.</p>");

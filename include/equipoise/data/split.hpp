@@ -8,6 +8,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -89,6 +90,21 @@ inline void check_parts(const DataSplit& split, std::span<const std::int64_t> gr
       (place[i] < validation ? out.validation : out.train).push_back(record);
   }
   detail::check_parts(out, groups);
+  return out;
+}
+
+/// Some of a part's records, drawn at random; with the same seed more of them hold the fewer. \param records of the part,
+/// ascending  \param n how many, > 0  \throws ValueError where the part has fewer
+[[nodiscard]] inline std::vector<std::int64_t> drawn_records(std::span<const std::int64_t> records, std::int64_t n,
+                                                             std::uint64_t seed) {
+  if (n < 1 || n > std::ssize(records))
+    throw ValueError(message("value.211", "split", "expected 1 to ", records.size(),
+                             " training records, those of the training part, got ", n));
+  std::vector<std::int64_t> out;
+  const std::vector<std::int64_t> order = permutation(std::ssize(records), hash_of({seed, hash_of("drawn records")}));
+  for (std::int64_t i = 0; i < n; ++i)
+    out.push_back(records[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+  std::sort(out.begin(), out.end());
   return out;
 }
 

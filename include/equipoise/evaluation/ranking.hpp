@@ -14,7 +14,9 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -29,6 +31,26 @@ struct Ranking {
   /// Whether two methods differ at 5 %.
   [[nodiscard]] bool differ(std::size_t a, std::size_t b) const {
     return std::abs(average[a] - average[b]) > critical_difference;
+  }
+
+  /// The methods by average rank, the best first.
+  [[nodiscard]] std::vector<std::size_t> order() const {
+    std::vector<std::size_t> out(average.size());
+    std::iota(out.begin(), out.end(), std::size_t{0});
+    std::stable_sort(out.begin(), out.end(), [&](std::size_t a, std::size_t b) { return average[a] < average[b]; });
+    return out;
+  }
+
+  /// The largest groups of two or more methods of which no two differ, as places [first, last] in `order`.
+  [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> cliques() const {
+    const std::vector<std::size_t> by_rank = order();
+    std::vector<std::pair<std::size_t, std::size_t>> out;
+    for (std::size_t first = 0; first < by_rank.size(); ++first) {
+      std::size_t last = first;
+      while (last + 1 < by_rank.size() && !differ(by_rank[first], by_rank[last + 1])) ++last;
+      if (last > first && (out.empty() || last > out.back().second)) out.emplace_back(first, last);
+    }
+    return out;
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/report/data_url.hpp>
+#include <equipoise/report/dot_plot.hpp>
 #include <equipoise/report/map_svg.hpp>
 #include <equipoise/report/markup.hpp>
 #include <equipoise/report/svg.hpp>
@@ -86,11 +87,21 @@ class Page {
     detail::append_chart(main_, c);
     end_line();
   }
+  void chart(const DotPlot& plot) {
+    detail::append_dots(main_, plot);
+    end_line();
+  }
   /// Charts side by side where there is room.
   void row(const std::vector<Chart>& charts) {
     pugi::xml_node row = detail::append(main_, "div", {{"class", "row"}});
     for (const Chart& c : charts) detail::append_chart(row, c);
     if (charts.empty()) detail::append_text(row, "");
+    end_line();
+  }
+  void row(const std::vector<DotPlot>& plots) {
+    pugi::xml_node row = detail::append(main_, "div", {{"class", "row"}});
+    for (const DotPlot& plot : plots) detail::append_dots(row, plot);
+    if (plots.empty()) detail::append_text(row, "");
     end_line();
   }
   /// Images side by side, small enough to be compared.
@@ -206,6 +217,8 @@ class Page {
            "text{font-size:16px}th:first-child{max-width:38vw;white-space:normal;overflow-wrap:break-word}.legend "
            "span{white-space:normal}"
            "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4em}}"
+           "svg text.row{fill:var(--fg);stroke:var(--bg);stroke-width:5px;paint-order:stroke}"
+           "svg .span{stroke:var(--fg);stroke-width:4;stroke-linecap:round}"
            "svg .place{font:bold 12px system-ui,sans-serif;fill:#000;stroke:#fff;stroke-width:3px;paint-order:stroke}"
            "ul{max-width:46em;padding-left:1.2em;overflow-wrap:anywhere}"
            ".sign{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:2.6em 2em;margin-top:3.4em}"

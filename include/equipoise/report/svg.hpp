@@ -15,6 +15,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace equipoise::report {
@@ -31,10 +32,11 @@ struct Series {
 struct Chart {
   std::string title, x_label, y_label;
   std::vector<Series> series;
-  bool identity = false;                  ///< a line y = x behind the points
-  bool points = false;                    ///< points instead of lines
-  bool from_zero = false;                 ///< the y axis begins at 0
-  std::vector<std::string> categories{};  ///< names of x = 0, 1, …: bars instead of lines
+  bool identity = false;                                  ///< a line y = x behind the points
+  bool points = false;                                    ///< points instead of lines
+  bool from_zero = false;                                 ///< the y axis begins at 0
+  std::vector<std::string> categories{};                  ///< names of x = 0, 1, …: bars instead of lines
+  std::vector<std::pair<double, std::string>> x_ticks{};  ///< named places of the x axis; none: round numbers
 };
 
 namespace detail {
@@ -100,7 +102,9 @@ inline void draw_axes(Canvas& c, const Axis& x, const Axis& y, const Chart& char
     c.line(kLeft, c.py(v), kWide - kRight, c.py(v), "grid");
     c.text(kLeft - 7, c.py(v) + 4, number(std::abs(v) < 1e-9 * y.step ? 0 : v, 4), "end");
   }
-  if (chart.categories.empty()) {
+  if (!chart.x_ticks.empty()) {
+    for (const auto& [place, name] : chart.x_ticks) c.text(c.px(place), kHigh - kBottom + 17, name, "middle");
+  } else if (chart.categories.empty()) {
     for (double v = x.low; v <= x.high + x.step / 2; v += x.step)
       c.text(c.px(v), kHigh - kBottom + 17, number(std::abs(v) < 1e-9 * x.step ? 0 : v, 4), "middle");
   } else {
@@ -161,6 +165,23 @@ inline void draw_series(Canvas& c, const Series& s, std::size_t index, std::size
                          {"stroke-width", "2.5"}});
 }
 
+/// The series' names with their colours. \param patches squares instead of lines
+inline void append_legend(pugi::xml_node figure, const std::vector<Series>& series, bool patches) {
+  pugi::xml_node legend = append(figure, "p", {{"class", "legend"}});
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    pugi::xml_node entry = append(legend, "span");
+    const Series& s = series[i];
+    append(entry, "i",
+           {{"class", patches    ? "patch"
+                      : s.dashed ? "dashed"
+                                 : "line"},
+            {"style", (s.dashed ? "color:" : "background:") + colour_of(s, i)}},
+           "");
+    append_text(entry, s.name);
+    append_text(legend, " ");
+  }
+}
+
 /// Draws the chart as a `<figure>`, with a legend in words.
 inline void append_chart(pugi::xml_node to, const Chart& chart) {
   const double inf = std::numeric_limits<double>::infinity();
@@ -185,21 +206,7 @@ inline void append_chart(pugi::xml_node to, const Chart& chart) {
   draw_axes(c, x, y, chart);
   if (chart.identity) c.line(c.px(x.low), c.py(x.low), c.px(x.high), c.py(x.high), "identity");
   for (std::size_t i = 0; i < chart.series.size(); ++i) draw_series(c, chart.series[i], i, chart.series.size(), chart);
-  if (chart.series.size() < 2) return;
-  pugi::xml_node legend = append(figure, "p", {{"class", "legend"}});
-  for (std::size_t i = 0; i < chart.series.size(); ++i) {
-    pugi::xml_node entry = append(legend, "span");
-    const Series& s = chart.series[i];
-    const bool line = !chart.points && chart.categories.empty();
-    append(entry, "i",
-           {{"class", !line      ? "patch"
-                      : s.dashed ? "dashed"
-                                 : "line"},
-            {"style", (s.dashed ? "color:" : "background:") + colour_of(s, i)}},
-           "");
-    append_text(entry, s.name);
-    append_text(legend, " ");
-  }
+  if (chart.series.size() > 1) append_legend(figure, chart.series, chart.points || !chart.categories.empty());
 }
 
 }  // namespace detail

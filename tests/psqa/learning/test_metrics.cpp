@@ -185,7 +185,7 @@ TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[fl
     CHECK(r == psqa::RateNumbers{100, 100, 100, 100});
 }
 
-TEST_CASE("ridge finds what is linear in the table, a forest some of it, the constant nothing", "[flagship][figures]") {
+TEST_CASE("ridge finds what is linear in the table, trees some of it, the constant nothing", "[flagship][figures]") {
   for (const std::int64_t pool : {1, 2}) {
     const Example e(pool);
     const psqa::MethodPredictions ridge = psqa::ridge_baseline(e.truth, e.cohort, e.split, e.scales),
@@ -200,6 +200,16 @@ TEST_CASE("ridge finds what is linear in the table, a forest some of it, the con
     CHECK(of_zero.dice.value == 0);
     CHECK(std::isnan(of_zero.rate_mae[2].value));  // nobody recomputed rates
   }
+}
+
+TEST_CASE("boosted trees find what the table says, the baselines have names", "[flagship][figures]") {
+  const Example e;
+  const psqa::MethodPredictions boosted = psqa::baseline_named("boosted", e.truth, e.cohort, e.split, e.scales),
+                                constant = psqa::baseline_named("constant", e.truth, e.cohort, e.split, e.scales);
+  CHECK(boosted.method == "boosted");
+  CHECK(psqa::mean_rate_error(boosted, 2).value < 0.3 * psqa::mean_rate_error(constant, 2).value);
+  CHECK_THROWS_WITH(psqa::baseline_named("bosted", e.truth, e.cohort, e.split, e.scales),
+                    Contains("did you mean \"boosted\"?"));
 }
 
 TEST_CASE("metrics that a plan does not define are the mean", "[flagship][figures]") {

@@ -3,10 +3,13 @@
 
 /// \file
 /// Baselines of every comparison. The constant is the training records' median rates with a map of
-/// zeros; it does not look at the plan. Ridge and forest are a linear model and a random forest of
-/// the table, with the training records' mean map.
+/// zeros; it does not look at the plan. Ridge, forest and boosted are a linear model, a random
+/// forest and gradient-boosted trees of the table, with the training records' mean map.
 
+#include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
 #include <equipoise/data/split.hpp>
+#include <equipoise/evaluation/boosting.hpp>
 #include <equipoise/evaluation/forest.hpp>
 #include <equipoise/evaluation/ridge.hpp>
 #include <equipoise/psqa/criteria.hpp>
@@ -23,9 +26,14 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace equipoise::psqa {
+
+/// The baselines by name, in the order of tables.
+inline const std::vector<std::string> kBaselines = {"ridge", "forest", "boosted", "constant"};
 
 namespace detail {
 
@@ -73,7 +81,8 @@ inline constexpr auto kRateColumns = static_cast<Eigen::Index>(kCriteria.size())
 
 /// Predicts one criterion's scaled rates of the validation and test records with the setting that
 /// has the smallest validation error. Writes nothing if no training record's rate is known.
-/// \param fit called as `fit(x, y, setting)`, x [N, F] and y [N, 1]; its result predicts
+/// \param fit called as `fit(x, y, validation, setting)`, x [N, F] and y [N, 1], `validation` such a
+/// pair of the validation records whose rate is known; its result predicts
 template <class Fit, class Settings>
 void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s, Eigen::Index criterion, Fit&& fit,
                    const Settings& settings, Eigen::MatrixXd& at_validation, Eigen::MatrixXd& at_test) {
@@ -86,13 +95,17 @@ void fit_criterion(const Cohort& cohort, const DataSplit& split, const Scales& s
                         x_test = table_of(cohort, split.test, s),
                         y = scaled_rates(rates_of_records(cohort, train), s).col(criterion),
                         known = scaled_rates(rates_of_records(cohort, split.validation), s).col(criterion);
+  std::vector<Eigen::Index> with_rate;
+  for (Eigen::Index i = 0; i < known.rows(); ++i)
+    if (std::isfinite(known(i, 0))) with_rate.push_back(i);
+  const std::pair<Eigen::MatrixXd, Eigen::MatrixXd> validation = {x_validation(with_rate, Eigen::all),
+                                                                  known(with_rate, Eigen::all)};
   double minimum = std::numeric_limits<double>::infinity();
   for (const auto& setting : settings) {  // the first where no validation rate is known
-    const auto model = fit(x, y, setting);
+    const auto model = fit(x, y, validation, setting);
     const Eigen::MatrixXd guess = model.predict(x_validation);
     double error = 0;
-    for (Eigen::Index i = 0; i < known.rows(); ++i)
-      if (std::isfinite(known(i, 0))) error += std::abs(guess(i, 0) - known(i, 0));
+    for (const Eigen::Index i : with_rate) error += std::abs(guess(i, 0) - known(i, 0));
     if (!(error < minimum)) continue;
     minimum = error;
     at_validation.col(criterion) = guess, at_test.col(criterion) = model.predict(x_test);
@@ -162,7 +175,7 @@ template <class Fit, class Settings>
 /// records' mean map. \param like whose records are judged
 [[nodiscard]] inline MethodPredictions ridge_baseline(const MethodPredictions& like, const Cohort& cohort,
                                                       const DataSplit& split, const Scales& s) {
-  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, double penalty) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, const auto&, double penalty) {
     return Ridge(x, y, penalty);
   };
   return detail::table_baseline("ridge", fit, std::array{1e-1, 1e-4, 1e-3, 1e-2, 1.0, 10.0}, like, cohort, split, s);
@@ -172,10 +185,31 @@ template <class Fit, class Settings>
 /// by the validation records' error, and the training records' mean map. \param like whose records are judged
 [[nodiscard]] inline MethodPredictions forest_baseline(const MethodPredictions& like, const Cohort& cohort,
                                                        const DataSplit& split, const Scales& s) {
-  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, Eigen::Index part) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, const auto&, Eigen::Index part) {
     return RegressionForest(x, y, {.features = static_cast<std::size_t>(std::max<Eigen::Index>(1, x.cols() / part))});
   };
   return detail::table_baseline("forest", fit, std::array<Eigen::Index, 3>{3, 10, 1}, like, cohort, split, s);
+}
+
+/// Gradient-boosted trees of each rate on the table, with the options of `BoostingOptions`. Their number is that with the
+/// smallest error of the validation records, their depth (4, 2 or 6) is chosen by it too. The map is the training records'
+/// mean. \param like whose records are judged
+[[nodiscard]] inline MethodPredictions boosted_baseline(const MethodPredictions& like, const Cohort& cohort,
+                                                        const DataSplit& split, const Scales& s) {
+  const auto fit = [](const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, const auto& validation, std::size_t depth) {
+    return BoostedTrees(x, y, validation.first, validation.second, {.depth = depth});
+  };
+  return detail::table_baseline("boosted", fit, std::array<std::size_t, 3>{4, 2, 6}, like, cohort, split, s);
+}
+
+/// The baseline of that name. \param name of `kBaselines` \throws NameError for another
+[[nodiscard]] inline MethodPredictions baseline_named(const std::string& name, const MethodPredictions& like,
+                                                      const Cohort& cohort, const DataSplit& split, const Scales& s) {
+  if (name == "ridge") return ridge_baseline(like, cohort, split, s);
+  if (name == "forest") return forest_baseline(like, cohort, split, s);
+  if (name == "boosted") return boosted_baseline(like, cohort, split, s);
+  if (name == "constant") return constant_baseline(like, cohort, split);
+  throw NameError(message("name.308", "baseline", "no method \"", name, "\"; ", nearest_name(name, kBaselines)));
 }
 
 }  // namespace equipoise::psqa

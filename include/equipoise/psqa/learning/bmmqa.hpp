@@ -19,29 +19,45 @@
 #include <equipoise/weighting/contribution_weighting.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace equipoise::psqa {
+
+namespace detail {
+
+[[nodiscard]] inline auto dose_modality(const PsqaSizes& s) {
+  return modality<"dose">(Cnn{.in_channels = 1, .widths = s.encoder});
+}
+[[nodiscard]] inline auto metrics_modality(const PsqaSizes& s) {
+  return modality<"metrics">(Mlp{.in_features = s.metrics, .widths = {s.width, s.width}});
+}
+/// Modalities to passing rates through `fusion`, and to the dose-difference map through the spatial cascade.
+template <class GprFusion, class... Modalities>
+[[nodiscard]] auto with_tasks(const PsqaSizes& s, GprFusion fusion, Modalities... modalities) {
+  return compose(std::move(modalities)...,
+                 task<"gpr">(fusion, Regression{.outputs = std::int64_t{kCriteria.size()}, .loss = PointLoss::huber}),
+                 task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
+}
+
+}  // namespace detail
 
 /// Dose plane and metrics to passing rates through `fusion`, and to the dose-difference map through the spatial
 /// cascade.
 template <class GprFusion>
 [[nodiscard]] auto psqa_model(const PsqaSizes& s, GprFusion fusion) {
-  return compose(modality<"dose">(Cnn{.in_channels = 1, .widths = s.encoder}),
-                 modality<"metrics">(Mlp{.in_features = s.metrics, .widths = {s.width, s.width}}),
-                 task<"gpr">(fusion, Regression{.outputs = std::int64_t{kCriteria.size()}, .loss = PointLoss::huber}),
-                 task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
+  return detail::with_tasks(s, std::move(fusion), detail::dose_modality(s), detail::metrics_modality(s));
 }
 
 /// The same with what else a clinic knows: delivery maps of the plan, and figures of the machine. A record may lack each.
 template <class GprFusion>
 [[nodiscard]] auto delivery_model(const PsqaSizes& s, GprFusion fusion) {
-  return compose(modality<"dose">(Cnn{.in_channels = 1, .widths = s.encoder}),
-                 modality<"maps">(Cnn{.in_channels = std::max<std::int64_t>(s.channels, 1), .widths = s.encoder}),
-                 modality<"metrics">(Mlp{.in_features = s.metrics, .widths = {s.width, s.width}}),
-                 modality<"machine">(Mlp{.in_features = std::max<std::int64_t>(s.machine, 1), .widths = {s.width}}),
-                 task<"gpr">(fusion, Regression{.outputs = std::int64_t{kCriteria.size()}, .loss = PointLoss::huber}),
-                 task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
+  return detail::with_tasks(
+      s, std::move(fusion), detail::dose_modality(s),
+      modality<"maps">(Cnn{.in_channels = std::max<std::int64_t>(s.channels, 1), .widths = s.encoder}),
+      detail::metrics_modality(s),
+      modality<"machine">(Mlp{.in_features = std::max<std::int64_t>(s.machine, 1), .widths = {s.width}}));
 }
 
 /// Softmax attention for the passing rates.
@@ -55,9 +71,9 @@ template <class GprFusion>
 }
 
 /// Shapley loss factors and contribution task weights. With more than two modalities the model also learns to do without
-/// each of them; with two these are its unimodal losses.
-[[nodiscard]] inline PolicyStack bmmqa_policies() {
-  return stack(ShapleyLossFactors{.complements = true}, ContributionWeighting{});
+/// each of them; with two these are its unimodal losses. \param modalities of the model
+[[nodiscard]] inline PolicyStack bmmqa_policies(std::size_t modalities = 2) {
+  return stack(ShapleyLossFactors{.complements = modalities > 2}, ContributionWeighting{});
 }
 
 }  // namespace equipoise::psqa

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What a study of `psqa compare` computes (study_runs.cpp), its figures (study_summary.cpp), and a page of them
+/// (study_page.cpp).
+
+#include <equipoise/evaluation/conditions.hpp>
+#include <equipoise/evaluation/record_figures.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "study_settings.hpp"
+
+namespace psqa_program {
+
+/// What is averaged over records, as the columns of records.csv.
+[[nodiscard]] const std::vector<std::string>& compared_metrics();
+/// Those of them that methods are compared by where a modality is missing or noisy.
+[[nodiscard]] const std::vector<std::string>& condition_metrics();
+/// MAE at 2%/2 mm, by which methods are ranked.
+[[nodiscard]] const std::string& strictest_metric();
+
+/// The figures of methods that were trained on as many records.
+struct StudyResults {
+  std::int64_t records = 0;                                        ///< of training; 0: the whole training part
+  std::vector<std::pair<std::string, eq::RecordFigures>> methods;  ///< those that were trained, then the baselines
+  std::vector<eq::ConditionFigures> conditions;                    ///< of those that were trained
+};
+
+/// Computes what is not computed yet, in the folder of the study. One entry for each number of training records.
+[[nodiscard]] std::vector<StudyResults> computed_study(const StudySettings& settings, const psqa::Cohort& cohort);
+
+/// The results as JSON: methods and differences, shares of the reachable error, ranks over patients, conditions.
+[[nodiscard]] Json summary_of(const StudySettings& settings, const StudyResults& results);
+
+/// An interval of a summary as text; a dash where it has no value.
+[[nodiscard]] std::string interval_of(const Json& interval, int decimals);
+/// How many decimals a figure is printed with.
+[[nodiscard]] int decimals_of(const std::string& metric);
+/// A figure in words: `MAE at 2%/2 mm, points`.
+[[nodiscard]] std::string words_of_metric(const std::string& metric);
+
+/// In sentences: who has the lowest error, by how much, how sure that is, and what remains where a modality is missing.
+/// \param summary of one number of training records
+[[nodiscard]] std::vector<std::string> study_verdict(const StudySettings& settings, const Json& summary);
+
+/// A figure of methods under each condition as rows of a table, the first its head; a dash where a method does not have
+/// the condition. \param part of the summary: `methods`, or `differences` of the first method to these
+[[nodiscard]] std::vector<std::vector<std::string>> condition_rows(const std::vector<std::string>& methods,
+                                                                   const Json& conditions, const std::string& part,
+                                                                   const std::string& metric);
+
+/// How the study was made, in a sentence: seeds, folds, trials and records.
+[[nodiscard]] std::string study_notes(const StudySettings& settings, const Json& summary);
+/// What the noise of the conditions is.
+[[nodiscard]] std::string noise_notes();
+
+/// Writes a page of a study to `settings.html`. \param summaries by number of training records
+void write_study_page(const StudySettings& settings, const std::vector<Json>& summaries, const psqa::Cohort& cohort);
+
+}  // namespace psqa_program

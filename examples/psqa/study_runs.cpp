@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// What a study computes: runs of each method on each split, the baselines, and the methods with modalities missing or
+/// noisy at test. Each seed has its own split by patient and its own weights, the same for every method; every method has
+/// the same budget. A seed's split is one at random, or all of its folds, or one for each machine that is left out. A
+/// record's error is the mean over the runs that test it.
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <equipoise/evaluation/study.hpp>
+#include <equipoise/psqa/learning/baselines.hpp>
+#include <iterator>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "study_results.hpp"
+
+namespace psqa_program {
+
+const std::vector<std::string>& compared_metrics() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out;  // mae_3_3, …
+    for (const psqa::NamedCriteria& c : psqa::kCriteria) out.push_back("mae" + std::string(c.name).substr(3));
+    out.insert(out.end(), {"mae_2_2_failing", "dd_mae", "dd_ssim"});
+    return out;
+  }();
+  return names;
+}
+
+const std::vector<std::string>& condition_metrics() {
+  static const std::vector<std::string> names = {strictest_metric(), "mae_2_2_failing", "dd_mae"};
+  return names;
+}
+
+const std::string& strictest_metric() {
+  return compared_metrics()[psqa::kStrictest];
+}
+
+namespace {
+
+/// What a method says of the records that a run tests.
+std::vector<eq::TestedRecord> tested_records(const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
+                                             const std::vector<std::int64_t>& test) {
+  const psqa::MapErrors maps = psqa::map_errors(predictions);
+  std::vector<eq::TestedRecord> out;
+  for (std::size_t i = 0; i < test.size(); ++i) {
+    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
+    std::vector<double> figures;
+    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c)
+      figures.push_back(std::abs(predictions.predicted[i][c] - r.gpr[c]));
+    figures.push_back(r.gpr[psqa::kStrictest] < 90 ? figures[psqa::kStrictest] : std::nan(""));
+    figures.insert(figures.end(), {maps.absolute[i], maps.ssim[i]});
+    out.push_back({r.id, r.patient, std::move(figures)});
+  }
+  return out;
+}
+
+/// Of such records the figures that conditions are compared by.
+std::vector<eq::TestedRecord> with_condition_metrics(std::vector<eq::TestedRecord> records) {
+  for (eq::TestedRecord& r : records) {
+    std::vector<double> figures;
+    for (const std::string& metric : condition_metrics()) {
+      const auto at = std::find(compared_metrics().begin(), compared_metrics().end(), metric);
+      figures.push_back(r.figures[static_cast<std::size_t>(at - compared_metrics().begin())]);
+    }
+    r.figures = std::move(figures);
+  }
+  return records;
+}
+
+/// A way to divide the cohort, and what it is called among the runs' folders.
+struct NamedSplit {
+  std::string name;
+  SplitChoice choice;
+};
+
+std::vector<NamedSplit> splits_of(const StudySettings& a, const psqa::Cohort& cohort) {
+  std::set<std::string> machines;
+  for (const psqa::CohortRecord& r : cohort.records) machines.insert(r.machine);
+  std::vector<NamedSplit> out;
+  for (std::int64_t seed = 1; seed <= a.seeds; ++seed) {
+    const std::string name = "seed" + std::to_string(seed);
+    SplitChoice choice;
+    choice.seed = static_cast<std::uint64_t>(seed);
+    if (a.machines) {
+      std::size_t number = 0;  // a machine's name may be no folder's
+      for (const std::string& machine : machines) {
+        choice.machine = machine;
+        out.push_back({name + "-machine" + std::to_string(++number), choice});
+      }
+    } else if (a.folds > 0) {
+      choice.folds = a.folds, choice.test = 1 / static_cast<double>(a.folds);
+      for (choice.fold = 0; choice.fold < a.folds; ++choice.fold)
+        out.push_back({name + "-fold" + std::to_string(choice.fold + 1), choice});
+    } else {
+      out.push_back({name, choice});
+    }
+  }
+  if (a.records.empty()) return out;
+  std::vector<NamedSplit> limited;
+  for (const std::int64_t n : a.records)
+    for (NamedSplit split : out) {
+      split.choice.records = n, split.name += "-records" + std::to_string(n);
+      limited.push_back(std::move(split));
+    }
+  return limited;
+}
+
+/// A cell is a method on a split, with all of its trials; `baselines` are those of the table, with the first method's
+/// scales and split; `conditions` are the methods' with modalities missing or noisy at test.
+struct Cells {
+  std::vector<eq::StudyCell> methods, baselines, conditions;
+  std::map<std::string, std::vector<RunConfig>>
+      trials;  ///< by the cell's name; a baseline's is that of the first method
+};
+
+/// What a baseline depends on, of the settings of a cell: cohort and split, and how planes are pooled.
+eq::OptionList baseline_settings(const eq::OptionList& of_method) {
+  eq::OptionList out;
+  for (const auto& [key, value] : of_method)
+    for (const std::string_view begin : {"--model pool", "--split-seed", "--leave-out-machine", "--folds", "fold",
+                                         "--records", "share of", "the cohort's"})
+      if (key.starts_with(begin)) out.emplace_back(key, value);
+  return out;
+}
+
+std::vector<eq::TestCondition> conditions_of(const RunConfig& config) {
+  return eq::test_conditions(config.modalities, test_noise());
+}
+
+Cells cells_of(const StudySettings& a, const psqa::Cohort& cohort) {
+  Cells out;
+  const std::string fingerprint = std::to_string(psqa::fingerprint(cohort));
+  for (const auto& [name, choice] : splits_of(a, cohort)) {
+    (void)split_of(cohort, choice);  // refused before anything is trained
+    for (const std::string& method : a.methods) {
+      std::vector<RunConfig>& trials = out.trials[method + "/" + name];
+      eq::StudyCell cell{method + "/" + name, {}};
+      for (const eq::OptionList& drawn : eq::draw_trials(a.search, a.trials, choice.seed)) {
+        trials.push_back(config_of(a, method, choice, drawn));
+        if (trials.size() == 1) cell.settings = settings_of(trials.front());
+        for (const auto& [key, value] : drawn)
+          cell.settings.emplace_back("trial " + std::to_string(trials.size()) + ", " + key, value);
+      }
+      cell.settings.emplace_back("trials", std::to_string(a.trials));
+      cell.settings.emplace_back("the cohort's fingerprint", fingerprint);
+      if (method == a.methods.front()) {
+        eq::OptionList settings = baseline_settings(cell.settings);
+        settings.emplace_back("the machine", is_shown(trials.front(), "machine") ? "shown" : "not shown");
+        for (const std::string& baseline : psqa::kBaselines)
+          out.baselines.push_back({"baselines/" + name + "/" + baseline, settings});
+      }
+      eq::StudyCell conditions{cell.name + "/conditions", cell.settings};
+      for (auto& setting : eq::condition_settings(conditions_of(trials.front())))
+        conditions.settings.push_back(std::move(setting));
+      out.conditions.push_back(std::move(conditions));
+      out.methods.push_back(std::move(cell));
+    }
+  }
+  return out;
+}
+
+/// The objective of a run on its validation records at its best epoch; NaN where it has none.
+double validation_objective(const Run& run) {
+  if (run.history.best_epoch < 0) return std::nan("");
+  const auto figure = run.history.epochs[static_cast<std::size_t>(run.history.best_epoch)].find("val/objective");
+  return figure ? *figure : std::nan("");
+}
+
+/// Trains a cell's trials in `folder`/run, run2 …, and returns the one with the smallest objective on the validation records.
+Run best_run(const std::vector<RunConfig>& trials, const fs::path& folder, const psqa::Cohort& cohort) {
+  std::vector<double> figures;
+  const auto path = [&](std::size_t t) { return folder / (t == 0 ? "run" : "run" + std::to_string(t + 1)); };
+  for (std::size_t t = 0; t < trials.size(); ++t) {
+    Run run = ensure_run(trials[t], path(t), cohort);
+    if (trials.size() == 1) return run;
+    figures.push_back(validation_objective(run));
+  }
+  return ensure_run(trials[eq::best_trial(figures)], path(eq::best_trial(figures)), cohort);
+}
+
+/// Computes cells and says how far they are. \throws where one fails, or the study is interrupted
+template <class Compute>
+void run_cells(const StudySettings& a, const std::vector<eq::StudyCell>& cells, const Compute& compute) {
+  const auto say = [&](const eq::StudyProgress& p) {
+    step(std::to_string(p.finished) + " of " + std::to_string(p.cells) + " runs: " + p.last.name +
+         (p.last.error.empty() ? "" : " failed: " + p.last.error));
+  };
+  const std::vector<eq::CellResult> results = eq::run_study(
+      a.out, cells, compute, {.jobs = a.jobs, .on_cell = say, .should_stop = [] { return interrupted(); }});
+  if (interrupted()) throw Interrupted("interrupted: the same command goes on with what is in " + a.out);
+  for (const eq::CellResult& r : results)
+    if (r.state == eq::CellState::failed) throw std::runtime_error(a.out + "/" + r.name + ": " + r.error);
+}
+
+/// The part of a cell's name before the last slash: the cell or split that it belongs to.
+std::string parent_of(const std::string& name) {
+  return name.substr(0, name.rfind('/'));
+}
+
+void compute_baseline(const StudySettings& a, const Cells& cells, const eq::StudyCell& cell, const fs::path& folder,
+                      const psqa::Cohort& cohort) {
+  const std::string split = parent_of(cell.name), name = cell.name.substr(split.size() + 1),
+                    of_first = a.methods.front() + split.substr(split.find('/'));
+  Run run = ensure_run(cells.trials.at(of_first).front(), fs::path(a.out) / of_first / "run", cohort);
+  const psqa::MethodPredictions like = predict_test_records(run, cohort, false);
+  eq::write_tested_records(
+      folder / "records.csv", compared_metrics(),
+      tested_records(psqa::baseline_named(name, like, cohort, run.split, run.scales), cohort, run.split.test));
+}
+
+/// Shows a cell's trained model the test records under each condition, and writes each record's errors.
+void compute_conditions(const StudySettings& a, const Cells& cells, const eq::StudyCell& cell, const fs::path& folder,
+                        const psqa::Cohort& cohort) {
+  const std::string method = parent_of(cell.name);
+  const Run run = best_run(cells.trials.at(method), fs::path(a.out) / method, cohort);
+  const psqa::PsqaBatch test = data_of(run, cohort).select(run.split.test);
+  psqa::MethodPredictions predictions = truth_of(run, cohort, test);
+  const std::vector<eq::TestCondition> conditions = conditions_of(run.config);
+  std::vector<eq::TestedRecord> all;
+  for (const eq::TestCondition& condition : conditions) {
+    take_output(predictions, predict_under(run, test, condition), run);
+    const auto records = with_condition_metrics(tested_records(predictions, cohort, run.split.test));
+    if (all.empty())
+      all = records;
+    else
+      for (std::size_t i = 0; i < all.size(); ++i)
+        all[i].figures.insert(all[i].figures.end(), records[i].figures.begin(), records[i].figures.end());
+  }
+  eq::write_tested_records(folder / "records.csv", eq::condition_columns(conditions, condition_metrics()), all);
+}
+
+/// Each method's figures under each condition that it has.
+std::vector<eq::ConditionFigures> condition_figures(const StudySettings& a, const Cells& cells,
+                                                    const std::vector<NamedSplit>& splits) {
+  std::vector<std::vector<eq::TestCondition>> lists;
+  for (const std::string& method : a.methods)
+    lists.push_back(conditions_of(cells.trials.at(method + "/" + splits.front().name).front()));
+  std::vector<eq::ConditionFigures> out;
+  for (const std::string& name : eq::condition_names(lists)) out.push_back({name, {}});
+  for (std::size_t m = 0; m < a.methods.size(); ++m) {
+    const std::vector<std::string> columns = eq::condition_columns(lists[m], condition_metrics());
+    std::vector<eq::RecordFigures> figures(lists[m].size(), eq::RecordFigures(condition_metrics()));
+    for (const NamedSplit& s : splits) {
+      const auto records =
+          eq::read_tested_records(fs::path(a.out) / a.methods[m] / s.name / "conditions" / "records.csv", columns);
+      for (std::size_t c = 0; c < figures.size(); ++c)
+        figures[c].add(eq::under_condition(records, c, condition_metrics().size()));
+    }
+    for (std::size_t c = 0; c < figures.size(); ++c)
+      std::find_if(out.begin(), out.end(), [&](const auto& o) {
+        return o.condition == lists[m][c].name;
+      })->methods.emplace_back(a.methods[m], std::move(figures[c]));
+  }
+  return out;
+}
+
+/// What the cells have found, of the splits with one number of training records.
+StudyResults results_of(const StudySettings& a, const Cells& cells, std::int64_t records,
+                        const std::vector<NamedSplit>& all) {
+  std::vector<NamedSplit> splits;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(splits),
+               [&](const NamedSplit& s) { return s.choice.records == records; });
+  StudyResults out{records, {}, {}};
+  const auto collect = [&](const std::string& method, const auto& folder_of) {
+    eq::RecordFigures figures(compared_metrics());
+    for (const NamedSplit& s : splits)
+      figures.add(eq::read_tested_records(fs::path(a.out) / folder_of(s.name) / "records.csv", compared_metrics()));
+    out.methods.emplace_back(method, std::move(figures));
+  };
+  for (const std::string& method : a.methods)
+    collect(method, [&](const std::string& split) { return method + "/" + split; });
+  for (const std::string& method : psqa::kBaselines)
+    collect(method, [&](const std::string& split) { return "baselines/" + split + "/" + method; });
+  if (a.conditions) out.conditions = condition_figures(a, cells, splits);
+  return out;
+}
+
+}  // namespace
+
+std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Cohort& cohort) {
+  for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
+  const Cells cells = cells_of(a, cohort);
+  at::set_num_threads(1);  // a cell is a copy of this process, in which LibTorch's threads would be missing
+  const auto use_share_of_cores = [&] {
+    at::set_num_threads(static_cast<int>(std::max<std::size_t>(std::thread::hardware_concurrency() / a.jobs, 1)));
+  };
+  run_cells(a, cells.methods, [&](const eq::StudyCell& cell, const fs::path& folder) {
+    use_share_of_cores();
+    Run run = best_run(cells.trials.at(cell.name), folder, cohort);
+    const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
+    eq::write_tested_records(folder / "records.csv", compared_metrics(),
+                             tested_records(predictions, cohort, run.split.test));
+  });
+  run_cells(a, cells.baselines, [&](const eq::StudyCell& cell, const fs::path& folder) {
+    use_share_of_cores();
+    compute_baseline(a, cells, cell, folder, cohort);
+  });
+  if (a.conditions)
+    run_cells(a, cells.conditions, [&](const eq::StudyCell& cell, const fs::path& folder) {
+      use_share_of_cores();
+      compute_conditions(a, cells, cell, folder, cohort);
+    });
+  const std::vector<NamedSplit> splits = splits_of(a, cohort);
+  std::vector<StudyResults> out;
+  for (const std::int64_t records : a.records.empty() ? std::vector<std::int64_t>{0} : a.records)
+    out.push_back(results_of(a, cells, records, splits));
+  return out;
+}
+
+}  // namespace psqa_program

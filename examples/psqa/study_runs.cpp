@@ -285,7 +285,9 @@ StudyResults results_of(const StudySettings& a, const Cells& cells, std::int64_t
 }  // namespace
 
 std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Cohort& cohort) {
-  for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
+  understood([&] {
+    for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
+  });
   const Cells cells = cells_of(a, cohort);
   at::set_num_threads(1);  // a cell is a copy of this process, in which LibTorch's threads would be missing
   const auto use_share_of_cores = [&] {

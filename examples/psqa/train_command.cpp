@@ -106,8 +106,8 @@ RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
   for (const std::string& text : a.fusion_options) c.fusion_options.push_back(key_and_value(text, "--fusion-option"));
   understood([&] {
     for (const std::string& text : a.policy_options) add_policy_option(c, text);
-    if (a.policies.empty() && a.policy_options.empty()) return;
-    for (const PolicyChoice& policy : c.policies) (void)options_of(policy);  // names and values exist
+    if (a.method || a.fusion || !a.fusion_options.empty() || !a.policies.empty() || !a.policy_options.empty())
+      check_config(c);  // names and values of parts exist
   });
   set_options(c.trainer, a.settings, "--set");
   set_options(c.sizes, a.sizes, "--model");

@@ -161,6 +161,11 @@ TEST_CASE("bad input is one clear line and an exit code", "[flagship][error]") {
   refused(train + "--policy ogm --policy-option alhpa=1", "did you mean \"alpha\"");
   refused(train + "--set learningrate=1", "did you mean \"learning_rate\"");
   refused(train + "--method concatt", "did you mean \"concat\"");
+  for (const char* usage :
+       {"--policy omg", "--policy ogm --policy-option alhpa=1", "--fusion concatt", "--method bmqa"}) {
+    INFO(usage);
+    CHECK(psqa(train + usage).code == 2);
+  }
   CHECK_FALSE(fs::exists(root / "run"));
   std::ofstream(root / "config.toml") << "[trainer]\nepohcs = 3\n";
   refused(train + "--config " + quoted(root / "config.toml"), "did you mean \"epochs\"");

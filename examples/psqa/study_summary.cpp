@@ -263,7 +263,7 @@ std::vector<std::string> study_verdict(const StudySettings& a, const Json& summa
 }
 
 std::string study_notes(const StudySettings& a, const Json& summary) {
-  return std::to_string(a.seeds) + " seeds, each with " +
+  return counted(static_cast<std::size_t>(a.seeds), "seed") + (a.seeds == 1 ? ", with " : ", each with ") +
          (a.machines    ? "every machine left out once"
           : a.folds > 0 ? std::to_string(a.folds) + " folds by patient"
                         : "its own split by patient") +
@@ -278,8 +278,7 @@ std::string study_notes(const StudySettings& a, const Json& summary) {
 std::string noise_notes() {
   return "Noise is added to each entry of an input at test: to the dose plane 2 % of its maximum, as of a Monte Carlo "
          "dose; to each delivery map 10 % of its root mean square; to the metrics and to the figures of the machine "
-         "half "
-         "a standard deviation of the training records.";
+         "half a standard deviation of the training records.";
 }
 
 }  // namespace psqa_program

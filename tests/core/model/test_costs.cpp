@@ -169,7 +169,8 @@ TEST_CASE("a summary is printed, and written as JSON and for Graphviz", "[core][
   std::filesystem::remove("model.json"), std::filesystem::remove("model.dot");
   std::filesystem::current_path(before);
   INFO(printed.str());
-  for (const char* text : {"encoders.a  cnn ", "[1, 8, 8]  [8, 2, 2]", " 75.2 %  widths=8,4  dimensions=2\n", "\ntogether "})
+  for (const char* text :
+       {"encoders.a  cnn ", "[1, 8, 8]  [8, 2, 2]", " 75.2 %  widths=8,4  dimensions=2\n", "\ntogether "})
     CHECK(printed.str().find(text) != std::string::npos);
   const auto json = nlohmann::json::parse(summary.json());
   CHECK(json["parts"].size() == 4);

@@ -182,6 +182,26 @@ TEST_CASE("a metric without a value is NaN, and what is missing is left out", "[
   }
 }
 
+TEST_CASE("a metric that is not of the task's kind is refused by name", "[evaluation][behaviour]") {
+  using Catch::Contains;
+  const at::Tensor logits = draw({4, 2}, 3), labels = torch::tensor({0L, 1L, 1L, 0L}), real = draw({4, 2}, 4);
+  const at::Tensor maps = draw({2, 2, 8, 8}, 5), classes = maps.narrow(1, 0, 1).gt(0).to(torch::kLong);
+  for (const eq::Metric& m : {eq::metric::auroc(), eq::metric::auprc(), eq::metric::brier(), eq::metric::ece(),
+                              eq::metric::macro_f1(), eq::metric::balanced_accuracy()}) {
+    CHECK_THROWS_WITH(m.value(logits, real),
+                      Contains("shape.119") && Contains("metric " + m.name + ": expected classes"));
+    CHECK_THROWS_AS(m.value(maps, classes), eq::ShapeError);
+  }
+  for (const eq::Metric& m :
+       {eq::metric::mae(), eq::metric::rmse(), eq::metric::r2(), eq::metric::spearman(), eq::metric::psnr(1),
+        eq::metric::ssim(1), eq::metric::dice(), eq::metric::hausdorff95(), eq::metric::c_index()}) {
+    INFO(m.name);
+    CHECK_THROWS_AS(m.value(logits, labels), eq::ShapeError);
+  }
+  CHECK_THROWS_WITH(eq::metric::dice().value(maps, maps), Contains("metric dice: expected maps of classes"));
+  CHECK(std::isfinite(eq::metric::mae().value(logits, real)));
+}
+
 TEST_CASE("a task's metrics are the monitor, and the same in batches of any size", "[evaluation][law]") {
   torch::manual_seed(4);
   const at::Tensor x = torch::randn({kRecords, 3}), y = torch::cat({x.narrow(1, 0, 1), -x.narrow(1, 1, 1)}, 1);

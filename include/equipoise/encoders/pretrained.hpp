@@ -10,14 +10,16 @@
 /// misshapen. With `strict = false` what fits is loaded, and `report` tells the rest. `prefix`
 /// takes a part of a larger model's file; `ignore` lists beginnings of names that need not fit, as
 /// those of a classifier. `eq::load_weights` and `eq::save_weights` do the same for any module.
-/// Python writes a file with `safetensors.torch.save_file(model.state_dict(), path)`.
+/// Python writes a file with `safetensors.torch.save_file(model.state_dict(), path)`. Files of
+/// torchvision's models end with a classifier: `.ignore = {"fc."}` for `ResNet`, `{"heads."}` for
+/// `ViT`. `eq::Frozen<eq::Pretrained<eq::ResNet>>` is not trained further.
 ///
 /// When: There are weights of the same encoder from a larger data set. `ResNet` and `ViT` have the
 /// names of torchvision.
 /// Cost: The file is mapped and copied once.
 /// Limits: The library downloads nothing. Include `equipoise/encoders/pretrained.hpp`, which needs
-/// nlohmann-json; `equipoise.hpp` does not. The options of a model in a checkpoint are those of the
-/// encoder, without the path.
+/// nlohmann-json; `equipoise.hpp` does not. A checkpoint keeps the options of the
+/// encoder, not the path.
 ///
 /// \code
 /// auto first = eq::Mlp{.in_features = 4, .widths = {8}}.build();

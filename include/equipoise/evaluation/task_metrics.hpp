@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,10 +45,21 @@ namespace detail {
   return mean(values);
 }
 
+/// \throws ShapeError where a metric is not one of the task's kind.
+inline void check_metric(bool fits, const std::string& name, std::string_view needed, const at::Tensor& prediction,
+                         const at::Tensor& target) {
+  if (!fits)
+    throw ShapeError(message("shape.119", "metric " + name, "expected ", needed, ", got predictions ",
+                             prediction.sizes(), " and targets ", target.sizes(), " of ", target.scalar_type()));
+}
+
 /// Real predictions and targets [N, O, …]: a function of each output's targets and predictions.
 template <class F>
 [[nodiscard]] Metric by_output(std::string name, bool larger_is_better, F of) {
-  return {std::move(name), larger_is_better, [of](const at::Tensor& prediction, const at::Tensor& target) {
+  return {name, larger_is_better, [of, name](const at::Tensor& prediction, const at::Tensor& target) {
+            const bool real = target.is_floating_point() && target.dim() >= 2 && prediction.dim() == target.dim() &&
+                              prediction.size(1) >= target.size(1);
+            check_metric(real, name, "real targets, an output for each", prediction, target);
             std::vector<double> each;
             for (std::int64_t o = 0; o < target.size(1); ++o) {
               const at::Tensor y = target.select(1, o), valid = y.isnan().logical_not();
@@ -64,7 +76,9 @@ template <class F>
 /// missing.
 template <class F>
 [[nodiscard]] Metric by_map(std::string name, F of) {
-  return {std::move(name), true, [of](const at::Tensor& prediction, const at::Tensor& target) {
+  return {name, true, [of, name](const at::Tensor& prediction, const at::Tensor& target) {
+            const bool maps = target.is_floating_point() && target.dim() >= 4 && prediction.sizes() == target.sizes();
+            check_metric(maps, name, "maps of real values", prediction, target);
             const at::Tensor valid = target.isnan().logical_not().contiguous(),
                              y = target.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous(),
                              z = prediction.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous();
@@ -85,9 +99,19 @@ struct ClassColumn {
   std::vector<bool> positive;
 };
 
+/// \throws ShapeError unless targets are classes, int64 [N], or labels [N, L] that are 0, 1 or NaN.
+inline void check_classes(const std::string& name, const at::Tensor& logits, const at::Tensor& target) {
+  const bool classes = target.dim() == 1 && !target.is_floating_point();
+  const bool labels = target.dim() == 2 && target.sizes() == logits.sizes() &&
+                      target.eq(0).logical_or(target.eq(1)).logical_or(target.isnan()).all().item<bool>();
+  check_metric(logits.dim() == 2 && (classes || labels), name, "classes, or labels that are 0 or 1", logits, target);
+}
+
 /// \param logits [N, C] of classes with int64 targets [N], or [N, L] of labels with targets [N, L]
 /// that are 0, 1 or NaN  \return a column a class or label
-[[nodiscard]] inline std::vector<ClassColumn> class_columns(const at::Tensor& logits, const at::Tensor& target) {
+[[nodiscard]] inline std::vector<ClassColumn> class_columns(const std::string& name, const at::Tensor& logits,
+                                                            const at::Tensor& target) {
+  check_classes(name, logits, target);
   const bool labels = target.dim() == 2;
   const at::Tensor z = logits.to(at::kDouble), p = labels ? z.sigmoid() : z.softmax(1);
   std::vector<ClassColumn> out;
@@ -104,19 +128,26 @@ struct ClassColumn {
 }
 
 /// The columns by which probabilities are judged: of two classes the second alone.
-[[nodiscard]] inline std::vector<ClassColumn> judged_columns(const at::Tensor& logits, const at::Tensor& target) {
-  std::vector<ClassColumn> out = class_columns(logits, target);
+[[nodiscard]] inline std::vector<ClassColumn> judged_columns(const std::string& name, const at::Tensor& logits,
+                                                             const at::Tensor& target) {
+  std::vector<ClassColumn> out = class_columns(name, logits, target);
   if (target.dim() == 1 && out.size() == 2) out.erase(out.begin());
   return out;
 }
 
 template <class F>
 [[nodiscard]] Metric by_class(std::string name, F of) {
-  return {std::move(name), true, [of](const at::Tensor& prediction, const at::Tensor& target) {
+  return {name, true, [of, name](const at::Tensor& prediction, const at::Tensor& target) {
             std::vector<double> each;
-            for (const ClassColumn& c : judged_columns(prediction, target)) each.push_back(of(c));
+            for (const ClassColumn& c : judged_columns(name, prediction, target)) each.push_back(of(c));
             return mean_of_known(std::move(each));
           }};
+}
+
+/// \throws ShapeError unless targets are maps of classes.
+inline void check_class_maps(const std::string& name, const at::Tensor& prediction, const at::Tensor& target) {
+  check_metric(prediction.dim() >= 4 && target.dim() == prediction.dim() && !target.is_floating_point(), name,
+               "maps of classes", prediction, target);
 }
 
 [[nodiscard]] inline bool any_positive(const ClassColumn& c) {
@@ -185,7 +216,7 @@ namespace metric {
 [[nodiscard]] inline Metric balanced_accuracy() {
   return {"balanced_accuracy", true, [](const at::Tensor& prediction, const at::Tensor& target) {
             std::vector<double> each;
-            for (const detail::ClassColumn& c : detail::class_columns(prediction, target)) {
+            for (const detail::ClassColumn& c : detail::class_columns("balanced_accuracy", prediction, target)) {
               const Confusion confusion = confusion_at(0.5, c.decided, c.positive);
               const double found = confusion.sensitivity();
               each.push_back(target.dim() == 1 ? found : (found + confusion.specificity()) / 2);
@@ -199,7 +230,7 @@ namespace metric {
 [[nodiscard]] inline Metric macro_f1() {
   return {"macro_f1", true, [](const at::Tensor& prediction, const at::Tensor& target) {
             std::vector<double> each;
-            for (const detail::ClassColumn& c : detail::class_columns(prediction, target)) {
+            for (const detail::ClassColumn& c : detail::class_columns("macro_f1", prediction, target)) {
               const Confusion k = confusion_at(0.5, c.decided, c.positive);
               each.push_back(2 * k.true_positives / (2 * k.true_positives + k.false_positives + k.false_negatives));
             }
@@ -225,7 +256,7 @@ namespace metric {
 [[nodiscard]] inline Metric brier() {
   return {"brier", false, [](const at::Tensor& prediction, const at::Tensor& target) {
             std::vector<double> each;
-            for (const detail::ClassColumn& c : detail::judged_columns(prediction, target))
+            for (const detail::ClassColumn& c : detail::judged_columns("brier", prediction, target))
               if (!c.positive.empty()) each.push_back(brier_score(c.probability, c.positive));
             return detail::mean_of_known(each) * (target.dim() == 1 ? static_cast<double>(each.size()) : 1);
           }};
@@ -236,10 +267,11 @@ namespace metric {
 /// From Guo, Pleiss, Sun, Weinberger, 2017, eq. 3.
 [[nodiscard]] inline Metric ece(std::size_t bins = 15) {
   return {"ece", false, [bins](const at::Tensor& prediction, const at::Tensor& target) {
+            detail::check_classes("ece", prediction, target);
             std::vector<double> confidence;
             std::vector<bool> right;
             if (target.dim() == 2) {
-              for (const detail::ClassColumn& c : detail::class_columns(prediction, target)) {
+              for (const detail::ClassColumn& c : detail::class_columns("ece", prediction, target)) {
                 confidence.insert(confidence.end(), c.probability.begin(), c.probability.end());
                 right.insert(right.end(), c.positive.begin(), c.positive.end());
               }
@@ -260,6 +292,7 @@ namespace metric {
 /// is given is left out.
 [[nodiscard]] inline Metric dice() {
   return {"dice", true, [](const at::Tensor& prediction, const at::Tensor& target) {
+            detail::check_class_maps("dice", prediction, target);
             const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
             std::vector<double> each;
             for (std::int64_t c = 1; c < prediction.size(1); ++c) {
@@ -277,6 +310,7 @@ namespace metric {
 /// is left out; one that it has or is given alone counts as the diagonal of the map. Missing pixels are in no class.
 [[nodiscard]] inline Metric hausdorff95(PixelSpacing spacing = {}) {
   return {"hausdorff95", false, [spacing](const at::Tensor& prediction, const at::Tensor& target) {
+            detail::check_class_maps("hausdorff95", prediction, target);
             const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
             const auto height = static_cast<std::size_t>(target.size(2)),
                        width = static_cast<std::size_t>(target.size(3));
@@ -302,6 +336,9 @@ namespace metric {
 /// Harrell's C (`equipoise::c_index`).
 [[nodiscard]] inline Metric c_index() {
   return {"c_index", true, [](const at::Tensor& risk, const at::Tensor& target) {
+            const bool times =
+                target.is_floating_point() && target.dim() == 2 && target.size(1) == 2 && risk.dim() == 2;
+            detail::check_metric(times, "c_index", "times and whether each is an event", risk, target);
             std::vector<bool> event;
             for (const double e : detail::numbers_of(target.select(1, 1))) event.push_back(e > 0);
             return equipoise::c_index(detail::numbers_of(risk.select(1, 0)), detail::numbers_of(target.select(1, 0)),

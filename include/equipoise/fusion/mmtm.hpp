@@ -6,8 +6,9 @@
 /// encoders, what all present modalities have in common scales the channels of each. The features
 /// that the encoders give in the end are fused by another fusion, `Concat` if you name none.
 ///
-/// - In: encoders with taps (`Cnn`, `Mlp`, `ResNet`, `UNetEncoder`, your own), whose values at a tap
-///   have C_m channels; presence [C, B, M] in C coalitions of M modalities
+/// - In: encoders with taps (`Cnn`, `Mlp`, `ResNet`, `UNetEncoder`, `Frozen` and `Pretrained` of
+///   these, your own; for sequences `Cnn{.dimensions = 1}`), whose values at a tap have C_m
+///   channels; presence [C, B, M] in C coalitions of M modalities
 /// - Out: joint feature of the last fusion
 ///
 ///   u = ReLU(Σ_m W_m mean(h_m) + b),  u has 2 Σ_m C_m / ratio entries
@@ -17,8 +18,8 @@
 /// 2020, arXiv:1911.08670. The mean is over positions, without padding. `scale` is 2 in the paper and
 /// 1 in its code. The sums over present modalities, for any number of them, are ours.
 ///
-/// Every encoder has its own number of stages. With `taps = 2` the exchanges follow the last stage
-/// and the last but one of each. Skip maps that later stages hand to a decoder are scaled too. An
+/// Every encoder has its own number of stages. `taps = 2` makes two exchanges: one after the last
+/// stage but one of every encoder, one after the last stage. Skip maps that later stages hand to a decoder are scaled too. An
 /// absent modality adds nothing to u, is not scaled, and its stages do not run.
 ///
 /// When: Which channels of one modality matter depends on what another one shows, and the encoders

@@ -22,7 +22,8 @@
 /// When: The noise of the target differs between records, or you need to know how sure a prediction
 /// is.
 /// Cost: One linear layer of 2 O outputs.
-/// Limits: The loss may be negative. Records with a large predicted variance hardly train the mean.
+/// Limits: The loss may be negative. Relative contributions are then NaN: use
+/// `eq::shapley(*model, test, eq::Value::loss_reduction)`. Records with a large predicted variance hardly train the mean.
 ///
 /// \code
 /// auto model = eq::compose(

@@ -188,7 +188,7 @@ class Page {
            "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 "
            "system-ui,sans-serif}main{max-width:1200px;margin:0 auto;padding:28px 18px 60px}"
            "h1{font-size:1.7rem;line-height:1.2;margin:0 0 .6em}h2{font-size:1.2rem;margin:2.2em 0 "
-           ".6em;padding-bottom:.25em;border-bottom:1px solid var(--line)}p{max-width:46em}"
+           ".6em;padding-bottom:.25em;border-bottom:1px solid var(--line)}p{max-width:46em;overflow-wrap:anywhere}"
            ".row{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}.row.images{grid-"
            "template-columns:repeat(auto-fit,minmax(150px,1fr))}figure{margin:12px 0;min-width:0;max-width:640px}"
            "figcaption{color:var(--soft);font-size:.86rem;margin:.2em 0}svg{width:100%;height:auto;display:block}svg "

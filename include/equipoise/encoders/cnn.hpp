@@ -215,13 +215,9 @@ class CnnModule : public torch::nn::Module {
   }
 
   [[nodiscard]] std::shared_ptr<ConvolutionModule> conv(std::int64_t in, std::int64_t out, std::int64_t stride) const {
-    // A signal is an image of one row.
-    std::vector<std::int64_t> kernel = {1, 3}, strides = {1, stride}, padding = {0, 1};
-    if (extras_.dimensions > 1) {
-      const auto directions = static_cast<std::size_t>(extras_.dimensions);
-      kernel.assign(directions, 3), strides.assign(directions, stride), padding.assign(directions, 1);
-    }
-    return std::make_shared<ConvolutionModule>(in, out, kernel, std::move(strides), std::move(padding));
+    if (extras_.dimensions > 1) return convolution(extras_.dimensions, in, out, 3, stride);
+    const std::vector<std::int64_t> kernel = {1, 3}, strides = {1, stride}, padding = {0, 1};  // an image of one row
+    return std::make_shared<ConvolutionModule>(in, out, kernel, strides, padding);
   }
 
   std::int64_t in_channels_;

@@ -32,11 +32,11 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/feature.hpp>
+#include <equipoise/core/model/convolution.hpp>
 #include <equipoise/core/model/norm.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/conv.h>
 
 #include <cstdint>
 #include <memory>
@@ -57,7 +57,7 @@ class UNetEncoderModule : public torch::nn::Module {
     for (const std::int64_t width : widths_) {
       torch::nn::ModuleList level;
       for (const std::int64_t from : {in, width}) {
-        level->push_back(conv(from, width));
+        level->push_back(convolution(dims_, from, width, 3));
         level->push_back(std::make_shared<GroupNormModule>(std::gcd<std::int64_t>(width, 8), width));
       }
       levels_->push_back(level);
@@ -87,8 +87,7 @@ class UNetEncoderModule : public torch::nn::Module {
     }
     auto& layers = *levels_[stage]->as<torch::nn::ModuleList>();
     for (const std::size_t c : {0U, 2U}) {
-      x.value = dims_ == 3 ? layers[c]->as<torch::nn::Conv3d>()->forward(x.value)
-                           : layers[c]->as<torch::nn::Conv2d>()->forward(x.value);
+      x.value = layers[c]->as<ConvolutionModule>()->forward(x.value);
       x.value = torch::gelu(layers[c + 1]->as<GroupNormModule>()->forward(x.value));
     }
     return x;
@@ -108,11 +107,6 @@ class UNetEncoderModule : public torch::nn::Module {
       throw ShapeError(message("shape.101", "UNetEncoder", "expected [B, ", in_channels_, dims_ == 3 ? ", Z" : "",
                                ", H, W] with sides >= ", min_side, " of a floating type, got ", x.sizes(), " of ",
                                x.scalar_type()));
-  }
-
-  [[nodiscard]] std::shared_ptr<torch::nn::Module> conv(std::int64_t in, std::int64_t out) const {
-    if (dims_ == 3) return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 3).padding(1).bias(false)).ptr();
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1).bias(false)).ptr();
   }
 
   std::int64_t in_channels_;

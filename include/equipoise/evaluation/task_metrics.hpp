@@ -267,7 +267,6 @@ namespace metric {
 /// From Guo, Pleiss, Sun, Weinberger, 2017, eq. 3.
 [[nodiscard]] inline Metric ece(std::size_t bins = 15) {
   return {"ece", false, [bins](const at::Tensor& prediction, const at::Tensor& target) {
-            detail::check_classes("ece", prediction, target);
             std::vector<double> confidence;
             std::vector<bool> right;
             if (target.dim() == 2) {
@@ -276,6 +275,7 @@ namespace metric {
                 right.insert(right.end(), c.positive.begin(), c.positive.end());
               }
             } else {
+              detail::check_classes("ece", prediction, target);
               const auto [p, best] = prediction.to(at::kDouble).softmax(1).max(1);
               confidence = detail::numbers_of(p);
               for (const double is_right : detail::numbers_of(best.eq(target))) right.push_back(is_right > 0);

@@ -38,11 +38,11 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/model/concepts.hpp>
+#include <equipoise/core/model/convolution.hpp>
 #include <equipoise/core/model/norm.hpp>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
@@ -77,7 +77,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const std::int64_t to = widths_[l];
       if (l > 0) reduce_->push_back(pointwise(widths_[l - 1], to));
-      mix_->push_back(mixing(to));
+      mix_->push_back(convolution(dims_, to, to, 3));
       norm_->push_back(std::make_shared<GroupNormModule>(1, to));
     }
   }
@@ -202,16 +202,11 @@ class SpatialCascadeModule : public torch::nn::Module {
     const at::Tensor out = x.unsqueeze(2).unsqueeze(3);
     return dims_ == 3 ? out.unsqueeze(4) : out;
   }
-  [[nodiscard]] at::Tensor convolved(torch::nn::Module& layer, const at::Tensor& x) const {
-    return dims_ == 3 ? layer.as<torch::nn::Conv3d>()->forward(x) : layer.as<torch::nn::Conv2d>()->forward(x);
+  [[nodiscard]] static at::Tensor convolved(torch::nn::Module& layer, const at::Tensor& x) {
+    return layer.as<ConvolutionModule>()->forward(x);
   }
-  [[nodiscard]] std::shared_ptr<torch::nn::Module> pointwise(std::int64_t in, std::int64_t out) const {
-    if (dims_ == 3) return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 1)).ptr();
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1)).ptr();
-  }
-  [[nodiscard]] std::shared_ptr<torch::nn::Module> mixing(std::int64_t width) const {
-    if (dims_ == 3) return torch::nn::Conv3d(torch::nn::Conv3dOptions(width, width, 3).padding(1).bias(false)).ptr();
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(width, width, 3).padding(1).bias(false)).ptr();
+  [[nodiscard]] std::shared_ptr<ConvolutionModule> pointwise(std::int64_t in, std::int64_t out) const {
+    return convolution(dims_, in, out, 1, 1, /*bias=*/true);
   }
 
   [[nodiscard]] torch::nn::ModuleList map_layers(const FeatureSpec& f) const {

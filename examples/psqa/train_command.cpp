@@ -96,7 +96,8 @@ RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
   if (a.method) understood([&] { set_method(c, *a.method); });
   if (a.cohort) c.cohort = *a.cohort;
   if (a.fusion) c.fusion = *a.fusion;
-  if (!a.modalities.empty()) c.modalities = modalities_named(listed(a.modalities, ",", ","), "--modalities");
+  if (!a.modalities.empty())
+    understood([&] { c.modalities = modalities_named(listed(a.modalities, ",", ","), "--modalities"); });
   if (a.machine) c.split.machine = *a.machine;
   if (!a.policies.empty()) {
     c.policies.clear();
@@ -206,8 +207,7 @@ void add_train_command(CLI::App& app) {
   c->add_option("--fusion", a->fusion, "fusion for the passing rates, instead of the method's");
   c->add_option("--modalities", a->modalities,
                 "what the model is shown: " + listed(psqa::kModalities) +
-                    "; maps needs a cohort with delivery maps [dose metrics]")
-      ->check(CLI::IsMember(psqa::kModalities));
+                    ", or all; maps needs a cohort with delivery maps [dose metrics]");
   c->add_option("--fusion-option", a->fusion_options, "any option of the fusion as key=value, e.g. hidden=64");
   c->add_option("--policy", a->policies,
                 "balancing policies instead of the method's: none, or " + listed(known_policies()) + "; " +

@@ -178,6 +178,10 @@ TEST_CASE("a model that is shown delivery maps and the machine is trained, compa
           "expected delivery maps, got a cohort without them: make it with --delivery-maps");
   refused("train --method concat@map --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
           "no modality \"map\"; did you mean \"maps\"?", 2);
+  refused("train --modalities map --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
+          "no modality \"map\"; did you mean \"maps\"?", 2);
+  refused("train --modalities all --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
+          "expected delivery maps, got a cohort without them");
 }
 
 TEST_CASE("folds test every record, machines left out are tested on models of the others", "[flagship][behaviour]") {

@@ -33,12 +33,13 @@ using bench::ratios;
 using bench::seconds;
 
 constexpr std::int64_t kMetrics = eq::psqa::PsqaSizes{}.metrics;
+constexpr auto kRates = std::int64_t{eq::psqa::kCriteria.size()};
 
 /// An image and a table, about the flagship's sizes.
 auto records(std::int64_t n) {
   torch::manual_seed(1);
   return eq::batch(eq::input<"dose">(torch::rand({n, 1, 60, 60})), eq::input<"metrics">(torch::randn({n, kMetrics})),
-                   eq::target<"gpr">(eq::Values{torch::randn({n, 3})}),
+                   eq::target<"gpr">(eq::Values{torch::randn({n, kRates})}),
                    eq::target<"dd">(eq::Maps{torch::randn({n, 1, 60, 60})}));
 }
 
@@ -51,7 +52,7 @@ auto vector_model() {
   torch::manual_seed(2);
   return eq::compose(eq::modality<"dose">(eq::Cnn{.widths = {16, 32, 64, 128}}),
                      eq::modality<"metrics">(eq::Mlp{.in_features = kMetrics, .widths = {64, 64}}),
-                     eq::task<"gpr">(eq::AttentionFusion{.width = 64}, eq::Regression{.outputs = 3}));
+                     eq::task<"gpr">(eq::AttentionFusion{.width = 64}, eq::Regression{.outputs = kRates}));
 }
 
 std::vector<double> fast_forward() {
@@ -293,16 +294,16 @@ void threads_bench() {
   std::cerr << threads << " threads\n";
 }
 
-/// Milliseconds of a step of the smallest model in batches of 32, one thread: bench/run.py compares it with PyTorch eager.
-void small_step_bench() {
+/// Milliseconds of a plain step in batches of 32 on one thread: bench/run.py compares it with PyTorch eager.
+template <class Model, class Data>
+void step_bench(std::shared_ptr<Model> model, const Data& data, std::int64_t epochs) {
   torch::set_num_threads(1);
-  const auto data = tables(2048).only("x"_n, "y"_n);
-  eq::Trainer trainer(smallest_model(), {.epochs = 40, .batch_size = 32, .progress = nullptr});
+  eq::Trainer trainer(model, {.epochs = epochs, .batch_size = 32, .progress = nullptr});
   std::vector<double> times;
   double begin = 0;
   trainer.on_epoch([&](const eq::EpochRecord&) {
     const double now = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    if (begin > 0) times.push_back(1e3 * (now - begin) / 64);
+    if (begin > 0) times.push_back(1e3 * (now - begin) * 32 / static_cast<double>(data.size()));
     begin = now;
   });
   (void)trainer.fit(data);
@@ -315,7 +316,13 @@ void small_step_bench() {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "small_step_ms") {
     eq::keep_freed_memory();
-    small_step_bench();
+    step_bench(smallest_model(), tables(2048).only("x"_n, "y"_n), 40);
+    return 0;
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "flagship_step_ms") {
+    eq::keep_freed_memory();
+    torch::manual_seed(3);
+    step_bench(eq::psqa::bmmqa(eq::psqa::PsqaSizes{}), records(256), 6);
     return 0;
   }
   if (argc > 1 && std::string_view(argv[1]) == "threads") {

@@ -48,15 +48,15 @@ def step_under_load():
     return summary(ratios)
 
 
-def step_against_eager():
-    """A step of the smallest model to one of PyTorch eager with the same layers; nothing where Python has no PyTorch."""
+def step_against_eager(model):
+    """A plain step of a model to one of PyTorch eager with the same layers; nothing where Python has no PyTorch."""
     environment = {**os.environ, "PYTHONPATH": str(root / ".deps/python"), "OMP_NUM_THREADS": "1"}
     ratios = []
     for _ in range(5):
-        theirs = subprocess.run([sys.executable, str(root / "bench/eager_step.py")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        theirs = subprocess.run([sys.executable, str(root / "bench/eager_step.py"), model], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
         if theirs.returncode:
             return None
-        ours = subprocess.run([str(root / "build/bin/bench_ratios"), "small_step_ms"], stdout=subprocess.PIPE, text=True, check=True, env=environment)
+        ours = subprocess.run([str(root / "build/bin/bench_ratios"), f"{model}_step_ms"], stdout=subprocess.PIPE, text=True, check=True, env=environment)
         ratios.append(float(ours.stdout) / float(theirs.stdout))
     return summary(ratios)
 
@@ -65,6 +65,7 @@ def step_against_eager():
 GOALS = {
     "data.fetch_vs_step": 0.05,
     "evaluate.rows_1e5": 1.5,
+    "flagship_step.vs_pytorch_eager": 0.85,
     "infer.rows_1e6": 1.5,
     "ogm.small_step": 1.15,
     "policy.ogm_vs_plain": 1.1,
@@ -78,8 +79,9 @@ for program in ("bench_ratios", "bench_psqa"):
     run = subprocess.run([str(root / "build/bin" / program)], stdout=subprocess.PIPE, text=True, check=True)
     results.update({k: summary(v) for k, v in json.loads(run.stdout).items()})
 results["threads.busy_neighbour"] = step_under_load()
-if eager := step_against_eager():
-    results["small_step.vs_pytorch_eager"] = eager
+for model in ("small", "flagship"):
+    if eager := step_against_eager(model):
+        results[f"{model}_step.vs_pytorch_eager"] = eager
 results["compile.first_model_s"] = compile_seconds()
 for key, r in results.items():
     goal = f"   goal {GOALS[key]}" + (" missed" if r["median"] > GOALS[key] else "") if key in GOALS else ""

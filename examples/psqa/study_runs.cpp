@@ -16,7 +16,6 @@
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "study_results.hpp"
@@ -289,9 +288,11 @@ std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Coh
     for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
   });
   const Cells cells = cells_of(a, cohort);
+  const std::size_t threads =
+      static_cast<std::size_t>(at::get_num_threads());  // what OMP_NUM_THREADS says, or all cores
   at::set_num_threads(1);  // a cell is a copy of this process, in which LibTorch's threads would be missing
   const auto use_share_of_cores = [&] {
-    at::set_num_threads(static_cast<int>(std::max<std::size_t>(std::thread::hardware_concurrency() / a.jobs, 1)));
+    at::set_num_threads(static_cast<int>(std::max<std::size_t>(threads / a.jobs, 1)));
   };
   run_cells(a, cells.methods, [&](const eq::StudyCell& cell, const fs::path& folder) {
     use_share_of_cores();

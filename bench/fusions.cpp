@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// \file
 /// Every fusion of the library beside `Concat` at M = 2, 3, 4, 6 modalities (an image and M - 1
-/// tables), and every encoder beside the simplest one for its kind of input.
+/// tables), and every encoder beside the simplest one for its kind of input. A fusion that yields a
+/// map predicts one; `Concat` beside it predicts numbers.
 ///   bench_fusions [NAME …]    tables; with names, only those fusions and encoders
 /// One of one's own is measured once it stands in the list of fusion/all.hpp or encoders/all.hpp.
 /// One thread, in time of the processor; both sides of a ratio take turns. docs/fusions.md explains
@@ -22,6 +23,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -110,15 +112,19 @@ void print_row(const std::string& name, const std::vector<double>& figures) {
 
 // ---- fusions
 
+/// Those that fuse features. Others exchange values between the stages of encoders.
+using EveryFeatureFusion =
+    decltype(std::tuple_cat(std::declval<eq::EveryVectorFusion>(), std::declval<eq::EveryMapFusion>()));
+
 auto table() {
   return eq::Mlp{.in_features = kColumns, .widths = {kWidth}};
 }
 
-template <std::size_t M>
-auto model_of(const eq::AnyFusion& fusion) {
+template <std::size_t M, class Fusion, class Head>
+auto model_of(const Fusion& fusion, const Head& head) {
   torch::manual_seed(1);
   const auto image = eq::modality<"image">(eq::Cnn{.widths = {8, 16, 32}});
-  const auto task = eq::task<"y">(fusion, eq::Regression{.outputs = 3});
+  const auto task = eq::task<"y">(fusion, head);
   const auto a = eq::modality<"a">(table());
   if constexpr (M == 2)
     return eq::compose(image, a, task);
@@ -202,9 +208,9 @@ class Side {
   torch::optim::AdamW optimizer_;
 };
 
-template <std::size_t M>
-Side side_of(const eq::AnyFusion& fusion) {
-  const auto model = model_of<M>(fusion);
+template <std::size_t M, class Fusion, class Head>
+Side side_of(const Fusion& fusion, const Head& head) {
+  const auto model = model_of<M>(fusion, head);
   const at::Tensor x = torch::randn({kRecords, kColumns});
   const auto data = eq::batch(eq::input<"image">(torch::randn({kRecords, 1, kPixels, kPixels})), eq::input<"a">(x),
                               eq::input<"b">(x), eq::input<"c">(x), eq::input<"d">(x), eq::input<"e">(x));
@@ -218,18 +224,30 @@ Side side_of(const eq::AnyFusion& fusion) {
     return {model, model->to_model_batch(data)};
 }
 
+/// A fusion of the list, with three numbers or a map as the prediction.
+template <std::size_t M, class Fusion>
+Side side_of() {
+  auto fusion = eq::fusion_of_width<Fusion>(kWidth);
+  if constexpr (eq::yields_a_map<eq::fusion_module_t<Fusion>>) {
+    if constexpr (requires { fusion.widths; }) fusion.widths = {32, 16, 8};
+    return side_of<M>(fusion, eq::DenseRegression{});
+  } else {
+    return side_of<M>(eq::AnyFusion(fusion), eq::Regression{.outputs = 3});
+  }
+}
+
 /// Cost beside `Concat`.
 template <std::size_t M>
 void print_cost(const Names& chosen) {
-  Side concat = side_of<M>(eq::Concat{.width = kWidth});
+  Side concat = side_of<M, eq::Concat>();
   const double peak = concat.peak();
   std::printf("\nM = %zu. Concat: forward %.2f ms, step %.2f ms, peak %.2f MB, %.0f parameters of the fusion\n\n", M,
               milliseconds([&] { concat.forward(); }), milliseconds([&] { concat.step(); }), peak / 1e6,
               concat.parameters());
   std::printf("| fusion | parameters | decode | forward | step | peak memory |\n|---|---|---|---|---|---|\n");
-  eq::for_each_type<eq::EveryVectorFusion>([&]<class Fusion>() {
+  eq::for_each_type<EveryFeatureFusion>([&]<class Fusion>() {
     if (!is_chosen(chosen, std::string(Fusion::id))) return;
-    Side side = side_of<M>(eq::fusion_of_width<Fusion>(kWidth));
+    Side side = side_of<M, Fusion>();
     print_row(std::string(Fusion::id),
               {side.parameters() / concat.parameters(), ratio([&] { side.decode(); }, [&] { concat.decode(); }),
                ratio([&] { side.forward(); }, [&] { concat.forward(); }),
@@ -242,9 +260,9 @@ template <std::size_t M>
 void print_coalitions(const Names& chosen) {
   std::printf("\nAll %d coalitions at M = %zu\n\n", 1 << M, M);
   std::printf("| fusion | all / one | anew / all | members / all |\n|---|---|---|---|\n");
-  eq::for_each_type<eq::EveryVectorFusion>([&]<class Fusion>() {
+  eq::for_each_type<EveryFeatureFusion>([&]<class Fusion>() {
     if (!is_chosen(chosen, std::string(Fusion::id))) return;
-    Side side = side_of<M>(eq::fusion_of_width<Fusion>(kWidth));
+    Side side = side_of<M, Fusion>();
     const auto all = [&] { side.coalitions(); };
     print_row(std::string(Fusion::id),
               {ratio(all, [&] { side.forward(); }), ratio([&] { side.coalitions_anew(); }, all),
@@ -347,7 +365,7 @@ void print_encoders(const Names& chosen) {
 int main(int argc, char** argv) {
   eq::keep_freed_memory();  // page faults are no part of either side
   torch::set_num_threads(1);
-  const Names chosen(argv + 1, argv + argc), fusions = eq::ids_of<eq::EveryVectorFusion>();
+  const Names chosen(argv + 1, argv + argc), fusions = eq::ids_of<EveryFeatureFusion>();
   Names known = fusions, encoders = eq::ids_of<eq::EveryEncoder>();
   known.insert(known.end(), encoders.begin(), encoders.end());
   for (const std::string& name : chosen)

@@ -2,26 +2,14 @@
 """Writes tests/support/encoder_reference.hpp: what PyTorch's modules give for weights and inputs of a formula. Writes
 resnet18_narrow.safetensors and scripted.pt beside it, two files that Python saved.
 Run it with a Python that has torch 2.13 and safetensors: make_reference.py"""
-import collections, io, math, pathlib, zipfile
-import numpy as np, torch
+import collections, io, math, pathlib, sys, zipfile
+import torch
 from torch import nn
 from torch.nn import functional as F
 
 root = pathlib.Path(__file__).resolve().parent.parent.parent
-
-
-def uniform_of(name, shape):
-    """Numbers in [0, 1) of a name: tests/support/by_formula.hpp computes the same."""
-    start = 2166136261
-    for c in name.encode():
-        start = ((start ^ c) * 16777619) & 0xFFFFFFFF
-    u = (start + np.arange(math.prod(shape), dtype=np.uint64) * 2654435761) & 0xFFFFFFFF
-    u = ((u ^ (u >> 16)) * 0x45D9F3B) & 0xFFFFFFFF
-    return torch.from_numpy((u ^ (u >> 16)).astype(np.float64) / 4294967296.0).view(shape)
-
-
-def input_of(name, *shape):
-    return ((uniform_of(name, shape) - 0.5) * 2).float()
+sys.path.insert(0, str(root / "tests/support"))
+from by_formula import input_of, uniform_of
 
 
 @torch.no_grad()

@@ -114,6 +114,27 @@ for name, spacing in (("hausdorff95", (1, 1)), ("hausdorff95_in_mm", (2.5, 1.25)
 noisy = (draw(20 * 24, 16).reshape(20, 24) > 0.8, draw(20 * 24, 17).reshape(20, 24) > 0.7)
 out["hausdorff95_of_noise"] = hd95(*noisy, voxelspacing=(0.7, 1.1))
 
+# Two volumes of 4 x 22 x 23 voxels. SSIM and MS-SSIM are those of the slices, the others those of the volume.
+volumes = (coarse(2 * 4 * 22 * 23, 18) * 2).reshape(2, 4, 22, 23)
+said = volumes + coarse(volumes.size, 19).reshape(volumes.shape) - 0.5 + np.arange(4).reshape(4, 1, 1) / 4
+out["of_volumes_mae"] = sk.mean_absolute_error(volumes.flatten(), said.flatten())
+out["of_volumes_rmse"] = sk.root_mean_squared_error(volumes.flatten(), said.flatten())
+out["of_volumes_psnr"] = float(np.mean([peak_signal_noise_ratio(a, b, data_range=2.0) for a, b in zip(volumes, said)]))
+slices = [(a, b) for of_a, of_b in zip(volumes, said) for a, b in zip(of_a, of_b)]
+out["of_volumes_ssim"] = float(np.mean([ssim(a, b) for a, b in slices]))
+out["of_volumes_ms_ssim"] = float(np.mean([ms_ssim(b, a, 2) for a, b in slices]))
+
+# Two balls a class in each of two records of 9 x 20 x 24 voxels.
+z, y, x = np.mgrid[:9, :20, :24]
+ball = lambda at, size: (z - at[0]) ** 2 + (y - at[1]) ** 2 + (x - at[2]) ** 2 < size
+truth = [np.where(ball((3 + i, 7, 6), 12), 1, np.where(ball((5, 9, 17 - i), 10), 2, 0)) for i in range(2)]
+said = [np.where(ball((5, 8, 6 + 3 * i), 16), 1, np.where(ball((3, 11 - i, 16), 14), 2, 0)) for i in range(2)]
+out["of_volumes_dice"] = float(np.mean([sk.f1_score((t == c).flatten(), (s == c).flatten()) for t, s in zip(truth, said) for c in (1, 2)]))
+for name, spacing in (("of_volumes_hausdorff95", (1, 1, 1)), ("of_volumes_hausdorff95_in_mm", (3, 2.5, 1.25))):
+    out[name] = float(np.mean([hd95(s == c, t == c, voxelspacing=spacing) for t, s in zip(truth, said) for c in (1, 2)]))
+noisy = (draw(6 * 8 * 10, 20).reshape(6, 8, 10) > 0.9, draw(6 * 8 * 10, 21).reshape(6, 8, 10) > 0.5)
+out["hausdorff95_of_noise_in_a_volume"] = hd95(*noisy, voxelspacing=(1.9, 0.7, 1.1))
+
 # Times in whole units have ties.
 time, event = np.ceil(draw(N, 11) * 20), draw(N, 12) > 0.3
 risk = np.round(-time / 8 + draw(N, 13) * 3, 1)

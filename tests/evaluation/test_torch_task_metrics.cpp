@@ -52,6 +52,16 @@ Judged of_classes(std::int64_t classes) {
           y};
 }
 
+/// In 64ths, which single precision holds.
+at::Tensor coarse(std::vector<std::int64_t> shape, int seed) {
+  return (draw(std::move(shape), seed) * 64).floor() / 64;
+}
+
+/// Logits [N, 3, …] that are largest at the given classes, [N, 1, …].
+at::Tensor logits_of(const at::Tensor& classes) {
+  return torch::one_hot(classes.squeeze(1), 3).movedim(-1, 1).to(torch::kDouble);
+}
+
 Judged labels() {
   const at::Tensor y = draw({kRecords, 3}, 5).gt(0.6).to(torch::kDouble);
   return {to_tenths(draw({kRecords, 3}, 6) * 4 - 2.5 + 1.5 * y), y};
@@ -102,7 +112,6 @@ TEST_CASE("metrics of maps are scikit-image's and scikit-learn's", "[evaluation]
 }
 
 TEST_CASE("MS-SSIM is that of a program after the paper, also of odd sides and fewer scales", "[evaluation][parity]") {
-  const auto coarse = [](std::vector<std::int64_t> shape, int seed) { return (draw(shape, seed) * 64).floor() / 64; };
   const auto maps = [&](std::int64_t height, std::int64_t width) {
     const at::Tensor y = coarse({1, 1, height, width}, 14) * 2;
     return Judged{y + coarse({1, 1, height, width}, 15) - 0.5, y};
@@ -136,11 +145,8 @@ TEST_CASE("the Hausdorff distance at 95 % is MedPy's, with spacings", "[evaluati
     truth.push_back(torch::where(disc(7 + i, 6, 20), 1, torch::where(disc(9, 17 - i, 12), 2, 0)));
     said.push_back(torch::where(disc(9, 7 + 3 * i, 25), 1, torch::where(disc(12 - i, 16, 8), 2, 0)));
   }
-  const auto logits = [](const at::Tensor& classes) {  // [N, 1, H, W] -> [N, 3, H, W]
-    return torch::one_hot(classes.squeeze(1), 3).permute({0, 3, 1, 2}).to(torch::kDouble);
-  };
   const at::Tensor y = torch::stack(truth).unsqueeze(1).to(torch::kLong);
-  const Judged regions{logits(torch::stack(said).unsqueeze(1).to(torch::kLong)), y};
+  const Judged regions{logits_of(torch::stack(said).unsqueeze(1).to(torch::kLong)), y};
   CHECK(regions(eq::metric::hausdorff95()) == Approx(reference::hausdorff95).epsilon(1e-9));
   CHECK(regions(eq::metric::hausdorff95({.row = 2.5, .column = 1.25})) ==
         Approx(reference::hausdorff95_in_mm).epsilon(1e-9));
@@ -148,14 +154,73 @@ TEST_CASE("the Hausdorff distance at 95 % is MedPy's, with spacings", "[evaluati
   const auto span = [](const at::Tensor& t) { return std::span(t.const_data_ptr<bool>(), 20 * 24); };
   CHECK(eq::hausdorff(span(a), span(b), 20, 24, {.row = 0.7, .column = 1.1}) ==
         Approx(reference::hausdorff95_of_noise).epsilon(1e-9));
-  CHECK(Judged{logits(y), y}(eq::metric::hausdorff95()) == 0);
+  CHECK(Judged{logits_of(y), y}(eq::metric::hausdorff95()) == 0);
   // A class that one of the two lacks counts as the diagonal; one that both lack, and missing pixels, do not count.
   const at::Tensor nothing = torch::zeros_like(y), first = y.eq(1).to(torch::kLong);
-  CHECK(Judged{logits(nothing), first}(eq::metric::hausdorff95({.row = 3})) == Approx(std::hypot(60, 24)));
-  CHECK(Judged{logits(first), first}(eq::metric::hausdorff95()) == 0);
-  CHECK(std::isnan(Judged{logits(nothing), nothing}(eq::metric::hausdorff95())));
-  CHECK(Judged{logits(first), first.masked_fill(y.eq(2), -1)}(eq::metric::hausdorff95()) == 0);
+  CHECK(Judged{logits_of(nothing), first}(eq::metric::hausdorff95({.row = 3})) == Approx(std::hypot(60, 24)));
+  CHECK(Judged{logits_of(first), first}(eq::metric::hausdorff95()) == 0);
+  CHECK(std::isnan(Judged{logits_of(nothing), nothing}(eq::metric::hausdorff95())));
+  CHECK(Judged{logits_of(first), first.masked_fill(y.eq(2), -1)}(eq::metric::hausdorff95()) == 0);
   CHECK_THROWS_WITH(regions(eq::metric::hausdorff95({.row = 0})), Catch::Contains("value.201"));
+}
+
+TEST_CASE("metrics of volumes are those of scikit-image and scikit-learn", "[evaluation][parity]") {
+  const at::Tensor y = coarse({2, 1, 4, 22, 23}, 18) * 2,
+                   z = y + coarse({2, 1, 4, 22, 23}, 19) - 0.5 + torch::arange(4).view({4, 1, 1}) / 4.0;
+  const Judged volumes{z, y};
+  CHECK(volumes(eq::metric::mae()) == Approx(reference::of_volumes_mae).epsilon(1e-9));
+  CHECK(volumes(eq::metric::rmse()) == Approx(reference::of_volumes_rmse).epsilon(1e-9));
+  CHECK(volumes(eq::metric::psnr(2)) == Approx(reference::of_volumes_psnr).epsilon(1e-9));
+  CHECK(volumes(eq::metric::ssim(2)) == Approx(reference::of_volumes_ssim).epsilon(1e-9));
+  CHECK(volumes(eq::metric::ms_ssim(2, 2)) == Approx(reference::of_volumes_ms_ssim).epsilon(1e-9));
+  // The slices of a volume are judged as maps, and its voxels together.
+  const Judged slices{z.transpose(1, 2).flatten(0, 1), y.transpose(1, 2).flatten(0, 1)};
+  CHECK(volumes(eq::metric::ssim(2)) == Approx(slices(eq::metric::ssim(2))).epsilon(1e-12));
+  CHECK(volumes(eq::metric::psnr(2)) < slices(eq::metric::psnr(2)) - 0.1);
+  // A slice without a known voxel changes nothing, whatever is predicted there.
+  const at::Tensor holed = y.clone(), other = z.clone();
+  holed.select(2, 1).fill_(std::nan(""));
+  other.select(2, 1).fill_(100);
+  for (const eq::Metric& m :
+       {eq::metric::mae(), eq::metric::rmse(), eq::metric::psnr(2), eq::metric::ssim(2), eq::metric::ms_ssim(2, 2)}) {
+    INFO(m.name);
+    CHECK(m.value(other, holed) == m.value(z, holed));
+    CHECK(m.value(z, holed) != m.value(z, y));
+  }
+}
+
+TEST_CASE("Dice and the Hausdorff distance of volumes are scikit-learn's and MedPy's", "[evaluation][parity]") {
+  const at::Tensor k = torch::arange(9).view({9, 1, 1}), r = torch::arange(20).view({20, 1}), c = torch::arange(24);
+  const auto ball = [&](std::int64_t slice, std::int64_t row, std::int64_t column, std::int64_t size) {
+    return ((k - slice).square() + (r - row).square() + (c - column).square()).lt(size);
+  };
+  std::vector<at::Tensor> truth, said;
+  for (const std::int64_t i : {0, 1}) {
+    truth.push_back(torch::where(ball(3 + i, 7, 6, 12), 1, torch::where(ball(5, 9, 17 - i, 10), 2, 0)));
+    said.push_back(torch::where(ball(5, 8, 6 + 3 * i, 16), 1, torch::where(ball(3, 11 - i, 16, 14), 2, 0)));
+  }
+  const at::Tensor y = torch::stack(truth).unsqueeze(1).to(torch::kLong);
+  const Judged regions{logits_of(torch::stack(said).unsqueeze(1).to(torch::kLong)), y};
+  CHECK(regions(eq::metric::dice()) == Approx(reference::of_volumes_dice).epsilon(1e-9));
+  CHECK(regions(eq::metric::hausdorff95()) == Approx(reference::of_volumes_hausdorff95).epsilon(1e-9));
+  CHECK(regions(eq::metric::hausdorff95({.row = 2.5, .column = 1.25, .slice = 3})) ==
+        Approx(reference::of_volumes_hausdorff95_in_mm).epsilon(1e-9));
+  const at::Tensor a = draw({6, 8, 10}, 20).gt(0.9), b = draw({6, 8, 10}, 21).gt(0.5);
+  const auto span = [](const at::Tensor& t) { return std::span(t.const_data_ptr<bool>(), 6 * 8 * 10); };
+  CHECK(eq::volume_hausdorff(span(a), span(b), 6, 8, 10, {.row = 0.7, .column = 1.1, .slice = 1.9}) ==
+        Approx(reference::hausdorff95_of_noise_in_a_volume).epsilon(1e-9));
+  // A class that one of the two lacks counts as the diagonal of the volume.
+  const at::Tensor nothing = torch::zeros_like(y), first = y.eq(1).to(torch::kLong);
+  CHECK(Judged{logits_of(nothing), first}(eq::metric::hausdorff95({.slice = 3})) == Approx(std::sqrt(1705.0)));
+  CHECK(Judged{logits_of(first), first}(eq::metric::hausdorff95()) == 0);
+  CHECK_THROWS_WITH(regions(eq::metric::hausdorff95({.slice = 0})),
+                    Catch::Contains("value.201") && Catch::Contains("spacing.slice"));
+  // By hand: two voxels that lie three slices, and in the plane two rows, apart.
+  at::Tensor one = torch::zeros({5, 4, 3}, torch::kBool), two = one.clone();
+  one[0][1][1] = true;
+  two[3][3][1] = true;
+  const auto voxels = [](const at::Tensor& t) { return std::span(t.const_data_ptr<bool>(), 5 * 4 * 3); };
+  CHECK(eq::volume_hausdorff(voxels(one), voxels(two), 5, 4, 3, {.row = 2}) == 5);
 }
 
 TEST_CASE("the concordance of censored times is that of lifelines, with ties", "[evaluation][parity]") {
@@ -224,4 +289,35 @@ TEST_CASE("a task's metrics are the monitor, and the same in batches of any size
   };
   same(whole["rate"_n].of(model->full()).metrics, cut["rate"_n].of(model->full()).metrics);
   same(whole["label"_n].of(model->full()).metrics, cut["label"_n].of(model->full()).metrics);
+}
+
+TEST_CASE("metrics of volumes are the same in batches of any size, with and without a volume among the modalities",
+          "[evaluation][law]") {
+  torch::manual_seed(5);
+  const at::Tensor image = torch::randn({5, 1, 4, 12, 13}), table = torch::randn({5, 3});
+  const auto model = eq::compose(
+      eq::modality<"volume">(eq::UNetEncoder{.widths = {4, 6}, .dimensions = 3}),
+      eq::modality<"table">(eq::Mlp{.in_features = 3, .widths = {4}}),
+      eq::task<"dose">(eq::SpatialCascade{.widths = {4}, .dimensions = 3},
+                       eq::DenseRegression{.metrics = {eq::metric::mae(), eq::metric::rmse(), eq::metric::psnr(4),
+                                                       eq::metric::ssim(4), eq::metric::ms_ssim(4, 1)}}),
+      eq::task<"organ">(eq::SpatialCascade{.widths = {4}, .dimensions = 3},
+                        eq::DenseSegmentation{.metrics = {eq::metric::dice(), eq::metric::hausdorff95()}}));
+  const auto data =
+      eq::batch(eq::input<"volume">(image), eq::input<"table">(table), eq::target<"dose">(eq::Maps{image.abs()}),
+                eq::target<"organ">(eq::ClassMaps{image.gt(0.5).to(torch::kLong)}));
+  const auto whole = eq::evaluate(*model, data, {.intervals = false}),
+             cut = eq::evaluate(*model, data, {.intervals = false, .batch_size = 2});
+  const auto same = [&](const eq::TaskScores& a, const eq::TaskScores& b, std::size_t metrics) {
+    for (const eq::Coalition s : eq::all_coalitions(2)) {
+      const auto &of_a = a.of(s).metrics, &of_b = b.of(s).metrics;
+      REQUIRE(of_a.size() == metrics);
+      for (std::size_t i = 0; i < metrics; ++i) {
+        INFO(of_a[i].name << " of coalition " << s.bits());
+        CHECK(of_a[i].value == Approx(of_b[i].value).epsilon(1e-5));
+      }
+    }
+  };
+  same(whole["dose"_n], cut["dose"_n], 5);
+  same(whole["organ"_n], cut["organ"_n], 2);
 }

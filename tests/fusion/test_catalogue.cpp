@@ -259,8 +259,9 @@ TEST_CASE("cross-attention is one softmax over the tokens of all other present m
 TEST_CASE("bottleneck fusion passes on the mean of the present modalities' bottlenecks", "[fusion][parity]") {
   constexpr std::int64_t heads = 2;
   const std::vector<eq::FeatureSpec> specs = {{eq::FeatureKind::tokens, 4}, {eq::FeatureKind::vector, 3}};
+  const std::int64_t layers = GENERATE(2, 3);
   const auto module =
-      module_of(eq::Bottleneck{.width = 6, .heads = heads, .head_width = 2, .bottlenecks = 2, .layers = 3}, specs);
+      module_of(eq::Bottleneck{.width = 6, .heads = heads, .head_width = 2, .bottlenecks = 2, .layers = layers}, specs);
   const auto p = module->named_parameters();
   const at::Tensor sequence = random({kRecords, 3, 4}), table = random({kRecords, 3});
   const std::vector<at::Tensor> inputs = {sequence, table.unsqueeze(1)};
@@ -279,7 +280,7 @@ TEST_CASE("bottleneck fusion passes on the mean of the present modalities' bottl
     std::vector<at::Tensor> x(2);
     for (const std::size_t m : s.members()) x[m] = linear(p, "inputs." + std::to_string(m), inputs[m]);
     at::Tensor z = p["bottlenecks"].expand({kRecords, 2, 6});
-    for (int l = 0; l < 3; ++l) {
+    for (int l = 0; l < layers; ++l) {
       at::Tensor sum;
       for (const std::size_t m : s.members()) {
         const at::Tensor y = layer(m, l, torch::cat({x[m], z}, 1));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that every relative link of the Markdown pages leads to a file, and that every block of C++ in the README and in the pages
-of docs/ and its folders stands in a program that is compiled."""
+"""Checks that every relative link of the Markdown pages leads to a file, that every block of C++ in the README and in the pages
+of docs/ and its folders stands in a program that is compiled, and that docs/policies.md has every figure that a policy
+of the library writes into the history."""
 import pathlib, re, sys
 
 root = pathlib.Path(sys.argv[1])
@@ -26,5 +27,10 @@ for page in pages:
         if any(squeezed(block[block.index("\n\n") :] if block.startswith("#include") else block) in s for s in sources):
             continue
         wrong.append(f"{page.relative_to(root)}: a block of C++ that no compiled program has: " + block.strip().splitlines()[0])
+figures = (root / "docs/policies.md").read_text().partition("## Figures in the history")[2]
+for header in (root / "include/equipoise").rglob("*.hpp"):
+    for name in re.findall(r'(?:step|epoch)\.log\("([^"]+)"', header.read_text()):
+        if f"| `{name}" not in figures and f", `{name}" not in figures:
+            wrong.append(f"docs/policies.md: no figure {name} of {header.relative_to(root)}")
 print("\n".join(wrong) or f"{len(pages)} pages, {links} links: nothing amiss")
 sys.exit(bool(wrong))

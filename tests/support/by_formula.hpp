@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// Weights and inputs from a formula of a name and an index, which tests/encoders/make_reference.py computes too.
+/// Weights and inputs from a formula of a name and an index, which by_formula.py computes too.
 
 #include <torch/nn/module.h>
 

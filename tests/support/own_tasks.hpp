@@ -24,12 +24,14 @@ struct Times {
   static at::Tensor missing(const at::Tensor& t) {
     return torch::isnan(t).any(1, true).expand_as(t);  // a time without its event is no target
   }
-  static void check(const at::Tensor& t, const eq::Schema::Task& task) {
+  static void check(const at::Tensor& t, const eq::Schema::Task& task, std::span<const std::int64_t> ids = {}) {
     if (t.dim() != 2 || t.size(1) != 2)
       throw eq::ShapeError(
           eq::message("shape.110", "target of task " + task.name, "expected times and events [B, 2], got ", t.sizes()));
-    if (t.select(1, 0).le(0).any().item<bool>())
-      throw eq::ValueError(eq::message("value.224", "target of task " + task.name, "expected times > 0"));
+    const auto bad = eq::records_where(t, ids, [](const at::Tensor& some) { return some.select(1, 0).le(0); });
+    if (!bad.empty())
+      throw eq::ValueError(eq::message("value.224", "target of task " + task.name, "expected times > 0, got others in ",
+                                       eq::named_records(bad)));
   }
 };
 

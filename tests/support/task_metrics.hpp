@@ -38,6 +38,15 @@ inline constexpr double dice = 0.2968125187804822;
 inline constexpr double hausdorff95 = 3.329021658537817;
 inline constexpr double hausdorff95_in_mm = 7.022542485937368;
 inline constexpr double hausdorff95_of_noise = 2.0999999999999996;
+inline constexpr double of_volumes_mae = 0.44802217144268774;
+inline constexpr double of_volumes_rmse = 0.5439821053359806;
+inline constexpr double of_volumes_psnr = 11.308926960053862;
+inline constexpr double of_volumes_ssim = 0.8271242075586737;
+inline constexpr double of_volumes_ms_ssim = 0.8279701736073751;
+inline constexpr double of_volumes_dice = 0.4391445933765592;
+inline constexpr double of_volumes_hausdorff95 = 2.9113977430374467;
+inline constexpr double of_volumes_hausdorff95_in_mm = 6.6641563972623885;
+inline constexpr double hausdorff95_of_noise_in_a_volume = 2.370653918225939;
 inline constexpr double c_index = 0.7013574660633484;
 
 }  // namespace support::reference

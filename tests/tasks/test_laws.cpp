@@ -216,7 +216,8 @@ TEST_CASE("targets of another shape, type or range than a task's are refused by 
   CHECK_THROWS_WITH(eq::LabelSets::check(torch::zeros({2, 2}), task), Contains("expected [B, 3]"));
   CHECK_THROWS_WITH(eq::ClassMaps::check(torch::full({2, 1, 4, 4}, 3L), task), Contains("expected classes below 3"));
   CHECK_THROWS_WITH(eq::ClassMaps::check(torch::zeros({2, 4, 4}), task), Contains("expected int64 [B, 1, H, W]"));
-  CHECK_THROWS_WITH(eq::SurvivalTimes::check(torch::tensor({{1.0, 1.0}, {0.0, 1.0}}), task), Contains("row 1"));
+  CHECK_THROWS_WITH(eq::SurvivalTimes::check(torch::tensor({{1.0, 1.0}, {0.0, 1.0}}), task),
+                    Contains("in 1 record: 1"));
   CHECK_THROWS_WITH(eq::SurvivalTimes::check(torch::tensor({{1.0, 0.5}}), task), Contains("value.250"));
   CHECK_THROWS_WITH(eq::SurvivalTimes::check(torch::zeros({2}), task), Contains("times and events [B, 2]"));
   CHECK(torch::equal(eq::SurvivalTimes::missing(torch::tensor({{kNan, 1.0}, {1.0, 0.0}})),

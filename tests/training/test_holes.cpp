@@ -170,7 +170,8 @@ TEST_CASE("targets of a shape that would be broadcast are refused, and the task 
                                   eq::target<"y">(eq::Labels{torch::full({8}, 3, torch::kLong)}));
   CHECK_THROWS_WITH(classes->to_model_batch(labelled),
                     Catch::Contains("value.214") && Catch::Contains("task y") &&
-                        Catch::EndsWith("expected labels below 3 (negative where missing), got 3 in row 0"));
+                        Catch::EndsWith("expected labels below 3 (negative where missing), got labels up to 3 in 8 "
+                                        "records: 0, 1, 2, 3, 4, 5, 6, 7"));
 }
 
 TEST_CASE("an input of the wrong shape names encoder and modality", "[core][error]") {

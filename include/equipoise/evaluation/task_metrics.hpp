@@ -71,23 +71,29 @@ template <class F>
           }};
 }
 
-/// Maps [N, C, H, W], or [N, C, Z, H, W]: the mean over records, channels and slices of a function of the prediction, the
-/// target and the valid pixels, each [H, W] in single precision; both maps are 0 where a pixel is
-/// missing.
+/// How a metric of maps judges a volume.
+enum class OfVolumes : std::uint8_t { by_slice, whole };
+
+/// Maps [N, C, H, W], or [N, C, Z, H, W]: the mean over records and channels, and over the slices of
+/// volumes that are judged by slice, of a function of the prediction, the target and the valid
+/// pixels, each [H, W] or [Z, H, W] in single precision; both maps are 0 where a pixel is missing.
 template <class F>
-[[nodiscard]] Metric by_map(std::string name, F of) {
-  return {name, true, [of, name](const at::Tensor& prediction, const at::Tensor& target) {
+[[nodiscard]] Metric by_map(std::string name, OfVolumes volumes, F of) {
+  return {name, true, [of, volumes, name](const at::Tensor& prediction, const at::Tensor& target) {
             const bool maps = target.is_floating_point() && target.dim() >= 4 && prediction.sizes() == target.sizes();
             check_metric(maps, name, "maps of real values", prediction, target);
             const at::Tensor valid = target.isnan().logical_not().contiguous(),
                              y = target.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous(),
                              z = prediction.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous();
             const auto height = static_cast<std::size_t>(y.size(-2)), width = static_cast<std::size_t>(y.size(-1));
+            const std::size_t slices =
+                volumes == OfVolumes::whole && y.dim() == 5 ? static_cast<std::size_t>(y.size(2)) : 1;
+            const std::size_t pixels = slices * height * width;
             std::vector<double> each;
-            for (std::size_t at = 0; at < static_cast<std::size_t>(y.numel()); at += height * width) {
-              each.push_back(of(std::span(z.const_data_ptr<float>() + at, height * width),
-                                std::span(y.const_data_ptr<float>() + at, height * width),
-                                std::span(valid.const_data_ptr<bool>() + at, height * width), height, width));
+            for (std::size_t at = 0; at < static_cast<std::size_t>(y.numel()); at += pixels) {
+              each.push_back(of(std::span(z.const_data_ptr<float>() + at, pixels),
+                                std::span(y.const_data_ptr<float>() + at, pixels),
+                                std::span(valid.const_data_ptr<bool>() + at, pixels), height, width));
             }
             return mean_of_known(std::move(each));
           }};
@@ -180,32 +186,38 @@ namespace metric {
   return detail::by_output("absolute_bias", false, [](const auto& y, const auto& z) { return std::abs(bias(y, z)); });
 }
 
-/// Structural similarity (evaluation/ssim.hpp), the mean over records and channels.
+/// Structural similarity (evaluation/ssim.hpp), the mean over records and channels, of volumes also
+/// over the slices [H, W].
 /// \param range L > 0: the largest difference that the data can have
 [[nodiscard]] inline Metric ssim(double range) {
-  return detail::by_map("ssim", [range](auto z, auto y, auto valid, std::size_t height, std::size_t width) {
-    return equipoise::ssim(z, y, height, width, range, valid);
-  });
+  return detail::by_map("ssim", detail::OfVolumes::by_slice,
+                        [range](auto z, auto y, auto valid, std::size_t height, std::size_t width) {
+                          return equipoise::ssim(z, y, height, width, range, valid);
+                        });
 }
 
-/// Structural similarity at several scales (evaluation/ms_ssim.hpp), the mean over records and channels. Maps with a side
-/// below 161 pixels need fewer scales. \param range L > 0: the largest difference that the data can have
+/// Structural similarity at several scales (evaluation/ms_ssim.hpp), the mean over records and
+/// channels, of volumes also over the slices [H, W]. Maps with a side below 161 pixels need fewer
+/// scales. \param range L > 0: the largest difference that the data can have
 /// \param scales 1 to 5
 [[nodiscard]] inline Metric ms_ssim(double range, std::size_t scales = 5) {
-  return detail::by_map("ms_ssim", [range, scales](auto z, auto y, auto valid, std::size_t height, std::size_t width) {
-    return equipoise::ms_ssim(z, y, height, width, range, scales, valid);
-  });
+  return detail::by_map("ms_ssim", detail::OfVolumes::by_slice,
+                        [range, scales](auto z, auto y, auto valid, std::size_t height, std::size_t width) {
+                          return equipoise::ms_ssim(z, y, height, width, range, scales, valid);
+                        });
 }
 
 /// Peak signal-to-noise ratio in dB, 10 log10(L² / mean squared error), the mean over records and
-/// channels. \param range L > 0: the largest difference that the data can have
+/// channels. The squared error of a volume is that of all its voxels. \param range L > 0: the largest difference that the data can have
 [[nodiscard]] inline Metric psnr(double range) {
-  return detail::by_map("psnr", [range](auto z, auto y, auto valid, std::size_t, std::size_t) {
-    double sum = 0, n = 0;
-    for (std::size_t i = 0; i < y.size(); ++i)
-      if (valid[i]) sum += std::pow(static_cast<double>(z[i]) - static_cast<double>(y[i]), 2), n += 1;
-    return 10 * std::log10(range * range * n / sum);
-  });
+  return detail::by_map("psnr", detail::OfVolumes::whole,
+                        [range](auto z, auto y, auto valid, std::size_t, std::size_t) {
+                          double sum = 0, n = 0;
+                          for (std::size_t i = 0; i < y.size(); ++i)
+                            if (valid[i])
+                              sum += std::pow(static_cast<double>(z[i]) - static_cast<double>(y[i]), 2), n += 1;
+                          return 10 * std::log10(range * range * n / sum);
+                        });
 }
 
 // ---- classes and labels: `Classification`, `OrdinalClassification`, `MultiLabelClassification`.
@@ -307,23 +319,27 @@ namespace metric {
 
 /// Hausdorff distance of `DenseSegmentation` at the 95th percentile (evaluation/hausdorff.hpp), in the unit of the
 /// spacing: the mean over records and over the classes other than the first. A class that a record neither has nor is given
-/// is left out; one that it has or is given alone counts as the diagonal of the map. Missing pixels are in no class.
+/// is left out; one that it has or is given alone counts as the diagonal of the map. Missing pixels are in no class. In
+/// volumes surfaces and distances are those in three dimensions.
 [[nodiscard]] inline Metric hausdorff95(PixelSpacing spacing = {}) {
   return {"hausdorff95", false, [spacing](const at::Tensor& prediction, const at::Tensor& target) {
             detail::check_class_maps("hausdorff95", prediction, target);
             const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
-            const auto height = static_cast<std::size_t>(target.size(2)),
-                       width = static_cast<std::size_t>(target.size(3));
+            const bool volume = target.dim() == 5;
+            const auto slices = static_cast<std::size_t>(volume ? target.size(2) : 1),
+                       height = static_cast<std::size_t>(target.size(-2)),
+                       width = static_cast<std::size_t>(target.size(-1)), pixels = slices * height * width;
             const double diagonal =
-                std::hypot(static_cast<double>(height) * spacing.row, static_cast<double>(width) * spacing.column);
+                std::hypot(static_cast<double>(height) * spacing.row, static_cast<double>(width) * spacing.column,
+                           volume ? static_cast<double>(slices) * spacing.slice : 0.0);
             std::vector<double> each;
             for (std::int64_t c = 1; c < prediction.size(1); ++c) {
               const at::Tensor a = decided.eq(c).logical_and(valid).contiguous(), b = target.eq(c).contiguous();
-              for (std::int64_t i = 0; i < target.size(0); ++i) {
-                const auto at = static_cast<std::size_t>(i) * height * width;
-                const double distance =
-                    hausdorff(std::span(a.const_data_ptr<bool>() + at, height * width),
-                              std::span(b.const_data_ptr<bool>() + at, height * width), height, width, spacing);
+              for (std::size_t at = 0; at < static_cast<std::size_t>(target.numel()); at += pixels) {
+                const std::span in_a(a.const_data_ptr<bool>() + at, pixels),
+                    in_b(b.const_data_ptr<bool>() + at, pixels);
+                const double distance = volume ? volume_hausdorff(in_a, in_b, slices, height, width, spacing)
+                                               : hausdorff(in_a, in_b, height, width, spacing);
                 each.push_back(std::isinf(distance) ? diagonal : distance);
               }
             }

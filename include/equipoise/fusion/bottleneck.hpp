@@ -17,12 +17,14 @@
 /// NeurIPS 2021, arXiv:2107.00135, equations 8 and 9. The mean over tokens takes the place of the
 /// paper's class tokens (ours).
 ///
-/// The first layer does not depend on the coalition and runs once per modality. Later layers run on
-/// the rows of coalitions that have the modality, and on no others.
+/// The first layer does not depend on the coalition and runs once per modality, and with it the
+/// queries, keys and values of its tokens in the second. Later layers run on the rows of coalitions
+/// that have the modality, and on no others. The last one computes the tokens alone, since nothing
+/// reads its bottlenecks.
 ///
 /// When: Encoders yield long token sequences, whose attention to each other would be too costly.
 /// Cost: The first layer once per modality, the others once per coalition and member.
-/// Limits: A fast forward saves only the first layer. Large maps have many tokens.
+/// Limits: A fast forward saves little more than the first layer. Large maps have many tokens.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -64,7 +66,7 @@ class BottleneckModule : public torch::nn::Module {
   /// One modality after the first layer, the same for all coalitions; undefined where the whole batch lacks it.
   struct Projected {
     at::Tensor tokens;       ///< [B, T, width]
-    at::Tensor bottlenecks;  ///< [B, Z, width]
+    at::Tensor bottlenecks;  ///< [B, Z, width]; undefined after the last layer
     at::Tensor padding;      ///< bool [B, T]; undefined for none
   };
 
@@ -97,7 +99,7 @@ class BottleneckModule : public torch::nn::Module {
 
   [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
     const at::Tensor x = inputs_[m]->as<torch::nn::Linear>()->forward(detail::tokens_of(h));
-    return layer(m, 0, x, bottlenecks_.unsqueeze(0).expand({x.size(0), -1, -1}), h.padding);
+    return layer(m, 0, x, layer(m, 0).heads_of(x), bottlenecks_.unsqueeze(0).expand({x.size(0), -1, -1}), h.padding);
   }
 
   [[nodiscard]] at::Tensor combine(const std::vector<Projected>& parts, const Presence& presence) {
@@ -109,8 +111,12 @@ class BottleneckModule : public torch::nn::Module {
       at::Tensor sum = bottlenecks_.new_zeros({c * b, bottlenecks_.size(0), width_});
       for (const Member& one : members) sum = sum.index_add(0, one.rows, one.part.bottlenecks);
       const at::Tensor shared = sum.div(count.unsqueeze(2));
-      for (Member& one : members)
-        one.part = layer(one.m, l, one.part.tokens, shared.index_select(0, one.rows), one.part.padding);
+      for (Member& one : members) {
+        Heads own = layer(one.m, l).heads_of(l == 1 ? parts[one.m].tokens : one.part.tokens);
+        if (l == 1)  // they do not depend on the coalition yet
+          for (at::Tensor* const t : {&own.query, &own.key, &own.value}) *t = t->index_select(0, one.records);
+        one.part = layer(one.m, l, one.part.tokens, own, shared.index_select(0, one.rows), one.part.padding);
+      }
     }
     at::Tensor joint = bottlenecks_.new_zeros({c * b, width_});
     for (const Member& one : members) {
@@ -121,11 +127,13 @@ class BottleneckModule : public torch::nn::Module {
   }
 
  private:
+  using Heads = detail::TransformerLayer::Heads;
+
   /// A modality in the rows (c, b) that have it.
   struct Member {
     std::size_t m;
-    at::Tensor rows;  ///< int64 [R] of C * B
-    Projected part;   ///< of those rows
+    at::Tensor rows, records;  ///< int64 [R] of C * B, and of B
+    Projected part;            ///< of those rows
   };
 
   [[nodiscard]] static std::vector<Member> members_of(const std::vector<Projected>& parts, const Presence& presence) {
@@ -142,22 +150,31 @@ class BottleneckModule : public torch::nn::Module {
       const at::Tensor index = detail::index_tensor(records, part.tokens);
       out.push_back({m,
                      detail::index_tensor(rows, part.tokens),
+                     index,
                      {part.tokens.index_select(0, index), part.bottlenecks.index_select(0, index),
                       part.padding.defined() ? part.padding.index_select(0, index) : part.padding}});
     }
     return out;
   }
 
-  /// Layer `l` of modality `m` over its tokens and the bottlenecks [R, Z, width].
-  [[nodiscard]] Projected layer(std::size_t m, std::size_t l, const at::Tensor& tokens, const at::Tensor& bottlenecks,
-                                const at::Tensor& padding) {
+  [[nodiscard]] detail::TransformerLayer& layer(std::size_t m, std::size_t l) {
+    return *layers_[m][l]->as<detail::TransformerLayer>();
+  }
+
+  /// Layer `l` of modality `m` over its tokens, whose queries, keys and values are `own`, and the
+  /// bottlenecks [R, Z, width].
+  [[nodiscard]] Projected layer(std::size_t m, std::size_t l, const at::Tensor& tokens, const Heads& own,
+                                const at::Tensor& bottlenecks, const at::Tensor& padding) {
     at::Tensor seen;
     if (padding.defined())
       seen = at::cat({padding.logical_not(), padding.new_ones({padding.size(0), bottlenecks.size(1)})}, 1)
                  .unsqueeze(1)
                  .unsqueeze(2);  // [R, 1, 1, T + Z]
-    const at::Tensor y =
-        layers_[m][l]->as<detail::TransformerLayer>()->forward(at::cat({tokens, bottlenecks}, 1), seen);
+    const Heads shared = layer(m, l).heads_of(bottlenecks);
+    Heads all{own.query, at::cat({own.key, shared.key}, 2), at::cat({own.value, shared.value}, 2)};
+    if (l + 1 == depth_) return {layer(m, l).forward(tokens, all, seen), {}, padding};
+    all.query = at::cat({own.query, shared.query}, 2);
+    const at::Tensor y = layer(m, l).forward(at::cat({tokens, bottlenecks}, 1), all, seen);
     return {y.narrow(1, 0, tokens.size(1)), y.narrow(1, tokens.size(1), bottlenecks.size(1)), padding};
   }
 

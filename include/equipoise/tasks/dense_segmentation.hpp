@@ -46,6 +46,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -57,15 +58,12 @@ struct ClassMaps {
   at::Tensor tensor;
 
   [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return t.lt(0); }
-  static void check(const at::Tensor& t, const Schema::Task& task) {
+  static void check(const at::Tensor& t, const Schema::Task& task, std::span<const std::int64_t> ids = {}) {
     if (t.dim() < 4 || t.dim() > 5 || t.size(1) != 1 || t.scalar_type() != at::kLong)
       throw ShapeError(message("shape.110", "target of task " + task.name,
                                "expected int64 [B, 1, H, W] or [B, 1, Z, H, W], got ", t.scalar_type(), " ",
                                t.sizes()));
-    if (t.numel() == 0 || t.is_meta()) return;
-    if (const auto largest = t.max().item<std::int64_t>(); largest >= task.outputs)
-      throw ValueError(message("value.214", "target of task " + task.name, "expected classes below ", task.outputs,
-                               " (negative where missing), got ", largest));
+    detail::check_classes_exist(t, task, ids, "classes");
   }
 };
 

@@ -40,6 +40,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -51,12 +52,15 @@ struct LabelSets {
   at::Tensor tensor;
 
   [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return torch::isnan(t); }
-  static void check(const at::Tensor& t, const Schema::Task& task) {
+  static void check(const at::Tensor& t, const Schema::Task& task, std::span<const std::int64_t> ids = {}) {
     detail::check_real_target(t, task, 2, "");
     if (t.is_meta()) return;
-    if (!(t.isnan() | t.eq(0) | t.eq(1)).all().item<bool>())
+    const std::vector<std::int64_t> bad = records_where(
+        t, ids, [](const at::Tensor& some) { return (some.isnan() | some.eq(0) | some.eq(1)).logical_not(); });
+    if (!bad.empty())
       throw ValueError(message("value.214", "target of task " + task.name,
-                               "expected 0, 1, or NaN where a label is missing, got another number"));
+                               "expected 0, 1, or NaN where a label is missing, got another number in ",
+                               named_records(bad)));
   }
 };
 

@@ -6,8 +6,13 @@
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/batch/schema.hpp>
+#include <equipoise/core/batch/target.hpp>
 
 #include <torch/types.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace equipoise {
 
@@ -18,18 +23,21 @@ struct SurvivalTimes {
 
   /// Both entries of a record are missing if either is NaN.
   [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return torch::isnan(t).any(1, true).expand_as(t); }
-  static void check(const at::Tensor& t, const Schema::Task& task) {
+  static void check(const at::Tensor& t, const Schema::Task& task, std::span<const std::int64_t> ids = {}) {
     if (t.dim() != 2 || t.size(1) != 2 || !t.is_floating_point())
       throw ShapeError(message("shape.110", "target of task " + task.name,
                                "expected times and events [B, 2] of a floating type, got ", t.sizes(), " of ",
                                t.scalar_type()));
     if (t.is_meta()) return;
-    const at::Tensor time = t.select(1, 0), event = t.select(1, 1);
-    const at::Tensor fits = (time.gt(0) & time.isfinite() & (event.eq(0) | event.eq(1))) | t.isnan().any(1);
-    if (!fits.all().item<bool>())
+    const std::vector<std::int64_t> bad = records_where(t, ids, [](const at::Tensor& some) {
+      const at::Tensor time = some.select(1, 0), event = some.select(1, 1);
+      const at::Tensor fits = (time.gt(0) & time.isfinite() & (event.eq(0) | event.eq(1))) | some.isnan().any(1);
+      return fits.logical_not();
+    });
+    if (!bad.empty())
       throw ValueError(message("value.250", "target of task " + task.name,
-                               "expected a time > 0 and an event of 0 or 1, got another number in row ",
-                               fits.to(torch::kLong).argmin().item<std::int64_t>()));
+                               "expected a time > 0 and an event of 0 or 1, got another number in ",
+                               named_records(bad)));
   }
 };
 

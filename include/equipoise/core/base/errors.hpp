@@ -100,6 +100,11 @@ template <class... Parts>
   return ids.size() > 10 ? out + ", … (" + std::to_string(ids.size()) + " in all)" : out;
 }
 
+/// "1 record: 3", or "25 records: " and the first ten ids, for a message.
+[[nodiscard]] inline std::string named_records(const std::vector<std::int64_t>& ids) {
+  return std::to_string(ids.size()) + (ids.size() == 1 ? " record: " : " records: ") + first_ids(ids);
+}
+
 /// Checks an option where it enters: `check_option(width > 0, "Late.width", "> 0", width)`.
 /// \throws ValueError `<where>: expected <range>, got <got>`.
 template <class T>

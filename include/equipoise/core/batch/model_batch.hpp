@@ -133,7 +133,10 @@ void append_target(const named_tuple<Out...>& targets, std::size_t k, const Sche
     if constexpr (!CheckTarget<Wanted, Given>::ok || std::is_same_v<Given, NoTarget>) {
       out.targets.emplace_back();
     } else {
-      Wanted::check(target.tensor, task);
+      if constexpr (names_records<Wanted>)
+        Wanted::check(target.tensor, task, out.ids);
+      else
+        Wanted::check(target.tensor, task);
       if constexpr (!may_be_infinite<Wanted>) check_finite(target.tensor, task, out.ids);
       const MissingTargets missing = missing_of(target);
       out.targets.push_back(target.tensor);
@@ -190,12 +193,11 @@ inline void check_inputs(const ModelBatch& batch, const Schema& schema) {
     const std::string place = detail::place_not_finite(batch, m, rows.front());
     std::vector<std::int64_t> bad;
     for (const std::int64_t i : rows) bad.push_back(batch.ids[static_cast<std::size_t>(i)]);
-    throw NumericError(
-        message("numeric.505", "input of modality " + schema.modalities[m],
-                "expected finite values in every record that has the modality, got NaN or infinity in ", bad.size(),
-                bad.size() == 1 ? " record: " : " records: ", first_ids(bad), place.empty() ? "" : "; first at entry ",
-                place, place.empty() ? "" : " of record " + std::to_string(bad.front())),
-        bad);
+    throw NumericError(message("numeric.505", "input of modality " + schema.modalities[m],
+                               "expected finite values in every record that has the modality, got NaN or infinity in ",
+                               named_records(bad), place.empty() ? "" : "; first at entry ", place,
+                               place.empty() ? "" : " of record " + std::to_string(bad.front())),
+                       bad);
   }
 }
 

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -41,11 +42,19 @@ concept checks_itself = requires(const at::Tensor& tensor, const Schema::Task& t
   T::check(tensor, task);
 };
 
+/// The check of a target type that also takes the ids of the records.
+template <class T>
+concept names_records = requires(const at::Tensor& tensor, const Schema::Task& task,
+                                 std::span<const std::int64_t> ids) {
+  T::check(tensor, task, ids);
+};
+
 }  // namespace detail
 
 /// A task's target, made of one tensor whose first dimension is the records: `T{tensor}` makes it, `tensor` is it,
 /// `T::missing(tensor)` is a bool tensor [N, …] that is true where an entry is missing (a record all of whose entries are
-/// missing has no label), and `T::check(tensor, task)` throws where the tensor does not fit a task. Infinite entries are
+/// missing has no label), and `T::check(tensor, task)` throws where the tensor does not fit a task. With a third argument
+/// that has a default, `T::check(tensor, task, ids)`, it is given the records' ids for its messages. Infinite entries are
 /// refused, but for a type with `static constexpr bool may_be_infinite = true`. Records are selected and moved to a device
 /// along the first dimension.
 template <class T>
@@ -64,6 +73,32 @@ void for_each_slice(const at::Tensor& t, F&& f) {
   for (std::int64_t begin = 0; begin < n; begin += at_once) f(t.narrow(0, begin, std::min(at_once, n - begin)));
 }
 
+}  // namespace detail
+
+/// The ids of the records of which an entry is wrong. \param ids of the records; without any they count from 0
+/// \param wrong is given some of the records, [n, …], and returns a bool tensor of n rows
+template <class Wrong>
+[[nodiscard]] std::vector<std::int64_t> records_where(const at::Tensor& t, std::span<const std::int64_t> ids,
+                                                      const Wrong& wrong) {
+  std::vector<std::int64_t> out;
+  std::size_t row = 0;
+  detail::for_each_slice(t, [&](const at::Tensor& some) {
+    const at::Tensor entries = wrong(some);
+    if (entries.any().template item<bool>()) {
+      const at::Tensor rows = host_copy(entries.unsqueeze(1).flatten(1).any(1));
+      for (std::int64_t i = 0; i < rows.size(0); ++i)
+        if (rows.const_data_ptr<bool>()[i]) {
+          const std::size_t at = row + static_cast<std::size_t>(i);
+          out.push_back(ids.empty() ? static_cast<std::int64_t>(at) : ids[at]);
+        }
+    }
+    row += static_cast<std::size_t>(some.size(0));
+  });
+  return out;
+}
+
+namespace detail {
+
 /// \throws ShapeError unless the target is of a floating type and [N, O] or [N, O, H, W]
 inline void check_real_target(const at::Tensor& t, const Schema::Task& task, std::int64_t dims, const char* shape) {
   if (t.dim() != dims || t.size(1) != task.outputs || !t.is_floating_point())
@@ -81,21 +116,23 @@ concept may_be_infinite = requires {
 /// \throws ValueError where an entry is infinite, with the ids of its records
 inline void check_finite(const at::Tensor& t, const Schema::Task& task, const std::vector<std::int64_t>& ids) {
   if (t.is_meta() || !t.is_floating_point()) return;
-  std::vector<std::int64_t> bad;
-  std::size_t row = 0;
-  for_each_slice(t, [&](const at::Tensor& some) {
-    const at::Tensor infinite = at::isinf(some);
-    if (infinite.any().item<bool>()) {
-      const at::Tensor rows = host_copy(infinite.unsqueeze(1).flatten(1).any(1));
-      for (std::int64_t i = 0; i < rows.size(0); ++i)
-        if (rows.const_data_ptr<bool>()[i]) bad.push_back(ids[row + static_cast<std::size_t>(i)]);
-    }
-    row += static_cast<std::size_t>(some.size(0));
-  });
+  const std::vector<std::int64_t> bad = records_where(t, ids, [](const at::Tensor& some) { return at::isinf(some); });
   if (!bad.empty())
     throw ValueError(message("value.224", "target of task " + task.name,
-                             "expected finite values, or NaN where one is missing, got an infinite one in ", bad.size(),
-                             bad.size() == 1 ? " record: " : " records: ", first_ids(bad)));
+                             "expected finite values, or NaN where one is missing, got an infinite one in ",
+                             named_records(bad)));
+}
+
+/// \throws ValueError for a class beyond those of the task, with the ids of its records
+inline void check_classes_exist(const at::Tensor& t, const Schema::Task& task, std::span<const std::int64_t> ids,
+                                const char* classes) {
+  if (t.is_meta()) return;
+  const std::vector<std::int64_t> bad =
+      records_where(t, ids, [&](const at::Tensor& some) { return some.ge(task.outputs); });
+  if (!bad.empty())
+    throw ValueError(message("value.214", "target of task " + task.name, "expected ", classes, " below ", task.outputs,
+                             " (negative where missing), got ", classes, " up to ", t.max().item<std::int64_t>(),
+                             " in ", named_records(bad)));
 }
 
 }  // namespace detail
@@ -113,15 +150,11 @@ struct Labels {
   at::Tensor tensor;
 
   [[nodiscard]] static at::Tensor missing(const at::Tensor& t) { return t.lt(0); }
-  static void check(const at::Tensor& t, const Schema::Task& task) {
+  static void check(const at::Tensor& t, const Schema::Task& task, std::span<const std::int64_t> ids = {}) {
     if (t.dim() != 1 || t.scalar_type() != at::kLong)
       throw ShapeError(message("shape.110", "target of task " + task.name, "expected int64 [B], got ", t.scalar_type(),
                                " ", t.sizes()));
-    if (t.numel() == 0 || t.is_meta()) return;
-    if (const auto largest = t.max().item<std::int64_t>(); largest >= task.outputs)
-      throw ValueError(message("value.214", "target of task " + task.name, "expected labels below ", task.outputs,
-                               " (negative where missing), got ", largest, " in row ",
-                               t.argmax().item<std::int64_t>()));
+    detail::check_classes_exist(t, task, ids, "labels");
   }
 };
 

@@ -77,10 +77,28 @@ class TransformerLayer : public torch::nn::Module {
     add_perceptron();
   }
 
+  /// Queries, keys and values of tokens, each [B, heads, T, d].
+  struct Heads {
+    at::Tensor query, key, value;
+  };
+
   /// \param x [B, T, width]
   /// \param seen bool [B, 1, 1, T], true at the tokens that are attended to; undefined for all
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, const at::Tensor& seen = {}) {
-    const at::Tensor y = x + drop(attend(norm1_ ? norm1_->forward(x) : x, seen));
+    return forward(x, heads_of(x), seen);
+  }
+
+  /// \param x [B, T, width]
+  [[nodiscard]] Heads heads_of(const at::Tensor& x) const {
+    const at::Tensor all = at::linear(norm1_ ? norm1_->forward(x) : x, in_weight_, in_bias_)
+                               .view({x.size(0), x.size(1), 3, options_.heads, head_width_})
+                               .permute({2, 0, 3, 1, 4});
+    return {all[0], all[1], all[2]};
+  }
+
+  /// \param heads queries of x, keys and values of all tokens that it attends to
+  [[nodiscard]] at::Tensor forward(const at::Tensor& x, const Heads& heads, const at::Tensor& seen) {
+    const at::Tensor y = x + drop(attend(heads, seen));
     at::Tensor h = linear1_->forward(norm2_->forward(y));
     if (options_.gated) {
       const std::vector<at::Tensor> halves = h.chunk(2, -1);
@@ -123,14 +141,11 @@ class TransformerLayer : public torch::nn::Module {
   [[nodiscard]] at::Tensor drop(const at::Tensor& x) const {
     return options_.dropout > 0 ? torch::dropout(x, options_.dropout, is_training()) : x;
   }
-  [[nodiscard]] at::Tensor attend(const at::Tensor& x, const at::Tensor& seen) {
-    const std::int64_t b = x.size(0), t = x.size(1), d = head_width_;
-    const at::Tensor all =
-        at::linear(x, in_weight_, in_bias_).view({b, t, 3, options_.heads, d}).permute({2, 0, 3, 1, 4});
-    at::Tensor weights = at::matmul(all[0], all[1].transpose(2, 3)) / std::sqrt(static_cast<double>(d));
+  [[nodiscard]] at::Tensor attend(const Heads& h, const at::Tensor& seen) {
+    at::Tensor weights = at::matmul(h.query, h.key.transpose(2, 3)) / std::sqrt(static_cast<double>(head_width_));
     if (seen.defined()) weights = weights.masked_fill(seen.logical_not(), -1e30);
-    const at::Tensor mixed = at::matmul(drop(weights.softmax(-1)), all[2]);  // [B, heads, T, d]
-    return out_->forward(mixed.transpose(1, 2).reshape({b, t, options_.heads * d}));
+    const at::Tensor mixed = at::matmul(drop(weights.softmax(-1)), h.value);  // [B, heads, T, d]
+    return out_->forward(mixed.transpose(1, 2).flatten(2));
   }
 
   TransformerLayerOptions options_;

@@ -36,6 +36,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
+#include <equipoise/core/batch/model_batch.hpp>
 #include <equipoise/core/model/metric.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 

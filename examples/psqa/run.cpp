@@ -7,6 +7,7 @@
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/data/groups.hpp>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/folder_lock.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/methods.hpp>
 #include <equipoise/training/policies.hpp>
@@ -254,6 +255,7 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   }
   run.learner = new_learner(run.config);
   make_folder(folder);
+  const eq::io::FolderLock lock(folder);
   write_description(run);
   const auto all = data_of(run, cohort);
   const fs::path log = folder / "history.jsonl";

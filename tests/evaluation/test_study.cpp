@@ -125,6 +125,17 @@ TEST_CASE("a folder of other settings is refused before anything is computed", "
   CHECK_THROWS_WITH(eq::run_study(folder.path(), std::vector{cells[0]}, count), Contains("without settings.csv"));
 }
 
+TEST_CASE("a study is computed by one process at a time, and may be read meanwhile", "[evaluation][study]") {
+  const support::TemporaryFolder folder;
+  const std::vector<eq::StudyCell> first = {{"a", {}}}, both = {{"a", {}}, {"b", {}}};
+  const auto nothing = [](const eq::StudyCell&, const std::filesystem::path&) {};
+  (void)eq::run_study(folder.path(), first, nothing);
+  const eq::io::FolderLock other(folder.path());
+  CHECK_THROWS_WITH(eq::run_study(folder.path(), both, nothing), Catch::Contains("another process is writing"));
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "b"));
+  CHECK(eq::run_study(folder.path(), first, nothing)[0].state == eq::CellState::finished);
+}
+
 TEST_CASE("settings of any text are the same when they are read again", "[evaluation][study]") {
   const support::TemporaryFolder folder;
   const std::vector<eq::StudyCell> cells = {{"a", {{"text", " \"a\", b\r\nc "}, {"empty", ""}}}};

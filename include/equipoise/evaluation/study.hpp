@@ -16,6 +16,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/csv.hpp>
+#include <equipoise/io/folder_lock.hpp>
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -33,6 +34,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -235,7 +237,7 @@ class Workers {
 /// it can go on from there. LibTorch's threads do not survive the copy: call `at::set_num_threads(1)` before anything is
 /// computed here, and set the threads of a cell within `compute`.
 /// \throws ValueError for names that are no folders, or not apart; FileError, before anything is computed, where a cell's
-/// folder holds one of other settings
+/// folder holds one of other settings, or another process computes cells in `folder`
 template <class Compute>
 std::vector<CellResult> run_study(const std::filesystem::path& folder, std::span<const StudyCell> cells,
                                   const Compute& compute, const StudyOptions& options = {}) {
@@ -253,6 +255,12 @@ std::vector<CellResult> run_study(const std::filesystem::path& folder, std::span
       ++finished;
     else
       left.push_back(results.size() - 1);
+  }
+  std::optional<io::FolderLock> lock;
+  if (!left.empty()) {
+    std::error_code error;  // what cannot be made is an error of each cell
+    std::filesystem::create_directories(folder, error);
+    lock.emplace(folder);
   }
   detail::Workers workers;
   const auto ended = [&](std::size_t cell, int status) {

@@ -159,6 +159,7 @@ inline constexpr std::array kErrorKinds{
               "weights in a file have other names, shapes or types than the module; the message lists them"},
     ErrorKind{"file.463", "not a TorchScript file"},
     ErrorKind{"file.464", "not an AOTInductor package that this program can load, or one of a fixed number of records"},
+    ErrorKind{"file.465", "another process is writing in the folder of a study or run"},
     ErrorKind{"numeric.501", "an objective is not finite; the message names the batch's records"},
     ErrorKind{"numeric.502", "a contribution is not finite"},
     ErrorKind{"numeric.503", "the validation loss of a task is not finite"},

@@ -229,6 +229,22 @@ Json summary_of(const StudySettings& a, const StudyResults& results) {
   return out;
 }
 
+namespace {
+
+/// What a method has removed of the error that can be removed; where its interval says little, that it says little.
+std::string sentence_on_share(const Json& method) {
+  const Json& share = method["reachable_machine"];
+  const std::string text = interval_of(share, 2),
+                    what = " of the constant's error that can be removed where the plan and its machine are known";
+  constexpr double says_little = 0.5;  // the interval's length
+  if (!(share["high"].get<double>() - share["low"].get<double>() <= says_little))
+    return "The share" + what + " is too uncertain to tell methods apart (" + text +
+           "): the floors are of too few tested records.";
+  return method["method"].get<std::string>() + " has removed a share of " + text + what + ".";
+}
+
+}  // namespace
+
 std::vector<std::string> study_verdict(const StudySettings& a, const Json& summary) {
   const Json& methods = summary["methods"];
   const Json *best = nullptr, *best_other = nullptr;
@@ -253,10 +269,7 @@ std::vector<std::string> study_verdict(const StudySettings& a, const Json& summa
         out.push_back(
             (best == &methods.front() ? "Its error is " : "The error of " + first + ", the first method, is ") +
             compared(d));
-  if (best->contains("reachable_machine"))
-    out.push_back((*best)["method"].get<std::string>() + " has removed a share of " +
-                  interval_of((*best)["reachable_machine"], 2) +
-                  " of the constant's error that can be removed where the plan and its machine are known.");
+  if (best->contains("reachable_machine")) out.push_back(sentence_on_share(*best));
   add_missing_sentence(summary, out);
   out.push_back("The intervals are at 95 %, by bootstrap over patients. " + study_notes(a, summary));
   return out;

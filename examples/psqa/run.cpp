@@ -409,6 +409,10 @@ std::vector<std::string> modalities_named(const std::string& list, const std::st
   return in_order;
 }
 
+bool names_its_inputs(const std::string& method) {
+  return method == "dose_only" || method == "metrics_only" || method == "bmmqa_delivery";
+}
+
 void set_method(RunConfig& config, const std::string& method) {
   const std::size_t at = method.find('@');
   const std::string made = method.substr(0, at);  // of a fusion and policies
@@ -421,6 +425,9 @@ void set_method(RunConfig& config, const std::string& method) {
         eq::message("name.308", "--method", "no method \"", base, "\"; ", eq::nearest_name(base, names)));
   const bool one_modality = made == "dose_only" || made == "metrics_only";
   const bool is_bmmqa = made == "bmmqa" || made == "bmmqa_delivery";
+  if (at != std::string::npos && names_its_inputs(made))
+    throw eq::ValueError(eq::message("value.212", "--method", "expected no inputs after ", made,
+                                     ", whose name says them, got ", method, "; other inputs are those of a fusion"));
   config.method = method;
   config.fusion = is_bmmqa ? "attention" : one_modality ? "concat" : base;
   config.modalities = one_modality               ? std::vector{made.substr(0, made.find('_'))}

@@ -32,6 +32,8 @@ struct PolicyChoice {
 [[nodiscard]] std::vector<std::string> known_policies();
 /// Those of them that need every task to have a linear head.
 [[nodiscard]] std::vector<std::string> policies_for_linear_heads();
+/// Whether a method's name says what it is shown, as `metrics_only` does.
+[[nodiscard]] bool names_its_inputs(const std::string& method);
 /// Modalities by their names, `dose,metrics`, or `all`; in the order of `psqa::kModalities`. \param where for messages
 /// \throws NameError for an unknown modality
 [[nodiscard]] std::vector<std::string> modalities_named(const std::string& list, const std::string& where);

@@ -4,6 +4,8 @@
 
 #include "study_settings.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "toml_options.hpp"
@@ -159,9 +161,10 @@ std::vector<std::string> methods_with_inputs(const StudySettings& s) {
       if (method.find('@') != std::string::npos)
         throw eq::ValueError(
             eq::message("value.212", "--methods", "expected methods without @ beside --inputs, got ", method));
-      out.push_back(method + "@" + inputs);
+      if (!names_its_inputs(method)) out.push_back(method + "@" + inputs);
     }
   }
+  std::copy_if(s.methods.begin(), s.methods.end(), std::back_inserter(out), names_its_inputs);
   return out;
 }
 

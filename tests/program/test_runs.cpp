@@ -178,6 +178,8 @@ TEST_CASE("a model that is shown delivery maps and the machine is trained, compa
           "expected delivery maps, got a cohort without them: make it with --delivery-maps");
   refused("train --method concat@map --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
           "no modality \"map\"; did you mean \"maps\"?", 2);
+  refused("train --method metrics_only@all --epochs 1 --cohort " + quoted(cohort) + " --out " + quoted(run / "maps"),
+          "expected no inputs after metrics_only, whose name says them, got metrics_only@all", 2);
   refused("train --modalities map --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
           "no modality \"map\"; did you mean \"maps\"?", 2);
   refused("train --modalities all --epochs 1 --cohort " + quoted(without.first) + " --out " + quoted(run / "maps"),
@@ -218,7 +220,7 @@ TEST_CASE("numbers of training records are an axis of a study, nested and with a
   const fs::path out = c.root / "records", page = c.root / "page.html";
   const std::string common = "compare --json --methods metrics_only --epochs 1 --seeds 1 --cohort " + quoted(c.first) +
                              " --out " + quoted(out) + " --html " + quoted(page);
-  const Json study = Json::parse(psqa(common + " --records 10 5", false).out);
+  const Json study = Json::parse(psqa(common + " --inputs all dose --records 10 5", false).out);
   REQUIRE(study["by_training_records"].size() == 2);
   CHECK(study["by_training_records"][0]["training_records"] == 5);
   CHECK(study["by_training_records"][1]["methods"] == study["methods"]);

@@ -208,7 +208,8 @@ namespace metric {
 }
 
 /// Peak signal-to-noise ratio in dB, 10 log10(L² / mean squared error), the mean over records and
-/// channels. The squared error of a volume is that of all its voxels. \param range L > 0: the largest difference that the data can have
+/// channels. The squared error of a volume is that of all its voxels.
+/// \param range L > 0: the largest difference that the data can have
 [[nodiscard]] inline Metric psnr(double range) {
   return detail::by_map("psnr", detail::OfVolumes::whole,
                         [range](auto z, auto y, auto valid, std::size_t, std::size_t) {

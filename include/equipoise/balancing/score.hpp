@@ -97,13 +97,17 @@ inline void over_their_mean(std::vector<double>& scores) {
   return seen;
 }
 
-/// Means [A] of `f(value)` over per-record values [A, B], each over the records that count for its
-/// coalition. The host reads the values once and sums them: a batch has few, and one operation of
-/// LibTorch costs more than the whole sum.
+/// Per-record values [A, B] for `host_means`.
+[[nodiscard]] inline at::Tensor host_doubles(const at::Tensor& values) {
+  return host_copy(values).to(at::kDouble);
+}
+
+/// Means [A] of `f(value)` over per-record values [A, B] in host memory, each over the records that
+/// count for its coalition. The host sums them: a batch has few, and one operation of LibTorch costs
+/// more than the whole sum.
 template <class F = std::identity>
-[[nodiscard]] std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& values,
+[[nodiscard]] std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& host,
                                              std::span<const Coalition> coalitions, double share = 1, F&& f = {}) {
-  const at::Tensor host = host_copy(values).to(at::kDouble);
   const double* x = host.const_data_ptr<double>();
   std::vector<double> means(coalitions.size(), 0.0);
   for (std::size_t a = 0; a < coalitions.size(); ++a)
@@ -116,7 +120,7 @@ template <class F = std::identity>
 
 /// Mean scores of a task that has a score, in the order of `seen`.
 [[nodiscard]] inline std::vector<double> own_scores(Step& step, std::size_t k, std::span<const Coalition> seen) {
-  return host_means(step, k, step.score_of(k, step.outputs(k, seen)), seen);  // of [A, B]
+  return host_means(step, k, host_doubles(step.score_of(k, step.outputs(k, seen))), seen);  // of [A, B]
 }
 
 /// Mean scores of a task that has only a loss, in the order of `seen`. A score is NaN where the
@@ -126,7 +130,7 @@ template <class F = std::identity>
                                                      bool follow, std::span<const Coalition> seen) {
   std::vector<Coalition> coalitions(seen.begin(), seen.end());
   if (kind == Score::skill) coalitions.push_back(Coalition::none());
-  const at::Tensor losses = step.losses(k, coalitions, share);  // [A, B]
+  const at::Tensor losses = host_doubles(step.losses(k, coalitions, share));  // [A, B]
   const std::vector<double> means = host_means(step, k, losses, coalitions, share);
   if (follow)
     tau =

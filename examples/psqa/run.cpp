@@ -4,6 +4,7 @@
 
 #include "run.hpp"
 
+#include <algorithm>
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/data/groups.hpp>
 #include <equipoise/io/atomic_file.hpp>
@@ -409,34 +410,62 @@ std::vector<std::string> modalities_named(const std::string& list, const std::st
   return in_order;
 }
 
+namespace {
+
+/// A method whose name says more than a fusion and policies.
+struct NamedMethod {
+  std::string name, fusion;
+  std::vector<std::string> modalities;  ///< that the name says; none: those of a run by default
+  bool bmmqa;                           ///< whether it has BMMQA's policies
+};
+
+const std::vector<NamedMethod>& named_methods() {
+  static const std::vector<NamedMethod> all = {{"bmmqa", "attention", {}, true},
+                                               {"bmmqa_delivery", "attention", psqa::kModalities, true},
+                                               {"dose_only", "concat", {"dose"}, false},
+                                               {"metrics_only", "concat", {"metrics"}, false}};
+  return all;
+}
+
+const NamedMethod* named_method(const std::string& name) {
+  const auto at = std::ranges::find(named_methods(), name, &NamedMethod::name);
+  return at == named_methods().end() ? nullptr : &*at;
+}
+
+/// \throws NameError
+void check_method(const std::string& base, bool with_policies) {
+  std::vector<std::string> names;
+  if (!with_policies)
+    for (const NamedMethod& method : named_methods()) names.push_back(method.name);
+  names.insert(names.end(), known_fusions().begin(), known_fusions().end());
+  if (std::ranges::find(names, base) == names.end())
+    throw eq::NameError(
+        eq::message("name.308", "--method", "no method \"", base, "\"; ", eq::nearest_name(base, names)));
+}
+
+}  // namespace
+
 bool names_its_inputs(const std::string& method) {
-  return method == "dose_only" || method == "metrics_only" || method == "bmmqa_delivery";
+  const NamedMethod* named = named_method(method);
+  return named && !named->modalities.empty();
 }
 
 void set_method(RunConfig& config, const std::string& method) {
   const std::size_t at = method.find('@');
   const std::string made = method.substr(0, at);  // of a fusion and policies
-  std::vector<std::string> names = known_fusions();
-  if (made.find('+') == std::string::npos)
-    names.insert(names.begin(), {"bmmqa", "bmmqa_delivery", "dose_only", "metrics_only"});
   const std::string base = made.substr(0, made.find('+'));
-  if (std::find(names.begin(), names.end(), base) == names.end())
-    throw eq::NameError(
-        eq::message("name.308", "--method", "no method \"", base, "\"; ", eq::nearest_name(base, names)));
-  const bool one_modality = made == "dose_only" || made == "metrics_only";
-  const bool is_bmmqa = made == "bmmqa" || made == "bmmqa_delivery";
+  check_method(base, base != made);
   if (at != std::string::npos && names_its_inputs(made))
     throw eq::ValueError(eq::message("value.212", "--method", "expected no inputs after ", made,
                                      ", whose name says them, got ", method, "; other inputs are those of a fusion"));
+  const NamedMethod* named = named_method(made);
   config.method = method;
-  config.fusion = is_bmmqa ? "attention" : one_modality ? "concat" : base;
-  config.modalities = one_modality               ? std::vector{made.substr(0, made.find('_'))}
-                      : made == "bmmqa_delivery" ? psqa::kModalities
-                                                 : RunConfig{}.modalities;
+  config.fusion = named ? named->fusion : base;
+  config.modalities = names_its_inputs(made) ? named->modalities : RunConfig{}.modalities;
   if (at != std::string::npos) config.modalities = modalities_named(method.substr(at + 1), "--method");
-  config.policies = is_bmmqa       ? policies_of_bmmqa(config.modalities.size())
-                    : one_modality ? std::vector<PolicyChoice>{}
-                                   : policies_of_method(made);
+  config.policies = !named         ? policies_of_method(made)
+                    : named->bmmqa ? policies_of_bmmqa(config.modalities.size())
+                                   : std::vector<PolicyChoice>{};
 }
 
 RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,

@@ -113,6 +113,16 @@ TEST_CASE("data that do not fit a standardizer are refused", "[data][error]") {
   CHECK(torch::equal(s.scale(), torch::ones({3}, torch::kDouble)));  // a refused fit changes nothing
 }
 
+TEST_CASE("a standardizer that was not fitted is refused", "[data][error]") {
+  eq::Standardizer standardizer(2);
+  const at::Tensor x = torch::tensor({{1.0, 2.0}, {3.0, 2.0}});
+  CHECK_THROWS_WITH(standardizer.forward(x),
+                    "[equipoise.value.263] Standardizer: expected fit(training) first, got a call before it");
+  CHECK_THROWS_WITH(standardizer.inverse(x), Catch::Contains("value.263"));
+  standardizer.fit(x);
+  CHECK(torch::equal(standardizer.forward(x), torch::tensor({{-1.0, 0.0}, {1.0, 0.0}})));
+}
+
 TEST_CASE("what is saved of a standardizer is what was fitted", "[data][behaviour]") {
   auto s = std::make_shared<eq::Standardizer>(2);
   s->fit(torch::tensor({{1., 10.}, {3., 30.}}));

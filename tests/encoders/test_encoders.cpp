@@ -165,6 +165,14 @@ TEST_CASE("an FT-Transformer of numbers and categories is PyTorch's", "[encoders
   wrong[1][3] = 3;
   CHECK_THROWS_WITH(encoder->forward(wrong), Contains("value.260") && Contains("below 3 in category column 1, got 3"));
   CHECK(eq::FtTransformer{.categories = {4}}.build()->forward(torch::zeros({2, 1})).size(1) == 64);
+  // Standardised numbers of categories would be rounded to others.
+  for (const double code : {1.9, -0.4, -1.68, 0.25}) {
+    at::Tensor standardised = table.clone();
+    standardised[2][3] = code;
+    CHECK_THROWS_WITH(encoder->forward(standardised), Contains("expected whole numbers in category column 1, got " +
+                                                               std::to_string(code).substr(0, 3)) &&
+                                                          Contains("not standardised"));
+  }
 }
 
 TEST_CASE("a Cnn with place channels is PyTorch's, in two and three dimensions", "[encoders][worked]") {

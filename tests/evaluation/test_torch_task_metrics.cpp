@@ -69,6 +69,24 @@ Judged labels() {
 
 }  // namespace
 
+TEST_CASE("the figures of a task have different names", "[evaluation][metrics][error]") {
+  const auto with = [](std::vector<eq::Metric> metrics) {
+    return eq::compose(eq::modality<"x">(eq::Mlp{.in_features = 2, .widths = {4}}),
+                       eq::task<"label">(eq::Sum{.width = 4}, eq::Classification{.metrics = std::move(metrics)}));
+  };
+  const auto own = [](std::string name) {
+    return eq::Metric{std::move(name), true, [](const at::Tensor&, const at::Tensor&) { return 0.0; }};
+  };
+  CHECK_NOTHROW(with({eq::metric::ece(), eq::metric::ece(5), own("mine")}));
+  CHECK(eq::metric::ece(5).name == "ece5");
+  const std::string refused =
+      "[equipoise.name.322] metrics of task label: expected a name that no other figure of the task has, got ";
+  CHECK_THROWS_WITH(with({eq::metric::ece(5), eq::metric::ece(5)}), refused + "\"ece5\"");
+  CHECK_THROWS_WITH(with({own("accuracy")}), refused + "\"accuracy\"");
+  CHECK_THROWS_WITH(with({own("loss")}), refused + "\"loss\"");
+  CHECK_THROWS_WITH(with({own("")}), refused + "\"\"");
+}
+
 TEST_CASE("metrics of real values are scikit-learn's and SciPy's", "[evaluation][parity]") {
   const Judged judged = values();
   CHECK(judged(eq::metric::mae()) == Approx(reference::mae).epsilon(1e-9));

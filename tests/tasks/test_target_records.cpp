@@ -3,6 +3,7 @@
 #include <equipoise/equipoise.hpp>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kRecords = 12;
 const std::string kTarget = "target of task y: ";
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// What is said of a target of twelve records with the ids 100 to 111.
 template <class Model, class Target>
@@ -89,6 +91,43 @@ TEST_CASE("times and real values that a task cannot have name their records", "[
   CHECK(said_of(eq::Regression{.outputs = 2}, eq::Values{with(times, {6}, HUGE_VAL)}) == kTarget + infinite);
   CHECK(said_of_maps(eq::DenseRegression{}, eq::Maps{with(torch::ones({kRecords, 1, 4, 4}), {6}, -HUGE_VAL)}) ==
         kTarget + infinite);
+}
+
+TEST_CASE("targets beyond the bounds of a task, or in another order, name their records", "[tasks][error]") {
+  const at::Tensor rates = torch::tensor({60.0, 90.0}).repeat({kRecords, 1});  // in %, strict first
+  const eq::BoundedRegression percent{.outputs = 2, .high = 100};
+  CHECK(said_of(percent, eq::Values{rates}) == "nothing");
+  CHECK(said_of(percent, eq::Values{with(rates, {4}, 100 + 1e-5)}) == "nothing");
+  CHECK(said_of(percent, eq::Values{with(rates, {4}, kNan)}) == "nothing");
+  CHECK(said_of(eq::BoundedRegression{.outputs = 2}, eq::Values{with(rates, {0, 2, 3, 5, 6, 7, 8, 9, 10, 11}, 1)}) ==
+        kTarget + "expected values from 0 to 1, as BoundedRegression is bounded, got another in 2 records: 101, 104");
+  CHECK(said_of(percent, eq::Values{with(rates, {3}, 146)}) ==
+        kTarget + "expected values from 0 to 100, as BoundedRegression is bounded, got another in 1 record: 103");
+  at::Tensor falling = rates.clone();
+  falling[7] = rates[7].flip(0);
+  CHECK(said_of(percent, eq::Values{falling}) ==
+        kTarget +
+            "expected values of a record that do not fall, as BoundedRegression.increasing says, got a lower one in 1 "
+            "record: 107");
+  CHECK(said_of(eq::BoundedRegression{.outputs = 2, .high = 100, .increasing = false}, eq::Values{falling}) ==
+        "nothing");
+}
+
+TEST_CASE("survival data without any event are refused before a run", "[tasks][error]") {
+  const auto fit = [](const auto& head, double event) {
+    const at::Tensor x = torch::randn({kRecords, 3});
+    const auto data = eq::batch(eq::input<"x">(x), eq::target<"death">(eq::SurvivalTimes{torch::stack(
+                                                       {x.select(1, 0).exp(), torch::full({kRecords}, event)}, 1)}));
+    const auto model = eq::compose(eq::modality<"x">(eq::Mlp{.in_features = 3, .widths = {4}}),
+                                   eq::task<"death">(eq::Sum{.width = 4}, head));
+    (void)eq::Trainer(model, {.epochs = 1}).fit(data);
+  };
+  const std::string none = "expected an event (1) in at least one training record, got none: all are censored (0)";
+  CHECK_THROWS_WITH(fit(eq::Survival{}, 0),
+                    Catch::Contains("value.221") && Catch::Contains("task death") && Catch::Contains(none));
+  CHECK_THROWS_WITH(fit(eq::DiscreteSurvival{.edges = {1, 2}}, 0),
+                    Catch::Contains("task death") && Catch::Contains(none));
+  CHECK_NOTHROW(fit(eq::Survival{}, 1));
 }
 
 TEST_CASE("without ids the records of a target count from 0, whatever its size", "[tasks][error]") {

@@ -276,6 +276,41 @@ TEST_CASE("undefined inputs, rows that there are not and empty batches are one s
                     Contains("coalition_table.batch_size"));
 }
 
+TEST_CASE("a presence that is not of type Bool is refused", "[core][error]") {
+  const auto data = eq::batch(eq::input<"a">(torch::randn({3, 2})), eq::input<"b">(torch::randn({3, 2})));
+  for (const at::Tensor& given :
+       {torch::ones({3, 2}), torch::full({3, 2}, std::nan("")), torch::full({3, 2}, 2, torch::kLong)})
+    CHECK_THROWS_WITH(data.with_presence(given),
+                      Catch::Contains("[equipoise.shape.102] presence: expected [B, M] of Bool, got [3, 2] of "));
+  CHECK_THROWS_WITH(data.with_presence(at::Tensor()), Catch::Contains("shape.102") && Catch::Contains("undefined"));
+  CHECK(data.with_presence(torch::tensor({{true, false}, {true, true}, {false, true}})).presence.of_row(1) ==
+        eq::Coalition::full(2));
+}
+
+TEST_CASE("a run says which modalities no training record has", "[training][behaviour]") {
+  const auto all = eq::batch(eq::input<"a">(torch::randn({8, 2})), eq::input<"b">(torch::randn({8, 2})),
+                             eq::target<"y">(eq::Values{torch::randn({8, 1})}));
+  const auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 2, .widths = {4}}),
+                                 eq::modality<"b">(eq::Mlp{.in_features = 2, .widths = {4}}),
+                                 eq::task<"y">(eq::Sum{.width = 4}, eq::Regression{}));
+  struct Notes {
+    std::vector<std::string> list;
+    void on_note(const eq::RunView&, const std::string& note) { list.push_back(note); }
+  };
+  const auto said = [&](const at::Tensor& presence) {
+    eq::Trainer trainer(model, {.epochs = 1});
+    const auto notes = std::make_shared<Notes>();
+    trainer.add(notes);
+    (void)trainer.fit(all.with_presence(presence));
+    return notes->list;
+  };
+  at::Tensor presence = torch::ones({8, 2}, torch::kBool);
+  CHECK(said(presence).empty());
+  presence.select(1, 1).fill_(false);
+  CHECK(said(presence) == std::vector<std::string>{"no training record has the modality b: the run does not train what "
+                                                   "belongs to it, and evaluations use it as it is"});
+}
+
 TEST_CASE("a checkpoint that cannot be written is an error before the first epoch", "[training][error]") {
   const auto model = ordered_model<"a", "b">();
   const at::Tensor before = support::flat_parameters(*model).clone();

@@ -14,15 +14,17 @@
 /// \endcode
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/batch/sequence.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/isinf.h>
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/zeros.h>
 #include <torch/nn/module.h>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -35,7 +37,8 @@ class Standardizer : public torch::nn::Module {
   /// \param width columns, F > 0
   explicit Standardizer(std::int64_t width) : torch::nn::Module("Standardizer") {
     check_option(width > 0, "Standardizer", "a width > 0", width);
-    mean_ = register_buffer("mean", at::zeros({width}, at::kDouble));
+    // NaN until it is fitted or read from a file.
+    mean_ = register_buffer("mean", at::full({width}, std::numeric_limits<double>::quiet_NaN(), at::kDouble));
     scale_ = register_buffer("scale", at::ones({width}, at::kDouble));
   }
 
@@ -65,9 +68,11 @@ class Standardizer : public torch::nn::Module {
     fit(detail::fill_padding(training.tensor, training.padding, std::numeric_limits<double>::quiet_NaN()));
   }
 
-  /// (x - mean) / scale, in the type of `x`; 0, the training mean, where a cell is NaN. \throws ShapeError
+  /// (x - mean) / scale, in the type of `x`; 0, the training mean, where a cell is NaN.
+  /// \throws ShapeError, and ValueError before `fit`
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
     check_shape(x);
+    check_fitted();
     return x.sub(mean_.to(x.device())).div(scale_.to(x.device())).masked_fill(at::isnan(x), 0).to(x.scalar_type());
   }
 
@@ -77,9 +82,10 @@ class Standardizer : public torch::nn::Module {
     return {detail::zero_padding(forward(x.tensor), x.padding), x.padding};
   }
 
-  /// z scale + mean: what `forward` was given, but for missing cells. \throws ShapeError
+  /// z scale + mean: what `forward` was given, but for missing cells. \throws ShapeError, and ValueError before `fit`
   [[nodiscard]] at::Tensor inverse(const at::Tensor& z) const {
     check_shape(z);
+    check_fitted();
     return z.mul(scale_.to(z.device())).add(mean_.to(z.device())).to(z.scalar_type());
   }
 
@@ -94,6 +100,11 @@ class Standardizer : public torch::nn::Module {
       throw ShapeError(message("shape.101", "Standardizer", "expected [N, ", width(), "], got an undefined tensor"));
     throw ShapeError(message("shape.101", "Standardizer", "expected [N, ", width(), "] of a floating type, got ",
                              x.sizes(), " of ", x.scalar_type()));
+  }
+
+  void check_fitted() const {
+    if (std::isnan(host_value(mean_.sum())))
+      throw ValueError(message("value.263", "Standardizer", "expected fit(training) first, got a call before it"));
   }
 
   /// \throws ValueError that names the first column of which `good` [F] is false

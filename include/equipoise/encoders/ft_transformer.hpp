@@ -19,7 +19,8 @@
 /// When: The modality is a table of numbers and categories, and there are a few thousand records or
 /// more. `Mlp` is faster and needs fewer records.
 /// Cost: Each layer compares all pairs of columns: slow for hundreds of columns.
-/// Limits: It does not scale its inputs. Standardise the numbers first (`eq::Standardizer`).
+/// Limits: It does not scale its inputs. Standardise the numbers first (`eq::Standardizer`), but not
+/// the categories: a number of a category that is not whole is an error.
 ///
 /// \code
 /// auto encoder = eq::FtTransformer{.numbers = 2, .categories = {3}, .width = 16}.build();
@@ -31,6 +32,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/model/transformer_layer.hpp>
 
+#include <ATen/ops/stack.h>
 #include <torch/nn/init.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
@@ -72,16 +74,27 @@ class FtTransformerModule : public torch::nn::Module {
  private:
   /// The rows of the embeddings, in which each column has one for a missing category, then its categories.
   [[nodiscard]] at::Tensor rows_of(const at::Tensor& codes) const {
-    const at::Tensor row = (codes.floor() + 1).clamp_min(0).to(at::kLong);
-    if (!codes.is_meta()) {
-      const at::Tensor largest = row.numel() == 0 ? row.new_zeros({row.size(1)}) : row.amax(0);
-      const at::Tensor host = largest.cpu();
-      for (std::size_t c = 0; c < categories_.size(); ++c)
-        if (const auto got = host.data_ptr<std::int64_t>()[c] - 1; got >= categories_[c])
-          throw ValueError(message("value.260", "FtTransformer", "expected a number below ", categories_[c],
-                                   " in category column ", c, ", got ", got));
-    }
+    if (!codes.is_meta() && codes.numel() > 0) check_codes(codes);
+    const at::Tensor row = (codes + 1).clamp_min(0).to(at::kLong);
     return row + at::tensor(first_row_, at::kLong).to(row.device());
+  }
+
+  /// \throws ValueError for a number that is not whole, as of a standardised column, or beyond the categories
+  void check_codes(const at::Tensor& codes) const {
+    const at::Tensor host = at::stack({codes.amax(0), codes.sub(codes.floor()).amax(0)}).to(at::kCPU, at::kDouble);
+    const double *largest = host.const_data_ptr<double>(), *fraction = largest + categories_.size();
+    for (std::size_t c = 0; c < categories_.size(); ++c) {
+      if (fraction[c] > 0)
+        throw ValueError(message("value.260", "FtTransformer", "expected whole numbers in category column ", c,
+                                 ", got ", a_fraction_of(codes.select(1, static_cast<std::int64_t>(c))),
+                                 "; numbers of categories are not standardised"));
+      if (largest[c] >= static_cast<double>(categories_[c]))
+        throw ValueError(message("value.260", "FtTransformer", "expected a number below ", categories_[c],
+                                 " in category column ", c, ", got ", static_cast<std::int64_t>(largest[c])));
+    }
+  }
+  [[nodiscard]] static double a_fraction_of(const at::Tensor& column) {
+    return column[column.sub(column.floor()).argmax()].item<double>();
   }
 
   std::int64_t numbers_, width_;

@@ -79,6 +79,7 @@ struct Evaluation<named_tuple<slot<TaskTexts, T>...>> {
     TextWriter out;
     e.tasks.for_each([&](auto, const TaskScores& t) {
       out << t.task << " (" << t.records << " records)\n";
+      if (t.records == 0) return;
       for (const CoalitionScore& s : t.coalitions) {
         std::string names;
         for (const std::size_t m : (s.coalition & Coalition::full(e.schema.modalities.size())).members())

@@ -279,7 +279,8 @@ namespace metric {
 /// width. Of classes the confidence is the largest probability; labels are judged together.
 /// From Guo, Pleiss, Sun, Weinberger, 2017, eq. 3.
 [[nodiscard]] inline Metric ece(std::size_t bins = 15) {
-  return {"ece", false, [bins](const at::Tensor& prediction, const at::Tensor& target) {
+  return {bins == 15 ? "ece" : "ece" + std::to_string(bins), false,
+          [bins](const at::Tensor& prediction, const at::Tensor& target) {
             std::vector<double> confidence;
             std::vector<bool> right;
             if (target.dim() == 2) {

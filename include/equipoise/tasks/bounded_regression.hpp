@@ -46,6 +46,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -96,6 +97,26 @@ class BoundedRegressionModule : public torch::nn::Module {
   /// \param prediction [C, B, O]  \param target [B, O]  \return [C, B]
   [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool has_missing) const {
     return detail::record_loss(prediction, target, has_missing, options_.loss, options_.delta);
+  }
+
+  /// \throws ValueError for a target beyond the bounds, or lower than the one before it where they increase
+  void check_target(const at::Tensor& target, const Schema::Task& task, std::span<const std::int64_t> ids) const {
+    const double slack = 1e-6 * (options_.high - options_.low);  // for bounds and targets of single precision
+    const auto refuse = [&](const std::vector<std::int64_t>& bad, const auto&... expected) {
+      if (!bad.empty())
+        throw ValueError(
+            message("value.224", "target of task " + task.name, "expected ", expected..., " in ", named_records(bad)));
+    };
+    refuse(records_where(
+               target, ids,
+               [&](const at::Tensor& some) { return some.lt(options_.low - slack) | some.gt(options_.high + slack); }),
+           "values from ", options_.low, " to ", options_.high, ", as BoundedRegression is bounded, got another");
+    if (!options_.increasing || target.size(1) < 2) return;
+    refuse(records_where(target, ids,
+                         [&](const at::Tensor& some) {  // where a value is missing the comparison is false
+                           return some.slice(1, 1).lt(some.slice(1, 0, -1) - slack);
+                         }),
+           "values of a record that do not fall, as BoundedRegression.increasing says, got a lower one");
   }
 
   /// Sets the prior from the targets [N, O] of the training records.

@@ -90,6 +90,7 @@ class DiscreteSurvivalModule : public torch::nn::Module {
   /// without any, or with nothing else, counts as if half a record differed.
   /// \param targets [N, 2] of the training records
   void fit_prior(const at::Tensor& targets) {
+    detail::check_any_event(targets, "DiscreteSurvival");
     const torch::NoGradGuard no_grad;
     const auto [survived, event] = intervals(targets);
     const auto count = [&](const at::Tensor& which) {

@@ -68,7 +68,7 @@ class SurvivalModule : public torch::nn::Module {
   [[nodiscard]] at::Tensor prior() const { return prior_; }
   [[nodiscard]] std::vector<Metric> metrics() const { return metrics_; }
   /// A constant risk has the same loss whatever it is.
-  void fit_prior(const at::Tensor&) {}
+  void fit_prior(const at::Tensor& targets) { detail::check_any_event(targets, "Survival"); }
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear_->forward(joint); }
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace equipoise {
@@ -41,4 +42,14 @@ struct SurvivalTimes {
   }
 };
 
+namespace detail {
+
+/// \param targets [N, 2] of the training records  \throws ValueError where none has an event: nothing can be learned
+inline void check_any_event(const at::Tensor& targets, std::string_view task) {
+  if (!targets.select(1, 1).eq(1).any().item<bool>())
+    throw ValueError(message("value.221", task,
+                             "expected an event (1) in at least one training record, got none: all are censored (0)"));
+}
+
+}  // namespace detail
 }  // namespace equipoise

@@ -111,7 +111,7 @@ class Fit {
     const GeneratorGuard generator;
     try {
       callbacks_.on_run_begin(view());
-      for (const std::string& note : {of_rate, of_monitor})
+      for (const std::string& note : {of_rate, of_monitor, note_on_unseen_modalities(model_, train)})
         if (!note.empty()) callbacks_.on_note(view(), note);
       while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
       check_monitored();

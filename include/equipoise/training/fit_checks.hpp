@@ -38,6 +38,16 @@ inline void check_weights(const ModelBase& model, const Records& train) {
                                " depends on all records of a batch; a task of your own can weigh them itself"));
 }
 
+/// What to tell of modalities that no training record has; empty where there is none.
+[[nodiscard]] inline std::string note_on_unseen_modalities(const ModelBase& model, const Records& train) {
+  std::string names;
+  for (std::size_t m = 0; m < model.modality_count(); ++m)
+    if (!train.about().presence.anywhere(m)) names += (names.empty() ? "" : ", ") + model.schema().modalities[m];
+  return names.empty() ? names
+                       : "no training record has the modality " + names +
+                             ": the run does not train what belongs to it, and evaluations use it as it is";
+}
+
 /// A gradient can overflow behind a finite loss: a run must not go on with what it left, nor be saved.
 inline void check_parameters(ModelBase& model, std::int64_t epoch) {
   for (const auto& parameter : model.module().named_parameters())

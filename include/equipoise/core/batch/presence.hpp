@@ -38,11 +38,14 @@ class Presence {
   }
 
   /// From a bool tensor [B, M].
-  /// \throws ShapeError when it is not two-dimensional.
+  /// \throws ShapeError when it is not two-dimensional, or of another type: 2 or NaN is no presence.
   explicit Presence(const at::Tensor& entries) {
-    if (entries.dim() != 2)
-      throw ShapeError(message("shape.102", "presence", "expected [B, M], got ", entries.dim(), " dimensions"));
-    const at::Tensor host = entries.to(at::kCPU, at::kBool).contiguous();
+    if (!entries.defined())
+      throw ShapeError(message("shape.102", "presence", "expected [B, M] of Bool, got an undefined tensor"));
+    if (entries.dim() != 2 || entries.scalar_type() != at::kBool)
+      throw ShapeError(message("shape.102", "presence", "expected [B, M] of Bool, got ", entries.sizes(), " of ",
+                               entries.scalar_type()));
+    const at::Tensor host = entries.cpu().contiguous();
     const auto records = static_cast<std::size_t>(host.size(0)), modalities = static_cast<std::size_t>(host.size(1));
     std::vector<std::uint64_t> masks(records, 0);
     const bool* entry = host.const_data_ptr<bool>();

@@ -144,6 +144,12 @@ concept has_a_prior = requires(T& task, const at::Tensor& targets) {
 // Optional members of a task, for what its loss alone does not say. Predictions are [C, B, …], targets [B, …].
 
 template <class T>
+concept checks_its_target = requires(const T& task, const at::Tensor& targets, const Schema::Task& about,
+                                     std::span<const std::int64_t> ids) {
+  task.check_target(targets, about, ids);
+};
+
+template <class T>
 concept has_a_score = requires(T& task, const at::Tensor& prediction, const at::Tensor& target) {
   { task.score(prediction, target) } -> std::same_as<at::Tensor>;
 };

@@ -4,10 +4,14 @@
 /// \file
 /// A metric: a figure of a task's predictions on many records, with a name and a direction.
 
+#include <equipoise/core/base/errors.hpp>
+
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace equipoise {
 
@@ -25,4 +29,20 @@ struct MetricValue {
   double value = 0;
 };
 
+namespace detail {
+
+/// \param correctness whether evaluations also have the task's accuracy
+/// \throws NameError where a metric has the name of another figure of the task
+inline void check_metric_names(const std::vector<Metric>& metrics, const std::string& task, bool correctness) {
+  std::vector<std::string> taken = {"loss"};
+  if (correctness) taken.emplace_back("accuracy");
+  for (const Metric& m : metrics) {
+    if (m.name.empty() || std::find(taken.begin(), taken.end(), m.name) != taken.end())
+      throw NameError(message("name.322", "metrics of task " + task,
+                              "expected a name that no other figure of the task has, got \"", m.name, "\""));
+    taken.push_back(m.name);
+  }
+}
+
+}  // namespace detail
 }  // namespace equipoise

@@ -70,6 +70,8 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       fusion_list->register_module(text, entry.fusion);
       head_list->register_module(text, entry.head);
       using Head = std::decay_t<decltype(*entry.head)>;
+      if constexpr (detail::has_metrics<Head>)
+        detail::check_metric_names(entry.head->metrics(), text, detail::says_what_is_correct<Head>);
       schema_.tasks.push_back({text, entry.head->outputs(), traits_of<Head>()});
       if constexpr (staged && IntermediateFusion<std::decay_t<decltype(*entry.fusion)>>)
         taps_ = std::max<std::size_t>(taps_, entry.fusion->taps());
@@ -113,7 +115,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     out.targets.clear();
     ((detail::append_target<equipoise::name<TaskTexts>, typename Heads::Target>(batch.targets, k, schema_.tasks[k],
                                                                                 out),
-      ++k),
+      check_target(*tasks_[equipoise::name_value<TaskTexts>{}].head, k, out), ++k),
      ...);
     return out;
   }
@@ -270,7 +272,11 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
 
   void fit_prior(std::size_t task, const at::Tensor& targets) override {
     with_task<int>(task, [&](auto& entry) {
-      entry.head->fit_prior(targets);
+      try {
+        entry.head->fit_prior(targets);
+      } catch (const ValueError& e) {
+        throw ValueError(with_place(e, "task " + this->schema().tasks[task].name));
+      }
       const at::Tensor prior = entry.head->prior();
       if (prior.defined() && !prior.is_meta() && host_value(at::isfinite(prior).all().to(at::kDouble)) == 0)
         throw NumericError(message("numeric.506", "prior of task " + this->schema().tasks[task].name,
@@ -365,6 +371,14 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
               shape[0] = batch.size();
               return t.new_zeros(shape).index_copy(0, index, t);
             });
+  }
+
+  /// What a task refuses because of its options, beside what its target's type refuses.
+  template <class Head>
+  void check_target(const Head& head, std::size_t k, const ModelBatch& batch) const {
+    if constexpr (detail::checks_its_target<Head>)
+      if (const at::Tensor& target = batch.targets[k]; target.defined() && !target.is_meta())
+        head.check_target(target, schema_.tasks[k], batch.ids);
   }
 
   template <class Result, class F>

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <equipoise/core/base/text_stream.hpp>
+#include <equipoise/io/new_folder.hpp>
 #include <equipoise/psqa/cohort/acceptance.hpp>
 #include <equipoise/psqa/cohort/extras.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
@@ -116,8 +117,7 @@ void print_acceptance(const std::vector<psqa::AcceptanceRow>& rows) {
 void simulate(SimulateArguments a) {
   catch_interrupts();
   choose_cohort(a);
-  if (fs::exists(a.out))
-    throw eq::FileError(eq::message("file.431", a.out, "expected a new folder, got one that exists"));
+  eq::io::check_new_folder(a.out);
   step("simulating " + counted(static_cast<std::size_t>(a.settings.plans), "plan") + " into " + a.out);
   psqa::DoseDifferenceStatistics differences;
   std::ptrdiff_t of_files = 0;  // records of real plans; the bands are of what is made here

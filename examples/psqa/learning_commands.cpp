@@ -365,17 +365,25 @@ void begin_anew(const fs::path& root, bool fresh) {
   if (!fs::exists(mark)) std::ofstream(mark) << Json{{"schema", "equipoise.psqa.demo/1"}}.dump(2) << "\n";
 }
 
-void demo(const DemoArguments& a) {
-  catch_interrupts();
+std::vector<Run> runs_of_demo(const DemoArguments& a) {
   const fs::path root = a.out, cohort = root / "cohort";
-  begin_anew(root, a.fresh);
-  ensure_cohort(cohort_settings(a), cohort);
   std::vector<Run> runs;
-  {
+  try {
+    ensure_cohort(cohort_settings(a), cohort);
     const psqa::Cohort data = psqa::read_cohort(cohort);  // once for all methods
     for (const std::string& method : a.methods)
       runs.push_back(ensure_run(comparison_config(method, cohort.string(), a.epochs, a.seed), root / method, data));
+  } catch (const Interrupted&) {  // which knows the command that makes a part
+    throw Interrupted("interrupted: the same command goes on with what is in " + a.out);
   }
+  return runs;
+}
+
+void demo(const DemoArguments& a) {
+  catch_interrupts();
+  const fs::path root = a.out;
+  begin_anew(root, a.fresh);
+  std::vector<Run> runs = runs_of_demo(a);
   step("evaluating, and writing the report");
   write_report(runs, root / "report.html");
   step("predicting a plan from its DICOM file");

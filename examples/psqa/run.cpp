@@ -9,6 +9,7 @@
 #include <equipoise/data/groups.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/folder_lock.hpp>
+#include <equipoise/io/new_folder.hpp>
 #include <equipoise/psqa/cohort/reader.hpp>
 #include <equipoise/psqa/learning/methods.hpp>
 #include <equipoise/training/policies.hpp>
@@ -235,9 +236,8 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
     run = resumed_run(config, folder);
   } else {
     const bool saved_nothing = fs::exists(folder / "run.json") && !has_model(folder);
-    if (fs::exists(folder) && !saved_nothing && !(fs::is_directory(folder) && fs::is_empty(folder)))
-      throw eq::FileError(
-          eq::message("file.431", folder.string(), "expected a new folder, got one that exists (go on with --resume)"));
+    if (!saved_nothing && !(fs::is_directory(folder) && fs::is_empty(folder)))
+      eq::io::check_new_folder(folder, " (go on with --resume)");
     run.config = config, run.folder = folder, run.name = label_of(config);
   }
   run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();

@@ -72,6 +72,54 @@ TEST_CASE("a run is used only with the cohort and the budget that it was trained
   refused("train --resume --epochs 2 --out " + quoted(c.root / "a"), "or it has changed since");
 }
 
+TEST_CASE("a clinic's table that lacks a passing rate trains the others", "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path file = c.first / "records.csv";
+  std::ifstream in(file);
+  std::ostringstream without;
+  std::size_t lacking = 0;
+  for (std::string line; std::getline(in, line); without << "\n") {
+    std::istringstream cells(line);
+    std::size_t column = 0;
+    for (std::string cell; std::getline(cells, cell, ','); ++column) {
+      if (cell == "gpr_3_2") lacking = column;
+      if (lacking == 0 || column != lacking) without << (column == 0 ? "" : ",") << cell;
+    }
+  }
+  REQUIRE(lacking > 0);
+  in.close();
+  std::ofstream(file) << without.str();
+  REQUIRE(c.train(c.first, "run", "--epochs 1").code == 0);
+  const Outcome figures = psqa("evaluate --json --run " + quoted(c.root / "run"), false);
+  REQUIRE(figures.code == 0);
+  const Json methods = Json::parse(figures.out)["methods"];
+  REQUIRE_FALSE(methods.empty());
+  for (const auto& method : methods) {
+    INFO(method.dump(2));
+    CHECK(method["gpr_3_2"]["mae"]["value"].is_null());
+    CHECK(method["gpr_2_2"]["mae"]["value"].is_number());
+  }
+}
+
+TEST_CASE("a folder that a run cannot have is refused in one line", "[flagship][error]") {
+  const Cohorts c;
+  std::ofstream(c.root / "file") << "kept";
+  const std::string at_file = " --out " + quoted(c.root / "file");
+  refused("train --method concat --epochs 1 --cohort " + quoted(c.first) + at_file,
+          "expected a new folder, got a file");
+  refused("simulate --plans 20" + at_file, "expected a new folder, got a file");
+  refused("compare --methods concat --seeds 1 --epochs 1 --cohort " + quoted(c.first) + at_file,
+          "file: cannot be created: Not a directory");
+  std::ifstream in(c.root / "file");
+  CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == "kept");
+  // A run that ended before it saved anything does not bar the next one.
+  fs::create_directory(c.root / "half");
+  std::ofstream(c.root / "half" / "run.json") << "{}";
+  CHECK(c.train(c.first, "half", "--epochs 1").code == 0);
+  refused("train --method concat --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(c.root / "half"),
+          "got one that exists (go on with --resume)");
+}
+
 TEST_CASE("methods are looked at before the first is trained", "[flagship][error]") {
   const Cohorts c;
   refused("compare --methods concat concta --seeds 1 --epochs 1 --cohort " + quoted(c.first) + " --out " +

@@ -281,6 +281,28 @@ TEST_CASE("a looser criterion is never lower, and no rate leaves its bounds", "[
   CHECK(torch::allclose(head->prior(), torch::tensor({96.F, 96.F})));
 }
 
+TEST_CASE("an output that no training record has keeps its constant, and the others have theirs",
+          "[tasks][behaviour]") {
+  const at::Tensor targets = torch::tensor({{1.0, kNan}, {3.0, kNan}}, torch::kDouble);
+  const auto prior_of = [&](const auto& spec) {
+    const auto head = head_of(spec);
+    head->fit_prior(targets);
+    return head->prior();
+  };
+  const auto expected = [](std::vector<double> values) { return torch::tensor(values, torch::kDouble); };
+  CHECK(torch::allclose(prior_of(eq::Regression{.outputs = 2}), expected({2, 0})));
+  CHECK(torch::allclose(prior_of(eq::Regression{.outputs = 2, .loss = eq::PointLoss::l1}), expected({1, 0})));
+  CHECK(torch::allclose(prior_of(eq::BoundedRegression{.outputs = 2, .high = 10}), expected({2, 2})));
+  CHECK(
+      torch::allclose(prior_of(eq::QuantileRegression{.outputs = 2, .levels = {0.25, 0.5}}), expected({1.5, 2, 0, 0})));
+  const at::Tensor gaussian = prior_of(eq::GaussianRegression{.outputs = 2});
+  CHECK(torch::allclose(gaussian.narrow(0, 0, 2), expected({2, 0})));
+  CHECK(gaussian.isfinite().all().item<bool>());
+  const auto maps = head_of(eq::DenseRegression{.channels = 2});
+  maps->fit_prior(targets.view({2, 2, 1, 1}).expand({2, 2, 3, 3}));
+  CHECK(torch::allclose(maps->prior(), expected({2, 0})));
+}
+
 TEST_CASE("weights, smoothing and focal loss of the common toy batch", "[tasks][worked]") {
   const at::Tensor z = torch::tensor({{{3.0, 0.0, 0.0}}}, torch::kDouble), y = torch::tensor({0L});
   const auto loss = [&](const eq::Classification& spec) { return head_of(spec)->loss(z, y, false).item<double>(); };

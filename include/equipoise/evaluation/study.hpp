@@ -258,8 +258,9 @@ std::vector<CellResult> run_study(const std::filesystem::path& folder, std::span
   }
   std::optional<io::FolderLock> lock;
   if (!left.empty()) {
-    std::error_code error;  // what cannot be made is an error of each cell
+    std::error_code error;
     std::filesystem::create_directories(folder, error);
+    if (error) throw FileError(message("file.403", folder.string(), "cannot be created: ", error.message()));
     lock.emplace(folder);
   }
   detail::Workers workers;

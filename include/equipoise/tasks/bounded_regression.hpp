@@ -124,7 +124,8 @@ class BoundedRegressionModule : public torch::nn::Module {
     const torch::NoGradGuard no_grad;
     const bool median = options_.loss == PointLoss::l1;
     const at::Tensor middle = median ? std::get<0>(targets.nanmedian(0)) : targets.nanmean(0);  // [O]
-    prior_.copy_(feasible(middle.unsqueeze(0)).squeeze(0));
+    // An output that no record has must not raise those after it.
+    prior_.copy_(feasible(middle.masked_fill(middle.isnan(), options_.low).unsqueeze(0)).squeeze(0));
   }
 
  private:

@@ -113,7 +113,7 @@ class DenseRegressionModule : public torch::nn::Module {
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
     const at::Tensor flat = targets.transpose(0, 1).flatten(1);  // [O, N * H * W]
-    prior_.copy_(options_.loss == PointLoss::l1 ? std::get<0>(flat.nanmedian(1)) : flat.nanmean(1));
+    detail::set_known(prior_, options_.loss == PointLoss::l1 ? std::get<0>(flat.nanmedian(1)) : flat.nanmean(1));
   }
 
  private:

@@ -97,7 +97,7 @@ class GaussianRegressionModule : public torch::nn::Module {
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
     const at::Tensor mean = targets.nanmean(0), variance = (targets - mean).square().nanmean(0);
-    prior_.copy_(torch::cat({mean, (variance - floor_).clamp_min(floor_).log()}));
+    detail::set_known(prior_, torch::cat({mean, (variance - floor_).clamp_min(floor_).log()}));
   }
 
  private:

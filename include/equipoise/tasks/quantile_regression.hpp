@@ -95,7 +95,8 @@ class QuantileRegressionModule : public torch::nn::Module {
   /// Sets the prior to the quantiles of each output. \param targets [N, O] of the training records
   void fit_prior(const at::Tensor& targets) {
     const torch::NoGradGuard no_grad;
-    prior_.copy_(torch::nanquantile(targets, levels_.to(targets.options()), 0).t().flatten());  // [Q, O] before
+    const at::Tensor of_outputs = torch::nanquantile(targets, levels_.to(targets.options()), 0);  // [Q, O]
+    detail::set_known(prior_, of_outputs.t().flatten());
   }
 
  private:

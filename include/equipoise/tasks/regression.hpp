@@ -70,11 +70,11 @@ class RegressionModule : public torch::nn::Module {
     return detail::record_loss(prediction, target, has_missing, loss_, delta_);
   }
 
-  /// Sets the prior: the median of each output for L1, else the mean.
+  /// Sets the prior: the median of each output for L1, else the mean; 0 of an output that no record has.
   /// \param targets [N, O] of the training records
   void fit_prior(const at::Tensor& targets) {
     torch::NoGradGuard no_grad;
-    prior_.copy_(loss_ == PointLoss::l1 ? std::get<0>(targets.nanmedian(0)) : targets.nanmean(0));
+    detail::set_known(prior_, loss_ == PointLoss::l1 ? std::get<0>(targets.nanmedian(0)) : targets.nanmean(0));
   }
 
  private:

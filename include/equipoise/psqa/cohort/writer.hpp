@@ -8,6 +8,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/text_stream.hpp>
 #include <equipoise/io/atomic_file.hpp>
+#include <equipoise/io/new_folder.hpp>
 #include <equipoise/io/npy.hpp>
 #include <equipoise/psqa/cohort/cohort.hpp>
 #include <equipoise/psqa/criteria.hpp>
@@ -56,8 +57,7 @@ class CohortWriter {
       : folder_((std::move(folder) / "").parent_path()),  // the same with a slash at its end
         temporary_(folder_.string() + ".part"),
         about_(std::move(about)) {
-    if (std::filesystem::exists(folder_))
-      throw FileError(message("file.431", folder_.string(), "expected a new folder, got one that exists"));
+    io::check_new_folder(folder_);
     std::error_code error;
     std::filesystem::remove_all(temporary_, error);
     if (!std::filesystem::create_directories(temporary_, error))

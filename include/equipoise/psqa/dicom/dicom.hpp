@@ -69,15 +69,16 @@ namespace detail {
 }
 
 /// \throws FileError with the reason why DCMTK cannot read a file
-[[noreturn]] inline void refuse_dicom(const std::filesystem::path& path, const char* reason) {
+[[noreturn]] inline void refuse_dicom(const std::filesystem::path& path, const OFCondition& reason) {
   const std::string bytes = head_of(path);
   if (!looks_like_dicom(bytes))
     throw FileError(message("file.421", path.string(), "not a DICOM file: expected a DICOM header, got ",
                             bytes.empty()            ? "an empty file"
                             : looks_like_text(bytes) ? "text"
                                                      : "other bytes"));
-  throw FileError(
-      message("file.421", path.string(), "expected a whole DICOM file, got one that cannot be read: ", reason));
+  const bool cut = reason == EC_StreamNotifyClient || reason == EC_EndOfStream || reason == EC_InvalidStream;
+  throw FileError(message("file.421", path.string(), "expected a whole DICOM file, got one that ",
+                          cut ? "ends early" : "cannot be read: ", cut ? "" : reason.text()));
 }
 
 }  // namespace detail
@@ -100,7 +101,7 @@ namespace detail {
   const OFCondition status = file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect);
   if (status.good()) return file;
   if (auto data = detail::read_as_written(path, head, to)) return detail::file_of(std::move(data), head);
-  detail::refuse_dicom(path, status.text());
+  detail::refuse_dicom(path, status);
 }
 
 /// An element's text, as UTF-8 whatever the file's character set is.

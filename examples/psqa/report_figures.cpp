@@ -47,8 +47,9 @@ void intervals_section(eq::report::Page& page, const std::vector<psqa::MethodMet
   std::vector<std::vector<std::string>> rows;
   for (const psqa::MethodMetrics& f : metrics)
     for (const psqa::CoverageMetrics& c : f.rates[psqa::kStrictest].coverage)
-      rows.push_back({f.method, fixed(100 * c.level, 0) + " %", "± " + or_dash(c.half_width, 1),
-                      fixed(100 * c.covered.value, 0), or_dash(100 * c.by_stratum[0], 0),
+      rows.push_back({f.method, fixed(100 * c.level, 0) + " %",
+                      std::isfinite(c.half_width) ? "± " + fixed(c.half_width, 1) : "–",
+                      or_dash(100 * c.covered.value, 0), or_dash(100 * c.by_stratum[0], 0),
                       or_dash(100 * c.by_stratum[1], 0), or_dash(100 * c.by_stratum[2], 0)});
   page.table({"method", "promised", "points", "covered, %", "below 90 %, %", "90-95 %, %", "above 95 %, %"}, rows);
   page.paragraph(

@@ -132,6 +132,16 @@ TEST_CASE("the model's planes are parts of the cohort's", "[flagship][figures][e
                       Catch::Contains("PsqaSizes.pool") && Catch::Contains("within 1.."));
 }
 
+TEST_CASE("too few validation records give no interval, which covers nothing", "[flagship][figures]") {
+  psqa::MethodPredictions j = Example().truth;
+  j.calibration_truth.resize(3), j.calibration_predicted.resize(3);
+  for (const psqa::CoverageMetrics& c : psqa::rate_metrics(j, psqa::kStrictest).coverage) {
+    CHECK_FALSE(std::isfinite(c.half_width));
+    CHECK(std::isnan(c.covered.value));
+    for (const double share : c.by_stratum) CHECK(std::isnan(share));
+  }
+}
+
 TEST_CASE("rates that nobody measured count nowhere", "[flagship][figures]") {
   const Example e;
   psqa::MethodPredictions j = e.truth;

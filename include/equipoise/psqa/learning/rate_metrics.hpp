@@ -46,7 +46,7 @@ struct FailureMetrics {
 struct CoverageMetrics {
   double level = 0.9;
   double half_width = 0;               ///< points
-  Interval covered;                    ///< share of the test records
+  Interval covered;                    ///< share of the test records; NaN where `half_width` is infinite
   std::array<double, 3> by_stratum{};  ///< below 90, 90-95, above; NaN where there are none
 };
 
@@ -168,7 +168,10 @@ template <class Statistic>
                                                       const ConformalResiduals& residuals, double level) {
   CoverageMetrics out{level, residuals.half_width(level), {}, {}};
   std::vector<double> covered;
-  for (const double e : test.error) covered.push_back(e <= out.half_width ? 1 : 0);
+  for (const double e : test.error)  // an interval that too few validation records give covers nothing
+    covered.push_back(!std::isfinite(out.half_width) ? std::numeric_limits<double>::quiet_NaN()
+                      : e <= out.half_width          ? 1
+                                                     : 0);
   out.covered = bootstrap(patients_of(j, test), mean_over_records(covered));
   std::array<std::size_t, 3> n{};
   out.by_stratum = stratum_means(test, covered, n);

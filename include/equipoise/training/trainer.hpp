@@ -65,6 +65,13 @@ struct CheckStack {
                 "r, s), options)");
 };
 
+/// Says that a policy stands behind the options.
+template <class Policy>
+struct CheckPlace {
+  static constexpr bool ok = sizeof(Policy) == 0;
+  static_assert(ok, "equipoise: policies stand before the options, as in eq::Trainer(model, eq::Ogm{}, options)");
+};
+
 /// Says that options in braces do not fit.
 template <std::size_t N>
 struct CheckOptions {
@@ -90,16 +97,20 @@ class Trainer {
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(policy)), std::move(options)) {}
 
   template <class P, class Q>
-  requires(!std::same_as<Q, TrainerOptions>)
+  requires(!std::same_as<P, TrainerOptions> && !std::same_as<Q, TrainerOptions>)
       Trainer(std::shared_ptr<M> model, P first, Q second, TrainerOptions options = {})
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second)), std::move(options)) {}
 
   template <class P, class Q, class R>
-  requires(!std::same_as<R, TrainerOptions>)
+  requires(!std::same_as<P, TrainerOptions> && !std::same_as<R, TrainerOptions>)
       Trainer(std::shared_ptr<M> model, P first, Q second, R third, TrainerOptions options = {})
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second), std::move(third)),
                 std::move(options)) {}
 
+  template <class P, class... More>
+  Trainer(std::shared_ptr<M>, TrainerOptions, P, More...) : Trainer(std::shared_ptr<M>()) {
+    static_assert(detail::CheckPlace<P>::ok);
+  }
   template <class P, class Q, class R, class S, class... More>
   requires(!std::same_as<S, TrainerOptions>) Trainer(std::shared_ptr<M>, P, Q, R, S, More...)
       : Trainer(std::shared_ptr<M>()) {

@@ -154,9 +154,11 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"file.450", "the log of a run cannot be written"},
     ErrorKind{"file.460", "a table has no column names, or has one of them twice"},
     ErrorKind{"file.461",
-              "a safetensors file's header is malformed, or its tensors overlap, leave gaps or have the wrong size"},
+              "not a safetensors file, or its header is malformed, or its tensors overlap, leave gaps or have the "
+              "wrong size"},
     ErrorKind{"file.462",
-              "weights in a file have other names, shapes or types than the module; the message lists them"},
+              "weights in a file have other names, shapes or types than the module, or no name begins with the "
+              "prefix; the message lists names"},
     ErrorKind{"file.463", "not a TorchScript file"},
     ErrorKind{"file.464", "not an AOTInductor package that this program can load, or one of a fixed number of records"},
     ErrorKind{"file.465", "another process is writing in the folder of a study or run"},

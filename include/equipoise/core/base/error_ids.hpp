@@ -38,7 +38,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.117", "a task's loss is not one value a record"},
     ErrorKind{"shape.118", "maps are too small for the scales of MS-SSIM; the message says how many fit"},
     ErrorKind{"shape.119",
-              "a metric is not one of the task's kind: what it needs, and the predictions and targets that it got"},
+              "a metric cannot be computed from its task's predictions and targets; the message has their shapes"},
     ErrorKind{"shape.130", "two lists that belong together, such as truths and predictions, differ in length"},
     ErrorKind{"value.201", "an option is out of range"},
     ErrorKind{"value.202", "the text of an option cannot be converted to the option's type"},

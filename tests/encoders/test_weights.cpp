@@ -151,6 +151,20 @@ TEST_CASE("a batch norm learns the statistics of its batches in training only", 
   CHECK(encoder->named_buffers()["bn1.running_mean"].abs().sum().item<double>() > 0);
 }
 
+TEST_CASE("a batch norm learns nothing from a channel with a single value", "[encoders]") {
+  const auto encoder = eq::ResNet::example().build();
+  const auto first = encoder->named_buffers()["bn1.running_var"],
+             last = encoder->named_buffers()["layer4.1.bn2.running_var"];
+  const at::Tensor out = encoder->forward(torch::randn({1, 3, 32, 32})).map;  // a map of 1 x 1
+  CHECK(out.sizes() == at::IntArrayRef{1, 16, 1, 1});
+  CHECK(out.isfinite().all().item<bool>());
+  CHECK(torch::equal(last, torch::ones({16})));
+  CHECK_FALSE(torch::equal(first, torch::ones({2})));  // of a map of 16 x 16
+  (void)encoder->forward(torch::randn({2, 3, 32, 32}));
+  CHECK(encoder->named_buffers()["layer4.1.bn2.num_batches_tracked"].item<std::int64_t>() == 1);
+  CHECK_FALSE(torch::equal(last, torch::ones({16})));
+}
+
 TEST_CASE("a vision transformer is PyTorch's with the names of torchvision", "[encoders][worked]") {
   const auto encoder = eq::ViT::example().build();
   support::fill_by_formula(*encoder);

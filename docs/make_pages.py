@@ -130,7 +130,7 @@ def options_of(name, header):
     members = [m.strip() for m in told.split(",") if m.strip()]
     rows = []
     for m in members:
-        found = re.search(r"^\s+([\w:<>]+)\s[^;(]*?\b" + m + r"(?:\s*=\s*(?!=)|(?=\{))(\{[^}]*\}|[^;,{]+?)[,;].*$", text, re.M)
+        found = re.search(r"^\s+([\w:<>*]+)\s[^;(]*?\b" + m + r"(?:\s*=\s*(?!=)|(?=\{))(\{[^}]*\}|[^;,{]+?)[,;].*$", text, re.M)
         kind, default = found.group(1).replace("std::", ""), re.sub(r"\s+", " ", found.group(2).strip()).replace("{ ", "{")
         line = text[found.start() : text.index("\n", found.end() - 1)].strip("\n")
         said = re.search(r"///<\s*(.*)$", text[found.start() :].split(";", 1)[1].split("\n")[0]) or re.search(r"///<\s*(.*)$", line)

@@ -119,7 +119,18 @@ TEST_CASE("the example of Pretrained's page reads what was written", "[encoders]
   auto first = eq::Mlp{.in_features = 4, .widths = {8}}.build();
   eq::save_weights(*first, "mlp.safetensors");
   auto second = eq::Pretrained<eq::Mlp>{{.in_features = 4, .widths = {8}}, "mlp.safetensors"}.build();
+
+  eq::WeightReport report;
+  auto deeper = eq::Pretrained<eq::Mlp>{.encoder = {.in_features = 4, .widths = {8, 8}},
+                                        .path = "mlp.safetensors",
+                                        .strict = false,
+                                        .report = &report}
+                    .build();
+  std::string text = report.text();
+  // 4 tensors fit; 4 missing: layers.2.weight, layers.2.bias, layers.3.weight, layers.3.bias
   CHECK(torch::equal(first->parameters().front(), second->parameters().front()));
+  CHECK(torch::equal(first->parameters().front(), deeper->parameters().front()));
+  CHECK(text == "4 tensors fit; 4 missing: layers.2.weight, layers.2.bias, layers.3.weight, layers.3.bias");
   std::filesystem::remove("mlp.safetensors");
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -283,6 +284,31 @@ TEST_CASE("a metric that is not of the task's kind is refused by name", "[evalua
   }
   CHECK_THROWS_WITH(eq::metric::dice().value(maps, maps), Contains("metric dice: expected maps of classes"));
   CHECK(std::isfinite(eq::metric::mae().value(logits, real)));
+}
+
+TEST_CASE("an error inside a metric names the metric and the task", "[evaluation][behaviour]") {
+  using Catch::Contains;
+  torch::manual_seed(6);
+  const auto error_of = [](const eq::Metric& metric) -> std::string {
+    const auto model = eq::compose(eq::modality<"table">(eq::Mlp{.in_features = 3, .widths = {4}}),
+                                   eq::task<"rate">(eq::Sum{.width = 4}, eq::Regression{.metrics = {metric}}));
+    const auto data =
+        eq::batch(eq::input<"table">(torch::randn({6, 3})), eq::target<"rate">(eq::Values{torch::randn({6, 1})}));
+    try {
+      (void)eq::evaluate(*model, data, {.intervals = false});
+    } catch (const eq::ShapeError& e) {
+      return e.what();
+    }
+    return "none";
+  };
+  const std::string own = error_of({"share", true, [](const at::Tensor& prediction, const at::Tensor& target) {
+                                      return prediction.matmul(target).mean().item<double>();  // [6, 1] x [6, 1]
+                                    }});
+  CHECK(own.starts_with("[equipoise.shape.119] metric share, task rate: expected predictions and targets"));
+  CHECK_THAT(own, Contains("got predictions [6, 1] and targets [6, 1] of Float; LibTorch says: "));
+  CHECK(own.find('\n') == std::string::npos);  // LibTorch's trace has many lines
+  CHECK_THAT(error_of(eq::metric::auroc()), Contains("metric auroc, task rate: expected classes"));
+  CHECK(error_of(eq::metric::mae()) == "none");
 }
 
 TEST_CASE("a task's metrics are the monitor, and the same in batches of any size", "[evaluation][law]") {

@@ -106,3 +106,29 @@ TEST_CASE("a safetensors file that contradicts itself is refused with the tensor
   std::ofstream(truncated.path, std::ios::binary) << std::string(16, '\xff');
   CHECK_THROWS_WITH(io::SafetensorsFile(truncated.path), Contains("file.412"));
 }
+
+TEST_CASE("a file of torch.save is told from a safetensors file", "[io]") {
+  const Temporary file;
+  const auto says = [&](const std::string& begin) -> std::string {
+    std::ofstream(file.path, std::ios::binary) << begin << std::string(100, 'x');
+    try {
+      io::SafetensorsFile{file.path};
+    } catch (const equipoise::FileError& e) {
+      return e.what();
+    }
+    return "none";
+  };
+  using namespace std::string_literals;
+  const std::string hint = "looks like a file of torch.save; write it in Python with safetensors.torch.save_file";
+  // The first bytes of PyTorch's files: a zip archive since version 1.6, before that a pickle of a magic number.
+  CHECK_THAT(says("PK\x03\x04\0\0\x08\x08"s), Contains("file.461") && Contains("got a zip archive") && Contains(hint));
+  CHECK_THAT(says("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46"s), Contains("got a pickle") && Contains(hint));
+  CHECK_THAT(says("\x80\x06\x8a\x0a\x6c\xfc\x9c\x46"s), Contains("file.412"));
+  // A header of 0x0280 bytes begins as a pickle does.
+  std::string header = "{" + entry("a", "U8", "4", "0,4") + "}";
+  header.resize(0x0280, ' ');
+  write(file.path, header, 4);
+  std::ifstream in(file.path, std::ios::binary);
+  CHECK((in.get() == 0x80 && in.get() == 2));
+  CHECK(io::SafetensorsFile(file.path).arrays().size() == 1);
+}

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct TaskRows {
 /// A task's metrics on the records with a label, a list a coalition.
 /// \param predictions [C, N, …]  \param targets [N, …]
 [[nodiscard]] inline std::vector<std::vector<MetricValue>> metric_values(const std::vector<Metric>& metrics,
+                                                                         const std::string& task,
                                                                          const at::Tensor& predictions,
                                                                          const at::Tensor& targets,
                                                                          const std::vector<bool>& labelled) {
@@ -62,7 +64,8 @@ struct TaskRows {
   for (std::int64_t c = 0; c < predictions.size(0); ++c) {
     const at::Tensor prediction = predictions.select(0, c).index_select(0, index);
     std::vector<MetricValue>& values = out.emplace_back();
-    for (const Metric& m : metrics) values.push_back({m.name, m.larger_is_better, m.value(prediction, target)});
+    for (const Metric& m : metrics)
+      values.push_back({m.name, m.larger_is_better, value_of(m, task, prediction, target)});
   }
   return out;
 }
@@ -117,7 +120,8 @@ enum class WithMetrics : bool { no, yes };
       table.losses[k] =
           model.loss(k, predictions, targets, (data.about().incomplete >> k) & 1U).to(at::kDouble).contiguous();
     if (!metrics[k].empty())
-      table.metrics[k] = detail::metric_values(metrics[k], predictions, targets, table.labelled[k]);
+      table.metrics[k] =
+          detail::metric_values(metrics[k], model.schema().tasks[k].name, predictions, targets, table.labelled[k]);
   }
   return table;
 }

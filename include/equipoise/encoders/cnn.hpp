@@ -17,6 +17,10 @@
 ///   row, column) that runs from -1 to 1. A convolution alone cannot see where it is.
 /// - `pool`: the deepest map becomes one pixel, which is the mean, the maximum or a mean with
 ///   learned weights (`eq::Pool`). Skip maps are kept.
+/// - Names of weights, of the stage `s` from 0: `stages.s.0.weight` is the first convolution (there
+///   is no bias), `stages.s.1.weight` and `stages.s.1.bias` its group norm, `stages.s.2` and
+///   `stages.s.3` the second pair; `pool.score.weight` with `Pool::attention`. Kernels of signals
+///   are [out, in, 1, 3].
 ///
 /// A signal that is padded has the feature that it has alone: convolutions see zeros at padding,
 /// the norms and the pooling leave padding out. Its map is always pooled, by the mean if `pool` is

@@ -8,6 +8,11 @@
 /// - In: table [B, numbers + categories] of B records: first the numbers, then the number of each
 ///   category, 0, 1, …; a negative one is a missing category and has an embedding of its own
 /// - Out: vector feature [B, width]
+/// - Names of weights: `cls`; `number_weight` and `number_bias`, a row for each number;
+///   `category_weight`, for each column a row for a missing category and then one for each
+///   category; `category_bias`, a row for each column; `layers.0`, `layers.1`, … with the names of
+///   torch.nn.TransformerEncoderLayer (`layers.0` has no `norm1`); `norm.weight` and `norm.bias`.
+///   The second half of the rows of `linear1` is the gate of ReGLU.
 ///
 ///   token_j = x_j w_j + b_j of a number,   token_j = E_j[x_j] + b_j of a category
 ///

@@ -8,6 +8,9 @@
 /// - In: table [B, in_features] of B records
 /// - Out: vector feature [B, widths.back()]
 /// - Taps, for an intermediate fusion (`eq::Mmtm`): after each width
+/// - Names of weights: `layers.0.weight` and `layers.0.bias` are the first linear layer,
+///   `layers.1.weight` and `layers.1.bias` its layer norm, `layers.2` and `layers.3` those of the
+///   second width, …
 ///
 /// When: The modality is a table of numbers, such as the complexity metrics of a plan.
 /// Cost: One linear layer and one layer norm per width.

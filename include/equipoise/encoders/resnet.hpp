@@ -18,9 +18,11 @@
 /// When: Images, with weights from a larger data set, or thousands of records.
 /// Cost: About 1.8, 3.7 and 4.1 billion multiplications for an image of 224 x 224 and 18, 34 and 50
 /// layers; 11, 21 and 24 million parameters.
-/// Limits: The norms are batch norms: in training a record's feature depends on the others of its
-/// batch. With small batches freeze it (`eq::Frozen`) or use `Cnn`. Weights of ImageNet need inputs
-/// that are scaled as there.
+/// Limits: At least 32 x 32 pixels. The norms are batch norms: in training a record's feature depends
+/// on the others of its batch. With small batches freeze it (`eq::Frozen`) or use `Cnn`. With a
+/// single record, a training step of a model uses the running statistics and does not change them.
+/// An encoder outside a model does so where a map is 1 x 1; PyTorch throws there. Weights of
+/// ImageNet need inputs that are scaled as there.
 ///
 /// \code
 /// auto encoder = eq::ResNet{.depth = 18, .in_channels = 3, .width = 16}.build();
@@ -59,9 +61,11 @@ class BatchNormLayer : public torch::nn::Module {
     var_ = register_buffer("running_var", at::ones({width}));
     batches_ = register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
   }
+  /// A channel with a single value has no variance: it is normalised by the running statistics, which do not change.
   [[nodiscard]] at::Tensor forward(const at::Tensor& x) {
-    if (is_training()) batches_.add_(1);
-    return at::batch_norm(x, weight_, bias_, mean_, var_, is_training(), 0.1, 1e-5, true);
+    const bool learns = is_training() && x.numel() > x.size(1);
+    if (learns) batches_.add_(1);
+    return at::batch_norm(x, weight_, bias_, mean_, var_, learns, 0.1, 1e-5, true);
   }
 
  private:

@@ -13,9 +13,19 @@
 /// at padding is not used and may be NaN.
 ///
 /// The Transformer adds sine and cosine waves of the step to a linear layer of the input, and has
-/// its norms first. The parameters of a layer are called as those of torch.nn.GRU and
-/// torch.nn.TransformerEncoderLayer. From Cho et al., 2014, arXiv:1406.1078, and Vaswani et al.,
-/// 2017, arXiv:1706.03762.
+/// its norms first. From Cho et al., 2014, arXiv:1406.1078, and Vaswani et al., 2017,
+/// arXiv:1706.03762.
+///
+/// - Names of weights of a GRU: `gru.` and then those of torch.nn.GRU, as `gru.weight_ih_l0` and
+///   `gru.bias_hh_l0_reverse`
+/// - Of a Transformer: `project.weight` and `project.bias`, the linear layer of the input; below
+///   `layers.0.`, `layers.1.`, … those of torch.nn.TransformerEncoderLayer (`norm_first=True,
+///   activation="gelu", dim_feedforward=4 * width`); `norm.weight` and `norm.bias`
+/// - With `Pool::attention`: `pool.score.weight`
+///
+/// A file of a `gru = torch.nn.GRU(in_features, width)` in Python fits (`eq::Pretrained`) if `gru.`
+/// is put before each name. In two directions its size is `width // 2`.
+/// `safetensors.torch.save_file({f"gru.{k}": v for k, v in gru.state_dict().items()}, path)`.
 ///
 /// When: The modality is a sequence of feature vectors: frames of sound, visits of a patient,
 /// control points of a beam. Prefer the GRU for few records.

@@ -12,6 +12,9 @@
 /// - Skip maps: the maps of all levels but the last, the first at the size of the image. A fusion
 ///   that decodes a map (`SpatialCascade`) is the other half of the U.
 /// - Taps, for an intermediate fusion (`eq::Mmtm`): after each level
+/// - Names of weights, of the level `l` from 0: `levels.l.0.weight` is the first convolution (there
+///   is no bias), `levels.l.1.weight` and `levels.l.1.bias` its group norm, `levels.l.2` and
+///   `levels.l.3` the second pair
 ///
 /// From Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image
 /// Segmentation", 2015, arXiv:1505.04597. Padded convolutions, group norm and GELU are ours.

@@ -9,6 +9,10 @@
 ///
 /// - In: images [B, in_channels, image_size, image_size] of B records
 /// - Out: vector feature [B, width], the class token after the last norm
+/// - Names of weights: `class_token`, `conv_proj.weight`, `conv_proj.bias`, `encoder.pos_embedding`,
+///   `encoder.ln.weight`, `encoder.ln.bias`, and below `encoder.layers.encoder_layer_0.`, `…_1.`, …
+///   the layer norms `ln_1` and `ln_2`, the linear layers `mlp.0` and `mlp.3`, and
+///   `self_attention.in_proj_weight`, `self_attention.in_proj_bias`, `self_attention.out_proj`
 ///
 /// From Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, arXiv:2010.11929.
 ///

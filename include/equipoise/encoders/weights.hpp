@@ -26,7 +26,7 @@ namespace equipoise {
 struct WeightReport {
   std::vector<std::string> missing;     ///< names of the module that the file lacks
   std::vector<std::string> unexpected;  ///< names of the file that the module lacks
-  std::vector<std::string> misshapen;   ///< "name: expected Float [8, 3], got F32 [8, 1]"
+  std::vector<std::string> misshapen;   ///< "name: expected F32 [8, 3], got F32 [8, 1]"
   std::size_t loaded = 0;               ///< how many tensors were loaded, or would be
 
   [[nodiscard]] bool fits() const { return missing.empty() && unexpected.empty() && misshapen.empty(); }
@@ -46,7 +46,7 @@ struct WeightReport {
 };
 
 struct WeightOptions {
-  bool strict = true;                 ///< whether all that does not fit is an error
+  bool strict = true;                 ///< whether anything that does not fit is an error
   std::string prefix{};               ///< only names that begin with it are taken, without it
   std::vector<std::string> ignore{};  ///< names that begin with one of these may be missing or unexpected
 };
@@ -66,6 +66,13 @@ inline constexpr std::pair<std::string_view, at::ScalarType> kWeightTypes[] = {
       return out;
     }
   return {};
+}
+
+/// A type's name in these files; LibTorch's name of a type that the files lack.
+[[nodiscard]] inline std::string_view weight_type_text(at::ScalarType type) {
+  for (const auto& [name, known] : kWeightTypes)
+    if (known == type) return name;
+  return c10::toString(type);
 }
 
 [[nodiscard]] inline torch::OrderedDict<std::string, at::Tensor> weights_of(const torch::nn::Module& module) {
@@ -97,8 +104,8 @@ inline constexpr std::pair<std::string_view, at::ScalarType> kWeightTypes[] = {
     if (!from.defined() || from.sizes() != to->sizes() ||
         (from.is_floating_point() != to->is_floating_point() && !name.ends_with("num_batches_tracked")))
       report.misshapen.push_back(name + ": " +
-                                 c10::str("expected ", to->scalar_type(), " ", to->sizes(), ", got ", array.type, " ",
-                                          at::IntArrayRef(array.shape)));
+                                 c10::str("expected ", weight_type_text(to->scalar_type()), " ", to->sizes(), ", got ",
+                                          array.type, " ", at::IntArrayRef(array.shape)));
     else
       pairs.emplace_back(*to, from);
   }
@@ -111,18 +118,36 @@ inline constexpr std::pair<std::string_view, at::ScalarType> kWeightTypes[] = {
   return report;
 }
 
+/// What keeps weights from being loaded, for a message; empty if nothing does.
+[[nodiscard]] inline std::string why_not_loaded(const io::SafetensorsFile& file, const WeightOptions& options,
+                                                const WeightReport& report, bool any_weights) {
+  const std::vector<io::SafetensorsArray>& arrays = file.arrays();
+  const auto with_prefix = [&](const auto& array) { return array.name.starts_with(options.prefix); };
+  if (any_weights && !options.prefix.empty() && std::none_of(arrays.begin(), arrays.end(), with_prefix)) {
+    std::string names;
+    for (std::size_t i = 0; i < arrays.size() && i < 3; ++i) names += (i == 0 ? "" : ", ") + arrays[i].name;
+    if (arrays.size() > 3) names += ", … (" + std::to_string(arrays.size()) + " in all)";
+    return " under names that begin with \"" + options.prefix + "\", got " + (names.empty() ? "none" : names);
+  }
+  const bool fits = !options.strict || report.fits();
+  return fits && (report.loaded > 0 || !any_weights) ? "" : ": " + report.text();
+}
+
 }  // namespace detail
 
-/// Loads a module's parameters and buffers. Floating types are converted.
-/// \throws FileError for a file that is no whole safetensors file, or, unless `strict` is false, for names, shapes or
-/// types that do not fit; the module is then as before
+/// Loads a module's parameters and buffers. Values are converted to the module's type: a file of halves or doubles
+/// loads into a module of floats. Whole numbers in place of real ones, or the other way round, do not fit.
+/// \throws FileError for a file that is no whole safetensors file; for names, shapes or types that do not fit, unless
+/// `strict` is false; and always if no tensor fits. The module is then as before
 inline WeightReport load_weights(torch::nn::Module& module, const std::filesystem::path& path,
                                  const WeightOptions& options = {}) {
   const io::SafetensorsFile file(path);
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs;
-  WeightReport report = detail::compare_weights(file, options, detail::weights_of(module), pairs);
-  if (options.strict && !report.fits())
-    throw FileError(message("file.462", path.string(), "expected the weights of ", module.name(), ": ", report.text()));
+  const auto own = detail::weights_of(module);
+  const bool any_weights = !own.is_empty();
+  WeightReport report = detail::compare_weights(file, options, own, pairs);
+  if (const std::string why = detail::why_not_loaded(file, options, report, any_weights); !why.empty())
+    throw FileError(message("file.462", path.string(), "expected the weights of ", module.name(), why));
   const at::NoGradGuard no_grad;
   for (auto& [to, from] : pairs) to.copy_(from);
   return report;

@@ -207,7 +207,7 @@ template <class F>
       std::vector<std::int64_t> of_data;
       for (const std::size_t i : rows) of_data.push_back(labelled[i]);
       const at::Tensor z = on_all_pixels(passes[s].predictions[task], target)[0];
-      return metrics[j].value(select_records(z, of_data), select_records(target, of_data));
+      return value_of(metrics[j], out.task, select_records(z, of_data), select_records(target, of_data));
     });
   return out;
 }

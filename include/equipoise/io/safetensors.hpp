@@ -106,10 +106,21 @@ class SafetensorsFile {
 
  private:
   [[noreturn]] void truncated(std::uint64_t expected) const {
+    if (const std::string_view kind = kind_of_python(); !kind.empty())
+      malformed("expected a safetensors file, got " + std::string(kind) +
+                ", which looks like a file of torch.save; write it in Python with "
+                "safetensors.torch.save_file(model.state_dict(), path)");
     throw FileError(message("file.412", where_, "expected a safetensors file with a header of ", expected,
                             " bytes, got ", file_.size(), " bytes in all"));
   }
   [[noreturn]] void malformed(const std::string& what) const { throw FileError(message("file.461", where_, what)); }
+
+  /// What torch.save writes: a zip archive, or in its older format a pickle of protocol 2 to 5; empty for anything else.
+  [[nodiscard]] std::string_view kind_of_python() const {
+    const auto byte = [&](std::size_t i) { return i < file_.size() ? std::to_integer<int>(file_.data()[i]) : -1; };
+    if (byte(0) == 'P' && byte(1) == 'K') return "a zip archive";
+    return byte(0) == 0x80 && byte(1) >= 2 && byte(1) <= 5 ? "a pickle" : "";
+  }
 
   /// The header. A name that stands twice is an error, which JSON alone would not be.
   [[nodiscard]] nlohmann::json parsed(std::string_view text) const {

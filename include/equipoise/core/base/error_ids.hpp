@@ -38,7 +38,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.117", "a task's loss is not one value a record"},
     ErrorKind{"shape.118", "maps are too small for the scales of MS-SSIM; the message says how many fit"},
     ErrorKind{"shape.119",
-              "a metric is not one of the task's kind: what it needs, and the predictions and targets that it got"},
+              "a metric cannot be computed from its task's predictions and targets; the message has their shapes"},
     ErrorKind{"shape.130", "two lists that belong together, such as truths and predictions, differ in length"},
     ErrorKind{"value.201", "an option is out of range"},
     ErrorKind{"value.202", "the text of an option cannot be converted to the option's type"},
@@ -156,9 +156,11 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"file.450", "the log of a run cannot be written"},
     ErrorKind{"file.460", "a table has no column names, or has one of them twice"},
     ErrorKind{"file.461",
-              "a safetensors file's header is malformed, or its tensors overlap, leave gaps or have the wrong size"},
+              "not a safetensors file, or its header is malformed, or its tensors overlap, leave gaps or have the "
+              "wrong size"},
     ErrorKind{"file.462",
-              "weights in a file have other names, shapes or types than the module; the message lists them"},
+              "weights in a file have other names, shapes or types than the module, or no name begins with the "
+              "prefix; the message lists names"},
     ErrorKind{"file.463", "not a TorchScript file"},
     ErrorKind{"file.464", "not an AOTInductor package that this program can load, or one of a fixed number of records"},
     ErrorKind{"file.465", "another process is writing in the folder of a study or run"},

@@ -7,6 +7,7 @@
 #include <equipoise/core/base/errors.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <functional>
@@ -44,5 +45,22 @@ inline void check_metric_names(const std::vector<Metric>& metrics, const std::st
   }
 }
 
+/// The value of a task's metric. \throws ShapeError with the names of the metric and the task for what LibTorch refuses
+[[nodiscard]] inline double value_of(const Metric& metric, const std::string& task, const at::Tensor& prediction,
+                                     const at::Tensor& target) {
+  try {
+    return metric.value(prediction, target);
+  } catch (const ShapeError& e) {  // which knows the metric, not the task
+    throw ShapeError(with_place(e, "task " + task));
+  } catch (const c10::Error& e) {  // of a user's own metric
+    const std::string text = e.what_without_backtrace();
+    throw ShapeError(message("shape.119", "metric " + metric.name + ", task " + task,
+                             "expected predictions and targets that it can be computed from, got predictions ",
+                             prediction.sizes(), " and targets ", target.sizes(), " of ", target.scalar_type(),
+                             "; LibTorch says: ", text.substr(0, text.find('\n'))));
+  }
+}
+
 }  // namespace detail
+
 }  // namespace equipoise

@@ -49,9 +49,17 @@ A program that cannot be meant does not compile, with a sentence that begins wit
 the compiler's output for this word: other errors may stand before and after it. Names of modalities
 and tasks stand in the lines around it. The programs show a wrong line and the right one.
 
-A wrong name among options in braces gives an error `name 'lr' used in a GNU-style designated
-initializer`, with the wrong name in place of `lr`, and a sentence with the names of `TrainerOptions`.
-Other errors around these two are consequences.
+A wrong name among options in braces is found by the compiler itself. What GCC says depends on the
+place of the braces:
+
+| wrong name | error |
+|---|---|
+| after a type, `eq::Mlp{.in_feature = 3}` | `'equipoise::Mlp' has no non-static data member named 'in_feature'` |
+| in a trainer, `eq::Trainer(model, {.lr = 0.1})` | `name 'lr' used in a GNU-style designated initializer`, and a sentence with the names of `TrainerOptions` |
+| in another call, `eq::evaluate(*model, test, {.resample = 9})` | `no matching function for call to 'evaluate(…)'`, and a note `cannot convert … to type 'const equipoise::EvaluateOptions&'` |
+
+Errors after these are consequences. [misspelt_option_of_encoder](../tests/compile_fail/misspelt_option_of_encoder.cpp)
+and [misspelt_option](../tests/compile_fail/misspelt_option.cpp) have the first two.
 
 | sentence after `equipoise:` | program |
 |---|---|

@@ -133,8 +133,11 @@ TEST_CASE("arrays and files of the page on data are data sets", "[data][docs]") 
 TEST_CASE("the page on data standardises, splits and samples what is trained on", "[data][docs]") {
   const WorkingFolder folder;
   torch::manual_seed(3);
-  std::string lines = "age,mu\n";
-  for (int i = 0; i < 40; ++i) lines += std::to_string(40 + i) + "," + std::to_string(200 + 7 * i % 50) + "\n";
+  std::string lines = "age,mu,site\n";
+  const std::string site_names[] = {"lung", "brain", ""};
+  for (int i = 0; i < 40; ++i)
+    lines += std::to_string(40 + i) + "," + std::to_string(200 + 7 * i % 50) + "," +
+             (i == 39 ? "liver" : site_names[i % 3]) + "\n";
   write("plans.csv", lines);
   const eq::Table plans = eq::read_csv("plans.csv");
   std::vector<std::string> names;
@@ -153,6 +156,18 @@ TEST_CASE("the page on data standardises, splits and samples what is trained on"
                    test_table = standardizer->forward(test_plans.numbers({"age", "mu"}));
   CHECK(train_table.mean(0).abs().max().item<float>() < 1e-5F);
   CHECK(test_table.select(1, 0).min().item<float>() > 1);  // the last ages are the highest
+
+  const std::vector<std::string> sites = train_plans.categories("site");
+  const auto columns_of = [&](const eq::Table& t) {
+    const at::Tensor site = t.labels("site", sites, eq::UnknownCategory::as_missing).tensor;
+    return torch::cat({standardizer->forward(t.numbers({"age", "mu"})), site.to(torch::kFloat).unsqueeze(1)}, 1);
+  };
+  const at::Tensor train_columns = columns_of(train_plans), test_columns = columns_of(test_plans);
+  const eq::FtTransformer encoder{.numbers = 2, .categories = {std::ssize(sites)}};
+  CHECK(torch::equal(train_columns.narrow(1, 0, 2), train_table));
+  CHECK(torch::equal(train_columns.narrow(0, 0, 3).select(1, 2), torch::tensor({1.F, 0.F, -1.F})));       // brain is 0
+  CHECK(torch::equal(test_columns.narrow(0, 6, 4).select(1, 2), torch::tensor({1.F, 0.F, -1.F, -1.F})));  // liver
+  CHECK(encoder.build()->forward(test_columns).sizes() == at::IntArrayRef({10, 64}));
 
   const auto data =
       eq::batch(eq::input<"dose">(torch::randn({40, 3})), eq::input<"table">(torch::cat({train_table, test_table})),

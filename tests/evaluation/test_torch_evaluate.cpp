@@ -7,6 +7,7 @@
 #include <torch/nn/modules/container/sequential.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <span>
 #include <sstream>
@@ -243,6 +244,23 @@ TEST_CASE("accuracy has a curve, and records without a label do not count", "[ev
   std::ostringstream text;
   text << curves;
   CHECK(text.str().find("y (39 records), a corrupted\n  strength                  clean          0          1") == 0);
+}
+
+TEST_CASE("a table of curves shows the intervals that there are", "[evaluation][worked]") {
+  const auto model = linear_model();
+  auto curves = eq::robustness(*model, linear_data(6), "b"_n, eq::corruption::noise, {0.5});
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  curves.tasks["y"_n] = {"y",
+                         6,
+                         {{"loss", false, {1234.5, nan, nan}, {{2, nan, nan}}, {0.001620, nan, nan}},
+                          {"accuracy", true, {0.87, 0.78612, 0.94349}, {{0.5, 0.25, 0.75}}, {0.57471, 0.5, 0.6}}}};
+  std::ostringstream text;
+  text << curves;
+  CHECK(text.str() ==
+        "y (6 records), b corrupted\n"
+        "  strength                             clean                   0.5                  area\n"
+        "  loss                                1234.5                     2               0.00162\n"
+        "  accuracy             0.87 [0.7861, 0.9435]      0.5 [0.25, 0.75]     0.5747 [0.5, 0.6]\n");
 }
 
 TEST_CASE("the area under a curve is the mean height relative to the clean value", "[evaluation][worked]") {

@@ -4,9 +4,11 @@
 #include <equipoise/contribution/sampling.hpp>
 #include <equipoise/equipoise.hpp>
 #include <equipoise/evaluation/bootstrap.hpp>
+#include <equipoise/evaluation/conformal.hpp>
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
 #include <equipoise/evaluation/metrics.hpp>
+#include <equipoise/evaluation/task_metrics.hpp>
 #include <iostream>
 #include <sstream>
 
@@ -102,6 +104,57 @@ TEST_CASE("the functions of the page on metrics judge predictions", "[evaluation
   CHECK(interval.value == Approx(error));
   CHECK(interval.low < interval.high);
   CHECK(std::abs(correlation) <= 1);
+}
+
+TEST_CASE("metrics of tasks on the page have intervals", "[evaluation][docs]") {
+  torch::manual_seed(1);
+  const at::Tensor table = torch::randn({80, 3}), noise = torch::randn({80});
+  const auto model = eq::compose(eq::modality<"table">(eq::Mlp{.in_features = 3, .widths = {8}}),
+                                 eq::task<"label">(eq::Sum{.width = 8}, eq::Classification{.classes = 2}),
+                                 eq::task<"death">(eq::Sum{.width = 8}, eq::Survival{}));
+  const at::Tensor times = torch::stack({(noise - table.select(1, 1)).exp(), torch::ones({80})}, 1);
+  const auto test = eq::batch(eq::input<"table">(table),
+                              eq::target<"label">(eq::Labels{(table.select(1, 0) + noise).gt(0).to(torch::kLong)}),
+                              eq::target<"death">(eq::SurvivalTimes{times}))
+                        .with_groups([] {
+                          std::vector<std::int64_t> patients;
+                          for (std::int64_t i = 0; i < 80; ++i) patients.push_back(i / 2);
+                          return patients;
+                        }());
+  eq::Trainer(model, {.epochs = 30, .batch_size = 80, .learning_rate = 0.02, .progress = nullptr}).fit(test);
+
+  const auto of_rows = [](const eq::Metric& metric, const at::Tensor& z, const at::Tensor& y) {
+    return [=](const std::vector<std::size_t>& rows) {
+      const at::Tensor i = torch::tensor(std::vector<std::int64_t>(rows.begin(), rows.end()));
+      return metric.value(z.index_select(0, i), y.index_select(0, i));
+    };
+  };
+  const auto z = eq::infer(*model, test);
+  const eq::Interval auroc =
+      eq::bootstrap(test.groups, of_rows(eq::metric::auroc(), z["label"_n], test.targets["label"_n].tensor));
+  const eq::Interval c_index =
+      eq::bootstrap(test.groups, of_rows(eq::metric::c_index(), z["death"_n], test.targets["death"_n].tensor));
+  CHECK(auroc.value == eq::metric::auroc().value(z["label"_n], test.targets["label"_n].tensor));
+  CHECK(c_index.value == eq::metric::c_index().value(z["death"_n], test.targets["death"_n].tensor));
+  for (const eq::Interval& i : {auroc, c_index}) {
+    CHECK((0.5 < i.low && i.low < i.value));
+    CHECK((i.value < i.high && i.high <= 1));
+  }
+}
+
+TEST_CASE("the page on metrics has conformal intervals", "[evaluation][docs]") {
+  const std::vector<double> truth = {91, 94, 96, 97, 93, 99, 95, 98, 92}, predicted(9, 95.0);
+  const double prediction = 96;
+  std::ostringstream text;
+  std::streambuf* const before = std::cout.rdbuf(text.rdbuf());
+  const eq::ConformalResiduals residuals(truth, predicted);
+  const double half = residuals.half_width(/*level=*/0.9);
+  std::cout << prediction - half << " to " << prediction + half << "\n";
+  const double low_rate = residuals.probability_below(/*limit=*/95, prediction);
+  std::cout.rdbuf(before);
+  CHECK(text.str() == "92 to 100\n");   // the largest of nine residuals, which are -4, -3, …, 4
+  CHECK(low_rate == Approx(3.5 / 10));  // three of them are below -1
+  CHECK(std::isinf(residuals.half_width(0.95)));
 }
 
 TEST_CASE("the contributions of the page on evaluation have an interval", "[evaluation][docs]") {

@@ -26,6 +26,7 @@
 /// Cost: Each layer compares all pairs of columns: slow for hundreds of columns.
 /// Limits: It does not scale its inputs. Standardise the numbers first (`eq::Standardizer`), but not
 /// the categories: a number of a category that is not whole is an error.
+/// [This recipe](../../data.md#a-table-for-fttransformer) makes the input from a CSV table.
 ///
 /// \code
 /// auto encoder = eq::FtTransformer{.numbers = 2, .categories = {3}, .width = 16}.build();

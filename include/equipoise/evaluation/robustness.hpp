@@ -18,6 +18,7 @@
 #include <equipoise/evaluation/group_means.hpp>
 #include <equipoise/evaluation/infer.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -100,21 +101,39 @@ struct Robustness<named_tuple<slot<TaskTexts, T>...>> {
     return std::move(tasks)[task];
   }
 
-  /// A table of each task: a line a figure, a column a strength.
+  /// A table of each task: a line a figure, a column a strength. Values with an interval stand with
+  /// it, "0.87 [0.786, 0.943]", to four digits.
   friend std::ostream& operator<<(std::ostream& stream, const Robustness& r) {
     TextWriter out;
-    const auto cell = [&](const auto& text) { out << " " << std::right << std::setw(10) << text; };
+    const auto text_of = [](const Interval& v) {
+      TextWriter text;
+      if (std::isfinite(v.low))
+        text << std::setprecision(4) << v.value << " [" << v.low << ", " << v.high << "]";
+      else
+        text << v.value;
+      return text.str();
+    };
     r.tasks.for_each([&](auto, const TaskRobustness& t) {
+      std::size_t width = 10;
+      std::vector<std::vector<std::string>> lines;
+      for (const RobustnessCurve& c : t.curves) {
+        std::vector<std::string>& line = lines.emplace_back();
+        line.push_back(text_of(c.clean));
+        for (const Interval& v : c.values) line.push_back(text_of(v));
+        line.push_back(text_of(c.area));
+        for (const std::string& text : line) width = std::max(width, text.size());
+      }
+      const auto cell = [&](const auto& text) {
+        out << " " << std::right << std::setw(static_cast<int>(width)) << text;
+      };
       out << t.task << " (" << t.records << " records), " << r.modality << " corrupted\n  " << std::left
           << std::setw(20) << "strength";
       cell("clean");
       for (const double s : r.strengths) cell(s);
       cell("area");
-      for (const RobustnessCurve& c : t.curves) {
-        out << "\n  " << std::left << std::setw(20) << c.figure;
-        cell(c.clean.value);
-        for (const Interval& v : c.values) cell(v.value);
-        cell(c.area.value);
+      for (std::size_t i = 0; i < lines.size(); ++i) {
+        out << "\n  " << std::left << std::setw(20) << t.curves[i].figure;
+        for (const std::string& text : lines[i]) cell(text);
       }
       out << "\n";
     });

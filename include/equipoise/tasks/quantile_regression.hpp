@@ -20,7 +20,7 @@
 /// When: You need an interval, or the errors are skewed.
 /// Cost: One linear layer of O Q outputs.
 /// Limits: Levels near 0 or 1 need many records. An interval's coverage on new data is not
-/// guaranteed; see `ConformalResiduals`.
+/// guaranteed; [`ConformalResiduals`](../../metrics.md#conformal-intervals) gives one that is.
 ///
 /// \code
 /// auto model = eq::compose(

@@ -48,12 +48,20 @@ struct CheckEntryName {
   static constexpr bool ok = is_one_of<Name, Names...>;
 };
 
+/// Says that two of the names are the same. Where users give names it is checked before the record is made, since the
+/// compiler would refuse the record with an error of its own.
+template <class... Names>
+struct CheckDistinctNames {
+  static_assert(are_distinct<Names...>, "equipoise: two entries of a record have the same name");
+  static constexpr bool ok = are_distinct<Names...>;
+};
+
 }  // namespace detail
 
 /// Values under names. `r["dose"_n]` is the value called dose; an unknown name does not compile.
 template <class... Slots>
 struct named_tuple : Slots... {
-  static_assert(are_distinct<typename Slots::key...>, "equipoise: two entries of a record have the same name");
+  static_assert(detail::CheckDistinctNames<typename Slots::key...>::ok);
 
   static constexpr std::size_t size() { return sizeof...(Slots); }
 

@@ -430,6 +430,7 @@ struct gather<named_tuple<Wanted...>, Slots...> {
 /// otherwise. \throws ShapeError when the first dimensions differ.
 template <class... Slots>
 [[nodiscard]] auto batch(Slots... slots) {
+  static_assert(detail::CheckDistinctNames<typename Slots::key...>::ok);
   using Split = detail::split_slots<named_tuple<>, named_tuple<>, Slots...>;
   using Inputs = typename Split::inputs;
   using Targets = typename Split::targets;

@@ -171,9 +171,9 @@ template <class F>
 /// Joins records; `<<` because its operands are evaluated from left to right, and the order of building is the order of
 /// random numbers.
 template <class... A, class... B>
-[[nodiscard]] named_tuple<A..., B...> operator<<([[maybe_unused]] named_tuple<A...> a,
-                                                 [[maybe_unused]] named_tuple<B...> b) {
-  return {static_cast<A&>(a)..., static_cast<B&>(b)...};
+[[nodiscard]] auto operator<<([[maybe_unused]] named_tuple<A...> a, [[maybe_unused]] named_tuple<B...> b) {
+  static_assert(CheckDistinctNames<typename A::key..., typename B::key...>::ok);
+  return named_tuple<A..., B...>{static_cast<A&>(a)..., static_cast<B&>(b)...};
 }
 
 template <FixedString Text, class Part>

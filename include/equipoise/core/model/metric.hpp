@@ -62,5 +62,4 @@ inline void check_metric_names(const std::vector<Metric>& metrics, const std::st
 }
 
 }  // namespace detail
-
 }  // namespace equipoise

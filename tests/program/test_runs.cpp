@@ -96,8 +96,8 @@ TEST_CASE("a clinic's table that lacks a passing rate trains the others", "[flag
   REQUIRE_FALSE(methods.empty());
   for (const auto& method : methods) {
     INFO(method.dump(2));
-    CHECK(method["gpr_3_2"]["mae"]["value"].is_null());
-    CHECK(method["gpr_2_2"]["mae"]["value"].is_number());
+    CHECK(method["gpr_3_2"]["mae_points"]["value"].is_null());
+    CHECK(method["gpr_2_2"]["mae_points"]["value"].is_number());
   }
 }
 

@@ -1,5 +1,6 @@
 // No silent wrong result: what was trained, restored or reported wrong without a word.
 
+#include <algorithm>
 #include <equipoise/evaluation/evaluate.hpp>
 #include <equipoise/evaluation/infer.hpp>
 #include <fstream>
@@ -276,15 +277,18 @@ TEST_CASE("undefined inputs, rows that there are not and empty batches are one s
                     Contains("coalition_table.batch_size"));
 }
 
-TEST_CASE("a presence that is not of type Bool is refused", "[core][error]") {
+TEST_CASE("a presence that is neither bools nor 0 and 1 is refused", "[core][error]") {
   const auto data = eq::batch(eq::input<"a">(torch::randn({3, 2})), eq::input<"b">(torch::randn({3, 2})));
-  for (const at::Tensor& given :
-       {torch::ones({3, 2}), torch::full({3, 2}, std::nan("")), torch::full({3, 2}, 2, torch::kLong)})
-    CHECK_THROWS_WITH(data.with_presence(given),
-                      Catch::Contains("[equipoise.shape.102] presence: expected [B, M] of Bool, got [3, 2] of "));
+  for (const at::Tensor& given : {torch::full({3, 2}, 0.5), torch::full({3, 2}, std::nan("")),
+                                  torch::full({3, 2}, 2, torch::kLong), torch::full({3, 2}, -1, torch::kLong)})
+    CHECK_THROWS_WITH(
+        data.with_presence(given),
+        Catch::Contains("[equipoise.shape.102] presence: expected bools, or 0 and 1, got another number of "));
   CHECK_THROWS_WITH(data.with_presence(at::Tensor()), Catch::Contains("shape.102") && Catch::Contains("undefined"));
-  CHECK(data.with_presence(torch::tensor({{true, false}, {true, true}, {false, true}})).presence.of_row(1) ==
-        eq::Coalition::full(2));
+  CHECK_THROWS_WITH(data.with_presence(torch::ones({3})), Catch::Contains("expected [B, M], got [3]"));
+  const at::Tensor bools = torch::tensor({{true, false}, {true, true}, {false, true}});
+  for (const at::Tensor& given : {bools, bools.to(torch::kLong), bools.to(torch::kFloat)})
+    CHECK(std::ranges::equal(data.with_presence(given).presence.masks(), std::vector<std::uint64_t>{1, 3, 2}));
 }
 
 TEST_CASE("a run says which modalities no training record has", "[training][behaviour]") {

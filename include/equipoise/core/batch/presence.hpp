@@ -37,15 +37,17 @@ class Presence {
     for (const std::uint64_t mask : masks_) any_ |= mask, all_ &= mask;
   }
 
-  /// From a bool tensor [B, M].
-  /// \throws ShapeError when it is not two-dimensional, or of another type: 2 or NaN is no presence.
+  /// From a tensor [B, M] of bools, or of the numbers 0 and 1.
+  /// \throws ShapeError when it is not two-dimensional, or has another number: 2 or NaN is no presence.
   explicit Presence(const at::Tensor& entries) {
     if (!entries.defined())
-      throw ShapeError(message("shape.102", "presence", "expected [B, M] of Bool, got an undefined tensor"));
-    if (entries.dim() != 2 || entries.scalar_type() != at::kBool)
-      throw ShapeError(message("shape.102", "presence", "expected [B, M] of Bool, got ", entries.sizes(), " of ",
+      throw ShapeError(message("shape.102", "presence", "expected [B, M], got an undefined tensor"));
+    if (entries.dim() != 2)
+      throw ShapeError(message("shape.102", "presence", "expected [B, M], got ", entries.sizes()));
+    const at::Tensor host = entries.to(at::kCPU, at::kBool).contiguous();
+    if (!entries.eq(host.to(entries.options())).all().item<bool>())
+      throw ShapeError(message("shape.102", "presence", "expected bools, or 0 and 1, got another number of ",
                                entries.scalar_type()));
-    const at::Tensor host = entries.cpu().contiguous();
     const auto records = static_cast<std::size_t>(host.size(0)), modalities = static_cast<std::size_t>(host.size(1));
     std::vector<std::uint64_t> masks(records, 0);
     const bool* entry = host.const_data_ptr<bool>();

@@ -107,8 +107,10 @@ class Trainer {
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second), std::move(third)),
                 std::move(options)) {}
 
-  template <class P, class... More>
-  Trainer(std::shared_ptr<M>, TrainerOptions, P, More...) : Trainer(std::shared_ptr<M>()) {
+  template <std::same_as<TrainerOptions> Options, class P,
+            class... More>  // a type of its own, since {} is no options here
+  requires(!std::same_as<P, TrainerOptions>) Trainer(std::shared_ptr<M>, Options, P, More...)
+      : Trainer(std::shared_ptr<M>()) {
     static_assert(detail::CheckPlace<P>::ok);
   }
   template <class P, class Q, class R, class S, class... More>

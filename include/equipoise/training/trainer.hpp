@@ -107,8 +107,8 @@ class Trainer {
       : Trainer(std::move(model), detail::checked_stack<M>(std::move(first), std::move(second), std::move(third)),
                 std::move(options)) {}
 
-  template <std::same_as<TrainerOptions> Options, class P,
-            class... More>  // a type of its own, since {} is no options here
+  // The options' type is deduced, so that {} in their place is not meant here.
+  template <std::same_as<TrainerOptions> Options, class P, class... More>
   requires(!std::same_as<P, TrainerOptions>) Trainer(std::shared_ptr<M>, Options, P, More...)
       : Trainer(std::shared_ptr<M>()) {
     static_assert(detail::CheckPlace<P>::ok);

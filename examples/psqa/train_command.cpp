@@ -3,8 +3,6 @@
 /// train: a run from a TOML file and the command line.
 
 #include <torch/cuda.h>
-
-#include <equipoise/io/new_folder.hpp>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -144,7 +142,6 @@ Run train_or_resume(const TrainArguments& a) {
     c.trainer.device = device_of(a.device);
     return c;
   };
-  if (!a.resume && has_model(a.out)) eq::io::check_new_folder(a.out, " (go on with --resume)");
   if (!a.resume) return train_run(with_device(config_of(a)), a.out, false);
   if (has_model(a.out)) return train_run(with_device(config_to_resume(a)), a.out, true);
   if (!fs::exists(a.out)) {

@@ -131,7 +131,7 @@ def enumerators():
 def options_of(name, header):
     """A row for each option."""
     text = header.read_text()
-    adapted = re.search(rf"BOOST_HANA_ADAPT_STRUCT\(equipoise::{name}\s*(?:,([^;]*))?\);", text)
+    adapted = re.search(rf"EQUIPOISE_REFLECT\(equipoise::{name}\s*(?:,([^;]*))?\);", text)
     text = text[text.index(f"struct {name} {{") :]  # the members come first in it: no local of theirs is taken for one
     # A spec around another one reflects the options of that one; its own members are those with a meaning.
     told = adapted.group(1) or "" if adapted else ",".join(re.findall(r"(\w+) = [^;]*;\s*///<", text))

@@ -19,7 +19,7 @@
 #include <memory>
 
 #include "cohort_options.hpp"
-#include "common.hpp"
+#include "command_line.hpp"
 #include "maps_text.hpp"
 
 namespace psqa_program {

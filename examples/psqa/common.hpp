@@ -4,7 +4,6 @@
 /// \file
 /// What the commands of the program share: interruption, progress, output.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <equipoise/core/base/errors.hpp>
@@ -141,21 +140,5 @@ void print_json(Json value);
 
 /// A number that is not finite is null.
 [[nodiscard]] Json number_or_null(double v);
-
-/// Checks that an option's value is a finite number above zero.
-[[nodiscard]] CLI::Validator above_zero();
-/// Checks that the value of an option that counts is no negative number: CLI11 lets -1 become the largest one.
-[[nodiscard]] CLI::Validator not_negative();
-
-/// A commands file adds its sub-commands.
-void add_complexity_command(CLI::App& app);
-void add_gamma_command(CLI::App& app);
-void add_tg218_command(CLI::App& app);
-void add_cohort_commands(CLI::App& app);
-void add_floor_command(CLI::App& app);
-void add_import_command(CLI::App& app);
-void add_train_command(CLI::App& app);
-void add_learning_commands(CLI::App& app);
-void add_compare_command(CLI::App& app);
 
 }  // namespace psqa_program

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "command_line.hpp"
 #include "study_results.hpp"
 
 namespace psqa_program {

@@ -17,7 +17,7 @@
 #include <memory>
 #include <optional>
 
-#include "common.hpp"
+#include "command_line.hpp"
 #include "number_options.hpp"
 
 namespace psqa_program {

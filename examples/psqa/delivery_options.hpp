@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "common.hpp"
+#include "command_line.hpp"
 
 namespace psqa_program {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Options of the commands that compare two doses: how they come to one unit and to one fraction.
+/// How two doses that are compared come to one unit and to one fraction.
 
 #include <array>
 #include <equipoise/psqa/cohort/import_find.hpp>
@@ -15,34 +15,15 @@
 #include <vector>
 
 #include "common.hpp"
-#include "number_options.hpp"
 
 namespace psqa_program {
 
+/// What the user says of it.
 struct DosePairOptions {
   std::optional<psqa::Normalise> normalise;
   std::vector<double> at;  ///< mm; empty where it is not given
   std::optional<double> prescription;
 };
-
-/// \param places how many numbers `--at` takes at most
-inline void add_dose_pair_options(CLI::App& c, DosePairOptions& options, std::size_t places,
-                                  const std::string& origin) {
-  c.add_option_function<std::string>(
-       "--normalise",
-       [&options](const std::string& name) {
-         for (std::size_t i = 0; i < names_of(psqa::Normalise{}).size(); ++i)
-           if (names_of(psqa::Normalise{})[i] == name) options.normalise = static_cast<psqa::Normalise>(i);
-       },
-       "compare doses without a common unit. max: each divided by its own maximum; point: by its own dose at --at; "
-       "prescription: 100 % are the prescription dose of one fraction; none: the numbers as they stand. Without this "
-       "option such doses are refused")
-      ->check(CLI::IsMember({"max", "point", "prescription", "none"}));
-  add_places(c, "--at", options.at, places, "where --normalise point takes the dose: mm " + origin);
-  c.add_option("--prescription", options.prescription,
-               "Gy of one fraction for --normalise prescription; by default the plan's")
-      ->check(above_zero());
-}
 
 /// \throws ValueError for an option that only another normalisation uses
 inline void check_dose_pair_options(const DosePairOptions& options) {

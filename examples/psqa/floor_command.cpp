@@ -17,7 +17,7 @@
 #include <optional>
 
 #include "cohort_options.hpp"
-#include "common.hpp"
+#include "command_line.hpp"
 #include "interval_text.hpp"
 
 namespace psqa_program {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <set>
 
+#include "command_line.hpp"
+#include "dose_pair_options.hpp"
 #include "gamma_comparison.hpp"
 #include "number_options.hpp"
 

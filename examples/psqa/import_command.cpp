@@ -16,9 +16,9 @@
 #include <set>
 #include <string_view>
 
-#include "common.hpp"
+#include "command_line.hpp"
 #include "delivery_options.hpp"
-#include "dose_pair.hpp"
+#include "dose_pair_options.hpp"
 #include "maps_text.hpp"
 #include "number_options.hpp"
 

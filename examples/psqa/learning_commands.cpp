@@ -22,6 +22,7 @@
 #include <set>
 
 #include "calibration.hpp"
+#include "command_line.hpp"
 #include "delivery_options.hpp"
 #include "number_options.hpp"
 #include "run.hpp"

@@ -24,7 +24,7 @@
 #include <optional>
 #include <string_view>
 
-#include "common.hpp"
+#include "command_line.hpp"
 #include "number_options.hpp"
 #include "warning_summary.hpp"
 

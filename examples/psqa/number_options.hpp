@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common.hpp"
+#include "command_line.hpp"
 
 namespace psqa_program {
 

@@ -9,7 +9,7 @@
 #include <iostream>
 #include <memory>
 
-#include "common.hpp"
+#include "command_line.hpp"
 #include "number_options.hpp"
 
 namespace psqa_program {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <tuple>
 
+#include "command_line.hpp"
 #include "run.hpp"
 #include "toml_options.hpp"
 

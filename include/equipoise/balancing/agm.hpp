@@ -164,6 +164,6 @@ struct Agm {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Agm, alpha, cap, application);
-BOOST_HANA_ADAPT_STRUCT(equipoise::Agm::State, running, tau, steps);
+EQUIPOISE_REFLECT(equipoise::Agm, alpha, cap, application);
+EQUIPOISE_REFLECT(equipoise::Agm::State, running, tau, steps);
 static_assert(equipoise::CheckPolicy<equipoise::Agm>::ok);

@@ -81,5 +81,5 @@ struct DropModality {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::DropModality, probability);
+EQUIPOISE_REFLECT(equipoise::DropModality, probability);
 static_assert(equipoise::CheckPolicy<equipoise::DropModality>::ok);

@@ -106,6 +106,6 @@ struct GradientBlending {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::GradientBlending, super_epoch, probe_epochs, dense_share);
-BOOST_HANA_ADAPT_STRUCT(equipoise::GradientBlending::State, weights);
+EQUIPOISE_REFLECT(equipoise::GradientBlending, super_epoch, probe_epochs, dense_share);
+EQUIPOISE_REFLECT(equipoise::GradientBlending::State, weights);
 static_assert(equipoise::CheckPolicy<equipoise::GradientBlending>::ok);

@@ -197,6 +197,6 @@ struct Mla {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Mla, base, momentum, form, weights);
-BOOST_HANA_ADAPT_STRUCT(equipoise::Mla::State, projection, losses, batches, batch);
+EQUIPOISE_REFLECT(equipoise::Mla, base, momentum, form, weights);
+EQUIPOISE_REFLECT(equipoise::Mla::State, projection, losses, batches, batch);
 static_assert(equipoise::CheckPolicy<equipoise::Mla>::ok);

@@ -138,5 +138,5 @@ struct MMPareto {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::MMPareto, gamma, per_tensor, dense_share);
+EQUIPOISE_REFLECT(equipoise::MMPareto, gamma, per_tensor, dense_share);
 static_assert(equipoise::CheckPolicy<equipoise::MMPareto>::ok);

@@ -154,6 +154,6 @@ struct Ogm {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Ogm, alpha, noise, score, ratio, application, skip_1d);
-BOOST_HANA_ADAPT_STRUCT(equipoise::Ogm::State, tau);
+EQUIPOISE_REFLECT(equipoise::Ogm, alpha, noise, score, ratio, application, skip_1d);
+EQUIPOISE_REFLECT(equipoise::Ogm::State, tau);
 static_assert(equipoise::CheckPolicy<equipoise::Ogm>::ok);

@@ -111,6 +111,6 @@ struct Opm {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Opm, base, lambda, probability, score, ratio);
-BOOST_HANA_ADAPT_STRUCT(equipoise::Opm::State, tau, step);
+EQUIPOISE_REFLECT(equipoise::Opm, base, lambda, probability, score, ratio);
+EQUIPOISE_REFLECT(equipoise::Opm::State, tau, step);
 static_assert(equipoise::CheckPolicy<equipoise::Opm>::ok);

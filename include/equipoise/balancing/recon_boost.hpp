@@ -180,6 +180,6 @@ struct ReconBoost {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ReconBoost, alternate_epochs, rectify_epochs, weight, weight_right, agreement);
-BOOST_HANA_ADAPT_STRUCT(equipoise::ReconBoost::State, nu, learner, stage);
+EQUIPOISE_REFLECT(equipoise::ReconBoost, alternate_epochs, rectify_epochs, weight, weight_right, agreement);
+EQUIPOISE_REFLECT(equipoise::ReconBoost::State, nu, learner, stage);
 static_assert(equipoise::CheckPolicy<equipoise::ReconBoost>::ok);

@@ -121,5 +121,5 @@ struct SampleValuation {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::SampleValuation, warmup, kappa, max_copies);
+EQUIPOISE_REFLECT(equipoise::SampleValuation, warmup, kappa, max_copies);
 static_assert(equipoise::CheckPolicy<equipoise::SampleValuation>::ok);

@@ -132,7 +132,7 @@ struct ShapleyLossFactors {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors, mean, form, gamma, min_factor, max_factor, momentum, dense_share,
-                        complements);
-BOOST_HANA_ADAPT_STRUCT(equipoise::ShapleyLossFactors::State, contributions);
+EQUIPOISE_REFLECT(equipoise::ShapleyLossFactors, mean, form, gamma, min_factor, max_factor, momentum, dense_share,
+                  complements);
+EQUIPOISE_REFLECT(equipoise::ShapleyLossFactors::State, contributions);
 static_assert(equipoise::CheckPolicy<equipoise::ShapleyLossFactors>::ok);

@@ -271,7 +271,7 @@ class StratifiedSampler {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::WeightedSampler, fingerprint);
-BOOST_HANA_ADAPT_STRUCT(equipoise::StratifiedSampler, equal_shares, fingerprint);
+EQUIPOISE_REFLECT(equipoise::WeightedSampler, fingerprint);
+EQUIPOISE_REFLECT(equipoise::StratifiedSampler, equal_shares, fingerprint);
 static_assert(equipoise::CheckPolicy<equipoise::WeightedSampler>::ok);
 static_assert(equipoise::CheckPolicy<equipoise::StratifiedSampler>::ok);

@@ -256,4 +256,4 @@ struct Cnn {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Cnn, in_channels, widths, dimensions, place, pool);
+EQUIPOISE_REFLECT(equipoise::Cnn, in_channels, widths, dimensions, place, pool);

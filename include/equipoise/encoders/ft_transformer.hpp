@@ -171,4 +171,4 @@ inline FtTransformerModule::FtTransformerModule(const FtTransformer& o)
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::FtTransformer, numbers, categories, width, layers, heads, dropout);
+EQUIPOISE_REFLECT(equipoise::FtTransformer, numbers, categories, width, layers, heads, dropout);

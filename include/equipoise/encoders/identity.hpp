@@ -64,4 +64,4 @@ struct Identity {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Identity, width);
+EQUIPOISE_REFLECT(equipoise::Identity, width);

@@ -114,4 +114,4 @@ struct Mlp {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Mlp, in_features, widths, dropout);
+EQUIPOISE_REFLECT(equipoise::Mlp, in_features, widths, dropout);

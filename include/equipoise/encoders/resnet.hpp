@@ -220,4 +220,4 @@ struct ResNet {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ResNet, depth, in_channels, width, pool);
+EQUIPOISE_REFLECT(equipoise::ResNet, depth, in_channels, width, pool);

@@ -225,4 +225,4 @@ inline SequenceModule::SequenceModule(const Sequence& o)
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Sequence, in_features, layer, width, layers, bidirectional, heads, dropout, pool);
+EQUIPOISE_REFLECT(equipoise::Sequence, in_features, layer, width, layers, bidirectional, heads, dropout, pool);

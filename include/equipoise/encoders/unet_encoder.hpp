@@ -141,4 +141,4 @@ struct UNetEncoder {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::UNetEncoder, in_channels, widths, dimensions);
+EQUIPOISE_REFLECT(equipoise::UNetEncoder, in_channels, widths, dimensions);

@@ -129,4 +129,4 @@ inline ViTModule::ViTModule(const ViT& o)
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ViT, image_size, patch_size, in_channels, width, layers, heads, hidden, dropout);
+EQUIPOISE_REFLECT(equipoise::ViT, image_size, patch_size, in_channels, width, layers, heads, hidden, dropout);

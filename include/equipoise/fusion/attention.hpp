@@ -147,4 +147,4 @@ struct AttentionFusion {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::AttentionFusion, width, hidden, mix);
+EQUIPOISE_REFLECT(equipoise::AttentionFusion, width, hidden, mix);

@@ -68,4 +68,4 @@ struct Bilinear {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Bilinear, width, rank, absent);
+EQUIPOISE_REFLECT(equipoise::Bilinear, width, rank, absent);

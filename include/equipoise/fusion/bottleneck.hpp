@@ -208,4 +208,4 @@ struct Bottleneck {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Bottleneck, width, heads, head_width, bottlenecks, layers);
+EQUIPOISE_REFLECT(equipoise::Bottleneck, width, heads, head_width, bottlenecks, layers);

@@ -99,4 +99,4 @@ struct Concat {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Concat, width, activate);
+EQUIPOISE_REFLECT(equipoise::Concat, width, activate);

@@ -194,4 +194,4 @@ struct CrossAttention {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::CrossAttention, width, heads, head_width);
+EQUIPOISE_REFLECT(equipoise::CrossAttention, width, heads, head_width);

@@ -101,4 +101,4 @@ struct Film {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Film, width);
+EQUIPOISE_REFLECT(equipoise::Film, width);

@@ -135,4 +135,4 @@ struct Gated {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Gated, width);
+EQUIPOISE_REFLECT(equipoise::Gated, width);

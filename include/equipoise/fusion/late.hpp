@@ -152,4 +152,4 @@ struct Late {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Late, width, rule);
+EQUIPOISE_REFLECT(equipoise::Late, width, rule);

@@ -155,4 +155,4 @@ struct LowRankTensor {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::LowRankTensor, width, rank, absent);
+EQUIPOISE_REFLECT(equipoise::LowRankTensor, width, rank, absent);

@@ -117,4 +117,4 @@ struct MixtureOfExperts {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::MixtureOfExperts, width, experts, hidden, top);
+EQUIPOISE_REFLECT(equipoise::MixtureOfExperts, width, experts, hidden, top);

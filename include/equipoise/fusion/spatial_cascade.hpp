@@ -250,4 +250,4 @@ struct SpatialCascade {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::SpatialCascade, widths, dimensions);
+EQUIPOISE_REFLECT(equipoise::SpatialCascade, widths, dimensions);

@@ -65,4 +65,4 @@ struct Sum {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Sum, width);
+EQUIPOISE_REFLECT(equipoise::Sum, width);

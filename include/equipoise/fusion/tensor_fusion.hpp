@@ -74,4 +74,4 @@ struct TensorFusion {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::TensorFusion, width, rank, absent);
+EQUIPOISE_REFLECT(equipoise::TensorFusion, width, rank, absent);

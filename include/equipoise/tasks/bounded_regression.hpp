@@ -149,4 +149,4 @@ inline std::shared_ptr<BoundedRegressionModule> BoundedRegression::build(std::in
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::BoundedRegression, outputs, low, high, increasing, loss, delta);
+EQUIPOISE_REFLECT(equipoise::BoundedRegression, outputs, low, high, increasing, loss, delta);

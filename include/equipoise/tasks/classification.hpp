@@ -80,4 +80,4 @@ struct Classification {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Classification, classes, smoothing, weights, focal);
+EQUIPOISE_REFLECT(equipoise::Classification, classes, smoothing, weights, focal);

@@ -133,4 +133,4 @@ inline std::shared_ptr<DenseRegressionModule> DenseRegression::build(std::int64_
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::DenseRegression, channels, loss, delta, ssim, range, gradient);
+EQUIPOISE_REFLECT(equipoise::DenseRegression, channels, loss, delta, ssim, range, gradient);

@@ -161,4 +161,4 @@ struct DenseSegmentation {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::DenseSegmentation, classes, cross_entropy, dice);
+EQUIPOISE_REFLECT(equipoise::DenseSegmentation, classes, cross_entropy, dice);

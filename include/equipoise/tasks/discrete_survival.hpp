@@ -135,4 +135,4 @@ struct DiscreteSurvival {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::DiscreteSurvival, edges);
+EQUIPOISE_REFLECT(equipoise::DiscreteSurvival, edges);

@@ -134,4 +134,4 @@ struct GaussianRegression {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::GaussianRegression, outputs, floor);
+EQUIPOISE_REFLECT(equipoise::GaussianRegression, outputs, floor);

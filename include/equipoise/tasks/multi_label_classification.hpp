@@ -159,4 +159,4 @@ struct MultiLabelClassification {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::MultiLabelClassification, labels, weights, focal);
+EQUIPOISE_REFLECT(equipoise::MultiLabelClassification, labels, weights, focal);

@@ -99,4 +99,4 @@ struct OrdinalClassification {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::OrdinalClassification, classes, smoothing, weights, focal);
+EQUIPOISE_REFLECT(equipoise::OrdinalClassification, classes, smoothing, weights, focal);

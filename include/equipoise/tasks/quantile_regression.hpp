@@ -126,4 +126,4 @@ struct QuantileRegression {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::QuantileRegression, outputs, levels);
+EQUIPOISE_REFLECT(equipoise::QuantileRegression, outputs, levels);

@@ -104,4 +104,4 @@ struct Regression {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Regression, outputs, loss, delta);
+EQUIPOISE_REFLECT(equipoise::Regression, outputs, loss, delta);

@@ -105,4 +105,4 @@ struct Survival {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::Survival);
+EQUIPOISE_REFLECT(equipoise::Survival);

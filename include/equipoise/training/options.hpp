@@ -104,6 +104,6 @@ inline void check(const TrainerOptions& o) {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::TrainerOptions, epochs, batch_size, micro_batches, seed, optimizer, learning_rate,
-                        weight_decay, momentum, schedule, warmup_epochs, clip_norm, monitor, min_delta, patience,
-                        keep_best, holdout);
+EQUIPOISE_REFLECT(equipoise::TrainerOptions, epochs, batch_size, micro_batches, seed, optimizer, learning_rate,
+                  weight_decay, momentum, schedule, warmup_epochs, clip_norm, monitor, min_delta, patience, keep_best,
+                  holdout);

@@ -113,12 +113,12 @@ concept is_a_schedule = requires(const F& schedule) {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ConstantRate);
-BOOST_HANA_ADAPT_STRUCT(equipoise::CosineDecay, last);
-BOOST_HANA_ADAPT_STRUCT(equipoise::StepDecay, every, factor);
-BOOST_HANA_ADAPT_STRUCT(equipoise::ExponentialDecay, factor);
-BOOST_HANA_ADAPT_STRUCT(equipoise::OneCycle, rise, first, last);
-BOOST_HANA_ADAPT_STRUCT(equipoise::Plateau, factor, patience, min_factor);
+EQUIPOISE_REFLECT(equipoise::ConstantRate);
+EQUIPOISE_REFLECT(equipoise::CosineDecay, last);
+EQUIPOISE_REFLECT(equipoise::StepDecay, every, factor);
+EQUIPOISE_REFLECT(equipoise::ExponentialDecay, factor);
+EQUIPOISE_REFLECT(equipoise::OneCycle, rise, first, last);
+EQUIPOISE_REFLECT(equipoise::Plateau, factor, patience, min_factor);
 
 namespace equipoise {
 

@@ -133,6 +133,6 @@ struct ContributionWeighting {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::ContributionWeighting, form, gamma, temperature, momentum, dense_share);
-BOOST_HANA_ADAPT_STRUCT(equipoise::ContributionWeighting::State, contributions);
+EQUIPOISE_REFLECT(equipoise::ContributionWeighting, form, gamma, temperature, momentum, dense_share);
+EQUIPOISE_REFLECT(equipoise::ContributionWeighting::State, contributions);
 static_assert(equipoise::CheckPolicy<equipoise::ContributionWeighting>::ok);

@@ -76,6 +76,6 @@ struct UncertaintyWeighting {
 
 }  // namespace equipoise
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::UncertaintyWeighting, initial);
-BOOST_HANA_ADAPT_STRUCT(equipoise::UncertaintyWeighting::State, log_variance);
+EQUIPOISE_REFLECT(equipoise::UncertaintyWeighting, initial);
+EQUIPOISE_REFLECT(equipoise::UncertaintyWeighting::State, log_variance);
 static_assert(equipoise::CheckPolicy<equipoise::UncertaintyWeighting>::ok);

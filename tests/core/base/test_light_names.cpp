@@ -5,6 +5,7 @@
 #include <boost/hana/at_key.hpp>
 #include <boost/hana/keys.hpp>
 #include <boost/hana/length.hpp>
+#include <boost/hana/string.hpp>
 
 #include "support/catch.hpp"
 
@@ -23,7 +24,7 @@ struct Spec {
 
 }  // namespace
 
-BOOST_HANA_ADAPT_STRUCT(Spec, width, rate, on, list);
+EQUIPOISE_REFLECT(Spec, width, rate, on, list);
 
 TEST_CASE("a record keeps its order and finds its entries by name", "[core][record]") {
   eq::named_tuple r{eq::slot<"dose", int>{1}, eq::slot<"metrics", double>{2.5}};
@@ -40,6 +41,12 @@ TEST_CASE("a record is a Hana Struct", "[core][record]") {
   const eq::named_tuple r{eq::slot<"dose", int>{7}, eq::slot<"metrics", double>{2.5}};
   CHECK(boost::hana::at_key(r, "dose"_n) == 7);
   STATIC_REQUIRE(decltype(boost::hana::length(boost::hana::keys(r)))::value == 2);
+}
+
+TEST_CASE("a reflected aggregate is a Hana Struct", "[core][options]") {
+  const Spec spec{.width = 7};
+  CHECK(boost::hana::at_key(spec, BOOST_HANA_STRING("width")) == 7);
+  STATIC_REQUIRE(decltype(boost::hana::length(boost::hana::keys(spec)))::value == 4);
 }
 
 TEST_CASE("two names are one type exactly when their letters are the same", "[core][name]") {

@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/enumeration.hpp>
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/reflect.hpp>
 #include <equipoise/core/base/text_stream.hpp>
 
 #include <algorithm>
@@ -159,7 +160,7 @@ concept Reflected = hana::Struct<T>::value;
 template <class T, class F>
 requires Reflected<std::remove_const_t<T>>
 void for_each_member(T& object, F&& f) {
-  using Accessors = std::remove_cvref_t<decltype(hana::accessors<std::remove_const_t<T>>())>;
+  using Accessors = decltype(hana::accessors_impl<std::remove_const_t<T>>::apply());
   [&]<class... Key, class... Member>(std::type_identity<hana::tuple<hana::pair<Key, Member>...>>) {
     (f(std::string_view(Key::c_str()), Member{}(object)), ...);
   }(std::type_identity<Accessors>());

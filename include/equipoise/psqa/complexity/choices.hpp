@@ -118,10 +118,10 @@ struct ComplexityChoices {
 
 }  // namespace equipoise::psqa
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum,
-                        sas_pairs, leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, limits,
-                        closed_gap_mm, edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s,
-                        fluence_pixel_mm, same_place_mm, log_band_mm, log_band_deg, log_line_mm);
+EQUIPOISE_REFLECT(equipoise::psqa::ComplexityChoices, apertures, lsv_divisor, lsv_difference, aav_maximum, sas_pairs,
+                  leaves_under_jaw, jaw_edges, travel_mean, travel_leaves, closed_gap, limits, closed_gap_mm,
+                  edge_distance_mm, park_k, default_dose_rate, gantry_speed_deg_per_s, fluence_pixel_mm, same_place_mm,
+                  log_band_mm, log_band_deg, log_line_mm);
 
 namespace equipoise::psqa {
 

@@ -4,7 +4,8 @@
 /// \file
 /// The sizes of the PSQA models.
 
-#include <boost/hana/adapt_struct.hpp>
+#include <equipoise/core/base/reflect.hpp>
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -29,4 +30,4 @@ struct PsqaSizes {
 
 }  // namespace equipoise::psqa
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::PsqaSizes, metrics, channels, machine, pool, encoder, decoder, width);
+EQUIPOISE_REFLECT(equipoise::psqa::PsqaSizes, metrics, channels, machine, pool, encoder, decoder, width);

@@ -53,11 +53,11 @@ struct Mismatch {
 
 }  // namespace equipoise::psqa
 
-BOOST_HANA_ADAPT_STRUCT(equipoise::psqa::Mismatch, tongue_groove_mm, commissioning_percent, leaf_systematic_mm,
-                        leaf_random_mm, gap_machine_mm, gap_day_mm, output_day_percent, shift_mm, rotation_deg,
-                        source_mm, extra_focal_percent, kernel_percent, scatter_percent, transmission_percent,
-                        low_mu_percent, noise_local_percent, noise_global_percent, fault_share, fault_output_percent,
-                        fault_bank_mm, fault_stuck_mm, fault_turn_deg);
+EQUIPOISE_REFLECT(equipoise::psqa::Mismatch, tongue_groove_mm, commissioning_percent, leaf_systematic_mm,
+                  leaf_random_mm, gap_machine_mm, gap_day_mm, output_day_percent, shift_mm, rotation_deg, source_mm,
+                  extra_focal_percent, kernel_percent, scatter_percent, transmission_percent, low_mu_percent,
+                  noise_local_percent, noise_global_percent, fault_share, fault_output_percent, fault_bank_mm,
+                  fault_stuck_mm, fault_turn_deg);
 
 namespace equipoise::psqa {
 

@@ -2,6 +2,8 @@
 /// \file
 /// Commands on trained models: evaluate, predict, explain, report; and demo, which does everything.
 
+#include <algorithm>
+#include <cmath>
 #include <equipoise/contribution/imbalance.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/npy.hpp>
@@ -67,6 +69,12 @@ void evaluate(std::vector<Run> runs, bool json) {
   print_rows(errors_without_modalities(runs, cohort));
 }
 
+/// The shares of the modalities in a task's loss; NaN where none takes anything away.
+std::vector<double> known_shares(const eq::TaskContributions& t) {
+  if (std::any_of(t.mean.begin(), t.mean.end(), [](double phi) { return phi > 0; })) return eq::shares(t.mean);
+  return std::vector<double>(t.mean.size(), std::nan(""));
+}
+
 void explain(const std::string& folder, bool json) {
   Run run = open_trained(folder);
   const psqa::Cohort cohort = psqa::read_cohort(run.config.cohort);
@@ -75,12 +83,12 @@ void explain(const std::string& folder, bool json) {
   const eq::Contributions phi = run.learner->contributions_on(test);
   Json out;
   for (const eq::TaskContributions& t : phi.tasks) {
-    const std::vector<double> share = eq::shares(t.mean);
+    const std::vector<double> share = known_shares(t);
     Json task{{"value", "(l(none) - l(S)) / l(none)"},
               {"together", 1 - t.losses.back() / t.losses.front()},
-              {"imbalance", eq::imbalance_degree(share)}};
+              {"imbalance", std::isnan(share[0]) ? Json(nullptr) : Json(eq::imbalance_degree(share))}};
     for (std::size_t m = 0; m < phi.schema.modalities.size(); ++m)
-      task[phi.schema.modalities[m]] = {{"contribution", t.mean[m]}, {"share", share[m]}};
+      task[phi.schema.modalities[m]] = {{"contribution", t.mean[m]}, {"share", number_or_null(share[m])}};
     out[t.task] = task;
   }
   const std::vector<ShownError> alone = errors_without_modalities(run, cohort, test);
@@ -96,9 +104,10 @@ void explain(const std::string& folder, bool json) {
     std::cout << t.task << ": the modalities together take away "
               << eq::report::fixed(100 * (1 - t.losses.back() / t.losses.front()), 1)
               << " % of the loss without them\n";
+    const std::vector<double> share = known_shares(t);
     for (std::size_t m = 0; m < phi.schema.modalities.size(); ++m)
       std::cout << "  " << phi.schema.modalities[m] << "  " << eq::report::fixed(100 * t.mean[m], 1) << " % (share "
-                << eq::report::fixed(eq::shares(t.mean)[m], 2) << ")\n";
+                << (std::isnan(share[m]) ? "–" : eq::report::fixed(share[m], 2)) << ")\n";
   }
   std::cout << "MAE at 2%/2 mm of the model when it is shown\n";
   for (const ShownError& e : alone)

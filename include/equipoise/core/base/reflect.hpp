@@ -21,10 +21,11 @@
 
 namespace equipoise::detail {
 
-template <FixedString Name, class Indices = std::make_index_sequence<Name.view().size()>>
+/// The name of a member of `Of` as Hana's string. `Of` keeps it from being made before it is asked for.
+template <class Of, FixedString Name, class Indices = std::make_index_sequence<Name.view().size()>>
 struct MemberKey;
-template <FixedString Name, std::size_t... I>
-struct MemberKey<Name, std::index_sequence<I...>> {
+template <class Of, FixedString Name, std::size_t... I>
+struct MemberKey<Of, Name, std::index_sequence<I...>> {
   using type = boost::hana::string<Name.view()[I]...>;
 };
 
@@ -37,13 +38,13 @@ struct MemberOf {
   }
 };
 
-template <FixedString Name, auto Member>
-using Accessor = boost::hana::pair<typename MemberKey<Name>::type, MemberOf<Member>>;
+template <class Of, FixedString Name, auto Member>
+using Accessor = boost::hana::pair<typename MemberKey<Of, Name>::type, MemberOf<Member>>;
 
 }  // namespace equipoise::detail
 
 #define EQUIPOISE_DETAIL_ACCESSOR(r, Self, i, member) \
-  BOOST_PP_COMMA_IF(i)::equipoise::detail::Accessor<BOOST_PP_STRINGIZE(member), &Self::member>
+  BOOST_PP_COMMA_IF(i)::equipoise::detail::Accessor<Self, BOOST_PP_STRINGIZE(member), &Self::member>
 
 /// Reflects an aggregate: its type, then all its members in order. At global scope.
 #define EQUIPOISE_REFLECT(Type, ...)                                                                                \

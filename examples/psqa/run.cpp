@@ -421,7 +421,7 @@ struct NamedMethod {
 
 const std::vector<NamedMethod>& named_methods() {
   static const std::vector<NamedMethod> all = {{"bmmqa", "attention", {}, true},
-                                               {"bmmqa_delivery", "attention", psqa::kModalities, true},
+                                               {"bmmqa_delivery", "concat", psqa::kModalities, true},
                                                {"dose_only", "concat", {"dose"}, false},
                                                {"metrics_only", "concat", {"metrics"}, false}};
   return all;

@@ -77,10 +77,10 @@ struct Run {
 };
 
 /// Makes a run one of a method: its name, fusion, policies and modalities. \throws NameError for an unknown method
-/// `bmmqa` is attention with its two policies;
-/// `concat+ogm:alpha=0.5+opm` a fusion with OGM, which has that option, and OPM; `dose_only` and `metrics_only` are
-/// concatenation that is shown one modality; `bmmqa_delivery` is BMMQA that is shown all four. A method is shown other
-/// modalities by their names after `@`: `concat@maps,metrics`, `bmmqa@all`.
+/// `bmmqa` is attention with its two policies, `bmmqa_delivery` concatenation with them that is shown all modalities;
+/// `concat+ogm:alpha=0.5+opm` is a fusion with OGM, which has that option, and OPM; `dose_only` and `metrics_only` are
+/// concatenation that is shown one modality. A method is shown other modalities by their names after `@`:
+/// `concat@maps,metrics`, `bmmqa@all`.
 void set_method(RunConfig& config, const std::string& method);
 
 /// The settings of a run as options of `psqa train`, with defaults: `{{"--method", "concat"}, {"--seed", "1"}, …}`.

@@ -207,6 +207,7 @@ TEST_CASE("a model that is shown delivery maps and the machine is trained, compa
 
   REQUIRE(psqa("train --method bmmqa_delivery --cohort " + quoted(cohort) + small + "--out " + quoted(run)).code == 0);
   CHECK(description(run)["modalities"] == Json{"dose", "maps", "metrics", "machine"});
+  CHECK(description(run)["fusion"] == "concat");
   CHECK(description(run)["policies"][0]["options"]["complements"] == "true");
   const Json phi = Json::parse(psqa("explain --json --run " + quoted(run), false).out);
   for (const char* modality : {"dose", "maps", "metrics", "machine"}) {

@@ -52,9 +52,9 @@ class CohortWriter {
  public:
   /// \throws FileError when the folder exists or cannot be made.
   /// \param about its "records" is their number, set at the end
-  CohortWriter(std::filesystem::path folder, nlohmann::ordered_json about, std::size_t height, std::size_t width,
+  CohortWriter(const std::filesystem::path& folder, nlohmann::ordered_json about, std::size_t height, std::size_t width,
                std::vector<std::string> metrics)
-      : folder_((std::move(folder) / "").parent_path()),  // the same with a slash at its end
+      : folder_((folder / "").parent_path()),  // the same with a slash at its end
         temporary_(folder_.string() + ".part"),
         about_(std::move(about)) {
     io::check_new_folder(folder_);

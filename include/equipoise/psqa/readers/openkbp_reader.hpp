@@ -130,10 +130,11 @@ struct ProjectedTarget {
   std::vector<std::array<double, 3>> points;
   for (const auto& [name, voxels] : patient.structures) {
     if (!name.starts_with("PTV")) continue;
-    for (const std::uint32_t v : voxels)
-      points.push_back({static_cast<double>(v / (kOpenKbpSide * kOpenKbpSide)) * patient.voxel_mm[0],
-                        static_cast<double>(v / kOpenKbpSide % kOpenKbpSide) * patient.voxel_mm[1],
-                        static_cast<double>(v % kOpenKbpSide) * patient.voxel_mm[2]});
+    for (const std::uint32_t v : voxels) {
+      const auto i = v / (kOpenKbpSide * kOpenKbpSide), j = v / kOpenKbpSide % kOpenKbpSide, k = v % kOpenKbpSide;
+      points.push_back({static_cast<double>(i) * patient.voxel_mm[0], static_cast<double>(j) * patient.voxel_mm[1],
+                        static_cast<double>(k) * patient.voxel_mm[2]});
+    }
   }
   if (points.empty()) throw ValueError(message("value.304", patient.id, "expected a structure PTV…, got none"));
   std::array<double, 3> middle{};

@@ -18,7 +18,7 @@
 
 namespace psqa_program {
 
-/// What the user says of it.
+/// How the user wants two doses to come to one unit.
 struct DosePairOptions {
   std::optional<psqa::Normalise> normalise;
   std::vector<double> at;  ///< mm; empty where it is not given

@@ -1,6 +1,7 @@
 #include <equipoise/core/base/named_tuple.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/base/random.hpp>
+#include <equipoise/core/base/reflect.hpp>
 
 #include <boost/hana/at_key.hpp>
 #include <boost/hana/keys.hpp>

@@ -356,7 +356,8 @@ TEST_CASE("a spatial cascade decodes the pyramid of a volume, and one voxel wher
   encoder->to(torch::kDouble);
   const eq::MapFeature volume = encoder->forward(random({kRecords, 1, 8, 4, 6}));
   const at::Tensor h = random({kRecords, 3});
-  const auto module = module_of(eq::SpatialCascade{.widths = {8, 5}, .dimensions = 3},
+  const bool cascade = GENERATE(true, false);  // whether the vector is added at the second level, too
+  const auto module = module_of(eq::SpatialCascade{.widths = {8, 5}, .dimensions = 3, .cascade = cascade},
                                 {encoder->feature(), {eq::FeatureKind::vector, 3}});
   const auto p = module->named_parameters();
   const auto conv = [&](const std::string& name, const at::Tensor& x, std::int64_t padding = 0) {
@@ -367,6 +368,7 @@ TEST_CASE("a spatial cascade decodes the pyramid of a volume, and one voxel wher
     return torch::gelu(torch::group_norm(x, 1, p["norm." + l + ".weight"], p["norm." + l + ".bias"]));
   };
   const auto spread = [&](const std::string& l) {
+    if (l == "1" && !cascade) return torch::zeros({1, 1, 1, 1, 1}, torch::kDouble);
     return linear(p, "lateral.1." + l, h).unsqueeze(2).unsqueeze(3).unsqueeze(4);
   };
   const auto up = [](const at::Tensor& x, const at::Tensor& like) {
@@ -378,6 +380,7 @@ TEST_CASE("a spatial cascade decodes the pyramid of a volume, and one voxel wher
     x = up(conv("reduce.0", x), volume.skips[0]) + conv("lateral.0.2", volume.skips[0]);
     return normed("1", conv("mix.1", x + vectors * spread("1"), 1));
   };
+  CHECK(p.contains("lateral.1.1.weight") == cascade);
   const auto parts = projected(*module, {eq::Feature(volume), vector_of(h)});
   check_close(module->combine(parts, everything(2)).varying, decoded(1));
   check_close(module->combine(parts, with(eq::Coalition::single(0), 2)).varying, decoded(0));

@@ -4,7 +4,7 @@
 /// \file
 /// `SpatialCascade` is the spatial cascading of BMMQA. It decodes a map, level by level, from the
 /// feature pyramid of the map modalities. At every level it adds the vectors of the other
-/// modalities, spread over space.
+/// modalities, spread over space. With `cascade = false` it adds them at the deepest level alone.
 ///
 /// - In: map features with n skip maps, vector features, presence [C, B, M]
 /// - Out: joint map of `widths.back()` channels at the size of the first skip map, [R, W, H, W'] or
@@ -66,8 +66,11 @@ class SpatialCascadeModule : public torch::nn::Module {
   };
 
   SpatialCascadeModule(std::span<const FeatureSpec> features, std::vector<std::int64_t> widths,
-                       std::int64_t dimensions = 2)
-      : torch::nn::Module("SpatialCascade"), widths_(std::move(widths)), dims_(dimensions) {
+                       std::int64_t dimensions = 2, bool cascade = true)
+      : torch::nn::Module("SpatialCascade"),
+        widths_(std::move(widths)),
+        dims_(dimensions),
+        vector_levels_(cascade ? widths_.size() : 1) {
     lateral_ = register_module("lateral", torch::nn::ModuleList());
     for (const FeatureSpec& f : features)
       lateral_->push_back(f.kind == FeatureKind::map ? map_layers(f) : vector_layers(f));
@@ -101,7 +104,7 @@ class SpatialCascadeModule : public torch::nn::Module {
         out.levels.push_back(convolved(*layers[l + 1], h.skips[widths_.size() - 1 - l]));
     } else {
       const at::Tensor v = h.vector();
-      for (std::size_t l = 0; l < widths_.size(); ++l)
+      for (std::size_t l = 0; l < vector_levels_; ++l)
         out.levels.push_back(layers[l]->as<torch::nn::Linear>()->forward(v));
     }
     return out;
@@ -142,7 +145,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     [[nodiscard]] at::Tensor sum(bool maps, std::size_t level) const {
       at::Tensor total;
       for (std::size_t m = 0; m < parts_.size(); ++m) {
-        if (parts_[m].levels.empty() || parts_[m].is_map != maps) continue;
+        if (level >= parts_[m].levels.size() || parts_[m].is_map != maps) continue;
         const at::Tensor term = of_rows(parts_[m].levels[level], m);
         if (term.defined()) total = total.defined() ? total + term : term;
       }
@@ -190,7 +193,7 @@ class SpatialCascadeModule : public torch::nn::Module {
         const std::vector<at::Tensor> reduce = reduce_[l - 1]->parameters();  // weight, bias
         x = torch::linear(x, reduce[0].flatten(1), reduce[1]);
       }
-      x = x.defined() ? x + vector : vector;
+      if (vector.defined()) x = x.defined() ? x + vector : vector;
       x = torch::linear(x, mix_[l]->parameters()[0].flatten(2).sum(2));
       x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(x));
     }
@@ -221,12 +224,13 @@ class SpatialCascadeModule : public torch::nn::Module {
   }
   [[nodiscard]] torch::nn::ModuleList vector_layers(const FeatureSpec& f) const {
     torch::nn::ModuleList layers;
-    for (const std::int64_t width : widths_) layers->push_back(torch::nn::Linear(f.width, width));
+    for (std::size_t l = 0; l < vector_levels_; ++l) layers->push_back(torch::nn::Linear(f.width, widths_[l]));
     return layers;
   }
 
   std::vector<std::int64_t> widths_;
   std::int64_t dims_;
+  std::size_t vector_levels_;  ///< levels at which vectors are added
   torch::nn::ModuleList lateral_{nullptr}, reduce_{nullptr}, mix_{nullptr}, norm_{nullptr};
 };
 
@@ -236,6 +240,7 @@ struct SpatialCascade {
 
   std::vector<std::int64_t> widths = {128, 64, 32, 16};  ///< channels per level, deepest first; > 0
   std::int64_t dimensions = 2;                           ///< 2 for images, 3 for volumes
+  bool cascade = true;                                   ///< whether vectors are added at every level
 
   /// Small options for an encoder with two skip maps, such as `Cnn::example()`.
   [[nodiscard]] static SpatialCascade example() { return {.widths = {8, 4}}; }
@@ -244,10 +249,10 @@ struct SpatialCascade {
     check_option(!widths.empty(), "SpatialCascade.widths", "at least one width", "none");
     for (const std::int64_t width : widths) check_option(width > 0, "SpatialCascade.widths", "each > 0", width);
     check_option(dimensions == 2 || dimensions == 3, "SpatialCascade.dimensions", "2 or 3", dimensions);
-    return std::make_shared<SpatialCascadeModule>(features, widths, dimensions);
+    return std::make_shared<SpatialCascadeModule>(features, widths, dimensions, cascade);
   }
 };
 
 }  // namespace equipoise
 
-EQUIPOISE_REFLECT(equipoise::SpatialCascade, widths, dimensions);
+EQUIPOISE_REFLECT(equipoise::SpatialCascade, widths, dimensions, cascade);

@@ -38,7 +38,7 @@ template <class GprFusion, class... Modalities>
 [[nodiscard]] auto with_tasks(const PsqaSizes& s, GprFusion fusion, Modalities... modalities) {
   return compose(std::move(modalities)...,
                  task<"gpr">(fusion, Regression{.outputs = std::int64_t{kCriteria.size()}, .loss = PointLoss::huber}),
-                 task<"dd">(SpatialCascade{.widths = s.decoder}, DenseRegression{.channels = 1}));
+                 task<"dd">(SpatialCascade{.widths = s.decoder, .cascade = s.cascade}, DenseRegression{.channels = 1}));
 }
 
 }  // namespace detail

@@ -21,6 +21,7 @@ struct PsqaSizes {
   std::vector<std::int64_t> encoder = {16, 32, 64, 128};  ///< channels of the dose encoder's stages
   std::vector<std::int64_t> decoder = {64, 32, 16, 8};    ///< channels of the cascade's levels
   std::int64_t width = 64;                                ///< of the table's and the joint feature
+  bool cascade = true;                                    ///< whether vectors join every level of the map's decoder
 };
 
 /// Whether the cohort, and no user, decides a size.
@@ -30,4 +31,4 @@ struct PsqaSizes {
 
 }  // namespace equipoise::psqa
 
-EQUIPOISE_REFLECT(equipoise::psqa::PsqaSizes, metrics, channels, machine, pool, encoder, decoder, width);
+EQUIPOISE_REFLECT(equipoise::psqa::PsqaSizes, metrics, channels, machine, pool, encoder, decoder, width, cascade);

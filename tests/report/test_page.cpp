@@ -100,6 +100,14 @@ TEST_CASE("numbers with intervals stand in rows that have names", "[report][work
   CHECK(whisker.attribute("x1").as_double() < dot.attribute("cx").as_double());
   CHECK((whisker.attribute("x1").as_double() + whisker.attribute("x2").as_double()) / 2 ==
         Approx(dot.attribute("cx").as_double()).epsilon(1e-4));
+  // A long name is drawn within the axis.
+  CHECK(svg.select_nodes("text[@textLength]").empty());
+  plot.rows[1] = std::string(120, 'm');
+  const pugi::xml_document narrower = parsed(report::svg(plot));
+  const auto names = narrower.select_nodes("//text[@textLength]");
+  REQUIRE(names.size() == 1);
+  CHECK(names.first().node().text().get() == plot.rows[1]);
+  CHECK(names.first().node().attribute("textLength").as_double() < 560);
   plot.series.pop_back(), plot.series[0].y = {kNan, kNan}, plot.series[0].low = plot.series[0].high = {kNan, kNan};
   CHECK(report::svg(plot) == "<p>error by &lt;method&gt;: nothing to draw.</p>");
 }

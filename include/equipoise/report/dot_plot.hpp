@@ -3,7 +3,7 @@
 
 /// \file
 /// Numbers with intervals in rows that have names: methods by error, methods by rank. A row's name stands above its dots,
-/// so that names of any length can be read at the width of a phone.
+/// so that it can be read at the width of a phone. A name that is longer than the drawing is drawn narrower.
 
 #include <equipoise/report/markup.hpp>
 #include <equipoise/report/numbers.hpp>
@@ -79,8 +79,14 @@ inline void draw_frame(pugi::xml_node svg, const DotCanvas& c, const DotPlot& pl
     append_words(svg, c.px(v), c.bottom() + 17, number(std::abs(v) < 1e-9 * x.step ? 0 : v, 4), "middle", "tick");
   }
   append_words(svg, c.middle(), c.bottom() + 38, plot.x_label, "middle", "label");
-  for (std::size_t row = 0; row < plot.rows.size(); ++row)
+  const double place = c.px(x.high) - c.px(x.low) - 2;  // of a row's name
+  for (std::size_t row = 0; row < plot.rows.size(); ++row) {
     append_words(svg, c.px(x.low) + 2, c.name(row), plot.rows[row], "start", "row");
+    constexpr double letter = 6.6;  // mean width of the page's font at its size in a drawing
+    if (letter * static_cast<double>(plot.rows[row].size()) <= place) continue;
+    svg.last_child().append_attribute("textLength") = number(place, 6).c_str();
+    svg.last_child().append_attribute("lengthAdjust") = "spacingAndGlyphs";
+  }
   for (std::size_t s = 0; s < plot.spans.size(); ++s)
     append_line(svg, c.span(s), c.py(plot.spans[s].first, 0), c.span(s),
                 c.py(plot.spans[s].second, plot.series.size() - 1), "span");

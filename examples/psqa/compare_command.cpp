@@ -72,10 +72,12 @@ void print_conditions(const StudySettings& a, const Json& conditions) {
     std::cout << "\n" << words_of_metric(metric) << ", of trained models that are shown a part of their modalities\n\n";
     print_markdown(condition_rows(a.methods, conditions, "methods", metric));
   }
-  std::cout << "\nDifferences of " << a.methods.front() << " to the other methods, "
-            << words_of_metric(strictest_metric()) << "\n\n";
-  print_markdown(
-      condition_rows({a.methods.begin() + 1, a.methods.end()}, conditions, "differences", strictest_metric()));
+  if (a.methods.size() > 1)
+    for (const std::string& metric : condition_metrics()) {
+      std::cout << "\nDifferences of " << a.methods.front() << " to the other methods, " << words_of_metric(metric)
+                << "\n\n";
+      print_markdown(condition_rows({a.methods.begin() + 1, a.methods.end()}, conditions, "differences", metric));
+    }
   std::cout << "\n" << noise_notes() << "\n";
 }
 
@@ -83,6 +85,11 @@ void print_study(const StudySettings& a, const Json& summary) {
   if (summary.contains("training_records"))
     std::cout << "## " << summary["training_records"] << " training records\n\n";
   print_methods(a, summary);
+  for (const FurtherTable& table : further_tables(summary["methods"])) {
+    std::cout << "\n" << table.title << "\n\n";
+    print_markdown(table.rows);
+  }
+  std::cout << "\n" << further_notes() << "\n";
   if (summary.contains("conditions")) print_conditions(a, summary["conditions"]);
   std::cout << "\n"
             << study_notes(a, summary)

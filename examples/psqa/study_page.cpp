@@ -129,9 +129,10 @@ void conditions_section(eq::report::Page& page, const StudySettings& a, const Js
     table(a.methods, "methods", metric);
   }
   if (a.methods.size() < 2) return;
-  page.paragraph("Differences of " + a.methods.front() + " to the other methods, " +
-                 words_of_metric(strictest_metric()) + ":");
-  table({a.methods.begin() + 1, a.methods.end()}, "differences", strictest_metric());
+  for (const std::string& metric : condition_metrics()) {
+    page.paragraph("Differences of " + a.methods.front() + " to the other methods, " + words_of_metric(metric) + ":");
+    table({a.methods.begin() + 1, a.methods.end()}, "differences", metric);
+  }
 }
 
 void records_section(eq::report::Page& page, const StudySettings& a, const std::vector<Json>& summaries) {
@@ -193,6 +194,15 @@ void tables_section(eq::report::Page& page, const StudySettings& a, const std::v
       "weigh little.");
 }
 
+void further_section(eq::report::Page& page, const Json& methods) {
+  page.heading("Further figures");
+  for (const FurtherTable& table : further_tables(methods)) {
+    page.paragraph(table.title + ":");
+    page.table(table.rows[0], {table.rows.begin() + 1, table.rows.end()});
+  }
+  page.paragraph(further_notes());
+}
+
 void settings_section(eq::report::Page& page, const StudySettings& a) {
   page.heading("How it was made");
   page.paragraph(
@@ -240,6 +250,7 @@ void write_study_page(const StudySettings& a, const std::vector<Json>& summaries
   shares_section(page, summary["methods"]);
   conditions_section(page, a, summary);
   tables_section(page, a, summaries);
+  further_section(page, summary["methods"]);
   settings_section(page, a);
   page.write(a.html);
 }

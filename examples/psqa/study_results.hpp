@@ -2,11 +2,12 @@
 #pragma once
 
 /// \file
-/// What a study of `psqa compare` computes (study_runs.cpp), its figures (study_summary.cpp), and a page of them
-/// (study_page.cpp).
+/// What a study of `psqa compare` computes (study_runs.cpp), its figures (study_figures.cpp) with their summary
+/// (study_summary.cpp), and a page of them (study_page.cpp).
 
 #include <equipoise/evaluation/conditions.hpp>
 #include <equipoise/evaluation/record_figures.hpp>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,12 +16,32 @@
 
 namespace psqa_program {
 
-/// What is averaged over records, as the columns of records.csv.
+/// What methods are compared by: means over records, each with its difference to the first method.
 [[nodiscard]] const std::vector<std::string>& compared_metrics();
 /// Those of them that methods are compared by where a modality is missing or noisy.
 [[nodiscard]] const std::vector<std::string>& condition_metrics();
 /// MAE at 2%/2 mm, by which methods are ranked.
 [[nodiscard]] const std::string& strictest_metric();
+
+/// The columns of a run's records.csv: the compared metrics, errors by stratum, the squared error of the map, and the
+/// true and predicted rates.
+[[nodiscard]] const std::vector<std::string>& record_columns();
+/// What a method says of the records that a run tests, with these columns.
+[[nodiscard]] std::vector<eq::TestedRecord> tested_records(const psqa::MethodPredictions& predictions,
+                                                           const psqa::Cohort& cohort,
+                                                           const std::vector<std::int64_t>& test);
+
+/// A figure of a method that stands beside the compared ones.
+struct FurtherFigure {
+  std::string name;   ///< in JSON
+  std::string words;  ///< the head of its column
+  std::string table;  ///< the title of the table in which it stands
+  int decimals = 2;
+  std::function<eq::Interval(const eq::RecordFigures&)> of;
+};
+/// RMSE, R² and rank correlation of each rate; errors by stratum; AUC and sensitivity for failing records; PSNR of the
+/// maps. The figures of a table stand side by side.
+[[nodiscard]] const std::vector<FurtherFigure>& further_figures();
 
 /// The figures of methods that were trained on as many records.
 struct StudyResults {
@@ -51,6 +72,16 @@ struct StudyResults {
 [[nodiscard]] std::vector<std::vector<std::string>> condition_rows(const std::vector<std::string>& methods,
                                                                    const Json& conditions, const std::string& part,
                                                                    const std::string& metric);
+
+/// Rows as text, the first the head.
+struct FurtherTable {
+  std::string title;
+  std::vector<std::vector<std::string>> rows;
+};
+/// The further figures of a summary's methods.
+[[nodiscard]] std::vector<FurtherTable> further_tables(const Json& methods);
+/// What these figures are.
+[[nodiscard]] std::string further_notes();
 
 /// How the study was made, in a sentence: seeds, folds, trials and records.
 [[nodiscard]] std::string study_notes(const StudySettings& settings, const Json& summary);

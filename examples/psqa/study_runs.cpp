@@ -11,6 +11,7 @@
 #include <cmath>
 #include <equipoise/evaluation/study.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
+#include <fstream>
 #include <iterator>
 #include <map>
 #include <stdexcept>
@@ -22,51 +23,15 @@
 
 namespace psqa_program {
 
-const std::vector<std::string>& compared_metrics() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> out;  // mae_3_3, …
-    for (const psqa::NamedCriteria& c : psqa::kCriteria) out.push_back("mae" + std::string(c.name).substr(3));
-    out.insert(out.end(), {"mae_2_2_failing", "dd_mae", "dd_ssim"});
-    return out;
-  }();
-  return names;
-}
-
-const std::vector<std::string>& condition_metrics() {
-  static const std::vector<std::string> names = {strictest_metric(), "mae_2_2_failing", "dd_mae"};
-  return names;
-}
-
-const std::string& strictest_metric() {
-  return compared_metrics()[psqa::kStrictest];
-}
-
 namespace {
-
-/// What a method says of the records that a run tests.
-std::vector<eq::TestedRecord> tested_records(const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
-                                             const std::vector<std::int64_t>& test) {
-  const psqa::MapErrors maps = psqa::map_errors(predictions);
-  std::vector<eq::TestedRecord> out;
-  for (std::size_t i = 0; i < test.size(); ++i) {
-    const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
-    std::vector<double> figures;
-    for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c)
-      figures.push_back(std::abs(predictions.predicted[i][c] - r.gpr[c]));
-    figures.push_back(r.gpr[psqa::kStrictest] < 90 ? figures[psqa::kStrictest] : std::nan(""));
-    figures.insert(figures.end(), {maps.absolute[i], maps.ssim[i]});
-    out.push_back({r.id, r.patient, std::move(figures)});
-  }
-  return out;
-}
 
 /// Of such records the figures that conditions are compared by.
 std::vector<eq::TestedRecord> with_condition_metrics(std::vector<eq::TestedRecord> records) {
   for (eq::TestedRecord& r : records) {
     std::vector<double> figures;
     for (const std::string& metric : condition_metrics()) {
-      const auto at = std::find(compared_metrics().begin(), compared_metrics().end(), metric);
-      figures.push_back(r.figures[static_cast<std::size_t>(at - compared_metrics().begin())]);
+      const auto at = std::find(record_columns().begin(), record_columns().end(), metric);
+      figures.push_back(r.figures[static_cast<std::size_t>(at - record_columns().begin())]);
     }
     r.figures = std::move(figures);
   }
@@ -92,15 +57,24 @@ Run best_run(const std::vector<RunConfig>& trials, const fs::path& folder, const
   return ensure_run(trials[eq::best_trial(figures)], path(eq::best_trial(figures)), cohort);
 }
 
+/// Whether a cell's table has today's columns. That of an earlier version is made again, from its trained runs.
+bool has_record_columns(const eq::StudyCell&, const fs::path& folder) {
+  std::string head = "id,group", line;
+  for (const std::string& column : record_columns()) head += "," + column;
+  std::ifstream in(folder / "records.csv");
+  return std::getline(in, line) && line == head;
+}
+
 /// Computes cells and says how far they are. \throws where one fails, or the study is interrupted
 template <class Compute>
-void run_cells(const StudySettings& a, const std::vector<eq::StudyCell>& cells, const Compute& compute) {
+void run_cells(const StudySettings& a, const std::vector<eq::StudyCell>& cells, const Compute& compute,
+               eq::StudyOptions options = {}) {
   const auto say = [&](const eq::StudyProgress& p) {
     step(std::to_string(p.finished) + " of " + std::to_string(p.cells) + " runs: " + p.last.name +
          (p.last.error.empty() ? "" : " failed: " + p.last.error));
   };
-  const std::vector<eq::CellResult> results = eq::run_study(
-      a.out, cells, compute, {.jobs = a.jobs, .on_cell = say, .should_stop = [] { return interrupted(); }});
+  options.jobs = a.jobs, options.on_cell = say, options.should_stop = [] { return interrupted(); };
+  const std::vector<eq::CellResult> results = eq::run_study(a.out, cells, compute, options);
   if (interrupted()) throw Interrupted("interrupted: the same command goes on with what is in " + a.out);
   for (const eq::CellResult& r : results)
     if (r.state == eq::CellState::failed) throw std::runtime_error(a.out + "/" + r.name + ": " + r.error);
@@ -118,7 +92,7 @@ void compute_baseline(const StudySettings& a, const Cells& cells, const eq::Stud
   Run run = ensure_run(cells.trials.at(of_first).front(), fs::path(a.out) / of_first / "run", cohort);
   const psqa::MethodPredictions like = predict_test_records(run, cohort, false);
   eq::write_tested_records(
-      folder / "records.csv", compared_metrics(),
+      folder / "records.csv", record_columns(),
       tested_records(psqa::baseline_named(name, like, cohort, run.split, run.scales), cohort, run.split.test));
 }
 
@@ -176,9 +150,9 @@ StudyResults results_of(const StudySettings& a, const Cells& cells, std::int64_t
                [&](const NamedSplit& s) { return s.choice.records == records; });
   StudyResults out{records, {}, {}};
   const auto collect = [&](const std::string& method, const auto& folder_of) {
-    eq::RecordFigures figures(compared_metrics());
+    eq::RecordFigures figures(record_columns());
     for (const NamedSplit& s : splits)
-      figures.add(eq::read_tested_records(fs::path(a.out) / folder_of(s.name) / "records.csv", compared_metrics()));
+      figures.add(eq::read_tested_records(fs::path(a.out) / folder_of(s.name) / "records.csv", record_columns()));
     out.methods.emplace_back(method, std::move(figures));
   };
   for (const std::string& method : a.methods)
@@ -202,17 +176,21 @@ std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Coh
   const auto use_share_of_cores = [&] {
     at::set_num_threads(static_cast<int>(std::max<std::size_t>(threads / a.jobs, 1)));
   };
-  run_cells(a, cells.methods, [&](const eq::StudyCell& cell, const fs::path& folder) {
-    use_share_of_cores();
-    Run run = best_run(cells.trials.at(cell.name), folder, cohort);
-    const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
-    eq::write_tested_records(folder / "records.csv", compared_metrics(),
-                             tested_records(predictions, cohort, run.split.test));
-  });
-  run_cells(a, cells.baselines, [&](const eq::StudyCell& cell, const fs::path& folder) {
-    use_share_of_cores();
-    compute_baseline(a, cells, cell, folder, cohort);
-  });
+  run_cells(a, cells.methods,
+            [&](const eq::StudyCell& cell, const fs::path& folder) {
+              use_share_of_cores();
+              Run run = best_run(cells.trials.at(cell.name), folder, cohort);
+              const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
+              eq::write_tested_records(folder / "records.csv", record_columns(),
+                                       tested_records(predictions, cohort, run.split.test));
+            },
+            {.is_current = has_record_columns});
+  run_cells(a, cells.baselines,
+            [&](const eq::StudyCell& cell, const fs::path& folder) {
+              use_share_of_cores();
+              compute_baseline(a, cells, cell, folder, cohort);
+            },
+            {.is_current = has_record_columns});
   if (a.conditions)
     run_cells(a, cells.conditions, [&](const eq::StudyCell& cell, const fs::path& folder) {
       use_share_of_cores();

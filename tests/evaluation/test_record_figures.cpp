@@ -1,3 +1,4 @@
+#include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/record_figures.hpp>
 
 #include <cmath>
@@ -39,10 +40,33 @@ TEST_CASE("a record's figure is the mean over the runs that test it", "[evaluati
   CHECK(f.records() == 3);
   CHECK(f.mean("mae").value == Approx((2 + 2 + 7) / 3.0));
   CHECK(f.mean("failing").value == Approx(3));  // a does not count
+  CHECK(std::isnan(f.mean("failing").low));     // two records
+  CHECK(std::isnan(f.mean("failing").high));
   CHECK(f.means_by_group("mae") == std::vector<double>{2, 7});
   CHECK_THROWS_WITH(f.mean("maw"), Contains("no figure \"maw\"; did you mean \"mae\"?"));
   CHECK_THROWS_WITH(f.add(std::vector<eq::TestedRecord>{{"d", "q", {1, 1}}, {"d", "q", {1, 1}}}), Contains("twice"));
   CHECK_THROWS_WITH(f.add(std::vector<eq::TestedRecord>{{"c", "p", {1, 1}}}), Contains("record c is in two groups"));
+}
+
+TEST_CASE("a statistic of a run is averaged over the runs, without NaN", "[evaluation][figures]") {
+  eq::RecordFigures f({"true", "predicted"});
+  f.add(std::vector<eq::TestedRecord>{
+      {"a", "p", {1, 1}}, {"b", "p", {2, 3}}, {"c", "q", {3, 2}}, {"d", "q", {4, 4}}, {"e", "r", {kNan, 9}}});
+  CHECK(f.mean_over_runs("true", "predicted", eq::spearman).value == Approx(0.8));  // 1 - 6 (0 + 1 + 1 + 0) / (4 · 15)
+  f.add(std::vector<eq::TestedRecord>{{"a", "p", {1, 8}}, {"c", "q", {3, 7}}, {"d", "q", {4, 6}}});
+  CHECK(f.mean_over_runs("true", "predicted", eq::spearman).value == Approx((0.8 - 1) / 2));
+  f.add(std::vector<eq::TestedRecord>{{"b", "p", {2, 5}}});  // no correlation of one record
+  const eq::Interval both = f.mean_over_runs("true", "predicted", eq::spearman);
+  CHECK(both.value == Approx((0.8 - 1) / 2));
+  CHECK(both.low >= -1);
+  CHECK(both.low <= both.high);
+  CHECK(both.high <= 1);
+  // Of one run, the interval of a mean is the one that `mean` has.
+  const eq::RecordFigures one = figures_of({{1, 2, 3, 4, 5, 9}});
+  const auto mean_of_x = [](const std::vector<double>& x, const std::vector<double>&) { return eq::mean(x); };
+  CHECK(one.mean_over_runs("mae", "mae", mean_of_x).low == Approx(one.mean("mae").low));
+  CHECK(one.mean_over_runs("mae", "mae", mean_of_x).high == Approx(one.mean("mae").high));
+  CHECK_THROWS_WITH(f.mean_over_runs("true", "predict", eq::spearman), Contains("did you mean \"predicted\"?"));
 }
 
 TEST_CASE("methods are compared on the same records", "[evaluation][figures]") {

@@ -109,6 +109,29 @@ TEST_CASE("a study that is stopped ends its processes, and goes on where it was"
   CHECK(tries(folder.path() / cells[1].name) == 2);
 }
 
+TEST_CASE("a finished cell that is not current is computed again", "[evaluation][study]") {
+  const support::TemporaryFolder folder;
+  const auto cells = cells_of(2);
+  (void)eq::run_study(folder.path(), cells, count);
+  std::vector<std::string> asked;
+  const eq::StudyOptions options{.is_current = [&](const eq::StudyCell& cell, const fs::path& path) {
+    CHECK(path == folder.path() / cell.name);
+    asked.push_back(cell.name);
+    return cell.name != cells[2].name;
+  }};
+  const auto fails = [&](const eq::StudyCell&, const fs::path& path) {
+    if (fs::exists(path / "finished")) std::_Exit(7);  // a cell that is stopped here must not seem finished
+    throw std::runtime_error("no such column");
+  };
+  const auto again = eq::run_study(folder.path(), cells, fails, options);
+  CHECK(asked.size() == cells.size());
+  CHECK(again[2].state == eq::CellState::failed);
+  CHECK(again[2].error == "no such column");
+  CHECK(again[3].state == eq::CellState::finished);
+  CHECK(eq::run_study(folder.path(), cells, count)[2].state == eq::CellState::finished);
+  for (const eq::StudyCell& c : cells) CHECK(tries(folder.path() / c.name) == (c.name == cells[2].name ? 2 : 1));
+}
+
 TEST_CASE("a folder of other settings is refused before anything is computed", "[evaluation][study]") {
   const support::TemporaryFolder folder;
   auto cells = cells_of(1);

@@ -1,8 +1,11 @@
+#include <equipoise/io/csv.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -11,6 +14,7 @@
 #include "support/program.hpp"
 #include "support/samples.hpp"
 
+namespace eq = equipoise;
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using support::Outcome;
@@ -152,6 +156,29 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
   fs::remove(out / "concat" / "seed1" / "finished");  // as if it had been stopped there
   CHECK(psqa(compare, false).out == first.out);
   CHECK(records() == before);
+  std::ofstream(out / "concat" / "seed1" / "records.csv") << "id,group,mae_3_3\n";  // of an earlier version
+  CHECK(psqa(compare, false).out == first.out);
+  CHECK(records() == before);
+
+  // The further figures are those of the table of records.
+  const Json& concat = study["methods"][0];
+  double squares = 0, n = 0;
+  const eq::io::CsvFile table(out / "concat" / "seed1" / "records.csv", ',');
+  std::vector<std::string> columns;
+  for (const eq::io::CsvRow& row : table.rows()) {
+    if (columns.empty()) {
+      columns.assign(row.cells.begin(), row.cells.end());
+      continue;
+    }
+    std::map<std::string, std::string> cells;
+    for (std::size_t i = 0; i < columns.size(); ++i) cells[columns[i]] = row.cells[i];
+    const double error = std::stod(cells["true_2_2"]) - std::stod(cells["predicted_2_2"]);
+    CHECK(std::abs(error) == Approx(std::stod(cells["mae_2_2"])));
+    squares += error * error, n += 1;
+  }
+  CHECK(concat["rmse_2_2"]["value"].get<double>() == Approx(std::sqrt(squares / n)));
+  CHECK(concat["spearman_3_3"].contains("value"));
+  for (const Json& method : study["methods"]) CHECK(method["dd_psnr"]["value"].get<double>() > 0);
 
   refused(compare + " --trials 3", "concat/seed1: it was computed with");
   std::ofstream(file) << "sedes = 2\n";
@@ -199,8 +226,9 @@ TEST_CASE("a model that is shown delivery maps and the machine is trained, compa
   CHECK(fs::last_write_time(study / "concat@all" / "seed1" / "conditions" / "records.csv") == changed);
   std::ifstream page(folder.path() / "study.html");
   const std::string html((std::istreambuf_iterator<char>(page)), {});
-  for (const char* part : {">Verdict<", "has the lowest mean absolute error", "<dt>Command</dt>", "critical difference",
-                           ">Share of the reachable error<", ">all but metrics<"}) {
+  for (const char* part :
+       {">Verdict<", "has the lowest mean absolute error", "<dt>Command</dt>", "critical difference",
+        ">Share of the reachable error<", ">all but metrics<", ">Further figures<", ">sensitivity, rate below 90 %<"}) {
     INFO(part);
     CHECK(html.find(part) != std::string::npos);
   }

@@ -15,6 +15,7 @@
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/csv.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -55,12 +56,14 @@ class RecordFigures {
       for (std::size_t f = 0; f < names_.size(); ++f) s.sums[f] += r.figures[f];
       s.runs += 1;
     }
+    runs_.emplace_back(run.begin(), run.end());
   }
 
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   [[nodiscard]] std::size_t records() const { return records_.size(); }
 
-  /// The mean over records with its 95 % interval by bootstrap over groups; records with NaN do not count.
+  /// The mean over records with its 95 % interval by bootstrap over groups; records with NaN do not count. Fewer than
+  /// five records have no interval (NaN).
   /// \throws NameError for a figure that there is not
   [[nodiscard]] Interval mean(std::string_view figure) const { return interval_of(column(figure, nullptr)); }
 
@@ -72,6 +75,30 @@ class RecordFigures {
   /// Wilcoxon's p-value of that difference over the groups' means.
   [[nodiscard]] double p_value(const RecordFigures& other, std::string_view figure) const {
     return wilcoxon_signed_rank(group_means(column(figure, &other)));
+  }
+
+  /// A figure of a run as a whole, such as a rank correlation or an area under a curve: computed from
+  /// two figures of the records of each run, then averaged over the runs. The interval is by bootstrap
+  /// over groups. A record with NaN in one of the two, and a run in which the statistic is not finite,
+  /// does not count. \param statistic called with the lists x and y, for example `equipoise::spearman`
+  /// \throws NameError for a figure that there is not
+  template <class Statistic>
+  [[nodiscard]] Interval mean_over_runs(std::string_view x, std::string_view y, Statistic&& statistic) const {
+    const std::vector<std::vector<Pair>> runs = pairs_of(index_of(x), index_of(y));
+    std::vector<std::string> groups;
+    for (const auto& [id, s] : records_) groups.push_back(s.group);
+    return bootstrap(group_numbers(groups), [&](const std::vector<std::size_t>& rows) {
+      double sum = 0, n = 0;
+      for (const std::vector<Pair>& run : runs) {
+        std::vector<double> of_x, of_y;
+        for (const std::size_t i : rows)
+          if (!std::isnan(run[i].first) && !std::isnan(run[i].second))
+            of_x.push_back(run[i].first), of_y.push_back(run[i].second);
+        if (of_x.empty()) continue;
+        if (const double value = statistic(of_x, of_y); std::isfinite(value)) sum += value, n += 1;
+      }
+      return sum / n;
+    });
   }
 
   /// How much of an error that can be removed at all this method has removed: (constant - method) / (constant - floor),
@@ -105,6 +132,20 @@ class RecordFigures {
     std::vector<double> values;
   };
 
+  using Pair = std::pair<double, double>;
+
+  /// Two figures of every record in each run, in the order of `records_`; NaN where the run does not test a record.
+  [[nodiscard]] std::vector<std::vector<Pair>> pairs_of(std::size_t x, std::size_t y) const {
+    std::map<std::string_view, std::size_t> place;
+    for (const auto& [id, s] : records_) place.emplace(id, place.size());
+    std::vector<std::vector<Pair>> out;
+    for (const std::vector<TestedRecord>& run : runs_) {
+      std::vector<Pair>& pairs = out.emplace_back(records_.size(), Pair{detail::kNotANumber, detail::kNotANumber});
+      for (const TestedRecord& r : run) pairs[place.at(r.id)] = {r.figures[x], r.figures[y]};
+    }
+    return out;
+  }
+
   [[nodiscard]] Column column(std::string_view figure, const RecordFigures* minus) const {
     const std::size_t f = index_of(figure), g = minus ? minus->index_of(figure) : 0;
     if (minus && minus->records() != records()) differ(*minus);
@@ -122,7 +163,11 @@ class RecordFigures {
   }
 
   [[nodiscard]] static Interval interval_of(const Column& c) {
-    return bootstrap(group_numbers(c.groups), mean_over_records(c.values));
+    Interval out = bootstrap(group_numbers(c.groups), mean_over_records(c.values));
+    const auto counted = c.values.size() - static_cast<std::size_t>(
+                                               std::ranges::count_if(c.values, [](double v) { return std::isnan(v); }));
+    if (counted < 5) out.low = out.high = detail::kNotANumber;
+    return out;
   }
 
   [[nodiscard]] static std::vector<double> group_means(const Column& c, bool with_nan = false) {
@@ -150,6 +195,7 @@ class RecordFigures {
 
   std::vector<std::string> names_;
   std::map<std::string, Sums> records_;
+  std::vector<std::vector<TestedRecord>> runs_;
 };
 
 /// Methods against the first one: its figure less theirs, with p-values that are corrected for their number (Holm).

@@ -73,6 +73,11 @@ struct StudyOptions {
   std::function<bool()> should_stop = [] {
     return false;
   };  ///< asked several times a second; cells under way are ended
+  /// Asked of each finished cell, with its folder: one that is not current is computed again, as where an earlier version
+  /// wrote another table.
+  std::function<bool(const StudyCell&, const std::filesystem::path&)> is_current = [](const auto&, const auto&) {
+    return true;
+  };
 };
 
 namespace detail {
@@ -122,7 +127,7 @@ class CellFolder {
     std::error_code error;
     std::filesystem::create_directories(path_, error);
     if (error) throw FileError(message("file.403", path_.string(), "cannot be created: ", error.message()));
-    std::filesystem::remove(path_ / "error.txt", error);
+    for (const char* file : {"error.txt", "finished"}) std::filesystem::remove(path_ / file, error);
     std::string text = "option,value\n";
     for (const auto& [key, value] : cell.settings) text += io::csv_cell(key) + "," + io::csv_cell(value) + "\n";
     write("settings.csv", text);
@@ -249,7 +254,7 @@ std::vector<CellResult> run_study(const std::filesystem::path& folder, std::span
   for (const StudyCell& cell : cells) {
     const detail::CellFolder of_cell(folder, cell);
     of_cell.check(cell);
-    const bool done = of_cell.finished();
+    const bool done = of_cell.finished() && options.is_current(cell, of_cell.path());
     results.push_back({cell.name, done ? CellState::finished : CellState::left});
     if (done)
       ++finished;

@@ -3,7 +3,6 @@
 /// The figures of a study by record, and those of a run as a whole: RMSE, R², rank correlation, and how well failing
 /// records are found.
 
-#include <algorithm>
 #include <cmath>
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/psqa/learning/map_metrics.hpp>

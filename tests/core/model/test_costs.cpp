@@ -170,7 +170,7 @@ TEST_CASE("a summary is printed, and written as JSON and for Graphviz", "[core][
   std::filesystem::current_path(before);
   INFO(printed.str());
   for (const char* text :
-       {"encoders.a  cnn ", "[1, 8, 8]  [8, 2, 2]", " 75.2 %  widths=8,4  dimensions=2\n", "\ntogether "})
+       {"encoders.a  cnn ", "[1, 8, 8]  [8, 2, 2]", " 75.2 %  widths=8,4  dimensions=2  cascade=true\n", "\ntogether "})
     CHECK(printed.str().find(text) != std::string::npos);
   const auto json = nlohmann::json::parse(summary.json());
   CHECK(json["parts"].size() == 4);

@@ -33,17 +33,11 @@ FurtherFigure of_rates(std::string name, std::string words, std::string table, i
           }};
 }
 
-std::vector<bool> below(Lists rates, double limit) {
-  std::vector<bool> out;
-  for (const double rate : rates) out.push_back(rate < limit);
-  return out;
-}
-
-/// The lower a rate, the higher its score.
-std::vector<double> alarm(Lists predicted) {
-  std::vector<double> out;
-  for (const double rate : predicted) out.push_back(-rate);
-  return out;
+/// The area under the ROC curve: passing records should have the higher predicted rate.
+double area_under_curve(Lists truth, Lists predicted, double limit) {
+  std::vector<bool> passing;
+  for (const double rate : truth) passing.push_back(rate >= limit);
+  return eq::area_under_curve(predicted, passing);
 }
 
 /// The share of the records with a true rate below the limit whose predicted rate is below it, too; NaN without any.
@@ -67,7 +61,7 @@ void add_failing(std::vector<FurtherFigure>& out) {
   for (const double limit : psqa::kFailingLimits) {
     const std::string of = eq::report::fixed(limit, 0);
     out.push_back(of_rates("auc_" + of, "AUC, rate below " + of + " %", table, 3, digits,
-                           [limit](Lists t, Lists p) { return eq::area_under_curve(alarm(p), below(t, limit)); }));
+                           [limit](Lists t, Lists p) { return area_under_curve(t, p, limit); }));
     out.push_back(of_rates("sensitivity_" + of, "sensitivity, rate below " + of + " %", table, 2, digits,
                            [limit](Lists t, Lists p) { return sensitivity(t, p, limit); }));
   }

@@ -11,7 +11,6 @@
 #include <cmath>
 #include <equipoise/evaluation/study.hpp>
 #include <equipoise/psqa/learning/baselines.hpp>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <stdexcept>
@@ -59,10 +58,7 @@ Run best_run(const std::vector<RunConfig>& trials, const fs::path& folder, const
 
 /// Whether a cell's table has today's columns. That of an earlier version is made again, from its trained runs.
 bool has_record_columns(const eq::StudyCell&, const fs::path& folder) {
-  std::string head = "id,group", line;
-  for (const std::string& column : record_columns()) head += "," + column;
-  std::ifstream in(folder / "records.csv");
-  return std::getline(in, line) && line == head;
+  return eq::has_figures(folder / "records.csv", record_columns());
 }
 
 /// Computes cells and says how far they are. \throws where one fails, or the study is interrupted

@@ -101,6 +101,9 @@ TEST_CASE("figures of records are the same when they are read again", "[evaluati
   const std::vector<std::string> names = {"mae", "of, failing"};
   const std::vector<eq::TestedRecord> records = {{"plan \"1\"", "Roe, J.", {0.1 + 0.2, kNan}}, {"2", "", {-1e-300, 5}}};
   eq::write_tested_records(path, names, records);
+  CHECK(eq::has_figures(path, names));
+  CHECK_FALSE(eq::has_figures(path, {"mae"}));
+  CHECK_FALSE(eq::has_figures(folder.path() / "none.csv", names));
   const auto read = eq::read_tested_records(path, names);
   REQUIRE(read.size() == 2);
   CHECK(read[0].id == "plan \"1\"");

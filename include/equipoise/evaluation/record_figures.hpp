@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <span>
@@ -219,12 +220,22 @@ struct MethodDifference {
   return out;
 }
 
+namespace detail {
+
+/// The first line of a table of tested records.
+[[nodiscard]] inline std::string head_of_records(const std::vector<std::string>& names) {
+  std::string text = "id,group";
+  for (const std::string& name : names) text += "," + io::csv_cell(name);
+  return text;
+}
+
+}  // namespace detail
+
 /// Writes what a run says of its records as CSV: `id,group,<figures>`, a cell empty where a figure is NaN. The file
 /// appears whole or not at all. \throws FileError when it cannot be written
 inline void write_tested_records(const std::filesystem::path& path, const std::vector<std::string>& names,
                                  std::span<const TestedRecord> records) {
-  std::string text = "id,group";
-  for (const std::string& name : names) text += "," + io::csv_cell(name);
+  std::string text = detail::head_of_records(names);
   for (const TestedRecord& r : records) {
     check_same_length(r.figures.size(), names.size(), "write_tested_records");
     text += "\n" + io::csv_cell(r.id) + "," + io::csv_cell(r.group);
@@ -233,6 +244,13 @@ inline void write_tested_records(const std::filesystem::path& path, const std::v
   io::AtomicFile file(path);
   file.write(text + "\n");
   file.commit();
+}
+
+/// Whether a file is there that `write_tested_records` wrote with these figures; only its first line is read.
+[[nodiscard]] inline bool has_figures(const std::filesystem::path& path, const std::vector<std::string>& names) {
+  std::ifstream in(path);
+  std::string line;
+  return std::getline(in, line) && line == detail::head_of_records(names);
 }
 
 /// Reads what `write_tested_records` wrote. \throws FileError that names line and column

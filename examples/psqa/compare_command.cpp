@@ -85,7 +85,7 @@ void print_study(const StudySettings& a, const Json& summary) {
   if (summary.contains("training_records"))
     std::cout << "## " << summary["training_records"] << " training records\n\n";
   print_methods(a, summary);
-  for (const FurtherTable& table : further_tables(summary["methods"])) {
+  for (const FurtherTable& table : further_tables(summary, "methods")) {
     std::cout << "\n" << table.title << "\n\n";
     print_markdown(table.rows);
   }

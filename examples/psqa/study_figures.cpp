@@ -4,10 +4,14 @@
 /// records are found.
 
 #include <cmath>
+#include <cstddef>
+#include <equipoise/core/base/statistics.hpp>
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/psqa/learning/map_metrics.hpp>
 #include <equipoise/psqa/learning/rate_metrics.hpp>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "study_results.hpp"
@@ -23,14 +27,16 @@ std::string digits_of(const psqa::NamedCriteria& c) {
   return std::string(c.name).substr(4);
 }
 
-/// A statistic of the true and predicted rates, averaged over the runs.
-template <class Statistic>
+/// A statistic of the true and predicted rates.
 FurtherFigure of_rates(std::string name, std::string words, std::string table, int decimals, const std::string& digits,
-                       Statistic statistic) {
-  return {std::move(name), std::move(words), std::move(table), decimals,
-          [digits, statistic](const eq::RecordFigures& f) {
-            return f.mean_over_runs("true_" + digits, "predicted_" + digits, statistic);
-          }};
+                       std::function<double(Lists, Lists)> statistic) {
+  return {std::move(name),  std::move(words),      std::move(table),    decimals,
+          "true_" + digits, "predicted_" + digits, std::move(statistic)};
+}
+
+/// The mean of a column of records.csv.
+FurtherFigure mean_of(const std::string& column, std::string words, std::string table) {
+  return {column, std::move(words), std::move(table), 2, column, column, [](Lists x, Lists) { return eq::mean(x); }};
 }
 
 /// The area under the ROC curve: passing records should have the higher predicted rate.
@@ -48,10 +54,21 @@ double sensitivity(Lists truth, Lists predicted, double limit) {
   return found / failing;
 }
 
+/// The share of the records with a true rate from the limit on whose predicted rate is not below it; NaN without any.
+double specificity(Lists truth, Lists predicted, double limit) {
+  double passing = 0, found = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i)
+    if (truth[i] >= limit) passing += 1, found += predicted[i] >= limit ? 1 : 0;
+  return found / passing;
+}
+
+double peak_signal_to_noise(Lists squared, Lists) {
+  return 10 * std::log10(psqa::kDdRange * psqa::kDdRange / eq::mean(squared));
+}
+
 /// A statistic at each of the criteria.
-template <class Statistic>
 void add_at_criteria(std::vector<FurtherFigure>& out, const std::string& name, const std::string& table,
-                     Statistic statistic) {
+                     const std::function<double(Lists, Lists)>& statistic) {
   for (const psqa::NamedCriteria& c : psqa::kCriteria)
     out.push_back(of_rates(name + "_" + digits_of(c), c.label, table, 2, digits_of(c), statistic));
 }
@@ -64,17 +81,12 @@ void add_failing(std::vector<FurtherFigure>& out) {
                            [limit](Lists t, Lists p) { return area_under_curve(t, p, limit); }));
     out.push_back(of_rates("sensitivity_" + of, "sensitivity, rate below " + of + " %", table, 2, digits,
                            [limit](Lists t, Lists p) { return sensitivity(t, p, limit); }));
+    out.push_back(of_rates("specificity_" + of, "specificity, rate below " + of + " %", table, 2, digits,
+                           [limit](Lists t, Lists p) { return specificity(t, p, limit); }));
   }
-  for (const auto& [column, words] : {std::pair("mae_2_2_90_95", "MAE, rate of 90 to 95 %, points"),
-                                      std::pair("mae_2_2_above_95", "MAE, rate above 95 %, points")})
-    out.push_back({column, words, table, 2, [name = column](const eq::RecordFigures& f) { return f.mean(name); }});
-  out.push_back({"dd_psnr", "PSNR of the maps, dB", table, 1, [](const eq::RecordFigures& f) {
-                   const auto decibels = [](double mse) {
-                     return 10 * std::log10(psqa::kDdRange * psqa::kDdRange / mse);
-                   };
-                   const eq::Interval mse = f.mean("dd_squared");
-                   return eq::Interval{decibels(mse.value), decibels(mse.high), decibels(mse.low)};
-                 }});
+  out.push_back(mean_of("mae_2_2_90_95", "MAE, rate of 90 to 95 %, points", table));
+  out.push_back(mean_of("mae_2_2_above_95", "MAE, rate above 95 %, points", table));
+  out.push_back({"dd_psnr", "PSNR of the maps, dB", table, 1, "dd_squared", "dd_squared", peak_signal_to_noise});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <equipoise/version.hpp>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "study_results.hpp"
@@ -194,12 +195,13 @@ void tables_section(eq::report::Page& page, const StudySettings& a, const std::v
       "weigh little.");
 }
 
-void further_section(eq::report::Page& page, const Json& methods) {
+void further_section(eq::report::Page& page, const Json& summary) {
   page.heading("Further figures");
-  for (const FurtherTable& table : further_tables(methods)) {
-    page.paragraph(table.title + ":");
-    page.table(table.rows[0], {table.rows.begin() + 1, table.rows.end()});
-  }
+  for (const char* part : {"methods", "differences"})
+    for (const FurtherTable& table : further_tables(summary, part)) {
+      page.paragraph(table.title + (part == std::string_view("methods") ? ":" : ", differences:"));
+      page.table(table.rows[0], {table.rows.begin() + 1, table.rows.end()});
+    }
   page.paragraph(further_notes());
 }
 
@@ -250,7 +252,7 @@ void write_study_page(const StudySettings& a, const std::vector<Json>& summaries
   shares_section(page, summary["methods"]);
   conditions_section(page, a, summary);
   tables_section(page, a, summaries);
-  further_section(page, summary["methods"]);
+  further_section(page, summary);
   settings_section(page, a);
   page.write(a.html);
 }

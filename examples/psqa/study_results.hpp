@@ -31,16 +31,17 @@ namespace psqa_program {
                                                            const psqa::Cohort& cohort,
                                                            const std::vector<std::int64_t>& test);
 
-/// A figure of a method that stands beside the compared ones.
+/// A figure of whole runs that stands beside the compared ones (`RecordFigures::over_runs`).
 struct FurtherFigure {
   std::string name;   ///< in JSON
   std::string words;  ///< the head of its column
   std::string table;  ///< the title of the table in which it stands
   int decimals = 2;
-  std::function<eq::Interval(const eq::RecordFigures&)> of;
+  std::string x, y;  ///< columns of records.csv
+  std::function<double(const std::vector<double>&, const std::vector<double>&)> statistic;
 };
-/// RMSE, R² and rank correlation of each rate; errors by stratum; AUC and sensitivity for failing records; PSNR of the
-/// maps. The figures of a table stand side by side.
+/// RMSE, R² and rank correlation of each rate; errors by stratum; AUC, sensitivity and specificity for failing records;
+/// PSNR of the maps. The figures of a table stand side by side.
 [[nodiscard]] const std::vector<FurtherFigure>& further_figures();
 
 /// The figures of methods that were trained on as many records.
@@ -78,8 +79,9 @@ struct FurtherTable {
   std::string title;
   std::vector<std::vector<std::string>> rows;
 };
-/// The further figures of a summary's methods.
-[[nodiscard]] std::vector<FurtherTable> further_tables(const Json& methods);
+/// The further figures of a summary: those of its methods, or the differences of the first method to each other one.
+/// \param part `methods` or `differences`
+[[nodiscard]] std::vector<FurtherTable> further_tables(const Json& summary, const char* part);
 /// What these figures are.
 [[nodiscard]] std::string further_notes();
 

@@ -10,6 +10,10 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "study_results.hpp"
 
@@ -217,39 +221,56 @@ std::vector<std::vector<std::string>> condition_rows(const std::vector<std::stri
   return rows;
 }
 
-std::vector<FurtherTable> further_tables(const Json& methods) {
+std::vector<FurtherTable> further_tables(const Json& summary, const char* part) {
+  const Json& of_part = summary[part];
+  const auto name = [&](const Json& row) {
+    const std::string method = row["method"];
+    return row.contains("against") ? method + " - " + row["against"].get<std::string>() : method;
+  };
   std::vector<FurtherTable> out;
   for (const FurtherFigure& f : further_figures()) {
     if (out.empty() || out.back().title != f.table) {
-      out.push_back({f.table, {{"method"}}});
-      for (const Json& row : methods) out.back().rows.push_back({row["method"]});
+      out.push_back({f.table, {{std::string_view(part) == "methods" ? "method" : "difference"}}});
+      for (const Json& row : of_part) out.back().rows.push_back({name(row)});
     }
     std::vector<std::vector<std::string>>& rows = out.back().rows;
     rows[0].push_back(f.words);
-    for (std::size_t k = 0; k < methods.size(); ++k) rows[k + 1].push_back(interval_of(methods[k][f.name], f.decimals));
+    for (std::size_t k = 0; k < of_part.size(); ++k) rows[k + 1].push_back(interval_of(of_part[k][f.name], f.decimals));
   }
   return out;
 }
 
 std::string further_notes() {
-  return "RMSE, R², rank correlation, AUC and sensitivity are those of the records that a run tests, averaged over the "
-         "runs. AUC: how well the predicted rate at 2%/2 mm tells the records with a true rate below the limit from "
-         "the "
-         "others. Sensitivity: the share of them whose predicted rate is below the limit, too. PSNR: for a range of 20 "
-         "% "
-         "of the norm; the constant's map is zero.";
+  return "These figures are those of the records that a run tests, averaged over the runs. AUC: how well the predicted "
+         "rate at 2%/2 mm tells the records with a true rate below the limit from the others. Sensitivity: the share "
+         "of "
+         "them whose predicted rate is below the limit, too. Specificity: the share of the others whose predicted rate "
+         "is not below it. PSNR: for a range of 20 % of the norm; the constant's map is zero.";
 }
+
+namespace {
+
+/// The further figures of each method, and the first method's differences to the others.
+void add_further(const Methods& methods, Json& out) {
+  for (const FurtherFigure& f : further_figures()) {
+    std::vector<eq::RunFigure> of_methods;
+    for (const auto& [method, figures] : methods) of_methods.push_back(figures.over_runs(f.x, f.y, f.statistic));
+    for (std::size_t k = 0; k < methods.size(); ++k) out["methods"][k][f.name] = json_of(of_methods[k].interval());
+    for (std::size_t k = 1; k < methods.size(); ++k)
+      out["differences"][k - 1][f.name] = json_of(of_methods[0].minus(of_methods[k]));
+  }
+}
+
+}  // namespace
 
 Json summary_of(const StudySettings& a, const StudyResults& results) {
   Json out;
   if (results.records > 0) out["training_records"] = results.records;
   out["records_tested"] = results.methods.front().second.records();
   out["methods"] = table_of(results.methods, compared_metrics());
-  for (std::size_t k = 0; k < results.methods.size(); ++k)
-    for (const FurtherFigure& f : further_figures())
-      out["methods"][k][f.name] = json_of(f.of(results.methods[k].second));
   if (!a.floors.empty()) add_shares(a, results.methods, out["methods"]);
   out["differences"] = differences_of(results.methods, compared_metrics());
+  add_further(results.methods, out);
   out["ranks"] = ranks_of(results.methods);
   if (a.conditions) out["conditions"] = conditions_of(results);
   return out;

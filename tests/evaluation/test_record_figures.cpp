@@ -52,21 +52,39 @@ TEST_CASE("a statistic of a run is averaged over the runs, without NaN", "[evalu
   eq::RecordFigures f({"true", "predicted"});
   f.add(std::vector<eq::TestedRecord>{
       {"a", "p", {1, 1}}, {"b", "p", {2, 3}}, {"c", "q", {3, 2}}, {"d", "q", {4, 4}}, {"e", "r", {kNan, 9}}});
-  CHECK(f.mean_over_runs("true", "predicted", eq::spearman).value == Approx(0.8));  // 1 - 6 (0 + 1 + 1 + 0) / (4 · 15)
+  const auto rank_correlation = [&] { return f.over_runs("true", "predicted", eq::spearman).interval(); };
+  CHECK(rank_correlation().value == Approx(0.8));  // 1 - 6 (0 + 1 + 1 + 0) / (4 · 15)
   f.add(std::vector<eq::TestedRecord>{{"a", "p", {1, 8}}, {"c", "q", {3, 7}}, {"d", "q", {4, 6}}});
-  CHECK(f.mean_over_runs("true", "predicted", eq::spearman).value == Approx((0.8 - 1) / 2));
+  CHECK(rank_correlation().value == Approx((0.8 - 1) / 2));
   f.add(std::vector<eq::TestedRecord>{{"b", "p", {2, 5}}});  // no correlation of one record
-  const eq::Interval both = f.mean_over_runs("true", "predicted", eq::spearman);
+  const eq::Interval both = rank_correlation();
   CHECK(both.value == Approx((0.8 - 1) / 2));
   CHECK(both.low >= -1);
   CHECK(both.low <= both.high);
   CHECK(both.high <= 1);
-  // Of one run, the interval of a mean is the one that `mean` has.
-  const eq::RecordFigures one = figures_of({{1, 2, 3, 4, 5, 9}});
+  CHECK_THROWS_WITH(f.over_runs("true", "predict", eq::spearman), Contains("did you mean \"predicted\"?"));
+}
+
+TEST_CASE("of one run, the interval of a mean is the one that records have", "[evaluation][figures]") {
+  const eq::RecordFigures a = figures_of({{1, 2, 3, 4, 5, 9}}), b = figures_of({{2, 2, 5, 1, 5, 6}});
   const auto mean_of_x = [](const std::vector<double>& x, const std::vector<double>&) { return eq::mean(x); };
-  CHECK(one.mean_over_runs("mae", "mae", mean_of_x).low == Approx(one.mean("mae").low));
-  CHECK(one.mean_over_runs("mae", "mae", mean_of_x).high == Approx(one.mean("mae").high));
-  CHECK_THROWS_WITH(f.mean_over_runs("true", "predict", eq::spearman), Contains("did you mean \"predicted\"?"));
+  const eq::RunFigure of_a = a.over_runs("mae", "mae", mean_of_x), of_b = b.over_runs("mae", "mae", mean_of_x);
+  const auto same = [](const eq::Interval& x, const eq::Interval& y) {
+    CHECK(x.value == Approx(y.value));
+    CHECK(x.low == Approx(y.low));
+    CHECK(x.high == Approx(y.high));
+  };
+  same(of_a.interval(), a.mean("mae"));
+  same(of_a.minus(of_b), a.difference(b, "mae"));
+  // A statistic without a value on all records has no interval, alone or in a difference.
+  const eq::RunFigure none = a.over_runs("mae", "mae", [](const auto&, const auto&) { return std::nan(""); });
+  for (const eq::Interval& i : {none.interval(), of_a.minus(none), none.minus(of_a)}) {
+    CHECK(std::isnan(i.value));
+    CHECK(std::isnan(i.low));
+    CHECK(std::isnan(i.high));
+  }
+  CHECK_THROWS_WITH(of_a.minus(figures_of({{1, 2, 3, 4}}).over_runs("mae", "mae", mean_of_x)),
+                    Contains("of the same records, got 6 and 4 records"));
 }
 
 TEST_CASE("methods are compared on the same records", "[evaluation][figures]") {

@@ -178,6 +178,9 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
   }
   CHECK(concat["rmse_2_2"]["value"].get<double>() == Approx(std::sqrt(squares / n)));
   CHECK(concat["spearman_3_3"].contains("value"));
+  const auto rmse = [&](std::size_t k) { return study["methods"][k]["rmse_2_2"]["value"].get<double>(); };
+  CHECK(study["differences"][1]["rmse_2_2"]["value"].get<double>() == Approx(rmse(0) - rmse(2)));
+  CHECK(study["differences"][1]["specificity_90"].contains("low"));
   for (const Json& method : study["methods"]) CHECK(method["dd_psnr"]["value"].get<double>() > 0);
 
   refused(compare + " --trials 3", "concat/seed1: it was computed with");

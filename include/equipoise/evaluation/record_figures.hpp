@@ -12,6 +12,7 @@
 #include <equipoise/evaluation/bootstrap.hpp>
 #include <equipoise/evaluation/paired_tests.hpp>
 #include <equipoise/evaluation/reachable.hpp>
+#include <equipoise/evaluation/run_figure.hpp>
 #include <equipoise/io/atomic_file.hpp>
 #include <equipoise/io/csv.hpp>
 
@@ -79,16 +80,16 @@ class RecordFigures {
   }
 
   /// A figure of a run as a whole, such as a rank correlation or an area under a curve: computed from
-  /// two figures of the records of each run, then averaged over the runs. The interval is by bootstrap
-  /// over groups. A record with NaN in one of the two, and a run in which the statistic is not finite,
-  /// does not count. \param statistic called with the lists x and y, for example `equipoise::spearman`
+  /// two figures of the records of each run, then averaged over the runs. A record with NaN in one of
+  /// the two, and a run in which the statistic is not finite, does not count.
+  /// \param statistic called with the lists x and y, for example `equipoise::spearman`
   /// \throws NameError for a figure that there is not
   template <class Statistic>
-  [[nodiscard]] Interval mean_over_runs(std::string_view x, std::string_view y, Statistic&& statistic) const {
+  [[nodiscard]] RunFigure over_runs(std::string_view x, std::string_view y, Statistic&& statistic) const {
     const std::vector<std::vector<Pair>> runs = pairs_of(index_of(x), index_of(y));
-    std::vector<std::string> groups;
-    for (const auto& [id, s] : records_) groups.push_back(s.group);
-    return bootstrap(group_numbers(groups), [&](const std::vector<std::size_t>& rows) {
+    std::vector<RunFigure::Record> records;
+    for (const auto& [id, s] : records_) records.push_back({id, s.group});
+    return RunFigure(std::move(records), [&](const std::vector<std::size_t>& rows) {
       double sum = 0, n = 0;
       for (const std::vector<Pair>& run : runs) {
         std::vector<double> of_x, of_y;

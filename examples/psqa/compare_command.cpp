@@ -51,7 +51,7 @@ void print_methods(const StudySettings& a, const Json& summary) {
   print_line(2 + compared_metrics().size());
   for (const Json& d : summary["differences"]) {
     print_figures(d, d["method"].get<std::string>() + " - " + d["against"].get<std::string>());
-    std::cout << " | " << fixed(d["mae_2_2_p_holm"], 3) << " |\n";
+    std::cout << " | " << p_of(d["mae_2_2_p_holm"]) << " |\n";
   }
 }
 

@@ -74,11 +74,10 @@ void ranks_section(eq::report::Page& page, const Json& ranks) {
   for (const Json& group : ranks["not_separated"])
     plot.spans.emplace_back(group[0].get<std::size_t>(), group[1].get<std::size_t>());
   page.chart(plot);
-  const double p = ranks["friedman_p"].get<double>();
   page.paragraph(
       "Methods that a bar at the right joins do not differ at 5 %: their average ranks lie no farther apart "
       "than Nemenyi's critical difference. Friedman's test of all methods being alike over " +
-      ranks["blocks"].dump() + " patients: p " + (p < 0.001 ? "< 0.001" : "= " + fixed(p, 3)) +
+      ranks["blocks"].dump() + " patients: p " + p_of(ranks["friedman_p"], "= ") +
       ". Ranks count in how many patients a method is better, not by how much.");
 }
 
@@ -184,7 +183,7 @@ void tables_section(eq::report::Page& page, const StudySettings& a, const std::v
     rows.clear();
     for (const Json& d : summary["differences"]) {
       rows.push_back(cells(d, d["method"].get<std::string>() + " - " + d["against"].get<std::string>()));
-      rows.back().push_back(fixed(d["mae_2_2_p_holm"], 3));
+      rows.back().push_back(p_of(d["mae_2_2_p_holm"]));
     }
     page.table(of_differences, rows);
   }

@@ -59,6 +59,8 @@ struct StudyResults {
 
 /// An interval of a summary as text; a dash where it has no value.
 [[nodiscard]] std::string interval_of(const Json& interval, int decimals);
+/// A p-value as text: `0.042`, with what stands before a number that is not below 0.001; `< 0.001`.
+[[nodiscard]] std::string p_of(double p, const std::string& equals = {});
 /// How many decimals a figure is printed with.
 [[nodiscard]] int decimals_of(const std::string& metric);
 /// A figure in words: `MAE at 2%/2 mm, points`.

@@ -136,7 +136,7 @@ std::string compared(const Json& difference) {
   const bool apart = low > 0 || high < 0;
   return with_interval(size, 2) + " points " + (value < 0 ? "below" : "above") + " that of " +
          difference["against"].get<std::string>() + ". The interval " + (apart ? "excludes" : "includes") +
-         " 0; Wilcoxon's test over patients has p = " + fixed(p, 3) + " after Holm's correction, so that " +
+         " 0; Wilcoxon's test over patients has p " + p_of(p, "= ") + " after Holm's correction, so that " +
          (apart && p < 0.05   ? "the two differ."
           : apart || p < 0.05 ? "one of the two statements separates them, the other does not."
                               : "the two are not separated.");
@@ -190,6 +190,10 @@ void add_missing_sentence(const Json& summary, std::vector<std::string>& out) {
 
 std::string interval_of(const Json& interval, int decimals) {
   return with_interval({interval["value"], interval["low"], interval["high"]}, decimals);
+}
+
+std::string p_of(double p, const std::string& equals) {
+  return p < 0.001 ? "< 0.001" : equals + fixed(p, 3);
 }
 
 int decimals_of(const std::string& metric) {

@@ -54,7 +54,7 @@ TEST_CASE("a statistic of a run is averaged over the runs, without NaN", "[evalu
       {"a", "p", {1, 1}}, {"b", "p", {2, 3}}, {"c", "q", {3, 2}}, {"d", "q", {4, 4}}, {"e", "r", {kNan, 9}}});
   const auto rank_correlation = [&] { return f.over_runs("true", "predicted", eq::spearman).interval(); };
   CHECK(rank_correlation().value == Approx(0.8));  // 1 - 6 (0 + 1 + 1 + 0) / (4 · 15)
-  f.add(std::vector<eq::TestedRecord>{{"a", "p", {1, 8}}, {"c", "q", {3, 7}}, {"d", "q", {4, 6}}});
+  f.add(std::vector<eq::TestedRecord>{{"a", "p", {1, 8}}, {"c", "q", {3, 7}}, {"d", "q", {4, 6}}, {"e", "r", {0, 9}}});
   CHECK(rank_correlation().value == Approx((0.8 - 1) / 2));
   f.add(std::vector<eq::TestedRecord>{{"b", "p", {2, 5}}});  // no correlation of one record
   const eq::Interval both = rank_correlation();
@@ -76,6 +76,11 @@ TEST_CASE("of one run, the interval of a mean is the one that records have", "[e
   };
   same(of_a.interval(), a.mean("mae"));
   same(of_a.minus(of_b), a.difference(b, "mae"));
+  // Fewer than five records have no interval.
+  const eq::RecordFigures few = figures_of({{1, 2, 3, 4, kNan, kNan}});
+  CHECK(few.over_runs("mae", "mae", mean_of_x).interval().value == Approx(2.5));
+  CHECK(std::isnan(few.over_runs("mae", "mae", mean_of_x).interval().low));
+  CHECK(std::isnan(of_a.minus(few.over_runs("mae", "mae", mean_of_x)).low));
   // A statistic without a value on all records has no interval, alone or in a difference.
   const eq::RunFigure none = a.over_runs("mae", "mae", [](const auto&, const auto&) { return std::nan(""); });
   for (const eq::Interval& i : {none.interval(), of_a.minus(none), none.minus(of_a)}) {

@@ -89,13 +89,15 @@ class RecordFigures {
     const std::vector<std::vector<Pair>> runs = pairs_of(index_of(x), index_of(y));
     std::vector<RunFigure::Record> records;
     for (const auto& [id, s] : records_) records.push_back({id, s.group});
-    return RunFigure(std::move(records), [&](const std::vector<std::size_t>& rows) {
+    std::size_t counted = 0;
+    for (std::size_t i = 0; i < records.size(); ++i)
+      counted += std::ranges::any_of(runs, [&](const auto& run) { return counts(run[i]); }) ? 1 : 0;
+    return RunFigure(std::move(records), counted, [&](const std::vector<std::size_t>& rows) {
       double sum = 0, n = 0;
       for (const std::vector<Pair>& run : runs) {
         std::vector<double> of_x, of_y;
         for (const std::size_t i : rows)
-          if (!std::isnan(run[i].first) && !std::isnan(run[i].second))
-            of_x.push_back(run[i].first), of_y.push_back(run[i].second);
+          if (counts(run[i])) of_x.push_back(run[i].first), of_y.push_back(run[i].second);
         if (of_x.empty()) continue;
         if (const double value = statistic(of_x, of_y); std::isfinite(value)) sum += value, n += 1;
       }
@@ -135,6 +137,7 @@ class RecordFigures {
   };
 
   using Pair = std::pair<double, double>;
+  [[nodiscard]] static bool counts(const Pair& p) { return !std::isnan(p.first) && !std::isnan(p.second); }
 
   /// Two figures of every record in each run, in the order of `records_`; NaN where the run does not test a record.
   [[nodiscard]] std::vector<std::vector<Pair>> pairs_of(std::size_t x, std::size_t y) const {
@@ -168,7 +171,7 @@ class RecordFigures {
     Interval out = bootstrap(group_numbers(c.groups), mean_over_records(c.values));
     const auto counted = c.values.size() - static_cast<std::size_t>(
                                                std::ranges::count_if(c.values, [](double v) { return std::isnan(v); }));
-    if (counted < 5) out.low = out.high = detail::kNotANumber;
+    if (counted < kFewestForInterval) out.low = out.high = detail::kNotANumber;
     return out;
   }
 

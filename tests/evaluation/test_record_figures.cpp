@@ -1,5 +1,6 @@
 #include <equipoise/evaluation/metrics.hpp>
 #include <equipoise/evaluation/record_figures.hpp>
+#include <equipoise/evaluation/run_figure.hpp>
 
 #include <cmath>
 #include <filesystem>

@@ -1,6 +1,7 @@
 // What is minimised, as coefficients of the losses: Gradient-Blending, BMMQA's two policies, uncertainty weighting.
 
 #include <equipoise/balancing/gradient_blending.hpp>
+#include <equipoise/balancing/learning_speed_factors.hpp>
 #include <equipoise/balancing/shapley_loss_factors.hpp>
 #include <equipoise/weighting/all.hpp>
 
@@ -113,6 +114,64 @@ TEST_CASE("complements: the losses of all modalities but one have the mean facto
   GivenObjectives of_two(two.known);
   eq::ShapleyLossFactors{.complements = true}.on_objectives(factors, two, of_two.with_tasks());
   same(coefficients(two, of_two), {0.25, 0.75, 1, 0.5, 0.5, 1});
+}
+
+TEST_CASE("learning speed factors are ratios of an epoch's mean losses to those of the first epoch, or the one before",
+          "[balancing][worked]") {
+  KnownStep step = two_tasks();
+  Ones ones(3);
+  eq::Gradients gradients(ones.parameters);
+  // The mean losses of {a} and {b} over three epochs: a falls to a half and a quarter, b to 0.9 and 0.9. The second
+  // task stays as it is.
+  const auto factors_after = [&](const eq::LearningSpeedFactors& policy, std::size_t epochs) {
+    eq::LearningSpeedFactors::State state;
+    const std::vector<std::pair<double, double>> means = {{.8, 1}, {.4, .9}, {.2, .9}};
+    for (std::size_t e = 0; e <= epochs; ++e) {
+      KnownEpoch epoch(step.known.schema, step.known.presence, static_cast<std::int64_t>(e));
+      policy.begin_epoch(state, epoch);
+      if (e == epochs) break;
+      for (const double part : {-0.1, 0.1}) {  // of two steps
+        step.known.losses[0][Coalition(1)] = leaf(std::vector{means[e].first + part});
+        step.known.losses[0][Coalition(2)] = leaf(std::vector{means[e].second - part});
+        policy.on_gradients(state, step, gradients);
+      }
+    }
+    GivenObjectives objectives(step.known);
+    policy.on_objectives(state, step, objectives.with_tasks());
+    same(ones.gradients(), {1, 1, 1}, 0);
+    return coefficients(step, objectives);
+  };
+  const eq::LearningSpeedFactors start{}, previous{.since = eq::SpeedSince::previous};
+  // Nothing is known of a speed before two epochs; the mean factor is 0.5.
+  for (const std::size_t epochs : {0U, 1U}) same(factors_after(start, epochs), {0.5, 0.5, 1, 0.5, 0.5, 1});
+  // r = (.5, .9): factors 2 (.5, .9) / 1.4, times 0.5.
+  same(factors_after(start, 2), {.5 / 1.4, .9 / 1.4, 1, 0.5, 0.5, 1});
+  same(factors_after(previous, 2), {.5 / 1.4, .9 / 1.4, 1, 0.5, 0.5, 1});
+  // r = (.25, .9) since the start, (.5, 1) since the epoch before.
+  same(factors_after(start, 3), {.25 / 1.15, .9 / 1.15, 1, 0.5, 0.5, 1});
+  same(factors_after(previous, 3), {.5 / 1.5, 1 / 1.5, 1, 0.5, 0.5, 1});
+  same(factors_after({.gamma = 2}, 2), {.25 / 1.06, .81 / 1.06, 1, 0.5, 0.5, 1});
+  same(factors_after({.gamma = 0}, 2), {0.5, 0.5, 1, 0.5, 0.5, 1});
+  same(factors_after({.min_factor = 0.8}, 2), {0.4, 0.6, 1, 0.5, 0.5, 1});
+}
+
+TEST_CASE("learning speed factors are equal where a loss is not positive, and follow only passes of all modalities",
+          "[balancing][worked]") {
+  KnownStep step = two_tasks();
+  Ones ones(3);
+  eq::Gradients gradients(ones.parameters);
+  const eq::LearningSpeedFactors policy{};
+  eq::LearningSpeedFactors::State state{{1, -.5, 1, 1}, {.5, -.9, .5, .9}, {0, 0, 0, 0}, {0, 0, 0, 0}};
+  GivenObjectives objectives(step.known);
+  policy.on_objectives(state, step, objectives.with_tasks());
+  same(coefficients(step, objectives), {0.5, 0.5, 1, .5 / 1.4, .9 / 1.4, 1});
+  step.now.active = Coalition::single(0);
+  policy.on_gradients(state, step, gradients);
+  same(state.records, {0, 0, 0, 0}, 0);
+  // An epoch that shows nothing leaves what was known.
+  KnownEpoch epoch(step.known.schema, step.known.presence, 5);
+  policy.begin_epoch(state, epoch);
+  same(state.last, {.5, -.9, .5, .9}, 0);
 }
 
 TEST_CASE("BMMQA's two policies minimise Σ w_t [l_t + Σ a_tm l_tm], in either order", "[balancing][worked]") {

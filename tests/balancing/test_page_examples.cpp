@@ -209,3 +209,36 @@ TEST_CASE("the example of ShapleyLossFactors' page records factors of mean one",
   CHECK(history.epochs.size() == 20);
   CHECK(image + table == Approx(2));
 }
+
+TEST_CASE("the example of LearningSpeedFactors' page records what is left of each modality's loss",
+          "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::LearningSpeedFactors{.gamma = 1.5}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  const eq::EpochRecord& last = history.epochs.back();
+  double image = *last.find("left/label/image"), table = *last.find("left/label/table");
+  CHECK(history.epochs.size() == 20);
+  CHECK((image > 0 && image < 1));
+  CHECK((table > 0 && table < 1));
+  CHECK(*last.find("factor/label/image") + *last.find("factor/label/table") == Approx(2));
+}
+
+TEST_CASE("the example of UnimodalPretraining's page trains the modalities alone at first", "[balancing][docs]") {
+  torch::manual_seed(3);
+  const auto train = records(32), validation = records(16);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"label">(eq::Concat{.width = 16}, eq::Classification{.classes = 3}));
+  eq::Trainer trainer(model, eq::UnimodalPretraining{.epochs = 5}, {.epochs = 20});
+  eq::History history = trainer.fit(train, validation);
+  CHECK(history.epochs.size() == 20);
+  std::array<std::int64_t, 8> seen{};
+  eq::Trainer(model, eq::UnimodalPretraining{.epochs = 1}, Counting{&seen}, {.epochs = 2}).fit(train);
+  CHECK(seen[1] == 32);  // alone in the first epoch
+  CHECK(seen[2] == 32);
+  CHECK(seen[3] == 32);  // together in the second
+}

@@ -1,6 +1,7 @@
-// Which copies of which records sample-level valuation plans.
+// What policies plan: copies of records (sample-level valuation), and passes of one modality (pre-training).
 
 #include <equipoise/balancing/sample_valuation.hpp>
+#include <equipoise/balancing/unimodal_pretraining.hpp>
 
 #include "support/known.hpp"
 #include "support/worked.hpp"
@@ -107,4 +108,27 @@ TEST_CASE("a regression's weak modality is copied by chance, in the expected num
   for (const auto& [record, modalities] : added) REQUIRE(modalities == b);
   const double due = 2 * (1 - 2 * .25 / .7), sigma = std::sqrt(due * (1 - due) / n);
   CHECK(static_cast<double>(added.size()) / n == printed(due, 3 * sigma));
+}
+
+TEST_CASE("pre-training shows each modality alone in the first epochs, and all of them afterwards",
+          "[balancing][worked]") {
+  const eq::UnimodalPretraining policy{.epochs = 2};
+  eq::UnimodalPretraining::State state;
+  using Passes = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // active modalities, trained groups
+  const auto passes = [&](std::int64_t index) {
+    KnownEpoch epoch(Known(3, 4, {support::KnownKind::regression}).schema, eq::Presence(4, 3), index);
+    policy.begin_epoch(state, epoch);
+    CHECK(epoch.plan().items.size() == 4);
+    Passes out;
+    for (const eq::Pass& pass : epoch.plan().passes) {
+      CHECK(pass.joint);
+      CHECK(pass.step);
+      out.emplace_back(pass.active.bits(), pass.groups);
+    }
+    return out;
+  };
+  const Passes alone = {{0b001, 0b1001}, {0b010, 0b1010}, {0b100, 0b1100}}, joint = {{0b111, 0b1111}};
+  CHECK(passes(0) == alone);
+  CHECK(passes(1) == alone);
+  CHECK(passes(2) == joint);
 }

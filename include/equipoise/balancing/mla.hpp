@@ -122,11 +122,7 @@ struct Mla {
   }
 
   void begin_epoch(State& state, Epoch& epoch) const {
-    const std::size_t modalities = epoch.schema().modalities.size();
-    EpochPlan& plan = epoch.plan();
-    plan.passes.clear();
-    for (std::size_t m = 0; m < modalities; ++m)
-      plan.passes.push_back({Coalition::single(m), Coalition::single(m).with(modalities).bits()});
+    epoch.plan().show_modalities_alone(epoch.schema().modalities.size());
     state.batches = epoch.batches();
     state.batch = 0;
   }

@@ -35,18 +35,18 @@
 /// double image = *last.find("factor/label/image"), table = *last.find("factor/label/table");
 /// \endcode
 
+#include <equipoise/balancing/loss_factors.hpp>
 #include <equipoise/balancing/step_contributions.hpp>
-#include <equipoise/balancing/unimodal.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace equipoise {
@@ -98,31 +98,17 @@ struct ShapleyLossFactors {
       a.push_back(form == FactorForm::power         ? std::pow(std::max(c, floor) / std::max(weakest, floor), -gamma)
                   : form == FactorForm::exponential ? std::exp(gamma * (weakest - c))
                                                     : std::max(1 + gamma * (1 / m - c), 0.0));
-    // Clipping changes the mean, and scaling changes clipped factors: repeat until both hold.
-    for (int round = 0; round < 100; ++round) {
-      const double scale = m / std::accumulate(a.begin(), a.end(), 0.0);
-      if (std::abs(scale - 1) < 1e-12) break;
-      for (double& x : a) x = std::clamp(x * scale, min_factor, max_factor);
-    }
-    return a;
+    return detail::limited_factors(std::move(a), min_factor, max_factor);
   }
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
-    detail::add_unimodal(
-        step, objectives, dense_share,
-        [&](std::size_t k, const Objective&) {
-          const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
-          std::vector<double> a = factors(share, form, gamma, min_factor, max_factor);
-          for (std::size_t m = 0; m < a.size(); ++m) {
-            const std::string place = step.schema().tasks[k].name + "/" + step.schema().modalities[m];
-            step.log("factor/" + place, a[m]);
-            step.log("share/" + place, share[m]);
-            a[m] *= mean;
-          }
-          return a;
-        },
-        complements);
+    detail::add_with_factors(*this, step, objectives, [&](std::size_t k) {
+      const std::vector<double> share = detail::task_shares(state.contributions, k, step.modalities());
+      for (std::size_t m = 0; m < share.size(); ++m)
+        step.log("share/" + step.schema().tasks[k].name + "/" + step.schema().modalities[m], share[m]);
+      return factors(share, form, gamma, min_factor, max_factor);
+    });
   }
 
   void on_gradients(State& state, Step& step, Gradients&) const {

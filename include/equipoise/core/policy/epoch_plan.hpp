@@ -39,6 +39,14 @@ struct EpochPlan {
     plan.passes = {Pass{Coalition::full(modalities), Coalition::full(modalities + 1).bits()}};
     return plan;
   }
+
+  /// Makes one pass for each modality instead, in their order. It shows the modality alone, and trains its parameters
+  /// and the shared ones.
+  void show_modalities_alone(std::size_t modalities) {
+    passes.clear();
+    for (std::size_t m = 0; m < modalities; ++m)
+      passes.push_back({Coalition::single(m), Coalition::single(m).with(modalities).bits()});
+  }
 };
 
 }  // namespace equipoise

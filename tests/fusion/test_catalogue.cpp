@@ -392,3 +392,74 @@ TEST_CASE("a spatial cascade decodes the pyramid of a volume, and one voxel wher
   CHECK_THROWS_WITH(module->project(0, eq::Feature(eq::MapFeature{random({1, 8, 4, 4}), {}})),
                     Contains("expected maps in 3 dimensions"));
 }
+
+namespace {
+
+/// GELU of u at every position, averaged with softmax weights of the scores, written out position by position.
+at::Tensor tiled_by_hand(const at::Tensor& local, const at::Tensor& vector) {
+  const at::Tensor map = local.flatten(2);  // [B, W + 1, X]
+  const std::int64_t width = map.size(1) - 1;
+  at::Tensor joint = torch::zeros({kRecords, width}, torch::kDouble),
+             total = torch::zeros({kRecords, 1}, torch::kDouble);
+  for (std::int64_t x = 0; x < map.size(2); ++x) {
+    const at::Tensor weight = map.select(2, x).narrow(1, width, 1).exp();
+    joint += weight * torch::gelu(map.select(2, x).narrow(1, 0, width) + vector);
+    total += weight;
+  }
+  return joint / total;
+}
+
+}  // namespace
+
+TEST_CASE("TiledConcat adds the vectors at every position of the maps, and averages afterwards", "[fusion][parity]") {
+  const std::vector<eq::FeatureSpec> specs = {{eq::FeatureKind::map, 5, {2, 3}},
+                                              {eq::FeatureKind::vector, 4},
+                                              {eq::FeatureKind::map, 2, {}},
+                                              {eq::FeatureKind::vector, 3}};
+  const auto module = module_of(eq::TiledConcat{.width = 6}, specs);
+  eq::Feature first(random({kRecords, 5, 2, 3})), second(random({kRecords, 2, 2, 3}));
+  first.kind = second.kind = eq::FeatureKind::map;
+  first.skips = {random({kRecords, 2, 8, 12}), random({kRecords, 3, 4, 6})};
+  const eq::Feature a = vector_of(random({kRecords, 4})), b = vector_of(random({kRecords, 3}));
+  const auto p = module->named_parameters();
+  const auto local = [&](const std::string& layer, const at::Tensor& map) {
+    return torch::einsum("bchw,oc->bohw", {map, p["layers." + layer + ".weight"]});
+  };
+  const auto larger = [](const at::Tensor& map) {
+    return at::upsample_bilinear2d(map, std::vector<std::int64_t>{4, 6}, false);
+  };
+  const at::Tensor of_first = larger(local("0.0", first.value)) + local("0.1", first.skips[1]);
+  const at::Tensor of_second = larger(local("2.0", second.value));
+  const at::Tensor of_a = linear(p, "layers.1.0", a.value), of_b = linear(p, "layers.3.0", b.value), bias = p["bias"];
+  const auto parts = projected(*module, {first, a, second, b});
+  const auto seen = [&](std::uint64_t mask) { return module->combine(parts, with(eq::Coalition(mask), 4)).squeeze(0); };
+  check_close(seen(0b1111), tiled_by_hand(of_first + of_second, of_a + of_b + bias));
+  check_close(seen(0b0011), tiled_by_hand(of_first, of_a + bias));
+  check_close(seen(0b1100), tiled_by_hand(of_second, of_b + bias));
+  // Without a map every position is the same.
+  check_close(seen(0b1010), torch::gelu(of_a + of_b + bias));
+  // All coalitions at once, and of a batch without any map.
+  const at::Tensor all = module->combine(parts, all_of(4));
+  for (std::uint64_t mask = 1; mask < 16; ++mask) check_close(all[static_cast<std::int64_t>(mask)], seen(mask));
+  check_close(module->combine({{}, parts[1], {}, parts[3]}, with(eq::Coalition(0b1010), 4)).squeeze(0), seen(0b1010));
+}
+
+TEST_CASE("TiledConcat: at first all positions weigh the same, and a pooled map is one position", "[fusion]") {
+  torch::manual_seed(3);
+  const auto module = eq::TiledConcat{.width = 4, .skips = 9}.build(
+      std::vector<eq::FeatureSpec>{{eq::FeatureKind::map, 5, {2}}, {eq::FeatureKind::vector, 3}});
+  eq::Feature map(torch::randn({kRecords, 5, 2, 2}));
+  map.kind = eq::FeatureKind::map;
+  map.skips = {torch::randn({kRecords, 2, 4, 4})};
+  const at::Tensor scores = module->project(0, map).select(1, 4);
+  CHECK(scores.sizes() == at::IntArrayRef{kRecords, 4, 4});
+  CHECK(scores.abs().max().item<double>() == 0);
+  CHECK(module->parameters_of(0).size() == 2);  // the deepest map's layer, and that of the one skip map
+  map.value = map.value.mean({2, 3}, true);
+  CHECK(module->project(0, map).sizes() == at::IntArrayRef{kRecords, 5, 1, 1});
+  const at::Tensor volume = torch::randn({kRecords, 5, 2, 2, 2});
+  CHECK_THROWS_WITH(module->combine({module->project(0, map), volume}, with(eq::Coalition(3), 2)),
+                    Contains("shape.101") && Contains("all to be volumes"));
+  CHECK_THROWS_WITH((eq::TiledConcat{.skips = -1}.build(std::vector<eq::FeatureSpec>{})),
+                    Contains("TiledConcat.skips: expected >= 0, got -1"));
+}

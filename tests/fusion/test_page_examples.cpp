@@ -164,6 +164,17 @@ TEST_CASE("the example of MixtureOfExperts's page predicts every coalition", "[f
   CHECK_FALSE(torch::allclose(all[1], all[2]));
 }
 
+TEST_CASE("the example of TiledConcat's page predicts every coalition", "[fusion][docs]") {
+  const auto test = records(5);
+  auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),
+                           eq::modality<"table">(eq::Mlp{.in_features = 4, .widths = {16}}),
+                           eq::task<"rate">(eq::TiledConcat{.width = 32}, eq::Regression{.outputs = 3}));
+  at::Tensor rates = model->predict(test)["rate"_n];                       // [B, 3]
+  at::Tensor all = model->predict(test, eq::all_coalitions(2))["rate"_n];  // [4, B, 3]
+  CHECK(torch::allclose(all[3], rates, 1e-4, 1e-5));
+  CHECK_FALSE(torch::allclose(all[1], all[2]));
+}
+
 TEST_CASE("the example of SpatialCascade's page predicts a map of the image's size", "[fusion][docs]") {
   const auto test = records(5);
   auto model = eq::compose(eq::modality<"image">(eq::Cnn{.widths = {8, 16}}),

@@ -22,6 +22,7 @@
 #include <equipoise/fusion/spatial_cascade.hpp>
 #include <equipoise/fusion/sum.hpp>
 #include <equipoise/fusion/tensor_fusion.hpp>
+#include <equipoise/fusion/tiled_concat.hpp>
 
 #include <cstdint>
 #include <span>
@@ -32,7 +33,7 @@
 namespace equipoise {
 
 using EveryFusion = std::tuple<AttentionFusion, Concat, Sum, Gated, Film, Late, Bilinear, LowRankTensor, TensorFusion,
-                               CrossAttention, Bottleneck, MixtureOfExperts, SpatialCascade, Mmtm<>>;
+                               CrossAttention, Bottleneck, MixtureOfExperts, TiledConcat, SpatialCascade, Mmtm<>>;
 static_assert(has_distinct_ids<EveryFusion>, "equipoise: two fusions of the list have the same id");
 
 /// The module that a fusion's spec builds.

@@ -73,7 +73,10 @@ void damp_and_add_noise(std::span<T> g, double k, double noisy, std::uint64_t se
   const double sum = sums[0] + sums[1] + sums[2] + sums[3], square = squares[0] + squares[1] + squares[2] + squares[3];
   const double spread = std::sqrt(std::max((square - sum * sum / n) / (n - 1), 0.0));
   const T factor = static_cast<T>(k), scale = static_cast<T>(noisy * (spread + 1e-8));
-  for_each_normal(g.size(), seed, [&](std::size_t j, float z) { g[j] = factor * g[j] + scale * static_cast<T>(z); });
+  // Captured by value, so that no write to x can change what the loop reads.
+  for_each_normal(g.size(), seed, [x = g.data(), factor, scale](std::size_t j, float z) {
+    x[j] = factor * x[j] + scale * static_cast<T>(z);
+  });
 }
 
 /// The same for a gradient on any device.

@@ -133,10 +133,10 @@ void add_compare_command(CLI::App& app) {
   c->add_option("--cohort", a->cohort, "folder made by simulate or import");
   auto file = std::make_shared<std::string>();
   c->add_option("--config", *file, "TOML file with these options, and tables trainer, model and search; options win");
-  c->add_option("--methods", a->methods,
-                "bmmqa, a fusion, a fusion with policies and their options as concat+ogm:application=update, "
-                "dose_only, metrics_only "
-                "or bmmqa_delivery; other inputs after @, as concat@maps,metrics; the first is compared")
+  c->add_option(
+       "--methods", a->methods,
+       "bmmqa, a fusion, a fusion with policies, each with options, as concat:width=32+ogm:application=update, "
+       "dose_only, metrics_only or bmmqa_delivery; other inputs after @, as concat@maps,metrics; the first is compared")
       ->capture_default_str();
   c->add_option("--inputs", a->inputs,
                 "what each method is shown, in turn: names of " + listed(psqa::kModalities) +

@@ -37,7 +37,7 @@ void take_output(psqa::MethodPredictions& predictions, const psqa::PsqaOutput& o
     predictions.dd_predicted = predictions.dd_predicted.expand_as(predictions.dd_truth).contiguous();
 }
 
-psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort, bool rates_from_maps) {
+psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort) {
   check_cohort(run, cohort);
   const psqa::PsqaBatch all = data_of(run, cohort);
   const auto test = all.select(run.split.test);
@@ -47,7 +47,7 @@ psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohor
     predictions.calibration_truth.push_back(cohort.records[static_cast<std::size_t>(i)].gpr);
   predictions.calibration_predicted =
       psqa::to_rates(run.learner->predict(all.select(run.split.validation)).gpr, run.scales);
-  if (rates_from_maps) predictions.map_rates = psqa::rates_of_maps(cohort, run.split.test, predictions.dd_predicted);
+  predictions.map_rates = psqa::rates_of_maps(cohort, run.split.test, predictions.dd_predicted);
   return predictions;
 }
 

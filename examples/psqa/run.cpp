@@ -168,17 +168,18 @@ std::vector<PolicyChoice> policies_of_bmmqa(std::size_t modalities) {
   return out;
 }
 
-std::vector<PolicyChoice> policies_of_method(const std::string& method) {
+/// The parts of `concat+ogm:alpha=0.5`, with their options: the fusion, then policies.
+std::vector<PolicyChoice> parts_of_method(const std::string& method) {
   std::vector<PolicyChoice> out;
   eq::TextReader parts(method);
   std::string part, option;
-  std::getline(parts, part, '+');  // the fusion
   while (std::getline(parts, part, '+')) {
     eq::TextReader words(part);
-    PolicyChoice& policy = out.emplace_back();
-    std::getline(words, policy.name, ':');
-    while (std::getline(words, option, ':')) policy.options.push_back(key_and_value(option, "--methods"));
+    PolicyChoice& choice = out.emplace_back();
+    std::getline(words, choice.name, ':');
+    while (std::getline(words, option, ':')) choice.options.push_back(key_and_value(option, "--methods"));
   }
+  if (out.empty()) out.emplace_back();
   return out;
 }
 
@@ -432,15 +433,17 @@ const NamedMethod* named_method(const std::string& name) {
   return at == named_methods().end() ? nullptr : &*at;
 }
 
-/// \throws NameError
-void check_method(const std::string& base, bool with_policies) {
+/// \throws NameError for an unknown name; ValueError for more than the name of a named method
+void check_method(const std::string& name, const std::string& made) {
+  if (name != made && named_method(name))
+    throw eq::ValueError(eq::message("value.212", "--method", "expected no options and policies after ", name,
+                                     ", whose name says them, got ", made));
   std::vector<std::string> names;
-  if (!with_policies)
-    for (const NamedMethod& method : named_methods()) names.push_back(method.name);
+  for (const NamedMethod& method : named_methods()) names.push_back(method.name);
   names.insert(names.end(), known_fusions().begin(), known_fusions().end());
-  if (std::ranges::find(names, base) == names.end())
+  if (std::ranges::find(names, name) == names.end())
     throw eq::NameError(
-        eq::message("name.308", "--method", "no method \"", base, "\"; ", eq::nearest_name(base, names)));
+        eq::message("name.308", "--method", "no method \"", name, "\"; ", eq::nearest_name(name, names)));
 }
 
 }  // namespace
@@ -453,17 +456,20 @@ bool names_its_inputs(const std::string& method) {
 void set_method(RunConfig& config, const std::string& method) {
   const std::size_t at = method.find('@');
   const std::string made = method.substr(0, at);  // of a fusion and policies
-  const std::string base = made.substr(0, made.find('+'));
-  check_method(base, base != made);
+  std::vector<PolicyChoice> parts = parts_of_method(made);
+  const PolicyChoice fusion = parts.front();
+  parts.erase(parts.begin());
+  check_method(fusion.name, made);
   if (at != std::string::npos && names_its_inputs(made))
     throw eq::ValueError(eq::message("value.212", "--method", "expected no inputs after ", made,
                                      ", whose name says them, got ", method, "; other inputs are those of a fusion"));
   const NamedMethod* named = named_method(made);
   config.method = method;
-  config.fusion = named ? named->fusion : base;
+  config.fusion = named ? named->fusion : fusion.name;
+  config.fusion_options = fusion.options;
   config.modalities = names_its_inputs(made) ? named->modalities : RunConfig{}.modalities;
   if (at != std::string::npos) config.modalities = modalities_named(method.substr(at + 1), "--method");
-  config.policies = !named         ? policies_of_method(made)
+  config.policies = !named         ? parts
                     : named->bmmqa ? policies_of_bmmqa(config.modalities.size())
                                    : std::vector<PolicyChoice>{};
 }

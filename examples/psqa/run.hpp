@@ -78,8 +78,8 @@ struct Run {
 
 /// Makes a run one of a method: its name, fusion, policies and modalities. \throws NameError for an unknown method
 /// `bmmqa` is attention with its two policies, `bmmqa_delivery` concatenation with them that is shown all modalities;
-/// `concat+ogm:alpha=0.5+opm` is a fusion with OGM, which has that option, and OPM; `dose_only` and `metrics_only` are
-/// concatenation that is shown one modality. A method is shown other modalities by their names after `@`:
+/// `concat:width=32+ogm:alpha=0.5+opm` is a fusion of that width with OGM, which has that option, and OPM; `dose_only` and
+/// `metrics_only` are concatenation that is shown one modality. A method is shown other modalities by their names after `@`:
 /// `concat@maps,metrics`, `bmmqa@all`.
 void set_method(RunConfig& config, const std::string& method);
 
@@ -142,10 +142,8 @@ template <class B>
 [[nodiscard]] psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort);
 /// How a cohort is divided. \throws ValueError where a part would be empty
 [[nodiscard]] eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& choice);
-/// The test records as the run's model sees and says them.
-/// \param rates_from_maps whether passing rates are also recomputed from the predicted maps (a gamma a record and criterion)
-[[nodiscard]] psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort,
-                                                           bool rates_from_maps = true);
+/// The test records as the run's model sees and says them, with the passing rates that its maps give.
+[[nodiscard]] psqa::MethodPredictions predict_test_records(Run& run, const psqa::Cohort& cohort);
 /// The test records as they are, with nothing predicted. \param test those records, of `data_of`
 [[nodiscard]] psqa::MethodPredictions truth_of(const Run& run, const psqa::Cohort& cohort, const psqa::PsqaBatch& test);
 /// Puts what the run's model says of them into the predictions.

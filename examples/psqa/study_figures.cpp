@@ -35,8 +35,9 @@ FurtherFigure of_rates(std::string name, std::string words, std::string table, i
 }
 
 /// The mean of a column of records.csv.
-FurtherFigure mean_of(const std::string& column, std::string words, std::string table) {
-  return {column, std::move(words), std::move(table), 2, column, column, [](Lists x, Lists) { return eq::mean(x); }};
+FurtherFigure mean_of(const std::string& column, std::string words, std::string table, int decimals) {
+  return {
+      column, std::move(words), std::move(table), decimals, column, column, [](Lists x, Lists) { return eq::mean(x); }};
 }
 
 /// The area under the ROC curve: passing records should have the higher predicted rate.
@@ -84,9 +85,24 @@ void add_failing(std::vector<FurtherFigure>& out) {
     out.push_back(of_rates("specificity_" + of, "specificity, rate below " + of + " %", table, 2, digits,
                            [limit](Lists t, Lists p) { return specificity(t, p, limit); }));
   }
-  out.push_back(mean_of("mae_2_2_90_95", "MAE, rate of 90 to 95 %, points", table));
-  out.push_back(mean_of("mae_2_2_above_95", "MAE, rate above 95 %, points", table));
+  out.push_back(mean_of("mae_2_2_90_95", "MAE, rate of 90 to 95 %, points", table, 2));
+  out.push_back(mean_of("mae_2_2_above_95", "MAE, rate above 95 %, points", table, 2));
   out.push_back({"dd_psnr", "PSNR of the maps, dB", table, 1, "dd_squared", "dd_squared", peak_signal_to_noise});
+  out.push_back(mean_of("dose_ssim", "SSIM of the dose", table, 4));
+}
+
+/// Of the passing rates that the planned dose and the predicted map give.
+void add_from_maps(std::vector<FurtherFigure>& out) {
+  const auto add = [&](const psqa::NamedCriteria& c, const std::string& name, const std::string& words,
+                       const std::function<double(Lists, Lists)>& statistic) {
+    const std::string digits = digits_of(c);
+    out.push_back({"from_map_" + name + "_" + digits, words + " at " + c.label, "Rates recomputed from the maps", 2,
+                   "true_" + digits, "from_map_" + digits, statistic});
+  };
+  for (const psqa::NamedCriteria& c : psqa::kCriteria)
+    add(c, "mae", "MAE", [](Lists t, Lists p) { return eq::mean_absolute_error(t, p); });
+  add(psqa::kCriteria[psqa::kStrictest], "spearman", "rank correlation",
+      [](Lists t, Lists p) { return eq::spearman(t, p); });
 }
 
 }  // namespace
@@ -113,8 +129,8 @@ const std::string& strictest_metric() {
 const std::vector<std::string>& record_columns() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> out = compared_metrics();
-    out.insert(out.end(), {"mae_2_2_90_95", "mae_2_2_above_95", "dd_squared"});
-    for (const char* which : {"true_", "predicted_"})
+    out.insert(out.end(), {"mae_2_2_90_95", "mae_2_2_above_95", "dd_squared", "dose_ssim"});
+    for (const char* which : {"true_", "predicted_", "from_map_"})
       for (const psqa::NamedCriteria& c : psqa::kCriteria) out.push_back(which + digits_of(c));
     return out;
   }();
@@ -124,6 +140,9 @@ const std::vector<std::string>& record_columns() {
 std::vector<eq::TestedRecord> tested_records(const psqa::MethodPredictions& predictions, const psqa::Cohort& cohort,
                                              const std::vector<std::int64_t>& test) {
   const psqa::MapErrors maps = psqa::map_errors(predictions);
+  const std::vector<double> dose = psqa::dose_ssim(cohort, test, predictions);
+  psqa::RateNumbers unknown;
+  unknown.fill(std::nan(""));
   std::vector<eq::TestedRecord> out;
   for (std::size_t i = 0; i < test.size(); ++i) {
     const psqa::CohortRecord& r = cohort.records[static_cast<std::size_t>(test[i])];
@@ -133,9 +152,12 @@ std::vector<eq::TestedRecord> tested_records(const psqa::MethodPredictions& pred
     const double rate = r.gpr[psqa::kStrictest], error = figures[psqa::kStrictest], none = std::nan("");
     figures.push_back(rate < 90 ? error : none);
     figures.insert(figures.end(), {maps.absolute[i], maps.ssim[i]});
-    figures.insert(figures.end(), {rate >= 90 && rate < 95 ? error : none, rate >= 95 ? error : none, maps.squared[i]});
+    figures.insert(figures.end(),
+                   {rate >= 90 && rate < 95 ? error : none, rate >= 95 ? error : none, maps.squared[i], dose[i]});
     figures.insert(figures.end(), r.gpr.begin(), r.gpr.end());
-    figures.insert(figures.end(), predictions.predicted[i].begin(), predictions.predicted[i].end());
+    const psqa::RateNumbers& from_map = predictions.map_rates.empty() ? unknown : predictions.map_rates[i];
+    for (const psqa::RateNumbers* rates : {&predictions.predicted[i], &from_map})
+      figures.insert(figures.end(), rates->begin(), rates->end());
     out.push_back({r.id, r.patient, std::move(figures)});
   }
   return out;
@@ -149,6 +171,7 @@ const std::vector<FurtherFigure>& further_figures() {
     add_at_criteria(out, "spearman", "Spearman's rank correlation",
                     [](Lists t, Lists p) { return eq::spearman(t, p); });
     add_failing(out);
+    add_from_maps(out);
     return out;
   }();
   return all;

@@ -86,7 +86,7 @@ void compute_baseline(const StudySettings& a, const Cells& cells, const eq::Stud
   const std::string split = parent_of(cell.name), name = cell.name.substr(split.size() + 1),
                     of_first = a.methods.front() + split.substr(split.find('/'));
   Run run = ensure_run(cells.trials.at(of_first).front(), fs::path(a.out) / of_first / "run", cohort);
-  const psqa::MethodPredictions like = predict_test_records(run, cohort, false);
+  const psqa::MethodPredictions like = predict_test_records(run, cohort);
   eq::write_tested_records(
       folder / "records.csv", record_columns(),
       tested_records(psqa::baseline_named(name, like, cohort, run.split, run.scales), cohort, run.split.test));
@@ -176,7 +176,7 @@ std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Coh
             [&](const eq::StudyCell& cell, const fs::path& folder) {
               use_share_of_cores();
               Run run = best_run(cells.trials.at(cell.name), folder, cohort);
-              const psqa::MethodPredictions predictions = predict_test_records(run, cohort, false);
+              const psqa::MethodPredictions predictions = predict_test_records(run, cohort);
               eq::write_tested_records(folder / "records.csv", record_columns(),
                                        tested_records(predictions, cohort, run.split.test));
             },

@@ -248,7 +248,10 @@ std::string further_notes() {
   return "These figures are those of the records that a run tests, averaged over the runs. AUC: how well the predicted "
          "rate at 2%/2 mm tells the records with a true rate below the limit from the others. Sensitivity: the share "
          "of them whose predicted rate is below the limit, too. Specificity: the share of the others whose predicted "
-         "rate is not below it. PSNR: for a range of 20 % of the norm; the constant's map is zero.";
+         "rate is not below it. PSNR: for a range of 20 % of the norm. SSIM of the dose: the planned plane plus the "
+         "predicted map, against the measured plane. The constant's map is zero, so its dose is the planned plane. "
+         "Rates recomputed from the maps: gamma of the planned plane plus the predicted map, against the planned "
+         "plane.";
 }
 
 namespace {

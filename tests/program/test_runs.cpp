@@ -162,7 +162,7 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
 
   // The further figures are those of the table of records.
   const Json& concat = study["methods"][0];
-  double squares = 0, n = 0;
+  double squares = 0, missed = 0, n = 0;
   const eq::io::CsvFile table(out / "concat" / "seed1" / "records.csv", ',');
   std::vector<std::string> columns;
   for (const eq::io::CsvRow& row : table.rows()) {
@@ -174,7 +174,7 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
     for (std::size_t i = 0; i < columns.size(); ++i) cells[columns[i]] = row.cells[i];
     const double error = std::stod(cells["true_2_2"]) - std::stod(cells["predicted_2_2"]);
     CHECK(std::abs(error) == Approx(std::stod(cells["mae_2_2"])));
-    squares += error * error, n += 1;
+    squares += error * error, missed += 100 - std::stod(cells["true_2_2"]), n += 1;
   }
   CHECK(concat["rmse_2_2"]["value"].get<double>() == Approx(std::sqrt(squares / n)));
   CHECK(concat["spearman_3_3"].contains("value"));
@@ -182,6 +182,13 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
   CHECK(study["differences"][1]["rmse_2_2"]["value"].get<double>() == Approx(rmse(0) - rmse(2)));
   CHECK(study["differences"][1]["specificity_90"].contains("low"));
   for (const Json& method : study["methods"]) CHECK(method["dd_psnr"]["value"].get<double>() > 0);
+  // The constant's map is zero: every recomputed rate is 100 %, and its dose is the planned plane.
+  const Json& constant = study["methods"].back();
+  CHECK(constant["from_map_mae_2_2"]["value"].get<double>() == Approx(missed / n));
+  CHECK(concat["from_map_mae_2_2"]["value"].get<double>() > 0);
+  CHECK(concat["from_map_spearman_2_2"].contains("low"));
+  CHECK(constant["dose_ssim"]["value"].get<double>() > 0.8);
+  CHECK(concat["dose_ssim"]["value"].get<double>() > 0.8);
 
   refused(compare + " --trials 3", "concat/seed1: it was computed with");
   std::ofstream(file) << "sedes = 2\n";
@@ -455,6 +462,9 @@ TEST_CASE("a wrong method suggests the nearest one in one line", "[flagship][err
   refused("train --method bmqa" + rest, "no method \"bmqa\"; did you mean \"bmmqa\"? there are: bmmqa, ", 2);
   refused("train --method dose_onli" + rest, "did you mean \"dose_only\"", 2);
   refused("train --method conct+ogm" + rest, "did you mean \"concat\"", 2);
+  refused("train --method concat:widht=8" + rest, "no option \"widht\"; did you mean \"width\"", 2);
+  refused("train --method concat:width" + rest, "expected key=value, got \"width\"", 2);
+  refused("train --method bmmqa:heads=2" + rest, "expected no options and policies after bmmqa", 2);
 }
 
 TEST_CASE("a run goes on with the command line that started it, and with no other", "[flagship][behaviour]") {

@@ -195,6 +195,28 @@ TEST_CASE("the true map gives the true passing rate, and no map gives 100", "[fl
     CHECK(r == psqa::RateNumbers{100, 100, 100, 100});
 }
 
+TEST_CASE("the similarity of the dose is 1 for the true map, and that of the planned to the measured plane for none",
+          "[flagship][figures]") {
+  const Example e;
+  psqa::MethodPredictions predictions = e.truth;
+  for (const double similarity : psqa::dose_ssim(e.cohort, e.split.test, predictions)) CHECK(similarity == Approx(1));
+  predictions.dd_predicted = at::zeros_like(e.truth.dd_predicted);
+  const std::vector<double> without = psqa::dose_ssim(e.cohort, e.split.test, predictions);
+  const psqa::MapErrors maps = psqa::map_errors(predictions);
+  for (std::size_t i = 0; i < without.size(); ++i) {
+    const auto r = static_cast<std::size_t>(e.split.test[i]);
+    std::vector<float> planned, measured;  // % of the planned maximum
+    const auto dose = e.cohort.plane(e.cohort.planned, r), seen = e.cohort.plane(e.cohort.measured, r);
+    const float maximum = *std::max_element(dose.begin(), dose.end());
+    for (std::size_t k = 0; k < dose.size(); ++k)
+      planned.push_back(100 * dose[k] / maximum), measured.push_back(100 * seen[k] / maximum);
+    const at::Tensor valid = e.truth.dd_truth[static_cast<std::int64_t>(i)].isfinite().contiguous();
+    CHECK(without[i] ==
+          Approx(eq::ssim(measured, planned, 40, 40, 100, {valid.const_data_ptr<bool>(), 1600})).margin(2e-5));
+    CHECK(without[i] > maps.ssim[i]);  // most of a dose is planned
+  }
+}
+
 TEST_CASE("ridge finds what is linear in the table, trees some of it, the constant nothing", "[flagship][figures]") {
   for (const std::int64_t pool : {1, 2}) {
     const Example e(pool);

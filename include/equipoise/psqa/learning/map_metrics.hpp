@@ -117,6 +117,31 @@ namespace detail {
   return out;
 }
 
+/// The structural similarity [N] of the dose: the planned plane plus the predicted map, against the planned plane plus the
+/// true map, within the map's valid pixels. The range is the planned maximum. For a map of zeros it is that of the planned
+/// against the measured plane, which every predicted dose must be compared with.
+[[nodiscard]] inline std::vector<double> dose_ssim(const Cohort& cohort, std::span<const std::int64_t> records,
+                                                   const MethodPredictions& j) {
+  const auto h = static_cast<std::int64_t>(cohort.height), w = static_cast<std::int64_t>(cohort.width),
+             pool = h / j.dd_truth.size(2);
+  const auto rows = static_cast<std::size_t>(j.dd_truth.size(2)),
+             columns = static_cast<std::size_t>(j.dd_truth.size(3));
+  const auto floats = [](const at::Tensor& t) { return host_copy(t).to(torch::kFloat).contiguous(); };
+  std::vector<double> out;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    const std::span<const float> dose = cohort.plane(cohort.planned, static_cast<std::size_t>(records[i]));
+    const at::Tensor coarse = pooled_planes(dose, 1, h, w, pool)[0][0], planned = coarse * (100 / coarse.max()),  // %
+        truth = host_copy(j.dd_truth[at][0]), valid = truth.isfinite().contiguous(),
+                     measured = floats(planned + truth.nan_to_num(0)),
+                     predicted = floats(planned + host_copy(j.dd_predicted[at][0]));
+    const std::size_t n = rows * columns;
+    out.push_back(equipoise::ssim({measured.const_data_ptr<float>(), n}, {predicted.const_data_ptr<float>(), n}, rows,
+                                  columns, 100, {valid.const_data_ptr<bool>(), n}));
+  }
+  return out;
+}
+
 /// The figures of a method's maps.
 [[nodiscard]] inline MapMetrics map_metrics(const MethodPredictions& j) {
   const MapErrors e = map_errors(j);

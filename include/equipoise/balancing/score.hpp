@@ -97,30 +97,45 @@ inline void over_their_mean(std::vector<double>& scores) {
   return seen;
 }
 
-/// Per-record values [A, B] for `host_means`.
-[[nodiscard]] inline at::Tensor host_doubles(const at::Tensor& values) {
-  return host_copy(values).to(at::kDouble);
+/// Per-record values [A, B] for `host_means`: float or double, in host memory.
+[[nodiscard]] inline at::Tensor on_host(const at::Tensor& values) {
+  const at::Tensor host = host_copy(values);
+  return host.scalar_type() == at::kFloat ? host : host.to(at::kDouble);
 }
 
-/// Means [A] of `f(value)` over per-record values [A, B] in host memory, each over the records that
-/// count for its coalition. The host sums them: a batch has few, and one operation of LibTorch costs
-/// more than the whole sum.
+/// The weights [A][B] of `records` records in the mean over those that count for each coalition.
+[[nodiscard]] inline std::vector<std::vector<double>> record_weights(Step& step, std::size_t k,
+                                                                     std::span<const Coalition> coalitions,
+                                                                     std::int64_t records, double share = 1) {
+  std::vector<std::vector<double>> out;
+  for (const Coalition coalition : coalitions) out.push_back(step.record_weights(k, coalition, records, share));
+  return out;
+}
+
+/// Means [A] of `f(value)` over per-record values [A, B] of `on_host`, with such weights. The host
+/// sums them: a batch has few, and one operation of LibTorch costs more than the whole sum.
 template <class F = std::identity>
-[[nodiscard]] std::vector<double> host_means(Step& step, std::size_t k, const at::Tensor& host,
-                                             std::span<const Coalition> coalitions, double share = 1, F&& f = {}) {
-  const double* x = host.const_data_ptr<double>();
-  std::vector<double> means(coalitions.size(), 0.0);
-  for (std::size_t a = 0; a < coalitions.size(); ++a)
-    for (const double w : step.record_weights(k, coalitions[a], host.size(1), share)) {
-      if (w != 0) means[a] += w * f(*x);
-      ++x;
+[[nodiscard]] std::vector<double> host_means(const at::Tensor& host, const std::vector<std::vector<double>>& weights,
+                                             F&& f = {}) {
+  const auto means = [&](const auto* x) {
+    std::vector<double> out;
+    for (const std::vector<double>& of_coalition : weights) {
+      double sum = 0;
+      for (const double w : of_coalition) {
+        if (w != 0) sum += w * f(static_cast<double>(*x));
+        ++x;
+      }
+      out.push_back(sum);
     }
-  return means;
+    return out;
+  };
+  return host.scalar_type() == at::kFloat ? means(host.const_data_ptr<float>()) : means(host.const_data_ptr<double>());
 }
 
 /// Mean scores of a task that has a score, in the order of `seen`.
 [[nodiscard]] inline std::vector<double> own_scores(Step& step, std::size_t k, std::span<const Coalition> seen) {
-  return host_means(step, k, host_doubles(step.score_of(k, step.outputs(k, seen))), seen);  // of [A, B]
+  const at::Tensor scores = on_host(step.score_of(k, step.outputs(k, seen)));  // [A, B]
+  return host_means(scores, record_weights(step, k, seen, scores.size(1)));
 }
 
 /// Mean scores of a task that has only a loss, in the order of `seen`. A score is NaN where the
@@ -130,8 +145,9 @@ template <class F = std::identity>
                                                      bool follow, std::span<const Coalition> seen) {
   std::vector<Coalition> coalitions(seen.begin(), seen.end());
   if (kind == Score::skill) coalitions.push_back(Coalition::none());
-  const at::Tensor losses = host_doubles(step.losses(k, coalitions, share));  // [A, B]
-  const std::vector<double> means = host_means(step, k, losses, coalitions, share);
+  const at::Tensor losses = on_host(step.losses(k, coalitions, share));  // [A, B]
+  const auto weights = record_weights(step, k, coalitions, losses.size(1), share);
+  const std::vector<double> means = host_means(losses, weights);
   if (follow)
     tau =
         updated_tau(tau, std::accumulate(means.begin(), means.begin() + static_cast<std::ptrdiff_t>(seen.size()), 0.0) /
@@ -140,7 +156,7 @@ template <class F = std::identity>
   const bool measured = kind == Score::exp_loss ? tau > 0 : kind != Score::skill || std::isfinite(means.back());
   std::vector<double> exps(coalitions.size(), 0.0);
   if (measured && kind == Score::exp_loss)
-    exps = host_means(step, k, losses, coalitions, share, [&](double loss) { return std::exp(-loss / tau); });
+    exps = host_means(losses, weights, [&](double loss) { return std::exp(-loss / tau); });
   for (std::size_t a = 0; measured && a < seen.size(); ++a)
     if (std::isfinite(means[a])) scores[a] = score_of(kind, means[a], exps[a], means.back());
   if (kind == Score::inverse_loss) over_their_mean(scores);

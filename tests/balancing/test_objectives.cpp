@@ -152,6 +152,7 @@ TEST_CASE("learning speed factors are ratios of an epoch's mean losses to those 
   same(factors_after(previous, 3), {.5 / 1.5, 1 / 1.5, 1, 0.5, 0.5, 1});
   same(factors_after({.gamma = 2}, 2), {.25 / 1.06, .81 / 1.06, 1, 0.5, 0.5, 1});
   same(factors_after({.gamma = 0}, 2), {0.5, 0.5, 1, 0.5, 0.5, 1});
+  same(factors_after({.gamma = 1e4}, 2), {0.125, 0.875, 1, 0.5, 0.5, 1});  // within the limits
   same(factors_after({.min_factor = 0.8}, 2), {0.4, 0.6, 1, 0.5, 0.5, 1});
 }
 

@@ -417,7 +417,7 @@ TEST_CASE("TiledConcat adds the vectors at every position of the maps, and avera
                                               {eq::FeatureKind::map, 2, {}},
                                               {eq::FeatureKind::vector, 3}};
   const auto module = module_of(eq::TiledConcat{.width = 6}, specs);
-  eq::Feature first(random({kRecords, 5, 2, 3})), second(random({kRecords, 2, 2, 3}));
+  eq::Feature first(random({kRecords, 5, 2, 3})), second(random({kRecords, 2, 4, 6}));
   first.kind = second.kind = eq::FeatureKind::map;
   first.skips = {random({kRecords, 2, 8, 12}), random({kRecords, 3, 4, 6})};
   const eq::Feature a = vector_of(random({kRecords, 4})), b = vector_of(random({kRecords, 3}));
@@ -429,7 +429,7 @@ TEST_CASE("TiledConcat adds the vectors at every position of the maps, and avera
     return at::upsample_bilinear2d(map, std::vector<std::int64_t>{4, 6}, false);
   };
   const at::Tensor of_first = larger(local("0.0", first.value)) + local("0.1", first.skips[1]);
-  const at::Tensor of_second = larger(local("2.0", second.value));
+  const at::Tensor of_second = local("2.0", second.value);
   const at::Tensor of_a = linear(p, "layers.1.0", a.value), of_b = linear(p, "layers.3.0", b.value), bias = p["bias"];
   const auto parts = projected(*module, {first, a, second, b});
   const auto seen = [&](std::uint64_t mask) { return module->combine(parts, with(eq::Coalition(mask), 4)).squeeze(0); };
@@ -442,6 +442,33 @@ TEST_CASE("TiledConcat adds the vectors at every position of the maps, and avera
   const at::Tensor all = module->combine(parts, all_of(4));
   for (std::uint64_t mask = 1; mask < 16; ++mask) check_close(all[static_cast<std::int64_t>(mask)], seen(mask));
   check_close(module->combine({{}, parts[1], {}, parts[3]}, with(eq::Coalition(0b1010), 4)).squeeze(0), seen(0b1010));
+}
+
+TEST_CASE("TiledConcat fuses maps alone, of the same positions or of one", "[fusion]") {
+  const std::vector<eq::FeatureSpec> specs = {{eq::FeatureKind::map, 5, {}}, {eq::FeatureKind::map, 2, {}}};
+  const auto module = module_of(eq::TiledConcat{.width = 6}, specs);
+  const auto map_of = [&](std::size_t m, at::IntArrayRef positions) {
+    std::vector<std::int64_t> sizes = {kRecords, specs[m].width};
+    sizes.insert(sizes.end(), positions.begin(), positions.end());
+    eq::Feature map(random(sizes));
+    map.kind = eq::FeatureKind::map;
+    return module->project(m, map);
+  };
+  const at::Tensor first = map_of(0, {2, 3}), second = map_of(1, {2, 3}), one = map_of(0, {1, 1});
+  const at::Tensor bias = module->named_parameters()["bias"];
+  const auto seen = [&](const std::vector<at::Tensor>& parts, std::uint64_t mask) {
+    return module->combine(parts, with(eq::Coalition(mask), 2)).squeeze(0);
+  };
+  const at::Tensor all = module->combine({first, second}, all_of(2));
+  check_close(all[1], tiled_by_hand(first, bias));
+  check_close(all[2], tiled_by_hand(second, bias));
+  check_close(all[3], tiled_by_hand(first + second, bias));
+  check_close(seen({first, second}, 3), all[3]);
+  // One position is the same everywhere, whichever modality has it and whoever else is in the batch.
+  check_close(seen({one, second}, 3), tiled_by_hand(one + second, bias));
+  check_close(seen({one, second}, 1), seen({one, {}}, 1));
+  CHECK_THROWS_WITH(seen({first, map_of(1, {4, 3})}, 3), Contains("shape.101") && Contains("[2, 3] and [4, 3]"));
+  CHECK_THROWS_WITH(seen({first, map_of(1, {2, 2, 2})}, 3), Contains("shape.101"));
 }
 
 TEST_CASE("TiledConcat: at first all positions weigh the same, and a pooled map is one position", "[fusion]") {
@@ -457,9 +484,6 @@ TEST_CASE("TiledConcat: at first all positions weigh the same, and a pooled map 
   CHECK(module->parameters_of(0).size() == 2);  // the deepest map's layer, and that of the one skip map
   map.value = map.value.mean({2, 3}, true);
   CHECK(module->project(0, map).sizes() == at::IntArrayRef{kRecords, 5, 1, 1});
-  const at::Tensor volume = torch::randn({kRecords, 5, 2, 2, 2});
-  CHECK_THROWS_WITH(module->combine({module->project(0, map), volume}, with(eq::Coalition(3), 2)),
-                    Contains("shape.101") && Contains("all to be volumes"));
   CHECK_THROWS_WITH((eq::TiledConcat{.skips = -1}.build(std::vector<eq::FeatureSpec>{})),
                     Contains("TiledConcat.skips: expected >= 0, got -1"));
 }

@@ -6,20 +6,26 @@
 /// modality whose loss has fallen less gets a larger factor. Each task also minimises its unimodal
 /// losses.
 ///
-///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ]
+///   Σ_t w_t [ l_t(all) + Σ_m a_tm l_t({m}) ],  w_t the weight of the task
 ///   a_tm ∝ r_tm^γ, clipped, mean a_0
 ///   r_tm = L_tm(e - 1) / L_tm(0), or L_tm(e - 1) / L_tm(e - 2)
 ///
-/// L_tm(e) is the mean loss of modality m alone over the epoch e, on the training records. The first
-/// ratio is the relative inverse training rate of GradNorm (Chen et al., ICML 2018, arXiv:1711.02257),
-/// the second the descending rate of dynamic weight average (Liu, Johns, Davison, CVPR 2019,
-/// arXiv:1803.10704). Both papers balance tasks. Ours: the ratios balance the modalities of a task,
-/// as `ShapleyLossFactors` does by contributions. Factors are equal until two epochs are known, and
-/// where a mean loss is not positive.
+/// L_tm(e) is the mean loss of modality m alone over the epoch e, on the training records. L_tm(0) is
+/// that of the first epoch in which the policy sees all modalities. In the history `left/…` is r, and
+/// `factor/…` is a / a_0. With `complements` the sum also has ā_tm l_t(all but m), as in
+/// `ShapleyLossFactors`.
 ///
-/// When: The modalities learn at different speeds, and what each contributes should not count.
+/// The first ratio is the inverse training rate of GradNorm (Chen et al., ICML 2018,
+/// arXiv:1711.02257), the second the descending rate of dynamic weight average (Liu, Johns, Davison,
+/// CVPR 2019, arXiv:1803.10704). Ours: they balance the modalities of a task, not tasks, and become
+/// factors by a power of mean 1, not by gradients or a softmax. Factors are equal until two epochs are
+/// known.
+///
+/// When: The modalities learn at different speeds, and factors should not depend on contributions.
 /// Cost: Unimodal decodings with gradient, for dense tasks on a quarter of the records.
-/// Limits: A modality that holds nothing never learns, and has a large factor.
+/// Limits: A modality that holds nothing never learns, and has a large factor. All factors of a task are
+/// equal where the mean loss of one of its modalities is not positive, as that of
+/// `GaussianRegression` can be.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -36,6 +42,7 @@
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/policy.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -81,7 +88,8 @@ struct LearningSpeedFactors {
 
   /// Factors [M] of mean 1 within [min_factor, max_factor], from the ratios r [M].
   [[nodiscard]] std::vector<double> factors(std::vector<double> ratio) const {
-    for (double& r : ratio) r = std::pow(r, gamma);
+    const double largest = *std::max_element(ratio.begin(), ratio.end());
+    for (double& r : ratio) r = std::pow(r / largest, gamma);  // relative to the largest, against overflow
     return detail::limited_factors(std::move(ratio), min_factor, max_factor);
   }
 

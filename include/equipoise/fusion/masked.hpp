@@ -72,6 +72,7 @@ template <class Weight>
 }
 
 [[nodiscard]] inline at::Tensor masked_sum(const std::vector<at::Tensor>& values, const Presence& presence) {
+  if (std::none_of(values.begin(), values.end(), [](const at::Tensor& v) { return v.defined(); })) return {};
   if (presence.coalitions() > 1 && presence.same_within_coalitions()) return subset_sums(values, presence);
   return masked_sum(values, presence, [](std::size_t, const at::Tensor& value) { return value; });
 }

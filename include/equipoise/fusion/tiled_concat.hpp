@@ -13,8 +13,10 @@
 ///   u(x) = Σ_maps P_m map_m(x) + Σ_vectors V_m h_m + b
 ///   joint = Σ_x a(x) GELU(u(x)),  a = softmax_x(Σ_maps s_m(x))
 ///
-/// P_m also takes the `skips` deepest skip maps. Each gets a layer, and the positions are those of the
-/// largest of them. The scores s_m begin at zero, so at first a is a mean.
+/// P_m also takes the `skips` deepest skip maps of its modality. Each gets a layer, and the positions
+/// are those of the largest of them. A modality whose deepest map has one position is without skips,
+/// and the same everywhere. The scores s_m begin at zero, so at first a is a mean. Tokens are averaged
+/// to a vector.
 ///
 /// Vectors are tiled over a map in Levine et al., "Learning Hand-Eye Coordination for Robotic
 /// Grasping with Deep Learning and Large-Scale Data Collection", IJRR 2018, arXiv:1603.02199. The
@@ -24,7 +26,9 @@
 /// When: A number depends on what happens at places, and a vector says how strongly.
 /// Cost: A layer per modality and skip map, shared by all coalitions. GELU at every position of
 /// every coalition.
-/// Limits: Without a map it is `Concat`. An encoder that pools its map gives one position.
+/// Limits: All maps need the same positions, or one. Without a map it is `Concat`. Signals of different
+/// lengths do not fit, because `Cnn` pools those of a batch that has padding. All coalitions together
+/// take 2^M (width + 1) numbers for each position of a record.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -91,23 +95,17 @@ class TiledConcatModule : public torch::nn::Module {
     return out;
   }
 
-  /// \throws ShapeError where one map is an image and another a volume
+  /// \throws ShapeError for maps with other positions than another modality's
   [[nodiscard]] at::Tensor combine(const std::vector<at::Tensor>& projected, const Presence& presence) {
     std::vector<at::Tensor> vectors(projected.size()), maps(projected.size());
     at::Tensor grid;  // a map with the positions of all
     for (const auto& [m, part] : views::enumerate(projected)) {
       if (!part.defined()) continue;
-      if (part.dim() == 2) {
-        vectors[m] = part;
-        continue;
-      }
-      if (!grid.defined()) grid = part;
-      if (part.dim() != grid.dim())
-        throw ShapeError(message("shape.101", "TiledConcat",
-                                 "expected all maps to be images, or all to be volumes, got ", grid.sizes(), " and ",
-                                 part.sizes()));
-      maps[m] = resized(part, grid).flatten(1);
+      (part.dim() == 2 ? vectors : maps)[m] = part;
+      if (part.dim() > 2 && (!grid.defined() || grid[0][0].numel() == 1)) grid = part;
     }
+    for (at::Tensor& map : maps)
+      if (map.defined()) map = at_all_positions(map, grid).flatten(1);
     const at::Tensor sum = detail::masked_sum(vectors, presence);
     const at::Tensor tiled = sum.defined() ? sum.add(bias_) : bias_;  // [C, B, width], or [width]
     if (!grid.defined()) return at::gelu(tiled);
@@ -127,6 +125,14 @@ class TiledConcatModule : public torch::nn::Module {
   /// A linear layer at each position: [B, C, …] -> [B, width + 1, …]
   [[nodiscard]] static at::Tensor at_positions(torch::nn::Module& layer, const at::Tensor& x) {
     return layer.as<torch::nn::Linear>()->forward(x.movedim(1, -1)).movedim(-1, 1);
+  }
+  /// A map of one position is the same everywhere.
+  [[nodiscard]] static at::Tensor at_all_positions(const at::Tensor& map, const at::Tensor& grid) {
+    if (map.sizes().slice(2) == grid.sizes().slice(2)) return map;
+    if (map[0][0].numel() != 1 || map.dim() != grid.dim())
+      throw ShapeError(message("shape.101", "TiledConcat", "expected all maps to have the same positions, or one, got ",
+                               grid.sizes().slice(2), " and ", map.sizes().slice(2)));
+    return map.expand_as(grid);
   }
   /// The map with as many positions as `like`.
   [[nodiscard]] static at::Tensor resized(const at::Tensor& map, const at::Tensor& like) {

@@ -96,11 +96,11 @@ void add_from_maps(std::vector<FurtherFigure>& out) {
   const auto add = [&](const psqa::NamedCriteria& c, const std::string& name, const std::string& words,
                        const std::function<double(Lists, Lists)>& statistic) {
     const std::string digits = digits_of(c);
-    out.push_back({"from_map_" + name + "_" + digits, words + " at " + c.label, "Rates recomputed from the maps", 2,
+    out.push_back({"from_map_" + name + "_" + digits, words + ", " + c.label, "Rates recomputed from the maps", 2,
                    "true_" + digits, "from_map_" + digits, statistic});
   };
   for (const psqa::NamedCriteria& c : psqa::kCriteria)
-    add(c, "mae", "MAE", [](Lists t, Lists p) { return eq::mean_absolute_error(t, p); });
+    add(c, "mae", "MAE in points", [](Lists t, Lists p) { return eq::mean_absolute_error(t, p); });
   add(psqa::kCriteria[psqa::kStrictest], "spearman", "rank correlation",
       [](Lists t, Lists p) { return eq::spearman(t, p); });
 }

@@ -18,7 +18,8 @@ struct ErrorKind {
 };
 
 inline constexpr std::array kErrorKinds{
-    ErrorKind{"shape.101", "an input of an encoder or standardizer has another shape than expected, or holds integers"},
+    ErrorKind{"shape.101",
+              "an input of an encoder, standardizer or fusion has another shape than expected, or holds integers"},
     ErrorKind{"shape.102", "a presence is not [B, M], or has other numbers than 0 and 1"},
     ErrorKind{"shape.103", "a presence does not have the records, or the modalities, of its batch"},
     ErrorKind{"shape.104", "ids, groups, classes or weights: not one value per record"},

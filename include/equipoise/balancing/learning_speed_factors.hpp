@@ -95,9 +95,7 @@ struct LearningSpeedFactors {
 
   void begin_epoch(State& state, Epoch& epoch) const {
     const std::size_t places = epoch.schema().tasks.size() * epoch.schema().modalities.size();
-    bool seen = false;
-    for (const double n : state.records) seen = seen || n > 0;
-    if (seen) {
+    if (std::any_of(state.records.begin(), state.records.end(), [](double n) { return n > 0; })) {
       // A modality that the last epoch did not show keeps its loss of before.
       std::vector<double> now = state.last.empty() ? std::vector<double>(places, std::nan("")) : state.last;
       for (std::size_t i = 0; i < places; ++i)

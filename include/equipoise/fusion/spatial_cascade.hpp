@@ -175,9 +175,7 @@ class SpatialCascadeModule : public torch::nn::Module {
     for (std::size_t l = 0; l < widths_.size(); ++l) {
       const at::Tensor skip = rows.sum(true, l + 1), vector = rows.sum(false, l);
       if (l > 0) x = convolved(*reduce_[l - 1], x);
-      x = dims_ == 3 ? at::upsample_trilinear3d(x, skip.sizes().slice(2), /*align_corners=*/false)
-                     : at::upsample_bilinear2d(x, skip.sizes().slice(2), /*align_corners=*/false);
-      x = x + skip;
+      x = resized(x, skip.sizes().slice(2)) + skip;
       if (vector.defined()) x = x + as_pixel(vector);
       x = torch::gelu(norm_[l]->as<GroupNormModule>()->forward(convolved(*mix_[l], x)));
     }

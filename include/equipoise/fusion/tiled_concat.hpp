@@ -44,6 +44,7 @@
 #include <equipoise/core/base/ranges.hpp>
 #include <equipoise/core/batch/feature.hpp>
 #include <equipoise/core/batch/presence.hpp>
+#include <equipoise/core/model/convolution.hpp>
 #include <equipoise/fusion/masked.hpp>
 
 #include <torch/nn/init.h>
@@ -52,7 +53,6 @@
 #include <torch/nn/modules/linear.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -90,7 +90,7 @@ class TiledConcatModule : public torch::nn::Module {
     if (h.value[0][0].numel() == 1) return out;
     for (std::size_t i = 1; i < own.size(); ++i) {
       const at::Tensor skip = at_positions(*own[i], h.skips[h.skips.size() - i]);
-      out = resized(out, skip).add(skip);
+      out = resized(out, skip.sizes().slice(2)).add(skip);
     }
     return out;
   }
@@ -133,13 +133,6 @@ class TiledConcatModule : public torch::nn::Module {
       throw ShapeError(message("shape.101", "TiledConcat", "expected all maps to have the same positions, or one, got ",
                                grid.sizes().slice(2), " and ", map.sizes().slice(2)));
     return map.expand_as(grid);
-  }
-  /// The map with as many positions as `like`.
-  [[nodiscard]] static at::Tensor resized(const at::Tensor& map, const at::Tensor& like) {
-    const at::IntArrayRef sizes = like.sizes().slice(2);
-    if (map.sizes().slice(2) == sizes) return map;
-    return map.dim() == 5 ? at::upsample_trilinear3d(map, sizes, /*align_corners=*/false)
-                          : at::upsample_bilinear2d(map, sizes, /*align_corners=*/false);
   }
 
   std::int64_t width_;

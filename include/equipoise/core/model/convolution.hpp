@@ -7,6 +7,8 @@
 
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/upsample_trilinear3d.h>
 #include <torch/nn/init.h>
 #include <torch/nn/module.h>
 
@@ -50,6 +52,13 @@ class ConvolutionModule : public torch::nn::Module {
                                                                     std::int64_t stride = 1, bool bias = false) {
   const auto all = [&](std::int64_t n) { return std::vector<std::int64_t>(static_cast<std::size_t>(dimensions), n); };
   return std::make_shared<ConvolutionModule>(in, out, all(kernel), all(stride), all(kernel / 2), bias);
+}
+
+/// A map [B, C, …], an image or a volume, with other positions: interpolated linearly where it does not have them already.
+[[nodiscard]] inline at::Tensor resized(const at::Tensor& map, at::IntArrayRef positions) {
+  if (map.sizes().slice(2) == positions) return map;
+  return map.dim() == 5 ? at::upsample_trilinear3d(map, positions, /*align_corners=*/false)
+                        : at::upsample_bilinear2d(map, positions, /*align_corners=*/false);
 }
 
 }  // namespace equipoise

@@ -170,6 +170,9 @@ void add_compare_command(CLI::App& app) {
        "or what the table search of --config says; the best on validation records is judged")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
+  c->add_option("--start-from", a->start_from,
+                "folder with a run of each method in a folder of its name, as of runs on simulated plans: their "
+                "weights are the first ones, and the sizes theirs");
   c->add_option("--set", a->trainer, "trainer options of every method, as batch_size=64 weight_decay=0.01");
   c->add_option("--model", a->model, "sizes of every method, as width=32");
   c->add_option("--device", a->device, "cpu, cuda or cuda:N")->capture_default_str();
@@ -182,6 +185,8 @@ void add_compare_command(CLI::App& app) {
     if (a->cohort.empty())
       throw CLI::RequiredError("expected --cohort, which is required", CLI::ExitCodes::RequiredError);
     a->methods = methods_with_inputs(*a);
+    if (!a->start_from.empty())  // which says the sizes
+      std::erase_if(a->search, [](const eq::SearchRange& r) { return r.option.starts_with("model."); });
     std::sort(a->records.begin(), a->records.end());
     a->records.erase(std::unique(a->records.begin(), a->records.end()), a->records.end());
     compare_methods(*a);

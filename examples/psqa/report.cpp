@@ -313,6 +313,7 @@ void write_report(std::vector<Run>& runs, const fs::path& file) {
   page.heading("How it was made");
   for (const Run& run : runs) {
     std::string text = "fusion " + run.config.fusion + "\n";
+    if (run.config.start) text += "first weights: those of " + run.config.start->folder + "\n";
     for (const PolicyChoice& p : run.config.policies)
       for (const auto& [key, value] : options_of(p)) text += p.name + "." + key + " = " + value + "\n";
     for (const auto& [key, value] : eq::options(run.config.trainer)) text += "trainer." + key + " = " + value + "\n";

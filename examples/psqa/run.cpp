@@ -77,6 +77,10 @@ Json to_json(const Run& run) {
            {"cohort", fs::relative(run.config.cohort, run.folder).string()},  // a folder of both may move
            {"cohort_fingerprint", run.fingerprint},
            {"cohort_about", run.cohort_about}};
+  if (const std::optional<StartOfRun>& start = run.config.start)
+    out["start_from"] = {{"run", fs::relative(start->folder, run.folder).string()},
+                         {"weights", start->weights},
+                         {"cohort_fingerprints", start->cohorts}};
   out.update(description_of(run.config));
   for (const auto& [size, value] : eq::options(run.config.sizes))
     if (psqa::is_of_cohort(size)) out["of_cohort"][size] = value;
@@ -229,6 +233,20 @@ void take_cohort(Run& run, const std::string& path, const psqa::Cohort& cohort) 
                                      ", with which the run was started, got ", path, ", whose records differ"));
 }
 
+/// What a new run takes of its cohort. \param start the run whose weights it starts from
+void describe(Run& run, const psqa::Cohort& cohort, const std::optional<Run>& start) {
+  run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
+  run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
+  if (start) check_cohort_of_start(run, *start);
+  run.split = split_of(cohort, run.config.split);
+  psqa::PsqaSizes& sizes = run.config.sizes;
+  run.scales = psqa::fit_scales(cohort, run.split.train, sizes.pool, delivery_of(run.config, cohort));
+  if (start) run.scales = scales_of_start(*start, run.scales);
+  sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
+  sizes.channels = static_cast<std::int64_t>(run.scales.delivery.channels.size());
+  sizes.machine = run.scales.delivery.columns();
+}
+
 }  // namespace
 
 Run train_run(const RunConfig& config, const fs::path& folder, bool resume, const psqa::Cohort* given) {
@@ -244,18 +262,15 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
   run.config.trainer.checkpoint = (folder / "checkpoint.pt").string();
   std::optional<psqa::Cohort> from_folder;
   const psqa::Cohort& cohort = given ? *given : from_folder.emplace(psqa::read_cohort(config.cohort));
+  std::optional<Run> start;  // where the first epoch is still to come
+  if (run.config.start && !has_model(folder)) start = opened_start(run.config);
   if (resume) {
     take_cohort(run, config.cohort, cohort);
   } else {
-    run.fingerprint = psqa::fingerprint(cohort), run.cohort_about = cohort.about;
-    run.cohort_about.erase("sources"), run.cohort_about.erase("skipped");  // of an import; long
-    run.split = split_of(cohort, config.split);
-    run.scales = psqa::fit_scales(cohort, run.split.train, config.sizes.pool, delivery_of(run.config, cohort));
-    run.config.sizes.metrics = static_cast<std::int64_t>(cohort.metric_names.size());
-    run.config.sizes.channels = static_cast<std::int64_t>(run.scales.delivery.channels.size());
-    run.config.sizes.machine = run.scales.delivery.columns();
+    describe(run, cohort, start);
   }
   run.learner = new_learner(run.config);
+  if (start) copy_weights(start->learner->module(), run.learner->module());
   make_folder(folder);
   const eq::io::FolderLock lock(folder);
   write_description(run);
@@ -308,6 +323,11 @@ Run read_run(const fs::path& folder) {
     RunConfig& c = run.config;
     const fs::path cohort = j.at("cohort").get<std::string>();
     c.cohort = (folder / cohort).lexically_normal().string();
+    if (j.contains("start_from")) {
+      const Json& start = j.at("start_from");
+      c.start = {(folder / fs::path(start.at("run").get<std::string>())).lexically_normal().string(),
+                 start.at("weights"), start.at("cohort_fingerprints")};
+    }
     c.method = j.at("method"), c.fusion = j.at("fusion");
     c.fusion_options = options_from(j.at("fusion_options"));
     run.fingerprint = j.at("cohort_fingerprint"), run.cohort_about = j.at("cohort_about");

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,13 @@ struct SplitChoice {
   std::int64_t records = 0;  ///< drawn at random from the training part, more of them hold the fewer; 0: all of it
 };
 
+/// A run whose weights are the first ones of another.
+struct StartOfRun {
+  std::string folder;
+  std::string weights;                 ///< the first 16 digits of its checkpoint's SHA-256
+  std::vector<std::uint64_t> cohorts;  ///< fingerprints of all cohorts that these weights were trained on
+};
+
 /// What defines a run; saved as run.json.
 struct RunConfig {
   std::string cohort;
@@ -60,7 +68,8 @@ struct RunConfig {
   std::vector<std::string> modalities = {"dose", "metrics"};  ///< what the model is shown, of `psqa::kModalities`
   eq::TrainerOptions trainer;
   psqa::PsqaSizes sizes;
-  SplitChoice split;  ///< the same for all methods of a comparison
+  SplitChoice split;                ///< the same for all methods of a comparison
+  std::optional<StartOfRun> start;  ///< none: the first weights are drawn
 };
 
 /// A trained model with all that is needed to use it.
@@ -90,6 +99,8 @@ struct Difference {
   std::string option, before, now;
 };
 [[nodiscard]] std::vector<Difference> differences(const RunConfig& before, const RunConfig& now);
+/// Of these, the options that decide which weights a model has: fusion, modalities and sizes.
+[[nodiscard]] std::vector<Difference> model_differences(const RunConfig& before, const RunConfig& now);
 /// A run's method; its fusion and policies (`concat+ogm`) where they are not the method's, and likewise its modalities.
 [[nodiscard]] std::string label_of(const RunConfig& config);
 /// Names the runs of one call: the label, and the fewest settings that tell each from the others (`concat, seed 2`).
@@ -106,6 +117,21 @@ void check_config(const RunConfig& config);
 /// A method with the budget that all methods of a comparison have.
 [[nodiscard]] RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
                                           std::uint64_t seed);
+
+/// Makes a run one that starts from the weights of another: with that one's method, fusion, policies, modalities and
+/// sizes. Does nothing where it starts there already. \throws FileError when the folder is no trained run
+void start_from(RunConfig& config, const std::string& folder);
+/// The run that another starts from. \throws ValueError where it is of another model; FileError where it is no run, or was
+/// trained on since
+[[nodiscard]] Run opened_start(const RunConfig& config);
+/// The scales that the weights of `start` were trained with, and the machines of the run's own cohort. A passing rate that
+/// one of the cohorts lacks has the scale of the run's own. \throws ValueError for a cohort with other metrics
+[[nodiscard]] psqa::Scales scales_of_start(const Run& start, const psqa::Scales& own);
+/// \throws ValueError where the weights were trained on this cohort, whose test records they may know. Warns where the
+/// cohorts are of different kinds.
+void check_cohort_of_start(const Run& run, const Run& start);
+/// Parameters and buffers by their names, which both modules have.
+void copy_weights(const torch::nn::Module& from, torch::nn::Module& to);
 
 /// The run in a folder if it is finished; otherwise begins or goes on with it. \param cohort with its planes
 /// \throws FileError when the run there is another: of another method, budget or cohort.

@@ -39,6 +39,19 @@ std::vector<std::string> keys_of(const std::vector<eq::OptionList>& lists) {
   return keys;
 }
 
+/// The options with two values.
+std::vector<Difference> all_differences(const eq::OptionList& before, const eq::OptionList& now) {
+  std::vector<Difference> out;
+  for (const std::string& key : keys_of({before, now})) {
+    const auto text = [&](const eq::OptionList& list) {
+      const std::string value = value_of(list, key);
+      return value.empty() ? "none" : value;
+    };
+    if (text(before) != text(now)) out.push_back({key, text(before), text(now)});
+  }
+  return out;
+}
+
 /// `seed 2`, `learning_rate 0.001`, `alpha 0.5`: an option in a name.
 std::string trait(const std::string& key, const std::string& value, bool one_policy) {
   std::string word = key.substr(key.find_last_of(' ') + 1);  // of `--set learning_rate` the second
@@ -63,6 +76,7 @@ eq::OptionList settings_of(const RunConfig& c) {
     if (!psqa::is_of_cohort(key)) put(out, "--model " + key, value);
   for (const auto& [key, value] : eq::options(c.trainer))
     if (key != "seed" && key != "epochs") put(out, "--set " + key, value);
+  if (c.start) put(out, "--start-from", c.start->weights);
   put(out, "--split-seed", std::to_string(c.split.seed));
   put(out, "--leave-out-machine", c.split.machine.empty() ? "none" : c.split.machine);
   put(out, "--folds", std::to_string(c.split.folds));
@@ -75,20 +89,22 @@ eq::OptionList settings_of(const RunConfig& c) {
 
 std::vector<Difference> differences(const RunConfig& before, const RunConfig& now) {
   const eq::OptionList a = settings_of(before), b = settings_of(now);
-  std::vector<Difference> out;
   const auto differs = [&](const char* key) { return value_of(a, key) != value_of(b, key); };
-  for (const std::string& key : keys_of({a, b})) {
-    // What follows from another method, fusion or policy needs no word of its own.
-    const bool of_method = key == "--fusion" || key == "--modalities" || key.starts_with("--policy");
-    if (of_method && differs("--method")) continue;
-    if (key.starts_with("--policy-option") && differs("--policy")) continue;
-    if (key.starts_with("--fusion-option") && (differs("--fusion") || differs("--method"))) continue;
-    const auto text = [&](const eq::OptionList& list) {
-      const std::string value = value_of(list, key);
-      return value.empty() ? "none" : value;
-    };
-    if (text(a) != text(b)) out.push_back({key, text(a), text(b)});
-  }
+  std::vector<Difference> out = all_differences(a, b);
+  // What follows from another method, fusion or policy needs no word of its own.
+  std::erase_if(out, [&](const Difference& d) {
+    const bool of_method = d.option == "--fusion" || d.option == "--modalities" || d.option.starts_with("--policy");
+    return (of_method && differs("--method")) || (d.option.starts_with("--policy-option") && differs("--policy")) ||
+           (d.option.starts_with("--fusion-option") && (differs("--fusion") || differs("--method")));
+  });
+  return out;
+}
+
+std::vector<Difference> model_differences(const RunConfig& before, const RunConfig& now) {
+  std::vector<Difference> out = all_differences(settings_of(before), settings_of(now));
+  std::erase_if(out, [](const Difference& d) {
+    return !d.option.starts_with("--fusion") && d.option != "--modalities" && !d.option.starts_with("--model");
+  });
   return out;
 }
 
@@ -102,6 +118,7 @@ std::string label_of(const RunConfig& c) {
   }
   if (c.modalities != plain.modalities)
     label += ", " + listed(c.modalities, " and ", " and ") + (c.modalities.size() == 1 ? " only" : "");
+  if (c.start) label += ", from " + c.start->folder;
   return label;
 }
 

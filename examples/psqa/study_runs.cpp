@@ -162,9 +162,11 @@ StudyResults results_of(const StudySettings& a, const Cells& cells, std::int64_t
 }  // namespace
 
 std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Cohort& cohort) {
-  understood([&] {
-    for (const std::string& method : a.methods) check_config(comparison_config(method, a.cohort, a.epochs, 1));
-  });
+  for (const std::string& method : a.methods) {
+    const RunConfig config = config_of(a, method, {}, {});
+    understood([&] { check_config(config); });
+    if (config.start) (void)opened_start(config);
+  }
   const Cells cells = cells_of(a, cohort);
   const std::size_t threads =
       static_cast<std::size_t>(at::get_num_threads());  // what OMP_NUM_THREADS says, or all cores

@@ -115,6 +115,7 @@ void read_study(const std::string& file, const std::function<bool(const char*)>&
       {"inputs", [&](const auto& n, const auto& where) { s.inputs = words_of(n, where); }},
       {"floors", text(s.floors)},
       {"html", text(s.html)},
+      {"start_from", text(s.start_from)},
       {"records", [&](const auto& n, const auto& where) { s.records = counts_of(n, where); }},
       {"conditions",
        [&](const auto& n, const auto& where) { s.conditions = value_of<bool>(n, where, "true or false"); }},
@@ -171,6 +172,10 @@ std::vector<std::string> methods_with_inputs(const StudySettings& s) {
 RunConfig config_of(const StudySettings& s, const std::string& method, const SplitChoice& split,
                     const eq::OptionList& trial) {
   RunConfig config = comparison_config(method, s.cohort, s.epochs, split.seed);
+  if (!s.start_from.empty()) {
+    start_from(config, (fs::path(s.start_from) / method).string());
+    set_method(config, method);  // of that run only the sizes
+  }
   config.split = split;
   set_options(config.trainer, s.trainer, "--set");
   set_options(config.sizes, s.model, "--model");

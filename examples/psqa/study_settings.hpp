@@ -16,8 +16,9 @@ namespace psqa_program {
 
 struct StudySettings {
   std::string cohort, out = "runs/compare", device = "cpu";
-  std::string floors;  ///< the table of `psqa floor --csv`; may be empty
-  std::string html;    ///< where a page of the study goes; may be empty
+  std::string floors;      ///< the table of `psqa floor --csv`; may be empty
+  std::string html;        ///< where a page of the study goes; may be empty
+  std::string start_from;  ///< folder with a run of each method, by its name, whose weights are the first; may be empty
   std::vector<std::string>
       inputs;  ///< what each method is shown, in turn: `dose,metrics`, `all`; none: what it is made for
   std::vector<std::string> methods = [] {  // BMMQA, and every fusion without policies
@@ -39,8 +40,8 @@ struct StudySettings {
 };
 
 /// Takes from a TOML file what the command line does not say: cohort, methods, inputs, floors, seeds, folds,
-/// leave_out_machines, conditions, records, epochs, jobs, trials, device, out, html, and the tables trainer, model and
-/// search.
+/// leave_out_machines, conditions, records, epochs, jobs, trials, start_from, device, out, html, and the tables trainer,
+/// model and search.
 /// \param is_given whether an option stands on the command line \throws FileError, NameError that name file and line
 void read_study(const std::string& file, const std::function<bool(const char*)>& is_given, StudySettings& settings);
 

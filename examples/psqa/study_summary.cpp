@@ -338,6 +338,7 @@ std::string study_notes(const StudySettings& a, const Json& summary) {
          "; " + summary["records_tested"].dump() + " records tested" +
          (a.trials > 1 ? "; each run is the best of " + std::to_string(a.trials) + " trials on validation records"
                        : "") +
+         (a.start_from.empty() ? "" : "; each run starts from the weights of its method's run in " + a.start_from) +
          ".";
 }
 

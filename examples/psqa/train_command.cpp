@@ -27,7 +27,7 @@ c10::Device device_of(const std::string& text) {
 namespace {
 
 struct TrainArguments {
-  std::optional<std::string> cohort, method, fusion, machine;
+  std::optional<std::string> cohort, method, fusion, machine, start_from;
   std::optional<std::int64_t> epochs;
   std::optional<std::uint64_t> seed, split_seed;
   std::string out, file, device = "cpu";
@@ -48,15 +48,16 @@ void add_policy_option(RunConfig& config, const std::string& text) {
                                   "\"; ", eq::nearest_name(key, names)));
 }
 
-/// method, cohort, fusion, [trainer], [model] and [policy.<name>] of a TOML file.
+/// method, cohort, fusion, start_from, [trainer], [model] and [policy.<name>] of a TOML file.
 void read_toml(const std::string& file, RunConfig& config) {
   try {
     const toml::table table = toml::parse_file(file);
+    if (const toml::node* start = table.get("start_from"); start && !config.start) start_from(config, text_of(*start));
     if (const toml::node* method = table.get("method")) set_method(config, text_of(*method));  // the others change it
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
       const std::string where = file + ": " + name;
-      if (name == "method") continue;
+      if (name == "method" || name == "start_from") continue;
       if (name == "cohort")
         config.cohort = text_of(node);
       else if (name == "fusion")
@@ -73,9 +74,9 @@ void read_toml(const std::string& file, RunConfig& config) {
         for (const auto& [k, v] : *node.as_table())
           config.policies.push_back({std::string(k.str()), entries_of(v, where + "." + std::string(k.str()))});
       } else {
-        throw eq::NameError(eq::message(
-            "name.302", file, "no option \"", name, "\"; ",
-            eq::nearest_name(name, {"method", "cohort", "fusion", "fusion_options", "trainer", "model", "policy"})));
+        throw eq::NameError(eq::message("name.302", file, "no option \"", name, "\"; ",
+                                        eq::nearest_name(name, {"method", "cohort", "fusion", "fusion_options",
+                                                                "start_from", "trainer", "model", "policy"})));
       }
     }
   } catch (const toml::parse_error& e) {
@@ -93,6 +94,7 @@ RunConfig new_config() {
 /// The settings `c` with what the file says, then with what the command line says.
 RunConfig config_of(const TrainArguments& a, RunConfig c = new_config()) {
   const psqa::PsqaSizes before = c.sizes;
+  if (a.start_from) start_from(c, *a.start_from);
   if (!a.file.empty()) read_toml(a.file, c);
   if (a.method) understood([&] { set_method(c, *a.method); });
   if (a.cohort) c.cohort = *a.cohort;
@@ -218,12 +220,15 @@ void add_train_command(CLI::App& app) {
   c->add_option("--seed", a->seed, "of weights, order and policies [1]")->check(not_negative());
   c->add_option("--split-seed", a->split_seed, "of the split by patient [1]");
   c->add_option("--leave-out-machine", a->machine, "test on the plans of this machine, train on those of the others");
+  c->add_option("--start-from", a->start_from,
+                "folder of a run, as of one on simulated plans: its weights are the first ones; method, modalities and "
+                "sizes are that run's");
   c->add_option("--set", a->settings, "any option of the trainer as key=value, e.g. learning_rate=0.001");
   c->add_option("--model", a->sizes, "any size of the model as key=value, e.g. width=32 or encoder=8,16,32,64");
   c->add_option(
       "--config", a->file,
-      "TOML file: method, cohort, fusion, [fusion_options], [trainer], [model], [policy.<name>]; the command line "
-      "overrides it");
+      "TOML file: method, cohort, fusion, start_from, [fusion_options], [trainer], [model], [policy.<name>]; the "
+      "command line overrides it");
   c->add_flag("--resume", a->resume,
               "go on with the run in --out, with the same options; only --epochs and --device may "
               "differ. Without a saved epoch it starts anew");

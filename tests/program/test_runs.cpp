@@ -508,6 +508,67 @@ TEST_CASE("a run goes on with the command line that started it, and with no othe
   refused(start("--resume", 1, 3, "first"), "is " + c.first.string() + " a run?");
 }
 
+TEST_CASE("a run may start from the weights of another", "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path before = c.root / "before" / "concat", after = c.root / "after";
+  REQUIRE(psqa("train --method concat --cohort " + quoted(c.first) + " --out " + quoted(before) +
+               " --model width=8 pool=4 encoder=4,4 decoder=4,4 --epochs 2")
+              .code == 0);
+  const auto rates = [&](const fs::path& run) {
+    const Outcome o = psqa("predict --json --run " + quoted(run) + " --out " + quoted(c.root / "prediction") + " " +
+                               quoted(support::reported("full_turn/P04e.dcm")),
+                           false);
+    REQUIRE(o.code == 0);
+    const Json p = Json::parse(o.out)["predictions"][0];
+    return std::vector<double>{p["gpr_3_3"], p["gpr_3_2"], p["gpr_2_3"], p["gpr_2_2"]};
+  };
+  const auto same = [](const std::vector<double>& a, const std::vector<double>& b) {
+    for (std::size_t i = 0; i < a.size(); ++i)
+      CHECK(a[i] == Approx(b[i]).margin(1e-3));  // each cohort has its own planning system
+  };
+  // At a rate of nearly nothing the model is the other run's: with its fusion, sizes and scales, on another cohort.
+  const std::string start = "train --cohort " + quoted(c.second) + " --start-from " + quoted(before) +
+                            " --epochs 1 --set learning_rate=1e-30 --out " + quoted(after);
+  REQUIRE(psqa(start).code == 0);
+  CHECK(description(after)["start_from"]["run"] == "../before/concat");
+  CHECK(description(after)["scales"] == description(before)["scales"]);
+  CHECK(description(after)["cohort_fingerprint"] != description(before)["cohort_fingerprint"]);
+  same(rates(after), rates(before));
+  fs::remove(after / "checkpoint.pt");  // a run that saved nothing starts there again
+  REQUIRE(psqa(start + " --resume").code == 0);
+  same(rates(after), rates(before));
+
+  const Outcome both = psqa("evaluate --run " + quoted(after) + " " + quoted(after), false);
+  CHECK(both.out.find("concat, from " + before.string()) != std::string::npos);
+
+  refused(start + "2 --model width=16", "got --model width 16 (there: 8)\n");
+  refused(start + "2 --fusion sum --modalities metrics",
+          "got --fusion sum (there: concat), --modalities metrics (there: dose metrics)\n");
+  const std::string none = " --out " + quoted(c.root / "none") + " --start-from ";
+  refused("train --cohort " + quoted(c.second) + none + quoted(c.first), "expected the folder of a trained run");
+  // What these weights learnt from is no test of them: neither their cohort, nor that of the run that they started from.
+  refused("train --cohort " + quoted(c.first) + none + quoted(before), "expected a run on another cohort");
+  refused("train --cohort " + quoted(c.first) + none + quoted(after), "expected a run on another cohort");
+}
+
+TEST_CASE("the methods of a study may start from the weights of runs", "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path starts = c.root / "starts", run = c.root / "study/concat/seed1/run";
+  REQUIRE(psqa("train --method concat+ogm --cohort " + quoted(c.first) + " --out " + quoted(starts / "concat") +
+               " --model width=8 pool=4 encoder=4,4 decoder=4,4 --epochs 1")
+              .code == 0);
+  const std::string study = "compare --seeds 1 --epochs 1 --trials 2 --cohort " + quoted(c.second) + " --out " +
+                            quoted(c.root / "study") + " --start-from " + quoted(starts) + " --methods concat";
+  REQUIRE(psqa(study).code == 0);
+  CHECK(description(run)["start_from"]["run"] == "../../../../starts/concat");
+  CHECK(description(run)["model"]["width"] == "8");
+  CHECK(description(run)["policies"].empty());
+  CHECK(description(c.root / "study/concat/seed1/run2")["model"]["width"] == "8");
+  refused(study + " sum", "--start-from: expected the folder of a trained run, got \"" + (starts / "sum").string());
+  REQUIRE(psqa("train --resume --epochs 2 --out " + quoted(starts / "concat")).code == 0);
+  refused(study, "it was computed with --start-from");
+}
+
 TEST_CASE("Ctrl-C stops a training in order, and it goes on", "[flagship][behaviour]") {
   const Cohorts c;
   const fs::path run = c.root / "run";

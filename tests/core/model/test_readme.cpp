@@ -95,3 +95,29 @@ TEST_CASE("the checkpoint of the page on training is resumed, and deployed", "[f
   CHECK(table.mean_loss(0, 3).value() == Approx((rates - test.targets["gpr"_n].tensor).square().mean().item<double>()));
   CHECK_FALSE(table.accuracy(0, 3).has_value());
 }
+
+TEST_CASE("the model of the page on training goes on with other records", "[flagship][docs]") {
+  const support::TemporaryFolder folder;
+  const WorkingFolder within(folder.path());
+  const auto records = [](std::int64_t n) {
+    return eq::batch(eq::input<"a">(torch::randn({n, 3})), eq::input<"b">(torch::randn({n, 2})),
+                     eq::target<"y">(eq::Values{torch::randn({n, 1})}));
+  };
+  const auto train = records(40), validation = records(20);
+  const auto composed = [] {
+    return eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 3}), eq::modality<"b">(eq::Mlp{.in_features = 2}),
+                       eq::task<"y">(eq::Concat{.width = 4}, eq::Regression{.outputs = 1}));
+  };
+  const auto first = composed();
+  eq::Trainer(first, {.epochs = 3, .optimizer = eq::Optimizer::sgd, .checkpoint = "simulated.pt"})
+      .fit(train, validation);
+
+  const auto loaded = composed(), model = composed();
+  eq::Trainer(loaded).resume_best("simulated.pt");
+  CHECK(torch::equal(eq::infer(*loaded, validation)["y"_n], eq::infer(*first, validation)["y"_n]));
+
+  eq::Trainer(model).resume_best("simulated.pt");
+  eq::Trainer trainer(model, eq::ShapleyLossFactors{}, {.epochs = 10, .learning_rate = 1e-4});
+  eq::History history = trainer.fit(train, validation);
+  CHECK(history.epochs.size() == 10);
+}

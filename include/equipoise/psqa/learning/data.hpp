@@ -47,6 +47,7 @@ namespace detail {
 
 /// Means and deviations of the training records.
 struct Scales {
+  std::vector<std::string> metric_names;            ///< [F] none in runs of an older version
   std::vector<double> metric_mean, metric_sd;       ///< [F] after the logarithms, of the values that are known
   RateNumbers gpr_mean{}, gpr_sd = detail::ones();  ///< of log(1 + 100 - GPR); the mean is NaN where no rate is known
   double dd_sd = 1;                                 ///< %
@@ -57,7 +58,8 @@ struct Scales {
     nlohmann::ordered_json means = nlohmann::ordered_json::array();
     for (const double m : gpr_mean)
       means.push_back(std::isnan(m) ? nlohmann::ordered_json() : nlohmann::ordered_json(m));
-    return {{"metric_mean", metric_mean},
+    return {{"metric_names", metric_names},
+            {"metric_mean", metric_mean},
             {"metric_sd", metric_sd},
             {"gpr_mean", means},
             {"gpr_sd", gpr_sd},
@@ -67,6 +69,7 @@ struct Scales {
   }
   [[nodiscard]] static Scales from_json(const nlohmann::ordered_json& j) {
     Scales s;
+    if (j.contains("metric_names")) j.at("metric_names").get_to(s.metric_names);
     j.at("metric_mean").get_to(s.metric_mean), j.at("metric_sd").get_to(s.metric_sd);
     for (std::size_t c = 0; c < kCriteria.size(); ++c) {
       const nlohmann::ordered_json& m = j.at("gpr_mean").at(c);
@@ -155,7 +158,7 @@ namespace detail {
   check_option(pool >= 1 && pool <= side, "PsqaSizes.pool",
                "within 1.." + std::to_string(side) + ", the planes' pixels", pool);
   Scales s;
-  s.pool = pool;
+  s.pool = pool, s.metric_names = cohort.metric_names;
   for (std::size_t f = 0; f < cohort.metric_names.size(); ++f) {
     std::vector<double> x;
     for (const std::int64_t i : records)

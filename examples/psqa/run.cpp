@@ -78,7 +78,7 @@ Json to_json(const Run& run) {
            {"cohort_fingerprint", run.fingerprint},
            {"cohort_about", run.cohort_about}};
   if (const std::optional<StartOfRun>& start = run.config.start)
-    out["start_from"] = {{"run", fs::relative(start->folder, run.folder).string()},
+    out["start_from"] = {{"run", fs::relative(fs::absolute(start->folder), run.folder).string()},
                          {"weights", start->weights},
                          {"cohort_fingerprints", start->cohorts}};
   out.update(description_of(run.config));

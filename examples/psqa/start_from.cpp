@@ -28,8 +28,9 @@ std::string word_of(const Json& about, const std::string& key) {
 }  // namespace
 
 void start_from(RunConfig& config, const std::string& folder) {
-  const std::string path = (fs::path(folder) / "").lexically_normal().parent_path().string();  // no slash at its end
-  if (config.start && fs::weakly_canonical(config.start->folder) == fs::weakly_canonical(path)) return;
+  const std::string path = (fs::path(folder) / "").lexically_normal().parent_path().string();     // no slash at its end
+  const auto place = [](const std::string& p) { return fs::weakly_canonical(fs::absolute(p)); };  // it may be gone
+  if (config.start && place(config.start->folder) == place(path)) return;
   if (!has_model(path))
     throw eq::FileError(
         eq::message("file.401", "--start-from", "expected the folder of a trained run, got \"", folder, "\""));

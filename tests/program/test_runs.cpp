@@ -538,6 +538,10 @@ TEST_CASE("a run may start from the weights of another", "[flagship][behaviour]"
   REQUIRE(psqa(start + " --resume").code == 0);
   same(rates(after), rates(before));
 
+  fs::rename(before, c.root / "moved");  // what it was needed for is done
+  REQUIRE(psqa("train --resume --epochs 2 --start-from " + quoted(before) + " --out " + quoted(after)).code == 0);
+  CHECK(description(after)["start_from"]["run"] == "../before/concat");
+  fs::rename(c.root / "moved", before);
   const Outcome both = psqa("evaluate --run " + quoted(after) + " " + quoted(after), false);
   CHECK(both.out.find("concat, from " + before.string()) != std::string::npos);
 

@@ -75,10 +75,11 @@ void check_cohort_of_start(const Run& run, const Run& start) {
 
 psqa::Scales scales_of_start(const Run& start, const psqa::Scales& own) {
   psqa::Scales out = start.scales;
-  if (!out.metric_names.empty() && out.metric_names != own.metric_names)
-    throw eq::ValueError(eq::message("value.212", "--start-from", "expected a cohort with the ",
-                                     out.metric_names.size(), " metrics of ", start.folder.string(), ", got ",
-                                     own.metric_names.size(), " of which some have other names or places"));
+  const bool named = !out.metric_names.empty();  // not in runs of an older version
+  if (out.metric_mean.size() != own.metric_mean.size() || (named && out.metric_names != own.metric_names))
+    throw eq::ValueError(eq::message("value.212", "--start-from", "expected a cohort with the ", out.metric_mean.size(),
+                                     " metrics of ", start.folder.string(), ", got ", own.metric_mean.size(),
+                                     " of which some have other names or places"));
   for (std::size_t c = 0; c < psqa::kCriteria.size(); ++c)
     if (std::isnan(out.gpr_mean[c]) || std::isnan(own.gpr_mean[c]))
       out.gpr_mean[c] = own.gpr_mean[c], out.gpr_sd[c] = own.gpr_sd[c];

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <equipoise/psqa/learning/baselines.hpp>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -62,13 +63,15 @@ std::vector<eq::TestCondition> conditions_of(const RunConfig& config) {
 Cells cells_of(const StudySettings& a, const psqa::Cohort& cohort) {
   Cells out;
   const std::string fingerprint = std::to_string(psqa::fingerprint(cohort));
+  std::map<std::string, RunConfig> configs;  // the same on each split
+  for (const std::string& method : a.methods) configs.emplace(method, method_config(a, method));
   for (const auto& [name, choice] : splits_of(a, cohort)) {
     (void)split_of(cohort, choice);  // refused before anything is trained
     for (const std::string& method : a.methods) {
       std::vector<RunConfig>& trials = out.trials[method + "/" + name];
       eq::StudyCell cell{method + "/" + name, {}};
       for (const eq::OptionList& drawn : eq::draw_trials(a.search, a.trials, choice.seed)) {
-        trials.push_back(config_of(a, method, choice, drawn));
+        trials.push_back(config_of(a, configs.at(method), choice, drawn));
         if (trials.size() == 1) cell.settings = settings_of(trials.front());
         for (const auto& [key, value] : drawn)
           cell.settings.emplace_back("trial " + std::to_string(trials.size()) + ", " + key, value);

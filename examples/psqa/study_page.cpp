@@ -211,7 +211,7 @@ void settings_section(eq::report::Page& page, const StudySettings& a) {
       "training records' mean map. constant: the training records' median rates, with a map of zeros.");
   for (const std::string& method : a.methods) {
     std::string text;
-    for (const auto& [key, value] : settings_of(config_of(a, method, {}, {})))
+    for (const auto& [key, value] : settings_of(config_of(a, method_config(a, method), {}, {})))
       if (!key.starts_with("fold") && !key.starts_with("--folds") && key != "--seed" && key != "--split-seed")
         text += key + " = " + value + "\n";
     page.details(method + ": options", text);

@@ -163,7 +163,7 @@ StudyResults results_of(const StudySettings& a, const Cells& cells, std::int64_t
 
 std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Cohort& cohort) {
   for (const std::string& method : a.methods) {
-    const RunConfig config = config_of(a, method, {}, {});
+    const RunConfig config = config_of(a, method_config(a, method), {}, {});
     understood([&] { check_config(config); });
     if (config.start) (void)opened_start(config);
   }

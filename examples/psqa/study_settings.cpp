@@ -169,14 +169,17 @@ std::vector<std::string> methods_with_inputs(const StudySettings& s) {
   return out;
 }
 
-RunConfig config_of(const StudySettings& s, const std::string& method, const SplitChoice& split,
-                    const eq::OptionList& trial) {
-  RunConfig config = comparison_config(method, s.cohort, s.epochs, split.seed);
+RunConfig method_config(const StudySettings& s, const std::string& method) {
+  RunConfig config = comparison_config(method, s.cohort, s.epochs, 1);
   if (!s.start_from.empty()) {
     start_from(config, (fs::path(s.start_from) / method).string());
     set_method(config, method);  // of that run only the sizes
   }
-  config.split = split;
+  return config;
+}
+
+RunConfig config_of(const StudySettings& s, RunConfig config, const SplitChoice& split, const eq::OptionList& trial) {
+  config.split = split, config.trainer.seed = split.seed;
   set_options(config.trainer, s.trainer, "--set");
   set_options(config.sizes, s.model, "--model");
   for (const auto& [key, value] : trial) {

@@ -48,8 +48,10 @@ void read_study(const std::string& file, const std::function<bool(const char*)>&
 /// The methods of a study, each with each of the inputs: `concat@dose,metrics`. \throws NameError for an unknown modality
 [[nodiscard]] std::vector<std::string> methods_with_inputs(const StudySettings& settings);
 
-/// A method with the settings of a study, those of a trial and a split.
-[[nodiscard]] RunConfig config_of(const StudySettings& settings, const std::string& method, const SplitChoice& split,
+/// A method of a study, and the run that it starts from, whose weights are read.
+[[nodiscard]] RunConfig method_config(const StudySettings& settings, const std::string& method);
+/// A method with the settings of a study, those of a trial and a split. \param config of `method_config`
+[[nodiscard]] RunConfig config_of(const StudySettings& settings, RunConfig config, const SplitChoice& split,
                                   const eq::OptionList& trial);
 
 }  // namespace psqa_program

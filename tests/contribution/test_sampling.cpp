@@ -148,3 +148,14 @@ TEST_CASE("exact values, the average over all orders, and KernelSHAP agree for a
     RC_ASSERT(std::abs(std::accumulate(exact.begin(), exact.end(), 0.0) - (v.back() - v.front())) < 1e-9);
   });
 }
+
+TEST_CASE("an order that is no order of the players is refused", "[contribution][error]") {
+  const auto refused = [](const std::vector<std::size_t>& order) {
+    CHECK_THROWS_WITH(eq::marginals(order, game(kThree)), Catch::Contains("marginals: expected each player once"));
+  };
+  refused({3, 1});
+  refused({0, 0, 1});
+  CHECK_THROWS_WITH(eq::sampled_shapley(
+                        65, [](eq::Coalition) { return 0.0; }, 2, 1),
+                    Catch::Contains("at most 64 players, got 65"));
+}

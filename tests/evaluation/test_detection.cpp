@@ -46,6 +46,10 @@ TEST_CASE("tables of another size than a baseline was fitted on are refused", "[
   CHECK_THROWS_WITH(eq::Ridge(x, z, 1).predict(narrow), "[equipoise.shape.130] Ridge: expected 3 columns, got 2");
   CHECK_THROWS_WITH(eq::RegressionForest(x, z, {.trees = 2}).predict(narrow),
                     "[equipoise.shape.130] RegressionForest: expected 3 columns, got 2");
+  CHECK_THROWS_WITH(eq::RegressionForest(x, z, {.leaf = 0}), Catch::Contains("ForestOptions.leaf"));
+  Eigen::MatrixXd holed = x;
+  holed(0, 0) = std::nan("");
+  CHECK_THROWS_WITH(eq::RegressionForest(holed, z), Catch::Contains("finite features and targets"));
   CHECK_THROWS_AS(eq::RegressionForest(x, y.col(0)), eq::ValueError);
 }
 
@@ -271,4 +275,21 @@ TEST_CASE("options and tables that boosted trees cannot use are refused", "[eval
   CHECK_THROWS_WITH(eq::BoostedTrees(x, y, {.trees = 1}).predict(Eigen::MatrixXd::Zero(1, 3)),
                     "[equipoise.shape.130] BoostedTrees: expected 8 columns, got 3");
   CHECK_THROWS_AS(eq::BoostedTrees(x.topRows(3), y), eq::ValueError);
+}
+
+TEST_CASE("a score that is not a number makes a figure of detection NaN, wherever it stands",
+          "[evaluation][property]") {
+  const std::vector<bool> positive = {true, false, true, false};
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::vector<double> score = {.1, .4, .3, .2};
+    score[i] = std::nan("");
+    CHECK(std::isnan(eq::average_precision(score, positive)));
+    CHECK(std::isnan(eq::cheapest_threshold(score, positive, 2)));
+    CHECK(std::isnan(eq::brier_score(score, positive)));
+    const eq::Confusion c = eq::confusion_at(0.25, score, positive);
+    CHECK(std::isnan(c.sensitivity()));
+    CHECK(std::isnan(c.specificity()));
+    CHECK(std::isnan(c.precision()));
+    CHECK_THROWS_WITH(eq::reliability(score, positive), Catch::Contains("probabilities in [0, 1]"));
+  }
 }

@@ -4,6 +4,7 @@
 #include <equipoise/evaluation/paired_tests.hpp>
 #include <equipoise/evaluation/ssim.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -56,9 +57,42 @@ TEST_CASE("the area under the ROC curve counts ties as half", "[evaluation][work
   CHECK(std::isnan(eq::area_under_curve(std::vector{.5, .5}, {true, true})));
 }
 
-TEST_CASE("a value that is not a number spoils a rank correlation, and ends", "[evaluation][error]") {
+TEST_CASE("a prediction that is not a number makes a figure NaN, wherever it stands", "[evaluation][property]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK_FALSE(eq::spearman(std::vector{1.0, nan, 2.0}, std::vector{1.0, 2.0, 3.0}) > 2);
+  const std::vector<double> truth = {1, 2, 3, 4, 5}, time = {5, 4, 3, 2, 1};
+  const std::vector<bool> positive = {true, false, true, false, true}, event(5, true);
+  for (std::size_t i = 0; i < 5; ++i) {
+    std::vector<double> z = {.1, .4, .3, .2, .5};
+    z[i] = nan;
+    CHECK(std::isnan(eq::mean_absolute_error(truth, z)));
+    CHECK(std::isnan(eq::root_mean_squared_error(truth, z)));
+    CHECK(std::isnan(eq::r_squared(truth, z)));
+    CHECK(std::isnan(eq::bias(truth, z)));
+    CHECK(std::isnan(eq::spearman(truth, z)));
+    CHECK(std::isnan(eq::area_under_curve(z, positive)));
+    CHECK(std::isnan(eq::c_index(z, time, event)));
+    CHECK(std::isnan(eq::quantile(z, 0.5)));
+  }
+}
+
+TEST_CASE("p-values that are none are refused", "[evaluation][error]") {
+  for (const double p : {std::numeric_limits<double>::quiet_NaN(), -0.1, 1.1})
+    CHECK_THROWS_WITH(eq::holm({0.5, p}), Catch::Contains("holm: expected p-values in [0, 1]"));
+}
+
+TEST_CASE("records of a single group have no interval", "[evaluation][behaviour]") {
+  const std::vector<double> values = {1, 2, 3, 4};
+  const eq::Interval one = eq::bootstrap(std::vector<std::int64_t>{7, 7, 7, 7}, eq::mean_over_records(values));
+  CHECK(one.value == Approx(2.5));
+  CHECK(std::isnan(one.low));
+  CHECK(std::isnan(one.high));
+  const eq::Interval two = eq::bootstrap(std::vector<std::int64_t>{7, 7, 8, 8}, eq::mean_over_records(values));
+  CHECK(two.low == Approx(1.5));
+  CHECK(two.high == Approx(3.5));
+  eq::GroupMeans means(std::vector<std::int64_t>{7, 7, 7, 7}, std::vector<bool>(4, true));
+  means.add(values.data());
+  CHECK(means.intervals(100)[0].value == Approx(2.5));
+  CHECK(std::isnan(means.intervals(100)[0].low));
 }
 
 TEST_CASE("a map is wholly similar to itself, and less to another", "[evaluation][property]") {
@@ -125,7 +159,8 @@ TEST_CASE("an interval about a value that is not finite is none, whichever recor
         0.95, 50);
     for (const eq::Interval& i : {both[0], one})
       RC_ASSERT(!std::isfinite(i.value) && std::isnan(i.low) && std::isnan(i.high));
-    RC_ASSERT(both[1].low <= both[1].high && std::isfinite(both[1].low));
+    const bool one_group = std::all_of(ids.begin(), ids.end(), [&](std::int64_t id) { return id == ids[0]; });
+    RC_ASSERT((one_group ? std::isnan(both[1].low) : both[1].low <= both[1].high && std::isfinite(both[1].low)));
   });
 }
 

@@ -52,12 +52,13 @@ TEST_CASE("a record's figure is the mean over the runs that test it", "[evaluati
 TEST_CASE("a statistic of a run is averaged over the runs, without NaN", "[evaluation][figures]") {
   eq::RecordFigures f({"true", "predicted"});
   f.add(std::vector<eq::TestedRecord>{
-      {"a", "p", {1, 1}}, {"b", "p", {2, 3}}, {"c", "q", {3, 2}}, {"d", "q", {4, 4}}, {"e", "r", {kNan, 9}}});
+      {"a", "p", {1, 1}}, {"b", "q", {2, 3}}, {"c", "r", {3, 2}}, {"d", "s", {4, 4}}, {"e", "t", {kNan, 9}}});
   const auto rank_correlation = [&] { return f.over_runs("true", "predicted", eq::spearman).interval(); };
   CHECK(rank_correlation().value == Approx(0.8));  // 1 - 6 (0 + 1 + 1 + 0) / (4 · 15)
-  f.add(std::vector<eq::TestedRecord>{{"a", "p", {1, 8}}, {"c", "q", {3, 7}}, {"d", "q", {4, 6}}, {"e", "r", {0, 9}}});
+  CHECK(std::isnan(rank_correlation().low));       // four groups count
+  f.add(std::vector<eq::TestedRecord>{{"a", "p", {1, 8}}, {"c", "r", {3, 7}}, {"d", "s", {4, 6}}, {"e", "t", {0, 9}}});
   CHECK(rank_correlation().value == Approx((0.8 - 1) / 2));
-  f.add(std::vector<eq::TestedRecord>{{"b", "p", {2, 5}}});  // no correlation of one record
+  f.add(std::vector<eq::TestedRecord>{{"b", "q", {2, 5}}});  // no correlation of one record
   const eq::Interval both = rank_correlation();
   CHECK(both.value == Approx((0.8 - 1) / 2));
   CHECK(both.low >= -1);
@@ -67,7 +68,8 @@ TEST_CASE("a statistic of a run is averaged over the runs, without NaN", "[evalu
 }
 
 TEST_CASE("of one run, the interval of a mean is the one that records have", "[evaluation][figures]") {
-  const eq::RecordFigures a = figures_of({{1, 2, 3, 4, 5, 9}}), b = figures_of({{2, 2, 5, 1, 5, 6}});
+  const eq::RecordFigures a = figures_of({{1, 2, 3, 4, 5, 9, 2, 8, 3, 7}}),
+                          b = figures_of({{2, 2, 5, 1, 5, 6, 4, 4, 6, 1}});
   const auto mean_of_x = [](const std::vector<double>& x, const std::vector<double>&) { return eq::mean(x); };
   const eq::RunFigure of_a = a.over_runs("mae", "mae", mean_of_x), of_b = b.over_runs("mae", "mae", mean_of_x);
   const auto same = [](const eq::Interval& x, const eq::Interval& y) {
@@ -77,8 +79,8 @@ TEST_CASE("of one run, the interval of a mean is the one that records have", "[e
   };
   same(of_a.interval(), a.mean("mae"));
   same(of_a.minus(of_b), a.difference(b, "mae"));
-  // Fewer than five records have no interval.
-  const eq::RecordFigures few = figures_of({{1, 2, 3, 4, kNan, kNan}});
+  // Records of fewer than five groups have no interval.
+  const eq::RecordFigures few = figures_of({{1, 2, 3, 4, kNan, kNan, kNan, kNan, kNan, kNan}});
   CHECK(few.over_runs("mae", "mae", mean_of_x).interval().value == Approx(2.5));
   CHECK(std::isnan(few.over_runs("mae", "mae", mean_of_x).interval().low));
   CHECK(std::isnan(of_a.minus(few.over_runs("mae", "mae", mean_of_x)).low));
@@ -90,18 +92,18 @@ TEST_CASE("of one run, the interval of a mean is the one that records have", "[e
     CHECK(std::isnan(i.high));
   }
   CHECK_THROWS_WITH(of_a.minus(figures_of({{1, 2, 3, 4}}).over_runs("mae", "mae", mean_of_x)),
-                    Contains("of the same records, got 6 and 4 records"));
+                    Contains("of the same records, got 10 and 4 records"));
 }
 
 TEST_CASE("methods are compared on the same records", "[evaluation][figures]") {
-  const eq::RecordFigures a = figures_of({{1, 2, 3, 4, 5, 6}}),
-                          b = figures_of({{2, 3, 4, 5, 6, 7}, {4, 5, 6, 7, 8, 9}});
+  const eq::RecordFigures a = figures_of({{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}),
+                          b = figures_of({{2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, {4, 5, 6, 7, 8, 9, 10, 11, 12, 13}});
   const eq::Interval d = a.difference(b, "mae");
   CHECK(d.value == Approx(-2));
   CHECK(d.low == Approx(-2));  // every record differs by the same
   CHECK(d.high == Approx(-2));
   CHECK_THROWS_WITH(a.difference(figures_of({{1, 2, 3, 4}}), "mae"),
-                    Contains("on the same records, got 6 and 4 records"));
+                    Contains("on the same records, got 10 and 4 records"));
 }
 
 TEST_CASE("p-values are over groups, corrected for the number of methods", "[evaluation][figures]") {

@@ -365,3 +365,33 @@ TEST_CASE("metrics of volumes are the same in batches of any size, with and with
   same(whole["dose"_n], cut["dose"_n], 5);
   same(whole["organ"_n], cut["organ"_n], 2);
 }
+
+TEST_CASE("a prediction that is NaN where the target is known makes every metric NaN", "[evaluation][property]") {
+  const double nan = std::nan("");
+  const auto check = [&](const std::vector<eq::Metric>& metrics, const at::Tensor& z, const at::Tensor& y) {
+    for (const eq::Metric& m : metrics) {
+      INFO(m.name);
+      CHECK_FALSE(std::isnan(m.value(z, y)));
+      at::Tensor spoilt = z.clone();
+      spoilt.view({-1})[spoilt.numel() / 2] = nan;
+      CHECK(std::isnan(m.value(spoilt, y)));
+    }
+  };
+  const at::Tensor logits = draw({12, 3}, 4), labels = (draw({12}, 3) * 3).to(torch::kLong);
+  check({eq::metric::balanced_accuracy(), eq::metric::macro_f1(), eq::metric::auroc(), eq::metric::auprc(),
+         eq::metric::brier(), eq::metric::ece()},
+        logits, labels);
+  check({eq::metric::balanced_accuracy(), eq::metric::macro_f1(), eq::metric::auroc(), eq::metric::auprc(),
+         eq::metric::brier(), eq::metric::ece()},
+        logits - 0.5, draw({12, 3}, 5).gt(0.5).to(torch::kDouble));
+  check({eq::metric::mae(), eq::metric::rmse(), eq::metric::r2(), eq::metric::pearson(), eq::metric::spearman(),
+         eq::metric::absolute_bias()},
+        draw({12, 2}, 6), draw({12, 2}, 7));
+  const at::Tensor maps = draw({2, 1, 16, 16}, 8);
+  check({eq::metric::mae(), eq::metric::ssim(1), eq::metric::ms_ssim(1, 1), eq::metric::psnr(1)}, maps,
+        draw({2, 1, 16, 16}, 9));
+  const at::Tensor classes = (draw({2, 1, 16, 16}, 10) * 2).to(torch::kLong);
+  check({eq::metric::dice(), eq::metric::hausdorff95()}, draw({2, 2, 16, 16}, 11), classes);
+  check({eq::metric::c_index()}, draw({12, 1}, 12),
+        torch::stack({draw({12}, 13), torch::ones({12}, torch::kDouble)}, 1));
+}

@@ -35,6 +35,7 @@ namespace equipoise {
 
 /// Gini coefficient Σ_mn |c_m - c_n| / (2 M^2 mean).
 [[nodiscard]] inline double gini(std::span<const double> share) {
+  if (detail::any_nan(share)) return detail::kNotANumber;
   std::vector<double> ascending(share.begin(), share.end());
   std::sort(ascending.begin(), ascending.end());
   return boost::math::statistics::gini_coefficient(ascending);
@@ -47,6 +48,7 @@ namespace equipoise {
 
 /// The largest share less the smallest.
 [[nodiscard]] inline double range_of(std::span<const double> share) {
+  if (share.empty() || detail::any_nan(share)) return detail::kNotANumber;
   const auto [minimum, maximum] = std::minmax_element(share.begin(), share.end());
   return *maximum - *minimum;
 }

@@ -7,6 +7,7 @@
 /// it sees every coalition.
 
 #include <equipoise/contribution/shapley.hpp>
+#include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/random.hpp>
 #include <equipoise/core/batch/coalition.hpp>
 
@@ -24,13 +25,15 @@
 namespace equipoise {
 
 /// What each player adds when players join in this order; the sum is v(all) - v(none), whatever the order.
-/// \param value called with a coalition
+/// \param order each player once  \param value called with a coalition  \throws ValueError for another order
 template <class Game>
 [[nodiscard]] std::vector<double> marginals(std::span<const std::size_t> order, Game&& value) {
   std::vector<double> out(order.size());
   Coalition s;
   double before = value(s);
+  check_option(order.size() <= 64, "marginals", "at most 64 players", order.size());
   for (const std::size_t m : order) {
+    check_option(m < order.size() && !s.contains(m), "marginals", "each player once", m);
     s = s.with(m);
     const double after = value(s);
     out[m] = after - before;

@@ -23,8 +23,8 @@ struct Interval {
   double value = 0, low = 0, high = 0;
 };
 
-/// The statistic on all records and its percentile interval over resamples of groups; a statistic that is not finite has
-/// no interval (NaN). \param groups of each record
+/// The statistic on all records and its percentile interval over resamples of groups. A statistic that is not finite, and
+/// records of a single group, have no interval (NaN). \param groups of each record
 /// \param statistic called with a list of record positions (with repeats)  \param level e.g. 0.95
 template <class Statistic>
 [[nodiscard]] Interval bootstrap(std::span<const std::int64_t> groups, Statistic&& statistic, double level = 0.95,
@@ -36,7 +36,7 @@ template <class Statistic>
   for (const auto& [group, records] : members) list.push_back(&records);
   const double value = statistic(all);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  if (!std::isfinite(value)) return {value, nan, nan};
+  if (!std::isfinite(value) || list.size() < 2) return {value, nan, nan};
   std::vector<double> values;
   for (int r = 0; r < resamples; ++r) {
     std::vector<std::size_t> drawn;

@@ -21,11 +21,14 @@ namespace equipoise {
 class ConformalResiduals {
  public:
   /// \param truth, predicted of the calibration records; a record without a finite truth does not count
-  /// \throws ShapeError for lists of different lengths
+  /// \throws ShapeError for lists of different lengths; ValueError for a prediction of a counted record that is not finite
   ConformalResiduals(std::span<const double> truth, std::span<const double> predicted) {
     check_same_length(truth.size(), predicted.size(), "ConformalResiduals");
     for (const auto [y, z] : views::zip(truth, predicted))
-      if (std::isfinite(y)) residual_.push_back(y - z);
+      if (std::isfinite(y)) {
+        check_option(std::isfinite(z), "ConformalResiduals", "finite predictions", z);
+        residual_.push_back(y - z);
+      }
     std::sort(residual_.begin(), residual_.end());
     for (const double r : residual_) size_.push_back(std::abs(r));
     std::sort(size_.begin(), size_.end());

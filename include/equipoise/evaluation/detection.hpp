@@ -3,10 +3,11 @@
 
 /// \file
 /// How well cases that matter (failing plans) are told from the others by a score that should be larger for them, or by
-/// a probability: at one threshold, over all thresholds, and as a statement about chances. Lists of different lengths are
-/// refused (ShapeError).
+/// a probability: at one threshold, over all thresholds, and as a statement about chances. A NaN score makes a figure NaN.
+/// Lists of different lengths are refused (ShapeError).
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/statistics.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -36,11 +37,13 @@ struct Confusion {
   }
 };
 
-/// What a threshold makes of the cases: flagged are those whose score reaches it.
+/// What a threshold makes of the cases: flagged are those whose score reaches it. All counts are NaN where a score is NaN.
 [[nodiscard]] inline Confusion confusion_at(double threshold, std::span<const double> score,
                                             const std::vector<bool>& positive) {
   check_same_length(score.size(), positive.size(), "confusion_at");
   Confusion c;
+  if (detail::any_nan(score))
+    return {detail::kNotANumber, detail::kNotANumber, detail::kNotANumber, detail::kNotANumber};
   for (const auto [s, is_positive] : ranges::views::zip(score, positive)) {
     const bool flagged = s >= threshold;
     (is_positive ? (flagged ? c.true_positives : c.false_negatives)
@@ -52,7 +55,7 @@ struct Confusion {
 namespace detail {
 
 /// Calls `visit(confusion, threshold)` for each threshold at which something changes, from the highest score down; cases
-/// of one score come together.
+/// of one score come together. \pre no score is NaN
 template <class Visit>
 void walk_thresholds(std::span<const double> score, const std::vector<bool>& positive, Visit&& visit) {
   std::vector<std::size_t> order(score.size());
@@ -75,18 +78,21 @@ void walk_thresholds(std::span<const double> score, const std::vector<bool>& pos
 [[nodiscard]] inline double average_precision(std::span<const double> score, const std::vector<bool>& positive) {
   double sum = 0, recall = 0;
   check_same_length(score.size(), positive.size(), "average_precision");
+  if (positive.empty() || detail::any_nan(score)) return detail::kNotANumber;
   detail::walk_thresholds(score, positive, [&](const Confusion& c, double) {
     sum += c.precision() * (c.sensitivity() - recall);
     recall = c.sensitivity();
   });
-  return positive.empty() ? std::numeric_limits<double>::quiet_NaN() : sum;
+  return sum;
 }
 
 /// The threshold whose false alarms, and misses at `miss_cost` false alarms each, cost least; the highest of several.
-/// Half way to the next score, so that a case near it is not decided by a hair. Infinite where flagging none is cheapest.
+/// Half way to the next score, so that a case near it is not decided by a hair. Infinite where flagging none is cheapest;
+/// NaN where a score is NaN.
 [[nodiscard]] inline double cheapest_threshold(std::span<const double> score, const std::vector<bool>& positive,
                                                double miss_cost) {
   check_same_length(score.size(), positive.size(), "cheapest_threshold");
+  if (detail::any_nan(score)) return detail::kNotANumber;
   const auto cost = [&](const Confusion& c) { return c.false_positives + miss_cost * c.false_negatives; };
   const double infinite = std::numeric_limits<double>::infinity();
   double lowest_cost = cost(confusion_at(infinite, score, positive)), best = infinite;
@@ -115,13 +121,15 @@ struct ReliabilityBin {
   std::size_t n = 0;
 };
 
-/// What came against what was said, in bins of equal width; empty bins are left out.
+/// What came against what was said, in bins of equal width; empty bins are left out. \throws ValueError for a probability
+/// outside [0, 1], or NaN
 [[nodiscard]] inline std::vector<ReliabilityBin> reliability(std::span<const double> probability,
                                                              const std::vector<bool>& positive, std::size_t bins = 5) {
   check_same_length(probability.size(), positive.size(), "reliability");
   check_option(bins > 0, "reliability", "bins > 0", bins);
   std::vector<ReliabilityBin> all(bins);
   for (const auto [p, is_positive] : ranges::views::zip(probability, positive)) {
+    check_option(p >= 0 && p <= 1, "reliability", "probabilities in [0, 1]", p);
     ReliabilityBin& bin = all[std::min(static_cast<std::size_t>(p * static_cast<double>(bins)), bins - 1)];
     bin.probability += p, bin.frequency += is_positive ? 1 : 0, ++bin.n;
   }

@@ -50,11 +50,13 @@ struct TaskScores {
   std::vector<CoalitionScore> coalitions;
 
   /// \throws NameError for a coalition that was not asked for
-  [[nodiscard]] const CoalitionScore& of(Coalition coalition) const {
+  [[nodiscard]] const CoalitionScore& of(Coalition coalition) const& {
     for (const CoalitionScore& s : coalitions)
       if (s.coalition == coalition) return s;
     throw NameError(message("name.312", "evaluation", "task ", task, ": no coalition ", coalition.bits()));
   }
+  /// A copy, where these scores are a temporary.
+  [[nodiscard]] CoalitionScore of(Coalition coalition) && { return std::as_const(*this).of(coalition); }
 };
 
 /// Scores under the model's own task names; a name that the model does not have does not compile.

@@ -88,10 +88,10 @@ class GroupMeans {
     means_.push_back(sum / static_cast<double>(records_.size()));
   }
 
-  /// One interval a column; without `resamples` the values alone.
+  /// One interval a column; without `resamples`, or of a single group, the values alone.
   [[nodiscard]] std::vector<Interval> intervals(int resamples, double level = 0.95, std::uint64_t seed = 1) const {
     std::vector<std::vector<double>> values(sums_.size());
-    if (drawn_ > 0) resample(resamples, seed, values);
+    if (drawn_ > 1) resample(resamples, seed, values);
     std::vector<Interval> out;
     for (std::size_t c = 0; c < sums_.size(); ++c)
       out.push_back(detail::percentile_interval(means_[c], std::move(values[c]), level));

@@ -3,7 +3,8 @@
 
 /// \file
 /// How far predictions are off: errors, rank correlation, and how well failing cases are told from passing ones. NaN
-/// truths are left out by the caller. Lists of different lengths are refused (ShapeError).
+/// truths are left out by the caller; a NaN prediction makes the figure NaN. Lists of different lengths are refused
+/// (ShapeError).
 
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/ranges.hpp>
@@ -22,8 +23,9 @@ namespace equipoise {
 
 namespace detail {
 
-/// Ranks from 1, ties share their mean.
+/// Ranks from 1, ties share their mean; all NaN where a number is NaN, which has no rank.
 [[nodiscard]] inline std::vector<double> ranks(std::span<const double> x) {
+  if (any_nan(x)) return std::vector<double>(x.size(), kNotANumber);
   std::vector<std::size_t> order(x.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return x[a] < x[b]; });
@@ -97,7 +99,7 @@ namespace detail {
     for (std::size_t j = 0; j < time.size(); ++j) {
       const bool earlier = time[i] < time[j] || (time[i] == time[j] && !event[j]);
       if (!earlier) continue;
-      right += risk[i] > risk[j] ? 1 : risk[i] == risk[j] ? 0.5 : 0;
+      right += risk[i] > risk[j] ? 1 : risk[i] == risk[j] ? 0.5 : risk[i] < risk[j] ? 0 : detail::kNotANumber;
       pairs += 1;
     }
   }

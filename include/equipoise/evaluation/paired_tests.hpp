@@ -39,7 +39,9 @@ namespace equipoise {
 }
 
 /// p-values corrected for their number, in the given order. Holm, Scandinavian Journal of Statistics 1979, 6, 65.
+/// \throws ValueError for one outside [0, 1], or NaN
 [[nodiscard]] inline std::vector<double> holm(const std::vector<double>& p) {
+  for (const double one : p) check_option(one >= 0 && one <= 1, "holm", "p-values in [0, 1]", one);
   std::vector<std::size_t> order(p.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });

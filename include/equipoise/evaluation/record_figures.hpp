@@ -25,6 +25,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,9 +64,14 @@ class RecordFigures {
 
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   [[nodiscard]] std::size_t records() const { return records_.size(); }
+  /// How many of them have a figure that is no NaN. \throws NameError for a figure that there is not
+  [[nodiscard]] std::size_t records(std::string_view figure) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(column(figure, nullptr).values, [](double v) { return !std::isnan(v); }));
+  }
 
-  /// The mean over records with its 95 % interval by bootstrap over groups; records with NaN do not count. Fewer than
-  /// five records have no interval (NaN).
+  /// The mean over records with its 95 % interval by bootstrap over groups; records with NaN do not count. Records of fewer
+  /// than five groups have no interval (NaN).
   /// \throws NameError for a figure that there is not
   [[nodiscard]] Interval mean(std::string_view figure) const { return interval_of(column(figure, nullptr)); }
 
@@ -89,10 +95,10 @@ class RecordFigures {
     const std::vector<std::vector<Pair>> runs = pairs_of(index_of(x), index_of(y));
     std::vector<RunFigure::Record> records;
     for (const auto& [id, s] : records_) records.push_back({id, s.group});
-    std::size_t counted = 0;
+    std::set<std::string> counted;  // groups
     for (std::size_t i = 0; i < records.size(); ++i)
-      counted += std::ranges::any_of(runs, [&](const auto& run) { return counts(run[i]); }) ? 1 : 0;
-    return RunFigure(std::move(records), counted, [&](const std::vector<std::size_t>& rows) {
+      if (std::ranges::any_of(runs, [&](const auto& run) { return counts(run[i]); })) counted.insert(records[i].group);
+    return RunFigure(std::move(records), counted.size(), [&](const std::vector<std::size_t>& rows) {
       double sum = 0, n = 0;
       for (const std::vector<Pair>& run : runs) {
         std::vector<double> of_x, of_y;
@@ -169,9 +175,10 @@ class RecordFigures {
 
   [[nodiscard]] static Interval interval_of(const Column& c) {
     Interval out = bootstrap(group_numbers(c.groups), mean_over_records(c.values));
-    const auto counted = c.values.size() - static_cast<std::size_t>(
-                                               std::ranges::count_if(c.values, [](double v) { return std::isnan(v); }));
-    if (counted < kFewestForInterval) out.low = out.high = detail::kNotANumber;
+    std::set<std::string_view> counted;  // groups
+    for (std::size_t i = 0; i < c.values.size(); ++i)
+      if (!std::isnan(c.values[i])) counted.insert(c.groups[i]);
+    if (counted.size() < kFewestForInterval) out.low = out.high = detail::kNotANumber;
     return out;
   }
 

@@ -184,8 +184,10 @@ class TreeGrower {
   std::vector<std::uint32_t> high_;
 };
 
-/// \throws ValueError for no records, and unless there is a target a row
+/// \throws ValueError for no records, unless there is a target a row, and for NaN or infinity
 inline void check_table(const char* where, const Eigen::MatrixXd& x, const Eigen::VectorXd& y) {
+  if (!x.allFinite() || !y.allFinite())
+    throw ValueError(message("value.201", where, "expected finite features and targets, got NaN or infinity"));
   check_option(x.rows() > 0 && x.rows() == y.rows(), where, "as many targets as rows, at least one", y.rows());
 }
 

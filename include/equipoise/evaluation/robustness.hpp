@@ -72,7 +72,7 @@ struct TaskRobustness {
   std::vector<RobustnessCurve> curves;
 
   /// \throws NameError for a figure that the task does not have
-  [[nodiscard]] const RobustnessCurve& of(std::string_view figure) const {
+  [[nodiscard]] const RobustnessCurve& of(std::string_view figure) const& {
     std::string names;
     for (const RobustnessCurve& c : curves) {
       if (c.figure == figure) return c;
@@ -81,6 +81,8 @@ struct TaskRobustness {
     throw NameError(
         message("name.307", "robustness", "task ", task, ": no figure \"", figure, "\"; there are: ", names));
   }
+  /// A copy, where these curves are a temporary.
+  [[nodiscard]] RobustnessCurve of(std::string_view figure) && { return std::as_const(*this).of(figure); }
 };
 
 /// Curves under the model's own task names; a name that the model does not have does not compile.

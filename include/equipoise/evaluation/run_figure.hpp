@@ -19,7 +19,7 @@
 
 namespace equipoise {
 
-/// Fewer records have no interval: of one or two, resamples say nothing.
+/// Fewer groups have no interval: of one or two, resamples say nothing.
 inline constexpr std::size_t kFewestForInterval = 5;
 
 /// The figure on all records, and on each of the bootstrap's resamples.
@@ -30,7 +30,7 @@ class RunFigure {
     bool operator==(const Record&) const = default;
   };
 
-  /// \param counted of the records: how many the statistic uses
+  /// \param counted how many groups have a record that the statistic uses
   /// \param statistic called with a list of record positions (with repeats), as by `bootstrap`
   template <class Statistic>
   RunFigure(std::vector<Record> records, std::size_t counted, Statistic&& statistic)
@@ -44,7 +44,7 @@ class RunFigure {
   }
 
   /// The value with its 95 % interval. It has no interval (NaN) where the statistic is not finite, or
-  /// fewer than `kFewestForInterval` records count.
+  /// fewer than `kFewestForInterval` groups count.
   [[nodiscard]] Interval interval() const { return interval_of(values_, counted_); }
 
   /// This figure less the other's, with its 95 % interval. \throws ValueError where they are of other records

@@ -9,7 +9,8 @@
 /// \endcode
 /// A metric is computed once from the predictions of all records, so it does not depend on the
 /// batch size. Targets that are missing are left out. Of several outputs, classes or labels a
-/// metric is the mean over those for which it has a value, as scikit-learn's macro average.
+/// metric is the mean over those for which it has a value, as scikit-learn's macro average. A
+/// prediction that is NaN where the target is known makes the metric NaN.
 
 #include <equipoise/core/model/metric.hpp>
 #include <equipoise/evaluation/detection.hpp>
@@ -43,6 +44,11 @@ namespace detail {
 [[nodiscard]] inline double mean_of_known(std::vector<double> values) {
   std::erase_if(values, [](double v) { return std::isnan(v); });
   return mean(values);
+}
+
+/// Whether a prediction is NaN where the target is known.
+[[nodiscard]] inline bool any_nan(const at::Tensor& prediction, const at::Tensor& known) {
+  return prediction.isnan().logical_and(known).any().item<bool>();
 }
 
 /// \throws ShapeError where a metric is not one of the task's kind.
@@ -82,8 +88,9 @@ template <class F>
   return {name, true, [of, volumes, name](const at::Tensor& prediction, const at::Tensor& target) {
             const bool maps = target.is_floating_point() && target.dim() >= 4 && prediction.sizes() == target.sizes();
             check_metric(maps, name, "maps of real values", prediction, target);
-            const at::Tensor valid = target.isnan().logical_not().contiguous(),
-                             y = target.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous(),
+            const at::Tensor valid = target.isnan().logical_not().contiguous();
+            if (any_nan(prediction, valid)) return kNotANumber;
+            const at::Tensor y = target.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous(),
                              z = prediction.masked_fill(valid.eq(false), 0).to(at::kFloat).contiguous();
             const auto height = static_cast<std::size_t>(y.size(-2)), width = static_cast<std::size_t>(y.size(-1));
             const std::size_t slices =
@@ -141,12 +148,21 @@ inline void check_classes(const std::string& name, const at::Tensor& logits, con
   return out;
 }
 
+/// The mean of a figure over the columns for which it has a value; NaN where a probability is NaN.
+template <class F>
+[[nodiscard]] double mean_of(const std::vector<ClassColumn>& columns, F of) {
+  std::vector<double> each;
+  for (const ClassColumn& c : columns) {
+    if (any_nan(c.probability)) return kNotANumber;
+    each.push_back(of(c));
+  }
+  return mean_of_known(std::move(each));
+}
+
 template <class F>
 [[nodiscard]] Metric by_class(std::string name, F of) {
   return {name, true, [of, name](const at::Tensor& prediction, const at::Tensor& target) {
-            std::vector<double> each;
-            for (const ClassColumn& c : judged_columns(name, prediction, target)) each.push_back(of(c));
-            return mean_of_known(std::move(each));
+            return mean_of(judged_columns(name, prediction, target), of);
           }};
 }
 
@@ -228,13 +244,12 @@ namespace metric {
 /// of sensitivity and specificity.
 [[nodiscard]] inline Metric balanced_accuracy() {
   return {"balanced_accuracy", true, [](const at::Tensor& prediction, const at::Tensor& target) {
-            std::vector<double> each;
-            for (const detail::ClassColumn& c : detail::class_columns("balanced_accuracy", prediction, target)) {
+            const bool labels = target.dim() == 2;
+            return detail::mean_of(detail::class_columns("balanced_accuracy", prediction, target), [&](const auto& c) {
               const Confusion confusion = confusion_at(0.5, c.decided, c.positive);
               const double found = confusion.sensitivity();
-              each.push_back(target.dim() == 1 ? found : (found + confusion.specificity()) / 2);
-            }
-            return detail::mean_of_known(std::move(each));
+              return labels ? (found + confusion.specificity()) / 2 : found;
+            });
           }};
 }
 
@@ -242,12 +257,10 @@ namespace metric {
 /// predicted is left out.
 [[nodiscard]] inline Metric macro_f1() {
   return {"macro_f1", true, [](const at::Tensor& prediction, const at::Tensor& target) {
-            std::vector<double> each;
-            for (const detail::ClassColumn& c : detail::class_columns("macro_f1", prediction, target)) {
+            return detail::mean_of(detail::class_columns("macro_f1", prediction, target), [](const auto& c) {
               const Confusion k = confusion_at(0.5, c.decided, c.positive);
-              each.push_back(2 * k.true_positives / (2 * k.true_positives + k.false_positives + k.false_negatives));
-            }
-            return detail::mean_of_known(std::move(each));
+              return 2 * k.true_positives / (2 * k.true_positives + k.false_positives + k.false_negatives);
+            });
           }};
 }
 
@@ -268,10 +281,11 @@ namespace metric {
 /// sum of the classes' errors; of labels their mean.
 [[nodiscard]] inline Metric brier() {
   return {"brier", false, [](const at::Tensor& prediction, const at::Tensor& target) {
-            std::vector<double> each;
-            for (const detail::ClassColumn& c : detail::judged_columns("brier", prediction, target))
-              if (!c.positive.empty()) each.push_back(brier_score(c.probability, c.positive));
-            return detail::mean_of_known(each) * (target.dim() == 1 ? static_cast<double>(each.size()) : 1);
+            const auto columns = detail::judged_columns("brier", prediction, target);
+            const double mean = detail::mean_of(columns, [](const auto& c) {
+              return c.positive.empty() ? detail::kNotANumber : brier_score(c.probability, c.positive);
+            });
+            return target.dim() == 1 ? mean * static_cast<double>(columns.size()) : mean;
           }};
 }
 
@@ -294,6 +308,7 @@ namespace metric {
               confidence = detail::numbers_of(p);
               for (const double is_right : detail::numbers_of(best.eq(target))) right.push_back(is_right > 0);
             }
+            if (detail::any_nan(confidence)) return detail::kNotANumber;
             double sum = 0;
             for (const ReliabilityBin& b : reliability(confidence, right, bins))
               sum += static_cast<double>(b.n) * std::abs(b.frequency - b.probability);
@@ -308,6 +323,7 @@ namespace metric {
   return {"dice", true, [](const at::Tensor& prediction, const at::Tensor& target) {
             detail::check_class_maps("dice", prediction, target);
             const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
+            if (detail::any_nan(prediction, valid)) return detail::kNotANumber;
             std::vector<double> each;
             for (std::int64_t c = 1; c < prediction.size(1); ++c) {
               const at::Tensor a = decided.eq(c).logical_and(valid).flatten(1), b = target.eq(c).flatten(1);
@@ -327,6 +343,7 @@ namespace metric {
   return {"hausdorff95", false, [spacing](const at::Tensor& prediction, const at::Tensor& target) {
             detail::check_class_maps("hausdorff95", prediction, target);
             const at::Tensor valid = target.ge(0), decided = prediction.argmax(1, true);  // [N, 1, H, W]
+            if (detail::any_nan(prediction, valid)) return detail::kNotANumber;
             const bool volume = target.dim() == 5;
             const auto slices = static_cast<std::size_t>(volume ? target.size(2) : 1),
                        height = static_cast<std::size_t>(target.size(-2)),

@@ -33,6 +33,10 @@ namespace detail {
 
 inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 
+[[nodiscard]] inline bool any_nan(std::span<const double> x) {
+  return std::any_of(x.begin(), x.end(), [](double v) { return std::isnan(v); });
+}
+
 }  // namespace detail
 
 [[nodiscard]] inline double mean(std::span<const double> x) {
@@ -68,7 +72,7 @@ inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 
 /// The q-quantile, linear between order statistics (NumPy's default, R's type 7). q in [0, 1]
 [[nodiscard]] inline double quantile(std::vector<double> x, double q) {
-  if (x.empty()) return detail::kNotANumber;
+  if (x.empty() || detail::any_nan(x)) return detail::kNotANumber;
   std::sort(x.begin(), x.end());
   const double at = q * static_cast<double>(x.size() - 1);
   const auto i = std::min(static_cast<std::size_t>(at), x.size() - 1), j = std::min(i + 1, x.size() - 1);

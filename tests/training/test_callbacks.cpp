@@ -123,6 +123,51 @@ TEST_CASE("an exception of a callback leaves fit, and all others are told that t
   CHECK_FALSE(m->encoder("a"_n).is_training());
 }
 
+TEST_CASE("a callback that throws when a run ends hides the end from no other", "[training][behaviour]") {
+  struct ThrowsAtStop {
+    bool should_stop(const eq::RunView& run) { return run.epoch == 1; }
+    void on_stop(const eq::RunView&, eq::StopReason) { throw std::runtime_error("no network"); }
+  };
+  struct ThrowsAtEnd {
+    void on_run_end(const eq::RunView&) { throw std::logic_error("no disk"); }
+  };
+  int ends = 0;
+  eq::Trainer regular(model(), options(2));
+  regular.add(ThrowsAtEnd{});
+  regular.add(OnlyEnds{&ends});
+  CHECK_THROWS_WITH(regular.fit(data()), "no disk");
+  CHECK(ends == 1);
+  CHECK(regular.history().stop == eq::StopReason::failed);
+  CHECK(regular.history().epochs.size() == 2);
+  eq::Trainer early(model(), options(5));
+  early.add(ThrowsAtStop{});
+  early.add(ThrowsAtEnd{});
+  early.add(OnlyEnds{&ends});
+  CHECK_THROWS_WITH(early.fit(data()), "no network");  // the first one
+  CHECK(ends == 2);
+  CHECK(early.history().epochs.size() == 1);
+}
+
+TEST_CASE("validation records without a label are said to choose no best epoch", "[training][behaviour]") {
+  auto unlabelled = data(9);
+  unlabelled.targets["y"_n].tensor.fill_(std::numeric_limits<double>::quiet_NaN());
+  const auto notes = [&](bool keep_best, bool validated) {
+    eq::TrainerOptions o = options(1);
+    o.keep_best = keep_best;
+    std::vector<std::string> heard, out;
+    eq::Trainer trainer(model(), o);
+    trainer.add(Listener{"", &heard});
+    validated ? (void)trainer.fit(data(), unlabelled) : (void)trainer.fit(data());
+    std::copy_if(heard.begin(), heard.end(), std::back_inserter(out),
+                 [](const std::string& h) { return h.starts_with("note "); });
+    return out;
+  };
+  CHECK(notes(true, true) ==
+        std::vector<std::string>{"note no validation record has a label: the last epoch is kept, not the best one"});
+  CHECK(notes(false, true).empty());
+  CHECK(notes(true, false).empty());
+}
+
 TEST_CASE("a resume with another number of epochs says what becomes of the rate", "[training][behaviour]") {
   const support::TemporaryFolder folder;
   eq::TrainerOptions o = options(2);

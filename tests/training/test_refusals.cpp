@@ -273,3 +273,68 @@ TEST_CASE("a holder of LibTorch's is a part like the module that it holds", "[co
   const auto model = eq::compose(eq::modality<"a">(held), eq::task<"y">(eq::Sum{.width = 4}, eq::Regression{}));
   CHECK(&model->encoder("a"_n) == held.ptr().get());
 }
+
+TEST_CASE("after the best epoch was taken for another stack, a fit is a new run that begins from it",
+          "[training][behaviour]") {
+  const support::TemporaryFolder folder;
+  const std::string file = (folder.path() / "c.pt").string();
+  const auto data = table(16), other = table(24);
+  const auto trained = wrapped(5);
+  eq::Trainer(trained, eq::Ogm{}, {.epochs = 3, .checkpoint = file}).fit(data, data);
+  for (const auto& records : {data, other}) {
+    const auto deployed = wrapped(5), expected = wrapped(5);
+    eq::Trainer trainer(deployed, {.epochs = 2, .seed = 9});
+    trainer.resume_best(file);
+    eq::Trainer(expected).resume_best(file);
+    const eq::History h = trainer.fit(records);
+    const eq::History alone = eq::Trainer(expected, {.epochs = 2, .seed = 9}).fit(records);
+    CHECK(h.epochs.size() == 2);
+    CHECK(torch::equal(support::flat_parameters(*deployed), support::flat_parameters(*expected)));
+    CHECK_FALSE(torch::equal(support::flat_parameters(*deployed), support::flat_parameters(*trained)));
+    for (std::size_t e = 0; e < 2; ++e) CHECK(h.epochs[e].values == alone.epochs[e].values);
+  }
+}
+
+TEST_CASE("a model whose outputs are those of a policy is trained on by no other stack", "[training][error]") {
+  const auto data = support::toy_data<2, support::Kind::classification>(16);
+  const auto model = support::toy_model<2, support::Kind::classification>(eq::Sum{.width = 6});
+  (void)eq::Trainer(model, eq::Mla{}, support::toy_options(1)).fit(data);
+  CHECK_THROWS_WITH(eq::Trainer(model, support::eager<eq::ReconBoost>(), support::toy_options(1)),
+                    Contains("value.222"));
+  CHECK_THROWS_WITH(eq::Trainer(model, support::toy_options(1)), Contains("value.222"));
+  CHECK_NOTHROW(eq::Trainer(model, eq::Mla{}, support::toy_options(1)));
+  model->set_output_stage(nullptr);
+  CHECK_NOTHROW(eq::Trainer(model, support::eager<eq::ReconBoost>(), support::toy_options(1)));
+}
+
+TEST_CASE("a trainer that was moved goes on with its run", "[training][behaviour]") {
+  const auto data = support::toy_data<2, support::Kind::regression>(16);
+  eq::TrainerOptions o = support::toy_options(3);
+  o.schedule = eq::Schedule::cosine;
+  const auto fit = [&](bool moved) {
+    const auto model = support::toy_model<2, support::Kind::regression>(eq::Sum{.width = 6});
+    std::vector<eq::Trainer<std::remove_reference_t<decltype(*model)>>> trainers;
+    trainers.emplace_back(model, eq::PolicyStack{}, o);
+    std::int64_t epochs = 0;
+    trainers[0].on_epoch([&](const eq::EpochRecord&) { ++epochs; });
+    trainers[0].stop_when([&] { return epochs == 1; });
+    (void)trainers[0].fit(data);
+    if (moved) trainers.reserve(trainers.capacity() + 10);  // elsewhere in memory
+    trainers[0].stop_when({});
+    const eq::History h = trainers[0].fit(data);
+    CHECK(*h.epochs.back().find("rate") < *h.epochs.front().find("rate"));
+    return support::flat_parameters(*model);
+  };
+  CHECK(torch::equal(fit(true), fit(false)));
+}
+
+TEST_CASE("an input of another type than the model's is named where its encoder has no parameters",
+          "[training][error]") {
+  torch::manual_seed(1);
+  const auto model =
+      eq::compose(eq::modality<"a">(eq::Identity{.width = 3}), eq::modality<"b">(eq::Mlp{.in_features = 2}),
+                  eq::task<"y">(eq::Concat{.width = 4}, eq::Regression{.outputs = 1}));
+  const auto data = eq::batch(eq::input<"a">(torch::rand({4, 3}, torch::kDouble)), eq::input<"b">(torch::rand({4, 2})),
+                              eq::target<"y">(eq::Values{torch::rand({4, 1})}));
+  CHECK_THROWS_WITH(model->predict(data), Contains("shape.114") && Contains("modality a") && Contains("model's"));
+}

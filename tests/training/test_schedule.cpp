@@ -184,3 +184,59 @@ TEST_CASE("a schedule that has come to 0 is not prolonged", "[training][error]")
   for (int i = 0; i < 2; ++i)
     CHECK_THROWS_WITH(trainer.fit(data), Catch::Contains("[equipoise.value.234]") && Catch::Contains("came to 0"));
 }
+
+TEST_CASE("a longer plan of a rate that rises first never goes above what the plan before would have reached",
+          "[training][property]") {
+  const auto data = support::toy_data<2, Kind::regression>(32);
+  const eq::Schedule sawtooth = [](double done, double) { return 0.2 + 0.8 * (done / 3 - std::floor(done / 3)); };
+  for (const auto& [schedule, stop] : {std::pair<eq::Schedule, std::int64_t>(eq::OneCycle{}, 5),
+                                       std::pair<eq::Schedule, std::int64_t>(eq::OneCycle{}, 2),
+                                       std::pair<eq::Schedule, std::int64_t>(eq::OneCycle{.rise = 0.6}, 5),
+                                       std::pair<eq::Schedule, std::int64_t>(sawtooth, 4)}) {
+    const support::TemporaryFolder folder;
+    eq::TrainerOptions o = with(schedule, 10);
+    o.checkpoint = (folder.path() / "c.pt").string();
+    std::int64_t done = 0;
+    eq::Trainer first(model(), o);
+    first.on_epoch([&](const eq::EpochRecord&) { ++done; });
+    first.stop_when([&, n = stop] { return done == n; });
+    (void)first.fit(data);
+    double still = 0;
+    for (double at = static_cast<double>(stop); at <= 10; at += 0.01) still = std::max(still, schedule(at, 10));
+    for (const std::int64_t epochs : {14, 40}) {
+      eq::TrainerOptions longer = o;
+      longer.epochs = epochs;
+      eq::Trainer trainer(model(), longer);
+      trainer.resume(o.checkpoint);
+      done = 0;
+      const eq::History h = trainer.fit(data);
+      for (std::size_t e = static_cast<std::size_t>(stop); e < h.epochs.size(); ++e)
+        CHECK(*h.epochs[e].find("rate") <= 0.01 * still * (1 + 1e-9));
+      longer.epochs = epochs + 20;  // the limit is part of the checkpoint
+      eq::Trainer again(model(), longer);
+      again.resume(o.checkpoint);
+      for (const eq::EpochRecord& e : again.fit(data).epochs)
+        if (e.epoch >= stop) CHECK(*e.find("rate") <= 0.01 * still * (1 + 1e-9));
+      std::filesystem::remove(o.checkpoint);
+      done = 0;
+      eq::Trainer anew(model(), o);
+      anew.on_epoch([&](const eq::EpochRecord&) { ++done; });
+      anew.stop_when([&, n = stop] { return done == n; });
+      (void)anew.fit(data);
+    }
+  }
+}
+
+TEST_CASE("a plateau that watches another figure after a resume forgets the one of before", "[training][behaviour]") {
+  const auto data = support::toy_data<2, Kind::classification>(32),
+             held = support::toy_data<2, Kind::classification>(16, 9);
+  const support::TemporaryFolder folder;
+  const auto make = [] { return support::toy_model<2, Kind::classification>(eq::Sum{.width = 6}); };
+  eq::TrainerOptions o = with(eq::Plateau{.factor = 0.5, .patience = 3}, 2);
+  o.monitor = "y/accuracy", o.checkpoint = (folder.path() / "c.pt").string();
+  (void)eq::Trainer(make(), o).fit(data, held);
+  o.monitor = "y", o.epochs = 7;  // a loss, which is above the accuracy of before: the first one is the best so far
+  eq::Trainer trainer(make(), o);
+  trainer.resume(o.checkpoint);
+  for (const eq::EpochRecord& e : trainer.fit(data, held).epochs) CHECK(*e.find("rate") == Approx(0.01));
+}

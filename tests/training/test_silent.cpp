@@ -352,3 +352,34 @@ TEST_CASE("threads may evaluate one model in evaluation mode at the same time", 
   for (std::thread& t : threads) t.join();
   CHECK(std::all_of(same.begin(), same.end(), [](char s) { return s == 1; }));
 }
+
+namespace {
+
+/// An encoder whose two parts have the same shape and are registered in either order.
+struct TwoParts : torch::nn::Module {
+  explicit TwoParts(bool swapped) {
+    for (const char* name : {swapped ? "second" : "first", swapped ? "first" : "second"})
+      register_module(name, torch::nn::Linear(torch::nn::LinearOptions(4, 4).bias(false)));
+  }
+  at::Tensor forward(const at::Tensor& x) {
+    const auto part = [&](const char* name) { return named_children()[name]->as<torch::nn::LinearImpl>(); };
+    return part("second")->forward(torch::tanh(part("first")->forward(x)));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the best epoch is taken by name, in whatever order the parts were registered", "[training][checkpoint]") {
+  const support::TemporaryFolder folder;
+  const std::string file = (folder.path() / "c.pt").string();
+  const auto make = [](bool swapped) {
+    torch::manual_seed(4);
+    return eq::compose(eq::modality<"a">(eq::encoder(std::make_shared<TwoParts>(swapped), {.width = 4})),
+                       eq::task<"y">(eq::Sum{.width = 6}, eq::Regression{.outputs = 2}));
+  };
+  const auto data = records().only("a"_n, "y"_n);
+  const auto saved = make(false), other = make(true);
+  eq::Trainer(saved, {.epochs = 3, .learning_rate = 0.1, .checkpoint = file}).fit(data, data);
+  eq::Trainer(other).resume_best(file);
+  CHECK(torch::equal(saved->predict(data)["y"_n], other->predict(data)["y"_n]));
+}

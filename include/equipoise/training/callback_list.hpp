@@ -6,6 +6,7 @@
 
 #include <equipoise/training/callbacks.hpp>
 
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -47,18 +48,20 @@ class Callbacks {
   void on_epoch_end(const RunView& run, const EpochRecord& record) {
     for (const auto& c : list_) c->on_epoch_end(run, record);
   }
-  void on_stop(const RunView& run, StopReason reason) {
-    for (const auto& c : list_) c->on_stop(run, reason);
-  }
-  void on_run_end(const RunView& run) {
-    for (const auto& c : list_) c->on_run_end(run);
-  }
-  /// The same after an exception, which none of them may hide.
-  void after_failure(const RunView& run) noexcept {
-    for (const auto& c : list_) try {
-        c->on_run_end(run);
-      } catch (...) {  // the first exception is the one that is reported
-      }
+  /// Tells all of them that the run is over, also after one of them throws. \param early whether it ended before its last
+  /// epoch, without an exception  \return the first exception of a callback; null without one
+  [[nodiscard]] std::exception_ptr on_run_end(const RunView& run, bool early) noexcept {
+    std::exception_ptr first;
+    const auto tell = [&](const auto& event) {
+      for (const auto& c : list_) try {
+          event(*c);
+        } catch (...) {
+          if (!first) first = std::current_exception();
+        }
+    };
+    if (early) tell([&](Base& c) { c.on_stop(run, run.history.stop); });
+    tell([&](Base& c) { c.on_run_end(run); });
+    return first;
   }
 
  private:

@@ -23,9 +23,12 @@
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -116,14 +119,18 @@ inline void write_watched(torch::serialize::OutputArchive& archive, const std::s
 inline void write_rate(torch::serialize::OutputArchive& archive, const RateState& rate) {
   write_number(archive, "rate_epochs", rate.epochs);
   write_number(archive, "rate_scale", rate.scale);
+  write_number(archive, "rate_ceiling", rate.ceiling);
   write_number(archive, "rate_warmup", rate.warmup);
   write_number(archive, "rate_plateau", rate.plateau);
   archive.write("rate_schedule", c10::IValue(rate.schedule));
   write_watched(archive, "rate_", rate.watched);
 }
 [[nodiscard]] inline RateState read_rate(torch::serialize::InputArchive& archive) {
+  c10::IValue ceiling;  // not in checkpoints of an older version
+  const bool limited = archive.try_read("rate_ceiling", ceiling);
   return {.epochs = read_value(archive, "rate_epochs").toDouble(),
           .scale = read_value(archive, "rate_scale").toDouble(),
+          .ceiling = limited ? ceiling.toDouble() : std::numeric_limits<double>::infinity(),
           .schedule = read_value(archive, "rate_schedule").toStringRef(),
           .warmup = read_value(archive, "rate_warmup").toDouble(),
           .plateau = read_value(archive, "rate_plateau").toDouble(),
@@ -367,6 +374,9 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
   for (const auto& [i, copy] : views::enumerate(run.best.parameters.copies()))
     best.emplace_back("t" + std::to_string(i), copy);
   detail::write_list(archive, "best", best);
+  std::string names;  // apart, a line each: a key of the archive may have no point
+  for (const std::string& name : detail::Snapshot::names(model.module())) names += name + "\n";
+  archive.write("best_names", c10::IValue(names));
   detail::write_policies(archive, "best_policy", policies, run.best.policies);
   detail::write_number(archive, "next_epoch", run.next_epoch);
   detail::write_number(archive, "step", run.step);
@@ -386,6 +396,26 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
 
 namespace detail {
 
+/// The place in the model of each tensor of a checkpoint's best epoch, by name: its parts may have been registered in
+/// another order. \throws std::invalid_argument for a name that the model lacks
+[[nodiscard]] inline std::vector<std::size_t> places_of_best(torch::serialize::InputArchive& archive,
+                                                             const std::vector<std::string>& own) {
+  std::vector<std::size_t> out;
+  c10::IValue names;
+  if (!archive.try_read("best_names", names)) {  // of an older version: by position
+    out.resize(own.size());
+    std::iota(out.begin(), out.end(), std::size_t{0});
+    return out;
+  }
+  TextReader lines(names.toStringRef());
+  for (std::string name; std::getline(lines, name);) {
+    const auto at = std::find(own.begin(), own.end(), name);
+    if (at == own.end()) throw std::invalid_argument("the best epoch has " + name + ", which the model lacks");
+    out.push_back(static_cast<std::size_t>(at - own.begin()));
+  }
+  return out;
+}
+
 /// The best epoch of a checkpoint. \throws FileError, std::logic_error where its tensors are not those of the model
 [[nodiscard]] inline Deployed read_best(torch::serialize::InputArchive& archive, torch::nn::Module& module,
                                         const std::vector<AnyPolicy>& policies,
@@ -400,8 +430,9 @@ namespace detail {
     throw FileError(message("file.402", where, "expected a checkpoint of this model, which has ", copies.size(),
                             " parameters and buffers, got one of ", saved.size(),
                             "; what was registered with the model, as a Standardizer, is to be registered before"));
+  const std::vector<std::size_t> to = places_of_best(archive, Snapshot::names(module));
   for (const auto& [name, tensor] : saved) {
-    at::Tensor& own = copies.at(std::stoul(name.substr(1)));
+    at::Tensor& own = copies.at(to.at(std::stoul(name.substr(1))));
     if (tensor.sizes() != own.sizes()) throw std::invalid_argument("a parameter of the best epoch has another shape");
     own = tensor;
   }

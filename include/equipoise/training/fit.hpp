@@ -14,12 +14,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,14 @@ namespace equipoise::detail {
 class PolicyOutputs final : public OutputStage {
  public:
   explicit PolicyOutputs(std::shared_ptr<const PolicyStack> policies) : policies_(std::move(policies)) {}
+  /// The names of those that have the hook.
+  [[nodiscard]] static std::vector<std::string_view> names(const PolicyStack& policies) {
+    std::vector<std::string_view> out;
+    for (const AnyPolicy& p : policies)
+      if (p.hooks().has(Hook::outputs)) out.push_back(p.id());
+    return out;
+  }
+  [[nodiscard]] std::vector<std::string_view> names() const { return names(*policies_); }
   [[nodiscard]] at::Tensor apply(const OutputContext& context, at::Tensor prediction) override {
     for (const AnyPolicy& p : *policies_)
       if (p.hooks().has(Hook::outputs)) prediction = p.on_outputs(context, std::move(prediction));
@@ -61,6 +71,9 @@ class Fit {
     if (options_.progress) callbacks_.add(std::make_shared<ProgressLine>(*options_.progress));
   }
 
+  Fit(const Fit&) = delete;
+  Fit& operator=(const Fit&) = delete;
+
   /// The callbacks that the trainer sets one at a time; told after the others.
   std::function<void(const EpochRecord&)> on_epoch;
   std::function<void(std::int64_t, std::int64_t)> on_batch;
@@ -78,6 +91,7 @@ class Fit {
   void resume_best(const std::filesystem::path& path) {
     resume(path, Purpose::inference);
     deploy();
+    if (state_.next_epoch == 0) state_.best = last_ = {};  // of another stack: a fit begins a new run from this model
   }
 
   History run(Records train) { return run(std::move(train), {}, false); }
@@ -111,7 +125,8 @@ class Fit {
     const GeneratorGuard generator;
     try {
       callbacks_.on_run_begin(view());
-      for (const std::string& note : {of_rate, of_monitor, note_on_unseen_modalities(model_, train)})
+      for (const std::string& note :
+           {of_rate, of_monitor, judged.note(options_), note_on_unseen_modalities(model_, train)})
         if (!note.empty()) callbacks_.on_note(view(), note);
       while (state_.next_epoch < options_.epochs && patient()) one_epoch(train, holdout, judged);
       check_monitored();
@@ -120,11 +135,13 @@ class Fit {
       finish(StopReason::requested);
     } catch (...) {
       finish(StopReason::failed);
-      callbacks_.after_failure(view());
+      (void)callbacks_.on_run_end(view(), false);  // the exception that ended the run is the one that is reported
       throw;
     }
-    if (state_.history.stop != StopReason::finished) callbacks_.on_stop(view(), state_.history.stop);
-    callbacks_.on_run_end(view());
+    if (const auto first = callbacks_.on_run_end(view(), state_.history.stop != StopReason::finished)) {
+      state_.history.stop = StopReason::failed;
+      std::rethrow_exception(first);
+    }
     return state_.history;
   }
 
@@ -180,6 +197,7 @@ class Fit {
       if (on_batch) on_batch(batch.done, batch.batches);
     };
     loop.epoch(train, start.plan(), acting, epoch, state_.step, rates_, log);
+    optimizer_->zero_grad();  // a last pass without a step leaves gradients, which no checkpoint keeps
     check_parameters(model_, epoch);
     EpochRecord record{epoch, without_equal_weights(log.take())};
     validate(validation, record);
@@ -223,6 +241,7 @@ class Fit {
              " the best one is chosen among the epochs from " + std::to_string(state_.next_epoch) +
              " on, and the model has the last parameters until then";
     state_.watched = {.monitor = validation.monitor(), .best = {}, .last_big = {}};
+    state_.rate.watched = {};  // of a plateau
     state_.history.monitor = validation.monitor();
     state_.history.best_epoch = -1;
     state_.best = {};
@@ -249,9 +268,11 @@ class Fit {
     train = train.part(kept);
   }
 
-  /// A stack without outputs of its own would remove those that the model was trained with, without a word.
+  /// Another stack would remove the outputs that the model was trained with, without a word.
   void check_outputs() const {
-    if (model_.has_output_stage() && !changes_outputs())
+    if (!model_.has_output_stage()) return;
+    const auto* before = dynamic_cast<const PolicyOutputs*>(model_.output_stage());
+    if (!before || before->names() != PolicyOutputs::names(*policies_))
       throw ValueError(
           message("value.222", "Trainer",
                   "the model's outputs are those of policies (as Mla's) that this trainer lacks; expected the "
@@ -274,13 +295,8 @@ class Fit {
     const io::AtomicFile probe(options_.checkpoint);
   }
 
-  [[nodiscard]] bool changes_outputs() const {
-    return std::any_of(policies_->begin(), policies_->end(),
-                       [](const AnyPolicy& p) { return p.hooks().has(Hook::outputs); });
-  }
-
   void install_outputs() {
-    if (changes_outputs()) model_.set_output_stage(std::make_shared<PolicyOutputs>(policies_));
+    if (!PolicyOutputs::names(*policies_).empty()) model_.set_output_stage(std::make_shared<PolicyOutputs>(policies_));
   }
 
   ModelBase& model_;

@@ -21,7 +21,14 @@ class GeneratorGuard {
   GeneratorGuard() : saved_(at::detail::getDefaultCPUGenerator().get_state()) {}
   GeneratorGuard(const GeneratorGuard&) = delete;
   GeneratorGuard& operator=(const GeneratorGuard&) = delete;
-  ~GeneratorGuard() { at::Generator(at::detail::getDefaultCPUGenerator()).set_state(saved_); }
+  ~GeneratorGuard() {
+    try {
+      at::Generator generator = at::detail::getDefaultCPUGenerator();
+      const std::lock_guard<std::mutex> lock(generator.mutex());
+      generator.set_state(saved_);
+    } catch (...) {  // a destructor throws nothing
+    }
+  }
 
  private:
   at::Tensor saved_;

@@ -60,6 +60,11 @@ class Validation {
   /// The name of the monitored figure in the history; empty without validation labels.
   [[nodiscard]] const std::string& monitor() const { return monitor_; }
   [[nodiscard]] bool larger_is_better() const { return larger_is_better_; }
+  /// A sentence where validation records were given that cannot choose the best epoch; else empty.
+  [[nodiscard]] std::string note(const TrainerOptions& options) const {
+    if (!options.keep_best || !monitor_.empty() || data_.size() == 0) return {};
+    return "no validation record has a label: the last epoch is kept, not the best one";
+  }
 
   /// Adds `val/…` of every task with labels to the record: its loss, accuracy and metrics, and `val/objective`, the sum of
   /// the losses, each divided by the task's loss l(∅) without any modality.

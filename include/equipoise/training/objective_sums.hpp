@@ -5,6 +5,7 @@
 /// The values of a batch's objectives, for the history: the loss, and what is minimised in its place.
 
 #include <equipoise/core/base/errors.hpp>
+#include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/host.hpp>
 #include <equipoise/core/policy/step.hpp>
 #include <equipoise/training/effective_batch.hpp>
@@ -35,7 +36,7 @@ class ObjectiveSums {
     const double value = host_value(o.value);
     if (!std::isfinite(value) || !std::isfinite(value * o.weight))
       throw NumericError(message("numeric.501", "objective " + name_of(o.key, schema_), "expected a finite value, got ",
-                                 value, o.weight == 1 ? "" : " with the weight " + std::to_string(o.weight),
+                                 value, o.weight == 1 ? "" : " with the weight " + option_text(o.weight),
                                  "; records of the batch: ", first_ids(ids)),
                          ids);
     const auto before =

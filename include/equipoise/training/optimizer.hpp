@@ -234,7 +234,10 @@ class FrozenGroups {
   FrozenGroups(const FrozenGroups&) = delete;
   FrozenGroups& operator=(const FrozenGroups&) = delete;
   ~FrozenGroups() {
-    for (const at::Tensor& p : frozen_) p.set_requires_grad(true);
+    for (const at::Tensor& p : frozen_) try {
+        p.set_requires_grad(true);
+      } catch (...) {  // a destructor throws nothing
+      }
   }
 
  private:

@@ -26,7 +26,7 @@ struct TrainerOptions {
   std::int64_t epochs = 40;
   std::int64_t batch_size = 32;  ///< records of one optimiser step
   std::int64_t micro_batches =
-      1;  ///< parts into which a batch is cut to save memory; without dropout the result does not depend on it
+      1;  ///< parts into which a batch is cut to save memory; the result depends on it with dropout, batch norm and `StandIn::mean`
   /// Threads that fetch batches ahead of the model; 0 fetches each when its turn comes. The records, their order and their
   /// transforms are the same for any number.
   std::int64_t workers = 0;

@@ -11,18 +11,21 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace equipoise {
 
 /// The memory of the rate over a run; part of a checkpoint.
 struct RateState {
-  double epochs = 0;     ///< of the plan that `scale` belongs to; 0 before the first epoch
-  double scale = 1;      ///< joins a plan of another length to the one before
-  std::string schedule;  ///< as text
-  double warmup = 0;     ///< epochs
-  double plateau = 1;    ///< factor of a plateau
-  Watched watched;       ///< of a plateau
+  double epochs = 0;  ///< of the plan that `scale` belongs to; 0 before the first epoch
+  double scale = 1;   ///< joins a plan of another length to the one before
+  double ceiling =
+      std::numeric_limits<double>::infinity();  ///< of the scaled plan: what the one before would still reach
+  std::string schedule;                         ///< as text
+  double warmup = 0;                            ///< epochs
+  double plateau = 1;                           ///< factor of a plateau
+  Watched watched;                              ///< of a plateau
 };
 
 class RatePlan {
@@ -32,11 +35,13 @@ class RatePlan {
 
   /// The factor for the step from `done` to `after` epochs.
   [[nodiscard]] double factor(double done, double after) const {
-    return state_.scale * state_.plateau * of_length(done, after, static_cast<double>(options_.epochs));
+    return state_.plateau *
+           std::min(state_.scale * of_length(done, after, static_cast<double>(options_.epochs)), state_.ceiling);
   }
 
   /// Begins, or goes on after `done` epochs. With another number of epochs than before, the rate goes on from where it was
-  /// along the new plan, so that it neither jumps nor goes back up. With another schedule or warm-up it is that one's.
+  /// along the new plan, and never above what the plan before would still have reached, so that it neither jumps nor goes
+  /// back up. With another schedule or warm-up it is that one's.
   /// \return a sentence that says so; empty where nothing has changed
   /// \throws ValueError where the schedule has come to 0, so that more epochs would train nothing.
   std::string go_on(std::int64_t done) {
@@ -48,7 +53,7 @@ class RatePlan {
                                std::to_string(static_cast<std::int64_t>(before.epochs)) + " and now are " +
                                std::to_string(options_.epochs) + ", ";
     if (before.schedule != state_.schedule || before.warmup != state_.warmup) {
-      state_.scale = 1;
+      state_.scale = 1, state_.ceiling = std::numeric_limits<double>::infinity();
       if (!options_.schedule.plateau()) state_.plateau = 1;
       return change + "the learning rate is that of the new schedule, " + state_.schedule;
     }
@@ -61,9 +66,11 @@ class RatePlan {
                   state_.schedule, " came to 0 there, got ", options_.epochs,
                   "; to train on, give another TrainerOptions.schedule, such as CosineDecay{.last = 0.01}"));
     }
-    if (to > 0) state_.scale *= from / to;
+    const double rate = std::min(before.scale * from, before.ceiling);
+    if (to > 0) state_.scale = rate / to;
+    state_.ceiling = std::min(before.scale * highest_from(at, before.epochs), before.ceiling);
     return from == to ? std::string()
-                      : change + "the learning rate goes on from " + option_text(from * before.scale) +
+                      : change + "the learning rate goes on from " + option_text(rate) +
                             " of its first value along the longer or shorter " + state_.schedule;
   }
 
@@ -80,6 +87,17 @@ class RatePlan {
  private:
   [[nodiscard]] double of_length(double done, double after, double all) const {
     return factor_at(options_.schedule, options_.warmup_epochs, done, after, all);
+  }
+
+  /// The largest factor of a plan of `all` epochs after `done` of them.
+  [[nodiscard]] double highest_from(double done, double all) const {
+    constexpr int points = 1000;
+    double highest = 0;
+    for (int i = 0; i <= points; ++i) {
+      const double at = done + (all - done) * i / points;
+      highest = std::max(highest, of_length(at, at, all));
+    }
+    return highest;
   }
 
   TrainerOptions options_;

@@ -17,6 +17,14 @@ namespace equipoise::detail {
 
 class Snapshot {
  public:
+  /// The names of a module's parameters and buffers, in the order of a snapshot's copies.
+  [[nodiscard]] static std::vector<std::string> names(const torch::nn::Module& module) {
+    std::vector<std::string> out = module.named_parameters().keys();
+    const std::vector<std::string> buffers = module.named_buffers().keys();
+    out.insert(out.end(), buffers.begin(), buffers.end());
+    return out;
+  }
+
   Snapshot() = default;
   explicit Snapshot(torch::nn::Module& module) {
     for (const at::Tensor& t : tensors(module)) copies_.push_back(t.detach().clone());

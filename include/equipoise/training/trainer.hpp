@@ -132,7 +132,8 @@ class Trainer {
 
   /// `Trainer(model, {}, {.epochs = 3})`: braces alone are no policies.
   Trainer(std::shared_ptr<M> model, PolicyStack policies, TrainerOptions options)
-      : model_(std::move(model)), fit_(*model_, std::move(policies), std::move(options)) {}
+      : model_(std::move(model)),
+        fit_(std::make_unique<detail::Fit>(*model_, std::move(policies), std::move(options))) {}
 
   template <std::size_t N>
   Trainer(detail::AnyModel, const detail::AnyOption (&)[N]) : Trainer(std::shared_ptr<M>()) {
@@ -157,22 +158,22 @@ class Trainer {
   template <Dataset D>
   History fit(const D& train) {
     static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<D>>::ok);
-    return fit_.run(records_of(*model_, train));
+    return fit_->run(records_of(*model_, train));
   }
   template <Dataset D, Dataset V>
   History fit(const D& train, const V& validation) {
     static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<D>>::ok);
     static_assert(detail::CheckTargets<typename M::Tasks, detail::targets_of_t<V>>::ok);
-    return fit_.run(records_of(*model_, train), records_of(*model_, validation));
+    return fit_->run(records_of(*model_, train), records_of(*model_, validation));
   }
 
   /// Continues from a checkpoint: the next `fit` goes on after its last epoch, bit for bit on the CPU.
-  void resume(const std::filesystem::path& checkpoint) { fit_.resume(checkpoint); }
+  void resume(const std::filesystem::path& checkpoint) { fit_->resume(checkpoint); }
 
   /// Takes the parameters of the best epoch (or the last one) from a checkpoint, ready for inference, whatever seed and
   /// hold-out it was trained with. The trainer may lack policies that do not act at inference, or have another optimiser:
   /// `history()` is then empty, and a `fit` begins a new run.
-  void resume_best(const std::filesystem::path& checkpoint) { fit_.resume_best(checkpoint); }
+  void resume_best(const std::filesystem::path& checkpoint) { fit_->resume_best(checkpoint); }
 
   /// Adds a callback (callbacks.hpp), told after those added before. With a shared pointer the caller keeps hold of it.
   template <class C>
@@ -182,24 +183,24 @@ class Trainer {
   template <class C>
   void add(std::shared_ptr<C> callback) {
     static_assert(CheckCallback<C>::ok);
-    fit_.callbacks().add(std::move(callback));
+    fit_->callbacks().add(std::move(callback));
   }
 
   /// Called after every epoch, and after the callbacks that were added.
-  void on_epoch(std::function<void(const EpochRecord&)> callback) { fit_.on_epoch = std::move(callback); }
+  void on_epoch(std::function<void(const EpochRecord&)> callback) { fit_->on_epoch = std::move(callback); }
   /// Called after every batch with the batches done and to do in the epoch.
-  void on_batch(std::function<void(std::int64_t, std::int64_t)> callback) { fit_.on_batch = std::move(callback); }
+  void on_batch(std::function<void(std::int64_t, std::int64_t)> callback) { fit_->on_batch = std::move(callback); }
   /// Asked before every batch; true ends the run; a resume goes on after the last whole epoch that was saved.
-  void stop_when(std::function<bool()> condition) { fit_.should_stop = std::move(condition); }
+  void stop_when(std::function<bool()> condition) { fit_->should_stop = std::move(condition); }
 
-  [[nodiscard]] const PolicyStack& policies() const { return fit_.policies(); }
+  [[nodiscard]] const PolicyStack& policies() const { return fit_->policies(); }
   [[nodiscard]] M& model() { return *model_; }
   /// Of all epochs so far, those before a resume too; after an exception of `fit` as well.
-  [[nodiscard]] const History& history() const { return fit_.history(); }
+  [[nodiscard]] const History& history() const { return fit_->history(); }
 
  private:
   std::shared_ptr<M> model_;
-  detail::Fit fit_;
+  std::unique_ptr<detail::Fit> fit_;  ///< in its place, whose parts refer to each other, when a trainer is moved
 };
 
 template <class M, std::size_t N>

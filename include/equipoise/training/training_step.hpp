@@ -107,6 +107,10 @@ class TrainingStep final : public Step {
     check_index(task, tasks(), "step, task");
     return whole_.count(task, coalition, share);
   }
+  [[nodiscard]] double total_weight(std::size_t task, Coalition coalition, double share) const override {
+    check_index(task, tasks(), "step, task");
+    return whole_.total_weight(task, coalition, share);
+  }
 
   [[nodiscard]] double uniform(std::string_view purpose, std::int64_t row, std::uint64_t column) const override {
     return to_uniform(

@@ -315,16 +315,19 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return std::string(Key::type::text);
   }
 
-  /// \throws ShapeError for an input of another floating type than the encoder's parameters
+  /// \throws ShapeError for an input of another floating type than the encoder's parameters, or the model's where the
+  /// encoder has none
   void check_type(const torch::nn::Module& encoder, std::size_t m, const ModelBatch& batch) const {
     const at::Tensor& x = batch.inputs[m];
     if (!x.defined() || !x.is_floating_point()) return;
-    for (const at::Tensor& p : encoder.parameters())
-      if (p.is_floating_point()) {
-        if (p.scalar_type() == x.scalar_type()) return;
-        throw ShapeError(message("shape.114", "input of modality " + schema_.modalities[m], "expected ",
-                                 p.scalar_type(), ", as the encoder's parameters are, got ", x.scalar_type()));
-      }
+    const torch::nn::Module& model = *this;
+    for (const auto& [of, whose] : {std::pair(&encoder, "encoder's"), std::pair(&model, "model's")})
+      for (const at::Tensor& p : of->parameters())
+        if (p.is_floating_point()) {
+          if (p.scalar_type() == x.scalar_type()) return;
+          throw ShapeError(message("shape.114", "input of modality " + schema_.modalities[m], "expected ",
+                                   p.scalar_type(), ", as the ", whose, " parameters are, got ", x.scalar_type()));
+        }
   }
 
   [[nodiscard]] std::vector<detail::EncoderStages> stages() const requires staged {

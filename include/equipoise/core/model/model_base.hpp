@@ -126,6 +126,8 @@ class ModelBase {
   /// Installs a stage, or removes it (nullptr). A trainer installs that of its policies.
   void set_output_stage(std::shared_ptr<OutputStage> stage) { stage_ = std::move(stage); }
   [[nodiscard]] bool has_output_stage() const { return stage_ != nullptr; }
+  /// Null without one.
+  [[nodiscard]] const OutputStage* output_stage() const { return stage_.get(); }
 
   [[nodiscard]] std::size_t modality_count() const { return schema().modalities.size(); }
   [[nodiscard]] std::size_t task_count() const { return schema().tasks.size(); }

@@ -39,7 +39,9 @@ class Gradients {
   /// One gradient a parameter, undefined where the objective does not reach it.
   using List = std::vector<at::Tensor>;
 
-  explicit Gradients(ParameterGroups groups) : groups_(std::move(groups)), rates_(groups_.size(), 1.0) {}
+  /// \param plain_steps see `plain_steps`
+  explicit Gradients(ParameterGroups groups, bool plain_steps = true)
+      : groups_(std::move(groups)), rates_(groups_.size(), 1.0), plain_steps_(plain_steps) {}
 
   /// M + 1.
   [[nodiscard]] std::size_t groups() const { return groups_.size(); }
@@ -75,6 +77,8 @@ class Gradients {
   void scale(std::size_t group, double factor, Application where) {
     where == Application::gradient ? scale(group, factor) : scale_rate(group, factor);
   }
+  /// Whether the optimiser's step is the gradient times the rate, as that of SGD without momentum.
+  [[nodiscard]] bool plain_steps() const { return plain_steps_; }
   [[nodiscard]] double rate(std::size_t group) const {
     check_group(group);
     return rates_[group];
@@ -100,12 +104,14 @@ class Gradients {
     return of_[objective][group];
   }
 
-  /// Inner product of two lists of one group, 0-dim double; undefined gradients are zero.
+  /// Inner product of two lists of one group, 0-dim double; undefined gradients are zero. Products of half precision are
+  /// made in single precision: small ones would be zero.
   [[nodiscard]] static at::Tensor dot(const List& a, const List& b) {
     at::Tensor sum;
     for (const auto& [x, y] : views::zip(a, b)) {
       if (!x.defined() || !y.defined()) continue;
-      const at::Tensor term = x.mul(y).sum(at::kDouble);
+      const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
+      const at::Tensor term = (half ? x.to(at::kFloat) : x).mul(y).sum(at::kDouble);
       sum = sum.defined() ? sum.add(term) : term;
     }
     return sum;
@@ -173,6 +179,7 @@ class Gradients {
 
   ParameterGroups groups_;
   std::vector<double> rates_;
+  bool plain_steps_;
   std::vector<ObjectiveKey> keys_;
   std::vector<std::vector<List>> of_;  ///< [objective][group][parameter]
 };

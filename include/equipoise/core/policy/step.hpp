@@ -79,6 +79,10 @@ class Step {
   /// How many records of the whole batch such a mean runs over. Zero where the batch has no label of the task, or nobody
   /// has a modality of the coalition: there is then nothing to compare.
   [[nodiscard]] virtual std::int64_t count(std::size_t task, Coalition coalition, double share = 1) const = 0;
+  /// The sum of these records' weights; their number where records have no weights.
+  [[nodiscard]] virtual double total_weight(std::size_t task, Coalition coalition, double share = 1) const {
+    return static_cast<double>(count(task, coalition, share));
+  }
 
   /// A random number in [0, 1) that depends on seed, step, purpose, the record's place in the whole batch (`row` counts
   /// in the micro-batch at hand) and the column.

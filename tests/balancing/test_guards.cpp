@@ -178,3 +178,20 @@ TEST_CASE("a modality of which nothing is known has an equal share", "[balancing
   eq::ShapleyLossFactors{}.on_objectives(state, step, objectives.with_tasks());
   same({step.logged.at("share/y/a"), step.logged.at("share/y/b")}, {.5, .5});
 }
+
+TEST_CASE("a task whose contributions are not known has no part in the others' weights", "[balancing][missing]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto weights = [&](std::vector<double> contributions, std::size_t tasks) {
+    KnownStep step{support::Known(2, 4, std::vector(tasks, support::KnownKind::regression))};
+    eq::ContributionWeighting::State state{std::move(contributions)};
+    support::GivenObjectives objectives(step.known);
+    for (std::size_t k = 0; k < tasks; ++k) objectives.add({.task = k}, torch::ones({}, torch::kDouble));
+    eq::ContributionWeighting{}.on_objectives(state, step, objectives);
+    std::vector<double> out;
+    for (const eq::Objective& o : objectives.list()) out.push_back(o.weight);
+    return out;
+  };
+  same(weights({.9, .1, nan, nan}, 2), {1, 1});
+  const std::vector<double> two = weights({.9, .1, .4, .6}, 2);
+  same(weights({.9, .1, nan, nan, .4, .6}, 3), {two[0], 1, two[1]});
+}

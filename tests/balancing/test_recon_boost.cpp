@@ -114,3 +114,12 @@ TEST_CASE("ReconBoost: a regression's learner fits the residual of what a record
   same(numbers(turn.said[0].grad()), {-0.2, -0.5, 0});  // 2 (J + z - y), of two records
   turn.only_reaches(0);
 }
+
+TEST_CASE("ReconBoost: a task with a score, but no classes, learns from the loss of the sum", "[balancing][worked]") {
+  Turn turn({rows({1, 0, 0, 1, 0, 0}, 3), rows({std::log(8.0) / 2, 0, 0, std::log(2.0 / 9) / 2, 0, 0}, 3)},
+            torch::tensor({0, 0}, torch::kLong), support::KnownKind::classification, 0);
+  turn.step.known.schema.tasks[0].traits.probabilities = false;
+  const double e = std::exp(1.0);  // the sums say (8 e, 1, 1) and (2 e / 9, 1, 1) before they are normalised
+  CHECK(turn.minimised() == printed(-(std::log(8 * e / (8 * e + 2)) + std::log(e * 2 / 9 / (e * 2 / 9 + 2))) / 2));
+  turn.only_reaches(0);
+}

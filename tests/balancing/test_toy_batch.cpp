@@ -181,6 +181,22 @@ TEST_CASE("OGM-GE applied to the update is OGM-GE applied to the gradient, for p
   for (std::size_t i = 0; i < gradient.size(); ++i) CHECK(torch::allclose(gradient[i], update[i], 0, 1e-12));
 }
 
+TEST_CASE("OGM-GE applied to the update of another optimiser keeps the size of the noise", "[balancing][behaviour]") {
+  KnownStep step = toy_step(2);
+  const eq::ParameterGroups groups = noisy_groups(), before = noisy_groups();
+  eq::Gradients gradients(groups, /*plain_steps=*/false);
+  eq::Ogm::State state;
+  eq::Ogm{.alpha = 0.3, .application = eq::Application::update}.on_gradients(state, step, gradients);
+  CHECK(gradients.rate(0) == printed(0.463532));
+  const double error = 4 / std::sqrt(double(kEntries));
+  for (std::size_t p = 0; p < 2; ++p) {
+    const at::Tensor g = before[0][p].grad(), n = (groups[0][p].grad() - g) / g.std();
+    CHECK(n.std().item<double>() == printed(1, error / std::sqrt(2.0)));
+  }
+  CHECK_THROWS_WITH((eq::Ogm{.application = eq::Application::update, .skip_1d = true}.check()),
+                    Catch::Contains("Ogm.skip_1d"));
+}
+
 TEST_CASE("OPM keeps the dominant modality with probability 1 - q", "[balancing][worked]") {
   KnownStep step = toy_step(2);
   constexpr std::int64_t n = 4000;

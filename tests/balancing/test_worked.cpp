@@ -183,6 +183,9 @@ TEST_CASE("Shapley loss factors of the worked contributions", "[balancing][worke
   same(F::factors(c, eq::FactorForm::exponential, 1, 0.25, 4), {0.755081, 1.244919});
   const std::vector<double> extreme = F::factors(std::vector{1.0, 0.0}, eq::FactorForm::power, 1, 0.25, 4);
   same(extreme, {0.25, 1.75});  // within the limits, and still of mean one
+  // 1 + 1.8 (1/2 - c) = (0.1, 1.9) has mean one before it is limited.
+  same(F::factors(std::vector{1.0, 0.0}, eq::FactorForm::linear, 1.8, 0.25, 4), {0.25, 1.75});
+  same(F::factors(std::vector{0.0, 1.0}, eq::FactorForm::linear, 1.8, 0.1, 1.5), {1.5, 0.5});
 }
 
 TEST_CASE("loss factors of four modalities stay graded where one contributes nothing", "[balancing][worked]") {

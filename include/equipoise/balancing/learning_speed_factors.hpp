@@ -128,7 +128,7 @@ struct LearningSpeedFactors {
       if (step.count(k, step.full(), share) == 0) continue;
       const at::Tensor losses = step.losses(k, each, share);  // [M, B']
       for (std::size_t m = 0; m < each.size(); ++m) {
-        const auto n = static_cast<double>(step.count(k, each[m], share));
+        const double n = step.total_weight(k, each[m], share);
         const double loss = host_value(step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), each[m], share));
         if (n == 0 || !std::isfinite(loss)) continue;
         state.sum[k * each.size() + m] += n * loss;

@@ -22,7 +22,8 @@ namespace equipoise::detail {
   // Clipping changes the mean, and scaling changes clipped factors: repeat until both hold.
   for (int round = 0; round < 100; ++round) {
     const double scale = static_cast<double>(a.size()) / std::accumulate(a.begin(), a.end(), 0.0);
-    if (std::abs(scale - 1) < 1e-12) break;
+    const bool within = std::ranges::all_of(a, [&](double x) { return x >= min_factor && x <= max_factor; });
+    if (within && std::abs(scale - 1) < 1e-12) break;
     for (double& x : a) x = std::clamp(x * scale, min_factor, max_factor);
   }
   return a;

@@ -16,7 +16,8 @@
 ///
 /// - Any number of modalities, and regression.
 /// - `application = update` scales the learning rate of θ_m instead of the gradient, because Adam
-///   undoes a constant factor on a gradient. It adds n / k, so that plain SGD makes the same step.
+///   undoes a constant factor on a gradient. With plain SGD it adds n / k, so that the step is the
+///   same. Other optimisers divide by the size of the noisy gradient or remember it: there it adds n.
 /// - Scores are means, not sums over the batch.
 ///
 /// When: You want a cheap first try, mostly with plain SGD.
@@ -115,7 +116,11 @@ struct Ogm {
   /// Options without noise, for tests.
   [[nodiscard]] static Ogm deterministic() { return {.noise = false}; }
 
-  void check() const { check_option(alpha > 0, "Ogm.alpha", "> 0", alpha); }
+  void check() const {
+    check_option(alpha > 0, "Ogm.alpha", "> 0", alpha);
+    check_option(!skip_1d || application == Application::gradient, "Ogm.skip_1d",
+                 "false beside application = update, which scales the rate of all parameters", skip_1d);
+  }
 
   /// k_m from ρ_m; 1 where the ratio is not finite.
   [[nodiscard]] static double factor(double rho, double alpha) {
@@ -132,9 +137,10 @@ struct Ogm {
       const double k = factor(rho[m], alpha);
       step.log("ogm/k/" + step.schema().modalities[m], k);
       if (application == Application::update) gradients.scale_rate(m, k);
-      // A scaled rate also scales the noise, so the noise is divided by k. For a large ratio k goes
-      // to 0.
-      const double noisy = application == Application::update ? 1 / std::max(k, 1e-3) : 1;
+      // A scaled rate also scales the noise, so the noise of plain SGD is divided by k. For a large
+      // ratio k goes to 0.
+      const bool divided = application == Application::update && gradients.plain_steps();
+      const double noisy = divided ? 1 / std::max(k, 1e-3) : 1;
       modulate(m, application == Application::gradient ? k : 1, noisy, step, gradients);
     }
   }

@@ -165,10 +165,10 @@ struct ReconBoost {
     const at::Tensor nu = state.nu.detach(), z = own.div(nu);
     const TaskTraits& task = step.schema().tasks[k].traits;
     if (task.residual_loss) return objectives.residual_loss_of(k, z.unsqueeze(0), others.unsqueeze(0)).squeeze(0);
-    if (!task.score) return objectives.loss_of(k, others.add(z).unsqueeze(0)).squeeze(0);
+    if (!task.score || !task.probabilities) return objectives.loss_of(k, others.add(z).unsqueeze(0)).squeeze(0);
     at::Tensor losses = objectives.loss_of(k, z.unsqueeze(0)).squeeze(0);
     losses = losses.mul(sample_weights(objectives.score_of(k, others.unsqueeze(0)).squeeze(0), z.size(1)));
-    if (state.stage == 0 || !task.probabilities) return losses;
+    if (state.stage == 0) return losses;
     // A record without the previous modality has no agreement term.
     const auto probabilities = [&](const at::Tensor& x) {
       return objectives.probabilities_of(k, x.unsqueeze(0)).squeeze(0);

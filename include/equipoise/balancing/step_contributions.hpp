@@ -34,11 +34,11 @@ namespace equipoise::detail {
   const double empty = reduction.front();
   for (double& loss : reduction) loss = empty - loss;
   std::vector<double> phi = shapley(std::span<const double>(reduction));
-  const auto records = static_cast<double>(step.count(task, step.full(), share));
+  const double records = step.total_weight(task, step.full(), share);
   // A record adds zero to a modality that it lacks.
   for (std::size_t m = 0; m < step.modalities(); ++m) {
-    const std::int64_t n = step.count(task, Coalition::single(m), share);
-    phi[m] *= n > 0 ? records / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
+    const double n = step.total_weight(task, Coalition::single(m), share);
+    phi[m] *= n > 0 ? records / n : std::numeric_limits<double>::quiet_NaN();
   }
   return phi;
 }
@@ -56,6 +56,13 @@ inline void follow_contributions(Step& step, std::vector<double>& phi, double mo
       if (std::isfinite(now[m])) running = std::isnan(running) ? now[m] : momentum * running + (1 - momentum) * now[m];
     }
   }
+}
+
+/// Whether the running contributions [K * M] know one of a task: none before the first step, nor of a
+/// task without targets.
+[[nodiscard]] inline bool knows_task(std::span<const double> phi, std::size_t task, std::size_t modalities) {
+  return !phi.empty() &&
+         std::ranges::any_of(phi.subspan(task * modalities, modalities), [](double x) { return !std::isnan(x); });
 }
 
 /// The shares [M] of one task from the running contributions [K * M]. They are equal before the

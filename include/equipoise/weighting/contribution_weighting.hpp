@@ -108,10 +108,7 @@ struct ContributionWeighting {
 
   void on_objectives(State& state, Step& step, Objectives& objectives) const {
     if (step.active().size() < 2) return;
-    std::vector<std::vector<double>> share;
-    for (std::size_t k = 0; k < step.tasks(); ++k)
-      share.push_back(detail::task_shares(state.contributions, k, step.modalities()));
-    const std::vector<double> w = weights(share);
+    const std::vector<double> w = weights_of(state, step);
     for (const auto& [k, task] : views::enumerate(step.schema().tasks)) {
       step.log("weight/" + task.name, w[k]);
       for (Objective& o : objectives.list())
@@ -124,6 +121,22 @@ struct ContributionWeighting {
   }
 
  private:
+  /// Weights [K]: of mean 1 over the tasks whose contributions are known, 1 for the others.
+  [[nodiscard]] std::vector<double> weights_of(const State& state, Step& step) const {
+    std::vector<std::size_t> known;
+    std::vector<std::vector<double>> share;
+    for (std::size_t k = 0; k < step.tasks(); ++k)
+      if (detail::knows_task(state.contributions, k, step.modalities())) {
+        known.push_back(k);
+        share.push_back(detail::task_shares(state.contributions, k, step.modalities()));
+      }
+    std::vector<double> out(step.tasks(), 1.0);
+    if (known.empty()) return out;
+    const std::vector<double> w = weights(share);
+    for (std::size_t i = 0; i < known.size(); ++i) out[known[i]] = w[i];
+    return out;
+  }
+
   [[nodiscard]] static std::vector<double> of_mean_one(std::vector<double> w) {
     const double mean = std::accumulate(w.begin(), w.end(), 0.0) / static_cast<double>(w.size());
     for (double& x : w) x /= mean;

@@ -399,3 +399,18 @@ TEST_CASE("the likelihood of discrete hazards counts intervals that are survived
   const at::Tensor z = torch::tensor({{2.0, 2.0, 2.0}, {-2.0, -2.0, -2.0}}, torch::kDouble);
   CHECK(head->metrics().at(0).value(z, torch::tensor({{1.0, 1.0}, {3.0, 1.0}}, torch::kDouble)) == 1);
 }
+
+TEST_CASE("a time that is the end of an interval belongs to it, in single and double precision", "[tasks][behaviour]") {
+  for (const double edge : {0.1, 0.3, 0.7, 1.1, 2.3}) {
+    const auto head = eq::DiscreteSurvival{.edges = {edge, 5}}.build(2);
+    for (const auto type : {torch::kDouble, torch::kFloat}) {
+      head->to(type);
+      const at::Tensor y = torch::tensor({{edge, 1.0}}, torch::kDouble).to(type);
+      const at::Tensor z = torch::zeros({1, 1, 2}, type);
+      // An event in the first interval: one factor of a half, not two.
+      CHECK(head->loss(z, y, false).item<double>() == Approx(std::log(2.0)));
+      CHECK(head->loss(z, torch::tensor({{edge, 0.0}}, torch::kDouble).to(type), false).item<double>() ==
+            Approx(std::log(2.0)));  // has survived the first one
+    }
+  }
+}

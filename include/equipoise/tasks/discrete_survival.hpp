@@ -63,7 +63,7 @@ class DiscreteSurvivalModule : public torch::nn::Module {
       : torch::nn::Module("DiscreteSurvival"), metrics_(std::move(metrics)) {
     const auto intervals = static_cast<std::int64_t>(edges.size());
     linear_ = register_module("linear", torch::nn::Linear(joint_width, intervals));
-    ends_ = register_buffer("ends", torch::tensor(edges, torch::kDouble).to(linear_->weight.scalar_type()));
+    ends_ = register_buffer("ends", torch::tensor(edges, torch::kDouble));
     prior_ = register_buffer("prior", torch::zeros({intervals}));
   }
 
@@ -106,10 +106,11 @@ class DiscreteSurvivalModule : public torch::nn::Module {
   [[nodiscard]] Intervals intervals(const at::Tensor& target) const {
     const at::Tensor time = target.narrow(1, 0, 1), seen = target.narrow(1, 1, 1).eq(1),
                      known = target.isnan().any(1, true).logical_not();  // [B, 1]
+    const at::Tensor ends = ends_.to(time.scalar_type());                // rounded as the times are: 0.7 is then 0.7
     const at::Tensor starts =
-        torch::cat({torch::zeros_like(ends_.narrow(0, 0, 1)), ends_.narrow(0, 0, ends_.numel() - 1)});
-    const at::Tensor ended = torch::where(seen, ends_.lt(time), ends_.le(time));
-    return {(ended & known).unsqueeze(0), (seen & known & starts.lt(time) & time.le(ends_)).unsqueeze(0)};
+        torch::cat({torch::zeros_like(ends.narrow(0, 0, 1)), ends.narrow(0, 0, ends.numel() - 1)});
+    const at::Tensor ended = torch::where(seen, ends.lt(time), ends.le(time));
+    return {(ended & known).unsqueeze(0), (seen & known & starts.lt(time) & time.le(ends)).unsqueeze(0)};
   }
 
   std::vector<Metric> metrics_;

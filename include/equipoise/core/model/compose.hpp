@@ -57,6 +57,8 @@ struct CheckPartName {
 template <FixedString Text, class Part>
 struct ModalityPart {
   static_assert(CheckPartName<Text>::ok);
+  static_assert(Text.view() != "shared",
+                "equipoise: a modality may not be called \"shared\", the group of the parameters that belong to none");
   static constexpr FixedString text = Text;
   Part encoder;
 };
@@ -65,6 +67,8 @@ struct ModalityPart {
 template <FixedString Text, class FusionPart, class HeadPart>
 struct TaskPart {
   static_assert(CheckPartName<Text>::ok);
+  static_assert(Text.view() != "objective",
+                "equipoise: a task may not be called \"objective\", the sum of the tasks' losses in the history");
   static constexpr FixedString text = Text;
   FusionPart fusion;
   HeadPart head;

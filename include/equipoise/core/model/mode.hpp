@@ -154,7 +154,7 @@ inline void evaluate_frozen(torch::nn::Module& module) {
 }
 
 /// A head with its guards: layers of it that learn batch statistics see one coalition after the other, of each only the
-/// records with a modality, and a single row in evaluation mode.
+/// records with a modality, and a single row in evaluation mode. A dense head is given the rows of all coalitions at once.
 template <class Head>
 class GuardedHead {
  public:

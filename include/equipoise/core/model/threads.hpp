@@ -5,12 +5,15 @@
 /// How many threads a model deserves. A small model's kernels end before other threads have woken up: it is faster on one
 /// thread, and on a busy machine many times so.
 
+#include <equipoise/core/batch/dataset.hpp>
 #include <equipoise/core/model/model.hpp>
 
 #include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace equipoise {
 
@@ -35,15 +38,18 @@ namespace equipoise {
   return multiply_adds < 5e7 ? 1 : std::max(most, 1);
 }
 
-/// Sets LibTorch's number of threads for training `model` on `data` in batches of `batch_size`, and returns it. It is a
+/// Sets LibTorch's number of threads for training `model` on `data` in batches of `batch_size`, and returns it. Only the
+/// first record is looked at. It is a
 /// setting of the whole program. A program that goes on with several threads on a machine that it shares should begin with
 /// `wait_passively` (core/base/threads.hpp).
 /// \code
 /// eq::use_threads(*model, train);  // before the trainer
 /// \endcode
-template <class Encoders, class Tasks, class In, class Out>
-int use_threads(Model<Encoders, Tasks>& model, const Batch<In, Out>& data, std::int64_t batch_size = 32) {
-  const int threads = threads_for(multiply_adds(model, model.to_model_inputs(data), batch_size), at::get_num_threads());
+template <class Encoders, class Tasks, Dataset D>
+int use_threads(Model<Encoders, Tasks>& model, const D& data, std::int64_t batch_size = 32) {
+  const std::vector<std::int64_t> first(data.size() > 0 ? 1 : 0, 0);
+  const ModelBatch example = model.to_model_inputs(data.select(std::span(first)));
+  const int threads = threads_for(multiply_adds(model, example, batch_size), at::get_num_threads());
   at::set_num_threads(threads);
   return threads;
 }

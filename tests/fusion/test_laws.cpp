@@ -97,6 +97,8 @@ const std::vector<Case>& cases() {
     eq::for_each_type<eq::EveryVectorFusion>(
         [&]<class Fusion>() { add(std::string(Fusion::id), support::small_fusion<Fusion>()); });
     add("concat without activation", eq::Concat{.width = 10, .activate = false});
+    add("attention with a residual layer", eq::AttentionFusion{.width = 10, .hidden = 4, .mix = true});
+    add("attention with GELU after the sum", eq::AttentionFusion{.width = 10, .hidden = 4, .joint = true});
     add("late with learned weights", eq::Late{.width = 10, .rule = eq::LateRule::learned});
     add("late with a product of experts", eq::Late{.width = 10, .rule = eq::LateRule::product});
     add("mixture of all experts", eq::MixtureOfExperts{.width = 8, .experts = 3, .hidden = 4, .top = 3});
@@ -361,4 +363,25 @@ TEST_CASE("the fast forward of a user's batch norm and dropout is one forward pe
       CHECK(difference(norm->running_var, other->running_var) < 1e-12);
     }
   }
+}
+
+TEST_CASE("joint attention with equal scores is GELU of the sum over the modalities that a record has",
+          "[fusion][worked]") {
+  const std::vector<eq::FeatureSpec> specs(3, eq::FeatureSpec{.width = 4});
+  torch::manual_seed(1);
+  const auto fusion = eq::AttentionFusion{.width = 5, .hidden = 2, .joint = true}.build(specs);
+  const torch::NoGradGuard no_grad;
+  for (const auto& p : fusion->named_parameters())
+    if (p.key().starts_with("scores.")) p.value().zero_();
+  const eq::Presence presence(std::vector<std::uint64_t>{0b111, 0b101, 0b010}, 1, 3);
+  std::vector<eq::AttentionFusionModule::Projected> parts;
+  at::Tensor sum = torch::zeros({3, 5});
+  for (std::size_t m = 0; m < 3; ++m) {
+    parts.push_back(fusion->project(m, eq::Feature(torch::randn({3, 4}))));
+    for (std::int64_t row = 0; row < 3; ++row)
+      if (presence.of_row(static_cast<std::size_t>(row)).contains(m)) sum[row] += parts[m].value[row];
+  }
+  CHECK(torch::allclose(fusion->combine(parts, presence).squeeze(0), torch::gelu(sum), 1e-5, 1e-6));
+  CHECK_THROWS_WITH((eq::AttentionFusion{.mix = true, .joint = true}.build(specs)),
+                    Catch::Contains("AttentionFusion.joint"));
 }

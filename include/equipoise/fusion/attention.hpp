@@ -6,7 +6,10 @@
 /// score. A softmax over the scores of the present modalities weights the values.
 ///
 /// - In: features [B, D_m] of B records, presence [C, B, M] in C coalitions of M modalities
-/// - Out: joint feature [C, B, width]: z = Σ_m w_m v_m; with `mix` z + GELU(A z + b)
+/// - Out: joint feature [C, B, width]
+///
+///   z = Σ_m w_m GELU(W_m h_m + b_m); with `mix` z + GELU(A z + b)
+///   z = GELU(P Σ_m w_m (W_m h_m + b_m)) with `joint`, of the P modalities that a record has
 ///
 /// From Zeng, Ahmed, Tunio, Diagnostics 2025, 15(20), 2555; the score's form (one hidden tanh
 /// layer, as in attention pooling) is our reading.
@@ -14,9 +17,9 @@
 /// When: The reliability of the modalities differs from record to record. It is the fusion of the
 /// flagship BMMQA and a good first choice.
 /// Cost: One projection and one score per modality, shared by all coalitions.
-/// Limits: A linear head on the weighted sum adds what each modality says. Set `mix` where one
-/// modality changes what another means. The softmax over a single modality is constant. The scores learn nothing from records
-/// with one modality.
+/// Limits: A linear head on the weighted mean adds what each modality says. Set `joint` where one
+/// modality changes what another means: with equal weights it is `Concat`. The softmax over a single
+/// modality is constant. The scores learn nothing from records with one modality.
 ///
 /// \code
 /// auto model = eq::compose(
@@ -59,8 +62,8 @@ class AttentionFusionModule : public torch::nn::Module {
   };
 
   AttentionFusionModule(std::span<const FeatureSpec> features, std::int64_t width, std::int64_t hidden,
-                        bool mix = false)
-      : torch::nn::Module("AttentionFusion"), width_(width) {
+                        bool mix = false, bool joint = false)
+      : torch::nn::Module("AttentionFusion"), width_(width), joint_(joint) {
     values_ = register_module("values", torch::nn::ModuleList());
     scores_ = register_module("scores", torch::nn::ModuleList());
     for (const FeatureSpec& f : features) {
@@ -79,7 +82,8 @@ class AttentionFusionModule : public torch::nn::Module {
   }
 
   [[nodiscard]] Projected project(std::size_t m, const Feature& h) {
-    const at::Tensor value = torch::gelu(values_[m]->as<torch::nn::Linear>()->forward(h.vector()));
+    const at::Tensor linear = values_[m]->as<torch::nn::Linear>()->forward(h.vector());
+    const at::Tensor value = joint_ ? linear : torch::gelu(linear);
     auto& score = *scores_[m]->as<torch::nn::ModuleList>();
     const at::Tensor inner = torch::tanh(score[0]->as<torch::nn::Linear>()->forward(value));
     return {value, score[1]->as<torch::nn::Linear>()->forward(inner)};
@@ -92,6 +96,7 @@ class AttentionFusionModule : public torch::nn::Module {
     std::int64_t p = 0;
     const at::Tensor sum = detail::masked_sum(
         values, presence, [&](std::size_t, const at::Tensor& value) { return weights.narrow(2, p++, 1) * value; });
+    if (joint_) return torch::gelu(sum * modalities_of(presence, sum));
     return mix_ ? sum + torch::gelu(mix_->forward(sum)) : sum;
   }
 
@@ -125,7 +130,13 @@ class AttentionFusionModule : public torch::nn::Module {
   }
 
  private:
+  /// How many modalities each row has, [C, B, 1].
+  [[nodiscard]] static at::Tensor modalities_of(const Presence& presence, const at::Tensor& like) {
+    return presence.tensor(like).sum(2, true).to(like.scalar_type());
+  }
+
   std::int64_t width_;
+  bool joint_;
   torch::nn::ModuleList values_{nullptr}, scores_{nullptr};
   torch::nn::Linear mix_{nullptr};
 };
@@ -136,15 +147,17 @@ struct AttentionFusion {
 
   std::int64_t width = 128;  ///< size of the values and of the joint feature; > 0
   std::int64_t hidden = 32;  ///< size of the hidden layer of the scores; > 0
-  bool mix = false;          ///< a residual layer after the weighted sum, so that a linear head sees interactions
+  bool mix = false;          ///< a residual layer after the weighted mean, so that a linear head sees interactions
+  bool joint = false;        ///< GELU after the weighted sum in place of before it; not with `mix`
 
   [[nodiscard]] std::shared_ptr<AttentionFusionModule> build(std::span<const FeatureSpec> features) const {
     check_option(width > 0, "AttentionFusion.width", "> 0", width);
     check_option(hidden > 0, "AttentionFusion.hidden", "> 0", hidden);
-    return std::make_shared<AttentionFusionModule>(features, width, hidden, mix);
+    check_option(!(mix && joint), "AttentionFusion.joint", "false beside mix", joint);
+    return std::make_shared<AttentionFusionModule>(features, width, hidden, mix, joint);
   }
 };
 
 }  // namespace equipoise
 
-EQUIPOISE_REFLECT(equipoise::AttentionFusion, width, hidden, mix);
+EQUIPOISE_REFLECT(equipoise::AttentionFusion, width, hidden, mix, joint);

@@ -38,12 +38,17 @@ struct SimulateArguments : CohortArguments {
   psqa::CohortExtras extras;
 };
 
-void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
+/// The folder appears when all of its files are written.
+void write_dicom(const psqa::CohortSettings& settings, const fs::path& done) {
+  const fs::path folder = done.string() + ".part";
   make_folder(folder);
   psqa::Simulator simulator(settings);
   Progress progress("writing DICOM");
   for (std::int64_t i = 0; i < settings.plans; ++i) {
-    if (interrupted()) throw Interrupted("interrupted while writing " + folder.string());
+    if (interrupted()) {
+      fs::remove_all(folder);
+      throw Interrupted("interrupted: the cohort is whole, but no DICOM files were written to " + done.string());
+    }
     for (psqa::Record& r : simulator.records(i)) {
       for (psqa::DoseGrid* plane : {&r.planned, &r.measured}) {
         // All beams come from above, and the planes' middle is the isocentre. A field's plane lies along its leaves.
@@ -60,6 +65,7 @@ void write_dicom(const psqa::CohortSettings& settings, const fs::path& folder) {
     }
     progress.show(i + 1, settings.plans);
   }
+  fs::rename(folder, done);
 }
 
 /// The first plans in a water phantom: doses as NPY [N, 48, 64, 64], 3D passing rates as a table.

@@ -31,6 +31,9 @@ namespace psqa = equipoise::psqa;
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+/// Passing rates of the same delivery, computed or written twice, differ by no more: points at the limit of gamma.
+inline constexpr double kSameRate = 0.1;
+
 /// Thrown when the user has pressed Ctrl-C.
 struct Interrupted : std::runtime_error {
   using std::runtime_error::runtime_error;

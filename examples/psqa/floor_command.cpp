@@ -32,9 +32,6 @@ struct FloorArguments : CohortArguments {
   bool json = false, plans_given = false;
 };
 
-/// Rates of records.csv and of the same deliveries now differ by no more than points at the limit of gamma.
-constexpr double kSameRate = 0.1;
-
 /// The settings of a simulated cohort. \returns its records, as they were simulated
 std::vector<psqa::CohortRecord> choose_folder(FloorArguments& a) {
   psqa::Cohort cohort = psqa::read_cohort_table(a.cohort);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <equipoise/core/base/utf8.hpp>
+#include <equipoise/io/new_folder.hpp>
 #include <equipoise/psqa/cohort/description.hpp>
 #include <equipoise/psqa/cohort/extras.hpp>
 #include <equipoise/psqa/cohort/import.hpp>
@@ -49,6 +50,7 @@ class Importing {
 
   void run() {
     catch_interrupts();
+    eq::io::check_new_folder(a_.out);
     if (!a_.machine_qa.empty()) read_machines();
     for (const psqa::ImportItem& item : items()) {
       if (interrupted()) throw Interrupted("interrupted: nothing was written to " + a_.out);
@@ -63,6 +65,7 @@ class Importing {
     if (records_.empty())
       throw eq::ValueError(eq::message("value.212", "import", "none of what was given could be imported"));
     warn_of_machines();
+    warn_of_patients();
     write();
     if (a_.json)
       return print_json({{"cohort", a_.out},
@@ -132,6 +135,7 @@ class Importing {
     }
     sources_.push_back(std::move(source));
     if (a_.delivery_maps) maps_.push_back(psqa::delivery_maps(r.plan, psqa::maps_plane(a_.settings)));
+    if (r.plan.patient.empty()) ++without_patient_;
     r.plan = {};  // its metrics are in the record, and all records are kept until they are written
     records_.push_back(std::move(r));
   }
@@ -152,6 +156,17 @@ class Importing {
     for (const auto& [machine, n] : missing)
       std::cerr << "warning: " << a_.machine_qa << ": no machine \"" << machine << "\", on which " << n
                 << (n == 1 ? " record was delivered\n" : " records were delivered\n");
+  }
+
+  /// Splits and intervals take records of one patient together, and can only do that where the files name the patient.
+  void warn_of_patients() const {
+    if (without_patient_ == 0) return;
+    std::cerr << "warning: " << counted(without_patient_, "record")
+              << (without_patient_ == 1 ? " has no patient ID and counts as a patient of its own"
+                                        : " have no patient ID and count as patients of their own")
+              << ". Where some are of one patient, write the same name into the column patient of "
+              << (fs::path(a_.out) / "records.csv").string()
+              << ": else a model is tested on patients that it was trained on\n";
   }
 
   void write() const {
@@ -184,6 +199,7 @@ class Importing {
   std::vector<psqa::DeliveryMaps> maps_;  ///< of each record, where they are asked for
   psqa::MachineTable machines_;
   std::set<std::string> ids_;
+  std::size_t without_patient_ = 0;
   Json skipped_ = Json::array(), sources_ = Json::array();
 };
 

@@ -282,7 +282,7 @@ int main(int argc, char** argv) {
   using namespace psqa_program;
   const eq::io::Utf8Output out(std::cout), errors(std::cerr);  // names of files may be of any encoding
   // Commands that run a model; the others have no threads that wait.
-  constexpr std::string_view with_model[] = {"train", "compare", "evaluate", "predict", "explain", "demo"};
+  constexpr std::string_view with_model[] = {"train", "compare", "evaluate", "predict", "explain", "report", "demo"};
   if (argc > 1 && std::find(std::begin(with_model), std::end(with_model), argv[1]) != std::end(with_model))
     eq::wait_passively(argv);
   eq::keep_freed_memory();

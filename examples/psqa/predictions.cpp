@@ -130,8 +130,9 @@ Comparison compare(std::vector<Run>& runs, const psqa::Cohort& cohort) {
   }
   const Run& first = runs[0];
   const psqa::MethodPredictions& records = out.predictions[0];
+  const psqa::Scales scales = scales_of_baselines(first, cohort);
   for (const std::string& name : psqa::kBaselines)
-    out.baselines.push_back(psqa::baseline_named(name, records, cohort, first.split, first.scales));
+    out.baselines.push_back(psqa::baseline_named(name, records, cohort, first.split, scales));
   for (const auto* group : {&out.predictions, &out.baselines})
     for (const psqa::MethodPredictions& p : *group) out.metrics.push_back(psqa::method_metrics(p));
   return out;
@@ -164,7 +165,9 @@ std::vector<std::string> verdict(const Comparison& comparison) {
                                   " test records (95 % interval over patients)."};
   const auto against = [&](std::size_t other) {
     const eq::Interval d = psqa::paired_difference(*methods[other], *methods[best], psqa::kStrictest);
-    return "its error is " + with_interval(d, 2) + " points higher on the same records; the interval " +
+    const std::string text = "its error is " + with_interval(d, 2) + " points higher on the same records; ";
+    if (std::isnan(d.low)) return text + "there are too few patients for an interval, so the two are not separated.";
+    return text + "the interval " +
            (d.low > 0 ? "excludes 0, so the two are separated." : "includes 0, so the two are not separated.");
   };
   const auto is_run = [&](std::size_t i) { return i < comparison.predictions.size(); };

@@ -248,9 +248,10 @@ std::vector<std::string> paired_sentences(const std::vector<psqa::MethodPredicti
     const eq::Interval d = psqa::paired_difference(predictions[0], predictions[i], psqa::kStrictest);
     out.push_back("MAE at 2%/2 mm of " + predictions[0].method + " minus " + predictions[i].method +
                   ", paired: " + with_interval(d, 2) + " points" +
-                  (d.high < 0  ? "."
-                   : d.low > 0 ? ": " + predictions[i].method + " is better."
-                               : ": not separated."));
+                  (std::isnan(d.low) ? ": too few patients for an interval."
+                   : d.high < 0      ? "."
+                   : d.low > 0       ? ": " + predictions[i].method + " is better."
+                                     : ": not separated."));
   }
   return out;
 }

@@ -87,6 +87,7 @@ Json to_json(const Run& run) {
   out["scales"] = run.scales.to_json();
   out["split"] = {{"train", run.split.train}, {"validation", run.split.validation}, {"test", run.split.test}};
   if (run.history.best_epoch >= 0) out["best_epoch"] = run.history.best_epoch;
+  if (!run.ended.empty()) out["ended"] = run.ended;
   return out;
 }
 
@@ -215,7 +216,7 @@ namespace {
 Run resumed_run(const RunConfig& config, const fs::path& folder) {
   Run run = open_run(folder, config.trainer.device);
   if (!has_model(folder)) run.history = {};
-  run.history.best_epoch = -1;  // not known until the run has ended
+  run.history.best_epoch = -1, run.ended = {};  // not known until the run has ended
   const auto done = static_cast<std::int64_t>(run.history.epochs.size());
   run.config.trainer.epochs = config.trainer.epochs;
   if (run.config.trainer.epochs < done)
@@ -296,17 +297,38 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
     throw eq::NumericError({e.id(), e.what() + (ids.empty() ? "" : "; in the cohort:" + ids)});
   }
   write_history(log, run.history);
-  write_description(run);  // now with the best epoch
-  if (run.history.stop == eq::StopReason::requested)
+  if (run.history.stop == eq::StopReason::requested) {
+    write_description(run);  // now with the best epoch
     throw Interrupted("interrupted after " + std::to_string(run.history.epochs.size()) +
                       " epochs; go on with: psqa train --resume --out " + folder.string());
+  }
   write_calibration(run, cohort);
+  run.ended = eq::to_string(run.history.stop);
+  write_description(run);  // the last file of a run: with the best epoch, and that it has ended
   return run;
 }
 
 bool has_model(const fs::path& folder) {
   return fs::exists(folder / "checkpoint.pt");
 }
+
+namespace {
+
+/// What a path relative to a run's folder names; without `..` where that says the same, which it does not beyond a link.
+std::string path_from(const fs::path& folder, const std::string& relative) {
+  const fs::path given = folder / relative, shorter = given.lexically_normal();
+  std::error_code error;
+  const bool other = fs::exists(given, error) && !fs::equivalent(given, shorter, error);
+  return (other ? fs::weakly_canonical(given) : shorter).string();
+}
+
+/// Whether nothing of a run is left to be done. An older version did not write why it ended.
+bool has_ended(const Run& run) {
+  const bool trained = static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs;
+  return !run.ended.empty() || (trained && fs::exists(run.folder / "calibration.json"));
+}
+
+}  // namespace
 
 Run read_run(const fs::path& folder) {
   std::ifstream in(folder / "run.json");
@@ -321,12 +343,10 @@ Run read_run(const fs::path& folder) {
       throw eq::FileError(eq::message("file.438", (folder / "run.json").string(), "expected schema ", kRunSchema,
                                       ", got ", j.at("schema").dump(), older_run(j.at("schema"))));
     RunConfig& c = run.config;
-    const fs::path cohort = j.at("cohort").get<std::string>();
-    c.cohort = (folder / cohort).lexically_normal().string();
+    c.cohort = path_from(folder, j.at("cohort"));
     if (j.contains("start_from")) {
       const Json& start = j.at("start_from");
-      c.start = {(folder / fs::path(start.at("run").get<std::string>())).lexically_normal().string(),
-                 start.at("weights"), start.at("cohort_fingerprints")};
+      c.start = {path_from(folder, start.at("run")), start.at("weights"), start.at("cohort_fingerprints")};
     }
     c.method = j.at("method"), c.fusion = j.at("fusion");
     c.fusion_options = options_from(j.at("fusion_options"));
@@ -350,6 +370,7 @@ Run read_run(const fs::path& folder) {
     j.at("split").at("test").get_to(run.split.test);
     run.history = read_history(folder / "history.jsonl");
     run.history.best_epoch = j.value("best_epoch", std::int64_t{-1});
+    run.ended = j.value("ended", "");
   } catch (const nlohmann::json::exception& e) {
     throw eq::FileError(
         eq::message("file.438", (folder / "run.json").string(), "expected a run's description: ", e.what()));
@@ -407,6 +428,11 @@ const std::vector<std::string>& known_fusions() {
 
 bool is_shown(const RunConfig& config, std::string_view modality) {
   return std::find(config.modalities.begin(), config.modalities.end(), modality) != config.modalities.end();
+}
+
+psqa::Scales scales_of_baselines(const Run& run, const psqa::Cohort& cohort) {
+  if (!run.config.start) return run.scales;
+  return psqa::fit_scales(cohort, run.split.train, run.scales.pool, delivery_of(run.config, cohort));
 }
 
 psqa::DeliveryRecords delivery_of(const RunConfig& config, const psqa::Cohort& cohort) {
@@ -512,7 +538,7 @@ Run ensure_run(const RunConfig& config, const fs::path& folder, const psqa::Coho
     if (const std::vector<Difference> other = differences(run.config, config); !other.empty())
       throw eq::FileError(eq::message("file.448", folder.string(), "expected a run with ", other[0].option, " ",
                                       other[0].now, ", got ", other[0].before, "; choose another folder"));
-    if (static_cast<std::int64_t>(run.history.epochs.size()) >= run.config.trainer.epochs) {
+    if (has_ended(run)) {
       step(config.method + ": reusing " + folder.string());
       return run;
     }

@@ -80,6 +80,7 @@ struct Run {
   eq::DataSplit split;
   std::unique_ptr<psqa::Learner> learner;
   eq::History history;
+  std::string ended;  ///< why it ended, once its last file was written; empty before, and in runs of an older version
   fs::path folder;
   std::uint64_t fingerprint = 0;  ///< of the cohort that it was trained on
   Json cohort_about;              ///< that cohort's description: how planned planes are computed
@@ -114,6 +115,8 @@ Run train_run(const RunConfig& config, const fs::path& folder, bool resume, cons
 void check_config(const RunConfig& config);
 /// `cpu`, `cuda` or `cuda:N`. \throws ValueError for another text, or where there is no such device
 [[nodiscard]] c10::Device device_of(const std::string& text);
+/// The same without touching a GPU. \throws ValueError for another text, or where LibTorch has no CUDA
+[[nodiscard]] c10::Device device_named(const std::string& text);
 /// A method with the budget that all methods of a comparison have.
 [[nodiscard]] RunConfig comparison_config(const std::string& method, const std::string& cohort, std::int64_t epochs,
                                           std::uint64_t seed);
@@ -166,6 +169,8 @@ template <class B>
 [[nodiscard]] psqa::DeliveryRecords delivery_of(const RunConfig& config, const psqa::Cohort& cohort);
 /// The cohort's records as the run's model is shown them.
 [[nodiscard]] psqa::PsqaBatch data_of(const Run& run, const psqa::Cohort& cohort);
+/// The scales that the baselines are fitted with: those of the run's own cohort, also where the run starts from another.
+[[nodiscard]] psqa::Scales scales_of_baselines(const Run& run, const psqa::Cohort& cohort);
 /// How a cohort is divided. \throws ValueError where a part would be empty
 [[nodiscard]] eq::DataSplit split_of(const psqa::Cohort& cohort, const SplitChoice& choice);
 /// The test records as the run's model sees and says them, with the passing rates that its maps give.

@@ -209,11 +209,15 @@ void settings_section(eq::report::Page& page, const StudySettings& a) {
   page.paragraph(
       "ridge, forest, boosted: a linear model, a random forest and gradient-boosted trees of the table, with the "
       "training records' mean map. constant: the training records' median rates, with a map of zeros.");
+  // What says how the cohort is divided stands in the sentence of `study_notes`.
+  const auto of_split = [&](const std::string& key) {
+    return key == "--seed" || key == "--split-seed" || key == "--folds" || key == "fold" ||
+           key == "--leave-out-machine" || (key == "share of test" && (a.folds > 0 || a.machines));
+  };
   for (const std::string& method : a.methods) {
     std::string text;
     for (const auto& [key, value] : settings_of(config_of(a, method_config(a, method), {}, {})))
-      if (!key.starts_with("fold") && !key.starts_with("--folds") && key != "--seed" && key != "--split-seed")
-        text += key + " = " + value + "\n";
+      if (!of_split(key)) text += key + " = " + value + "\n";
     page.details(method + ": options", text);
   }
   if (a.trials < 2) return;

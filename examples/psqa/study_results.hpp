@@ -51,6 +51,9 @@ struct StudyResults {
   std::vector<eq::ConditionFigures> conditions;                    ///< of those that were trained
 };
 
+/// \throws FileError where a table of floors is not of this cohort
+void check_floors(const std::string& path, const psqa::Cohort& cohort);
+
 /// Computes what is not computed yet, in the folder of the study. One entry for each number of training records.
 [[nodiscard]] std::vector<StudyResults> computed_study(const StudySettings& settings, const psqa::Cohort& cohort);
 

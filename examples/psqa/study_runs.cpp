@@ -89,7 +89,8 @@ void compute_baseline(const StudySettings& a, const Cells& cells, const eq::Stud
   const psqa::MethodPredictions like = predict_test_records(run, cohort);
   eq::write_tested_records(
       folder / "records.csv", record_columns(),
-      tested_records(psqa::baseline_named(name, like, cohort, run.split, run.scales), cohort, run.split.test));
+      tested_records(psqa::baseline_named(name, like, cohort, run.split, scales_of_baselines(run, cohort)), cohort,
+                     run.split.test));
 }
 
 /// Shows a cell's trained model the test records under each condition, and writes each record's errors.
@@ -162,17 +163,22 @@ StudyResults results_of(const StudySettings& a, const Cells& cells, std::int64_t
 }  // namespace
 
 std::vector<StudyResults> computed_study(const StudySettings& a, const psqa::Cohort& cohort) {
+  // A cell is a copy of this process, in which LibTorch's threads would be missing, and a GPU that was touched before could
+  // not be used.
+  const std::size_t threads =
+      static_cast<std::size_t>(at::get_num_threads());  // what OMP_NUM_THREADS says, or all cores
+  at::set_num_threads(1);
+  if (!a.floors.empty()) check_floors(a.floors, cohort);
   for (const std::string& method : a.methods) {
-    const RunConfig config = config_of(a, method_config(a, method), {}, {});
+    RunConfig config = config_of(a, method_config(a, method), {}, {});
+    config.trainer.device = c10::DeviceType::CPU;
     understood([&] { check_config(config); });
     if (config.start) (void)opened_start(config);
   }
   const Cells cells = cells_of(a, cohort);
-  const std::size_t threads =
-      static_cast<std::size_t>(at::get_num_threads());  // what OMP_NUM_THREADS says, or all cores
-  at::set_num_threads(1);  // a cell is a copy of this process, in which LibTorch's threads would be missing
   const auto use_share_of_cores = [&] {
     at::set_num_threads(static_cast<int>(std::max<std::size_t>(threads / a.jobs, 1)));
+    (void)device_of(a.device);  // is there
   };
   run_cells(a, cells.methods,
             [&](const eq::StudyCell& cell, const fs::path& folder) {

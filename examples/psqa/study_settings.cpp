@@ -188,7 +188,7 @@ RunConfig config_of(const StudySettings& s, RunConfig config, const SplitChoice&
     key.starts_with("trainer.") ? eq::set_options(config.trainer, one, "search")
                                 : eq::set_options(config.sizes, one, "search");
   }
-  config.trainer.device = device_of(s.device);
+  config.trainer.device = device_named(s.device);
   config.trainer.progress = nullptr;  // the lines of several runs would mix
   return config;
 }

@@ -28,10 +28,8 @@ Json json_of(const eq::Interval& i) {
   return {{"value", i.value}, {"low", i.low}, {"high", i.high}};
 }
 
-/// The floors of records by id, of a predictor that knows the plan, or the plan and its machine. \throws FileError for
-/// another table
-std::map<std::string, double> floors_of(const std::string& path, std::string_view known) {
-  const std::string column = std::string(known) + "_" + psqa::kCriteria[psqa::kStrictest].name + "_floor";
+/// A column of the table of floors by id. \throws FileError for another table
+std::map<std::string, double> floor_column(const std::string& path, const std::string& column) {
   std::map<std::string, double> out;
   const eq::io::CsvFile file(path, ',');
   std::optional<std::size_t> id, floor;
@@ -53,6 +51,11 @@ std::map<std::string, double> floors_of(const std::string& path, std::string_vie
     }
   }
   return out;
+}
+
+/// The floors of records, of a predictor that knows the plan, or the plan and its machine.
+std::map<std::string, double> floors_of(const std::string& path, std::string_view known) {
+  return floor_column(path, std::string(known) + "_" + psqa::kCriteria[psqa::kStrictest].name + "_floor");
 }
 
 /// The share of the error at 2%/2 mm that each method has removed, of what can be removed where the plan and its machine
@@ -92,11 +95,17 @@ Json table_of(const Methods& methods, const std::vector<std::string>& metrics) {
   return out;
 }
 
-/// Average ranks over patients; null where there are too few or too many methods.
+/// Average ranks over patients; null where there are too few or too many methods, or no patient with a rate at 2%/2 mm.
 Json ranks_of(const Methods& methods) {
   if (methods.size() < 2 || methods.size() > 20) return nullptr;
   std::vector<std::vector<double>> figures;
   for (const auto& [method, of_method] : methods) figures.push_back(of_method.means_by_group(strictest_metric()));
+  const auto known = [&](std::size_t patient) {
+    return std::ranges::all_of(figures, [&](const auto& of_method) { return std::isfinite(of_method[patient]); });
+  };
+  std::size_t patients = 0;
+  for (std::size_t i = 0; i < figures.front().size(); ++i) patients += known(i) ? 1 : 0;
+  if (patients == 0) return nullptr;
   const eq::Ranking ranking = eq::rank_methods(figures);
   Json order = Json::array(), alike = Json::array();
   const std::vector<std::size_t> by_rank = ranking.order();
@@ -134,9 +143,11 @@ std::string compared(const Json& difference) {
   const double p = difference["mae_2_2_p_holm"].get<double>();
   const eq::Interval size = value < 0 ? eq::Interval{-value, -high, -low} : eq::Interval{value, low, high};
   const bool apart = low > 0 || high < 0;
-  return with_interval(size, 2) + " points " + (value < 0 ? "below" : "above") + " that of " +
-         difference["against"].get<std::string>() + ". The interval " + (apart ? "excludes" : "includes") +
-         " 0; Wilcoxon's test over patients has p " + p_of(p, "= ") + " after Holm's correction, so that " +
+  const std::string text = with_interval(size, 2) + " points " + (value < 0 ? "below" : "above") + " that of " +
+                           difference["against"].get<std::string>() + ". ";
+  if (std::isnan(low)) return text + "There are too few patients for an interval, so that the two are not separated.";
+  return text + "The interval " + (apart ? "excludes" : "includes") + " 0; Wilcoxon's test over patients has p " +
+         p_of(p, "= ") + " after Holm's correction, so that " +
          (apart && p < 0.05   ? "the two differ."
           : apart || p < 0.05 ? "one of the two statements separates them, the other does not."
                               : "the two are not separated.");
@@ -187,6 +198,23 @@ void add_missing_sentence(const Json& summary, std::vector<std::string>& out) {
 }
 
 }  // namespace
+
+void check_floors(const std::string& path, const psqa::Cohort& cohort) {
+  const auto& strictest = psqa::kCriteria[psqa::kStrictest];
+  const std::map<std::string, double> rates = floor_column(path, std::string(strictest.name));
+  std::size_t same = 0;
+  for (const psqa::CohortRecord& r : cohort.records) {
+    const auto found = rates.find(r.id);
+    if (found == rates.end() || std::isnan(r.gpr[psqa::kStrictest])) continue;
+    if (!(std::abs(found->second - r.gpr[psqa::kStrictest]) <= kSameRate))
+      throw eq::FileError(eq::message("file.448", path, "expected floors of the cohort's records, got ", r.id, " with ",
+                                      fixed(found->second, 2), " % at ", strictest.label, ", in the cohort ",
+                                      fixed(r.gpr[psqa::kStrictest], 2), " %: is it the table of another cohort?"));
+    ++same;
+  }
+  if (same == 0)
+    throw eq::FileError(eq::message("file.448", path, "expected floors of the cohort's records, got none of them"));
+}
 
 std::string interval_of(const Json& interval, int decimals) {
   return with_interval({interval["value"], interval["low"], interval["high"]}, decimals);
@@ -273,6 +301,7 @@ Json summary_of(const StudySettings& a, const StudyResults& results) {
   Json out;
   if (results.records > 0) out["training_records"] = results.records;
   out["records_tested"] = results.methods.front().second.records();
+  out["records_with_rate"] = results.methods.front().second.records(strictest_metric());
   out["methods"] = table_of(results.methods, compared_metrics());
   if (!a.floors.empty()) add_shares(a, results.methods, out["methods"]);
   out["differences"] = differences_of(results.methods, compared_metrics());
@@ -313,7 +342,7 @@ std::vector<std::string> study_verdict(const StudySettings& a, const Json& summa
   std::vector<std::string> out;
   out.push_back((*best)["method"].get<std::string>() +
                 " has the lowest mean absolute error of passing rates at 2%/2 mm: " +
-                interval_of((*best)[strictest_metric()], 2) + " points on " + summary["records_tested"].dump() +
+                interval_of((*best)[strictest_metric()], 2) + " points on " + summary["records_with_rate"].dump() +
                 " tested records.");
   const std::string first = methods[0]["method"];
   if (best_other)

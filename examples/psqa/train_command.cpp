@@ -2,6 +2,7 @@
 /// \file
 /// train: a run from a TOML file and the command line.
 
+#include <ATen/Context.h>
 #include <torch/cuda.h>
 #include <iostream>
 #include <memory>
@@ -14,14 +15,30 @@
 
 namespace psqa_program {
 
-c10::Device device_of(const std::string& text) {
-  const bool cuda = text == "cuda" || text.starts_with("cuda:");
-  if (text != "cpu" && !cuda)
+namespace {
+
+bool is_cuda(const std::string& device) {
+  return device == "cuda" || device.starts_with("cuda:");
+}
+
+eq::ValueError no_cuda() {
+  return eq::ValueError(
+      eq::message("value.212", "--device", "expected cpu: this machine has no CUDA device, or LibTorch no CUDA"));
+}
+
+}  // namespace
+
+c10::Device device_named(const std::string& text) {
+  if (text != "cpu" && !is_cuda(text))
     throw eq::ValueError(eq::message("value.212", "--device", "expected cpu, cuda or cuda:N, got \"", text, "\""));
-  if (cuda && !torch::cuda::is_available())
-    throw eq::ValueError(
-        eq::message("value.212", "--device", "expected cpu: this machine has no CUDA device, or LibTorch no CUDA"));
+  if (is_cuda(text) && !at::globalContext().hasCUDART()) throw no_cuda();
   return c10::Device(text);
+}
+
+c10::Device device_of(const std::string& text) {
+  const c10::Device out = device_named(text);
+  if (is_cuda(text) && !torch::cuda::is_available()) throw no_cuda();
+  return out;
 }
 
 namespace {
@@ -151,11 +168,8 @@ Run train_or_resume(const TrainArguments& a) {
     step("there is no " + a.out + " yet: training from the start");
     return train_run(with_device(config_of(a)), a.out, false);
   }
-  RunConfig c = config_of(a);
-  if (!fs::is_directory(a.out) || !fs::is_empty(a.out)) {
-    const RunConfig begun = read_run(a.out).config;  // or the folder is no run
-    if (c.cohort.empty()) c = config_of(a, begun);
-  }
+  const bool begun = !fs::is_directory(a.out) || !fs::is_empty(a.out);
+  const RunConfig c = begun ? config_of(a, read_run(a.out).config) : config_of(a);  // or the folder is no run
   step("nothing was saved in " + a.out + " yet: training from the start");
   return train_run(with_device(c), a.out, false);
 }

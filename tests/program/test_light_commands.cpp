@@ -600,6 +600,26 @@ TEST_CASE("a file with bytes of another encoding costs the others nothing", "[ps
   CHECK(equipoise::is_utf8(text));
 }
 
+TEST_CASE("records without a patient ID are said to count as patients of their own", "[psqa][commands][behaviour]") {
+  if (!support::built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path in = folder.path() / "in";
+  fs::create_directory(in);
+  for (const char* name : {"a", "b", "c"}) {
+    equipoise::psqa::Plan plan = square_plan(name);
+    plan.patient = std::string(name) == "c" ? "Roe" : "";
+    write_rtplan(plan, in / (std::string(name) + ".dcm"));
+  }
+  const fs::path out = folder.path() / "cohort";
+  const Outcome o = psqa("import --out " + quoted(out) + quoted(in));
+  REQUIRE(o.code == 0);
+  CHECK(has(o.errors, "2 records have no patient ID and count as patients of their own"));
+  const Outcome again = psqa("import --out " + quoted(out) + quoted(in));  // known before a plan is delivered
+  CHECK(again.code == 1);
+  CHECK(has(again.errors, "expected a new folder"));
+  CHECK_FALSE(has(again.errors, "patient ID"));
+}
+
 TEST_CASE("apertures are printed as a table, and a log has the metrics of what was delivered",
           "[psqa][commands][behaviour]") {
   if (!support::built()) return;

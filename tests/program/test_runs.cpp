@@ -52,6 +52,24 @@ void refused(const std::string& arguments, const std::string& words, int code = 
   CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 1);
 }
 
+/// Takes a column out of a table.
+void remove_column(const fs::path& file, const std::string& name) {
+  std::ifstream in(file);
+  std::ostringstream without;
+  std::size_t lacking = 0;
+  for (std::string line; std::getline(in, line); without << "\n") {
+    std::istringstream cells(line);
+    std::size_t column = 0;
+    for (std::string cell; std::getline(cells, cell, ','); ++column) {
+      if (cell == name) lacking = column;
+      if (lacking == 0 || column != lacking) without << (column == 0 ? "" : ",") << cell;
+    }
+  }
+  REQUIRE(lacking > 0);
+  in.close();
+  std::ofstream(file) << without.str();
+}
+
 Json description(const fs::path& run) {
   std::ifstream in(run / "run.json");
   return Json::parse(in);
@@ -78,21 +96,7 @@ TEST_CASE("a run is used only with the cohort and the budget that it was trained
 
 TEST_CASE("a clinic's table that lacks a passing rate trains the others", "[flagship][behaviour]") {
   const Cohorts c;
-  const fs::path file = c.first / "records.csv";
-  std::ifstream in(file);
-  std::ostringstream without;
-  std::size_t lacking = 0;
-  for (std::string line; std::getline(in, line); without << "\n") {
-    std::istringstream cells(line);
-    std::size_t column = 0;
-    for (std::string cell; std::getline(cells, cell, ','); ++column) {
-      if (cell == "gpr_3_2") lacking = column;
-      if (lacking == 0 || column != lacking) without << (column == 0 ? "" : ",") << cell;
-    }
-  }
-  REQUIRE(lacking > 0);
-  in.close();
-  std::ofstream(file) << without.str();
+  remove_column(c.first / "records.csv", "gpr_3_2");
   REQUIRE(c.train(c.first, "run", "--epochs 1").code == 0);
   const Outcome figures = psqa("evaluate --json --run " + quoted(c.root / "run"), false);
   REQUIRE(figures.code == 0);
@@ -103,6 +107,63 @@ TEST_CASE("a clinic's table that lacks a passing rate trains the others", "[flag
     CHECK(method["gpr_3_2"]["mae_points"]["value"].is_null());
     CHECK(method["gpr_2_2"]["mae_points"]["value"].is_number());
   }
+}
+
+TEST_CASE("methods are compared where no record has a rate at 2%/2 mm", "[flagship][behaviour]") {
+  const Cohorts c;
+  remove_column(c.first / "records.csv", "gpr_2_2");
+  const std::string compare = "compare --methods concat sum --seeds 1 --epochs 1 --model width=8 pool=4 --cohort " +
+                              quoted(c.first) + " --out " + quoted(c.root / "study") + " --html " +
+                              quoted(c.root / "study.html");
+  const Outcome said = psqa(compare + " --json", false);
+  REQUIRE(said.code == 0);
+  const Json j = Json::parse(said.out);
+  CHECK(j["ranks"].is_null());
+  CHECK(j["records_with_rate"] == 0);
+  CHECK(j["methods"][0]["mae_3_3"]["value"].is_number());
+  CHECK(j["methods"][0]["mae_2_2"]["value"].is_null());
+  std::ifstream page(c.root / "study.html");
+  CHECK(std::string((std::istreambuf_iterator<char>(page)), {}).find("No test record has a known passing rate") !=
+        std::string::npos);
+}
+
+TEST_CASE("floors of another cohort are refused before a method is trained", "[flagship][error]") {
+  const Cohorts c;
+  const fs::path floors = c.root / "floors.csv";
+  const std::string compare = "compare --methods concat --seeds 1 --epochs 1 --cohort " + quoted(c.first) + " --out " +
+                              quoted(c.root / "study") + " --floors " + quoted(floors);
+  const std::string head = "id,gpr_2_2,machine_gpr_2_2_floor,plan_gpr_2_2_floor\n";
+  std::ofstream(floors) << head << "plan0,1,1,1\n";
+  refused(compare, "got plan0 with 1.00 % at 2%/2 mm");
+  std::ofstream(floors) << head << "other,1,1,1\n";
+  refused(compare, "got none of them");
+  CHECK_FALSE(fs::exists(c.root / "study"));
+}
+
+TEST_CASE("a run that stopped early, or was killed before its last file, is gone on with and then reused",
+          "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path cell = c.root / "study/concat/seed1", run = cell / "run";
+  const std::string compare =
+      "compare --methods concat --seeds 1 --epochs 9 --jobs 2 --model width=8 pool=4 "
+      "encoder=4,4 decoder=4,4 --set patience=1 learning_rate=1e-30 --cohort " +
+      quoted(c.first) + " --out " + quoted(c.root / "study");
+  REQUIRE(psqa(compare).code == 0);  // four baselines read the run at once
+  std::ifstream log(run / "history.jsonl");
+  std::int64_t epochs = 0;
+  for (std::string line; std::getline(log, line);) ++epochs;
+  CHECK(epochs < 9);
+  CHECK(description(run)["ended"] == "early stopping");
+  Json before = description(run);
+  before.erase("ended");
+  std::ofstream(run / "run.json") << before.dump();
+  fs::remove(run / "calibration.json");
+  fs::remove(cell / "finished");
+  const Outcome again = psqa(compare);
+  CHECK(again.code == 0);
+  CHECK(again.out.find("concat: going on with ") != std::string::npos);
+  CHECK(fs::exists(run / "calibration.json"));
+  CHECK(description(run)["ended"] == "early stopping");
 }
 
 TEST_CASE("a folder that a run cannot have is refused in one line", "[flagship][error]") {
@@ -349,6 +410,15 @@ TEST_CASE("runs and cohorts may move together", "[flagship][behaviour]") {
   CHECK(support::shell("cd / && psqa evaluate --run " + quoted(moved / "run")).code == 0);
 }
 
+TEST_CASE("the folder of runs may be a link to another place", "[flagship][behaviour]") {
+  const Cohorts c;
+  fs::create_directories(c.root / "far/away/runs");
+  fs::create_directory_symlink(c.root / "far/away/runs", c.root / "runs");
+  REQUIRE(c.train(c.first, "runs/a", "--epochs 1").code == 0);
+  CHECK(psqa("evaluate --run " + quoted(c.root / "runs/a")).code == 0);
+  CHECK(psqa("evaluate --run " + quoted(c.root / "far/away/runs/a")).code == 0);
+}
+
 TEST_CASE("cohorts and runs of an older schema, whose planes are not turned, are refused with what to do",
           "[flagship][error]") {
   const Cohorts c;
@@ -505,6 +575,10 @@ TEST_CASE("a run goes on with the command line that started it, and with no othe
   CHECK(psqa("train --resume --epochs 1 --out " + quoted(folder)).code == 0);  // the description says the rest
   CHECK(description(folder)["trainer"]["seed"] == "9");
   CHECK(fs::exists(checkpoint));
+  fs::remove(checkpoint);  // what the command line does not say is what the run was begun with
+  CHECK(psqa("train --resume --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(folder)).code == 0);
+  CHECK(description(folder)["fusion"] == "gated");
+  CHECK(description(folder)["policies"][0]["options"]["alpha"] == "0.5");
   refused(start("--resume", 1, 3, "first"), "is " + c.first.string() + " a run?");
 }
 

@@ -3,6 +3,8 @@
 and always with a decoder of its own, which checks every CRC: read_events.py FOLDER"""
 import pathlib, struct, sys
 
+sys.path.append(str(pathlib.Path(__file__).parents[2] / ".deps" / "tensorboard"))  # of cmake/install-deps --tests
+
 
 def crc32c(data):  # bit by bit: nothing is shared with the library's table
     crc = 0xFFFFFFFF

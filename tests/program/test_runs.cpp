@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -258,6 +259,20 @@ TEST_CASE("a study is read from a file, the best of its trials on validation rec
   refused(compare, "seeds: line 1: expected a whole number >= 1, got 0");
   std::ofstream(file) << "[search.trainer]\nlearning_rate = {low = 1}\n";
   refused(compare, "line 2: expected a list of choices, or low and high");
+}
+
+TEST_CASE("the short study that the project has runs from its file", "[flagship][behaviour]") {
+  const Cohorts c;
+  const fs::path source = std::getenv("EQUIPOISE_SOURCE");
+  const Outcome o = psqa("compare --json --config " + quoted(source / "examples/psqa/short_study.toml") +
+                             " --seeds 1 --epochs 1 --cohort " + quoted(c.first) + " --out " + quoted(c.root / "study"),
+                         false);
+  REQUIRE(o.code == 0);
+  const Json study = Json::parse(o.out);
+  CHECK(study["folds"] == 3);
+  CHECK(study["records_tested"] == 24);
+  CHECK(study["methods"].size() == 7);
+  CHECK(study["conditions"].size() == 5);
 }
 
 TEST_CASE("a model that is shown delivery maps and the machine is trained, compared, judged and predicts",

@@ -87,3 +87,20 @@ TEST_CASE("A record of weight 2 counts as two in contributions and learning spee
   check(eq::ShapleyLossFactors{.momentum = 0}, "share");
   check(eq::LearningSpeedFactors{}, "left");
 }
+
+TEST_CASE("A modality that only records of weight 0 have is not compared", "[balancing]") {
+  torch::manual_seed(1);
+  at::Tensor present = torch::ones({6, 2}, torch::kBool);
+  present.select(1, 1).fill_(false);
+  present[2][1] = true;
+  const auto data = eq::batch(eq::input<"a">(torch::randn({6, 2})), eq::input<"b">(torch::randn({6, 3})),
+                              eq::target<"y">(eq::Labels{torch::tensor({0L, 1L, 0L, 1L, 0L, 1L})}))
+                        .with_presence(present)
+                        .with_weights({1, 1, 0, 1, 1, 1});
+  auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 2}), eq::modality<"b">(eq::Mlp{.in_features = 3}),
+                           eq::task<"y">(eq::Concat{.width = 8}, eq::Classification{.classes = 2}));
+  eq::Trainer trainer(model, eq::Ogm{.noise = false}, {.epochs = 1, .batch_size = 64, .progress = nullptr});
+  const eq::EpochRecord only = trainer.fit(data).epochs.at(0);
+  CHECK(*only.find("ogm/skipped/b") == 1);
+  CHECK((only.find("ogm/k/a") == nullptr || *only.find("ogm/k/a") == 1));
+}

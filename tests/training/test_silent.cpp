@@ -380,6 +380,9 @@ TEST_CASE("the best epoch is taken by name, in whatever order the parts were reg
   const auto data = records().only("a"_n, "y"_n);
   const auto saved = make(false), other = make(true);
   eq::Trainer(saved, {.epochs = 3, .learning_rate = 0.1, .checkpoint = file}).fit(data, data);
+  // An optimiser's memory is kept by position.
+  CHECK_THROWS_WITH(eq::Trainer(other, eq::TrainerOptions{.epochs = 4}).resume(file),
+                    Contains("registered in the place of"));
   eq::Trainer(other).resume_best(file);
   CHECK(torch::equal(saved->predict(data)["y"_n], other->predict(data)["y"_n]));
 }

@@ -148,7 +148,7 @@ struct Agm {
           scored ? step.score_of(k, r).clamp_min(1e-8).log().neg() : step.loss_of(k, r);  // [M, B]
       std::vector<double> mean(s.size());
       for (std::size_t m = 0; m < s.size(); ++m)
-        mean[m] = step.count(k, Coalition::single(m)) > 0
+        mean[m] = step.total_weight(k, Coalition::single(m)) > 0
                       ? host_value(step.mean(k, losses.select(0, static_cast<std::int64_t>(m)), Coalition::single(m)))
                       : std::numeric_limits<double>::quiet_NaN();
       const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);

@@ -131,7 +131,7 @@ struct Mla {
     const std::size_t m = step.pass_index();
     const double a = damping(base, state.batch, state.batches);
     for (std::size_t k = 0; k < step.tasks(); ++k) {
-      if (step.count(k, step.active()) == 0) continue;
+      if (step.total_weight(k, step.active()) == 0) continue;
       const at::Tensor joint = step.mean(k, step.joint(k, step.active()), step.active());  // r [W]
       const at::Tensor weight = step.head_weight(k);
       at::Tensor& p = state.projection[k];
@@ -184,7 +184,7 @@ struct Mla {
   }
 
   void follow_loss(State& state, Step& step, std::size_t k, std::size_t m) const {
-    if (step.count(k, Coalition::single(m)) == 0) return;
+    if (step.total_weight(k, Coalition::single(m)) == 0) return;
     const double mean = host_value(step.mean_loss(k, Coalition::single(m)));
     double& u = state.losses[k * step.modalities() + m];
     u = std::isnan(u) ? mean : momentum * u + (1 - momentum) * mean;

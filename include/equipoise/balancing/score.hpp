@@ -89,11 +89,11 @@ inline void over_their_mean(std::vector<double>& scores) {
   for (double& s : scores) s *= n / sum;
 }
 
-/// A coalition for each modality that at least one labelled record of the step has.
+/// A coalition for each modality that at least one labelled record of the step has, of a weight that is not 0.
 [[nodiscard]] inline std::vector<Coalition> seen_alone(const Step& step, std::size_t k, double share) {
   std::vector<Coalition> seen;
   for (const std::size_t m : step.active().members())
-    if (step.count(k, Coalition::single(m), share) > 0) seen.push_back(Coalition::single(m));
+    if (step.total_weight(k, Coalition::single(m), share) > 0) seen.push_back(Coalition::single(m));
   return seen;
 }
 

@@ -49,7 +49,7 @@ inline void follow_contributions(Step& step, std::vector<double>& phi, double mo
   const std::size_t modalities = step.modalities();
   if (phi.empty()) phi.assign(step.tasks() * modalities, std::numeric_limits<double>::quiet_NaN());
   for (std::size_t k = 0; k < step.tasks(); ++k) {
-    if (step.count(k, step.full(), decoded_share(step.schema().tasks[k], dense_share)) == 0) continue;
+    if (step.total_weight(k, step.full(), decoded_share(step.schema().tasks[k], dense_share)) == 0) continue;
     const std::vector<double> now = step_contributions(step, k, dense_share);
     for (std::size_t m = 0; m < modalities; ++m) {
       double& running = phi[k * modalities + m];

@@ -416,6 +416,21 @@ namespace detail {
   return out;
 }
 
+/// Where the parameters of a checkpoint stand in another order than the model's, which LibTorch keeps an optimiser's memory
+/// by: the first name there, and the model's in its place.
+[[nodiscard]] inline std::optional<std::pair<std::string, std::string>> other_order(
+    torch::serialize::InputArchive& archive, const torch::nn::Module& module) {
+  c10::IValue names;
+  if (!archive.try_read("best_names", names)) return {};  // of an older version
+  const std::vector<std::string> own = Snapshot::names(module);
+  std::vector<std::string> saved;
+  TextReader lines(names.toStringRef());
+  for (std::string name; std::getline(lines, name);) saved.push_back(name);
+  if (saved == own || !std::is_permutation(saved.begin(), saved.end(), own.begin(), own.end())) return {};
+  const auto [theirs, ours] = std::mismatch(saved.begin(), saved.end(), own.begin());
+  return std::pair(*theirs, *ours);
+}
+
 /// The best epoch of a checkpoint. \throws FileError, std::logic_error where its tensors are not those of the model
 [[nodiscard]] inline Deployed read_best(torch::serialize::InputArchive& archive, torch::nn::Module& module,
                                         const std::vector<AnyPolicy>& policies,
@@ -502,10 +517,16 @@ inline void load_checkpoint(const std::filesystem::path& path, ModelBase& model,
     const OptionList saved = detail::read_options(detail::read_value(archive, "options").toStringRef()),
                      now = detail::run_options(model, policies, trainer);
     // A trainer for inference may lack policies that do not act there. It takes the model alone, without the run.
-    const bool whole = purpose == detail::Purpose::training || !detail::first_difference(saved, now, purpose);
+    const auto order = detail::other_order(archive, model.module());
+    const bool whole =
+        purpose == detail::Purpose::training || (!order && !detail::first_difference(saved, now, purpose));
     std::vector<std::optional<std::size_t>> places(policies.size());
     if (whole) {
       detail::check_run_options(saved, now, where, purpose);
+      if (order)
+        throw FileError(message("file.402", where, "expected a checkpoint of a model with ", order->second,
+                                " registered in the place of ", order->first,
+                                "; resume_best takes the best epoch in any order"));
       for (std::size_t p = 0; p < places.size(); ++p) places[p] = p;
     } else {
       const std::vector<std::size_t> theirs = detail::read_places(archive), ours = detail::places_of_outputs(policies);

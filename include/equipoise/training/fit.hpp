@@ -134,7 +134,11 @@ class Fit {
     } catch (const StopRequested&) {
       finish(StopReason::requested);
     } catch (...) {
-      finish(StopReason::failed);
+      try {
+        finish(StopReason::failed);
+      } catch (...) {
+        state_.history.stop = StopReason::failed;
+      }
       (void)callbacks_.on_run_end(view(), false);  // the exception that ended the run is the one that is reported
       throw;
     }
@@ -273,10 +277,10 @@ class Fit {
     if (!model_.has_output_stage()) return;
     const auto* before = dynamic_cast<const PolicyOutputs*>(model_.output_stage());
     if (!before || before->names() != PolicyOutputs::names(*policies_))
-      throw ValueError(
-          message("value.222", "Trainer",
-                  "the model's outputs are those of policies (as Mla's) that this trainer lacks; expected the "
-                  "same policies, or model->set_output_stage(nullptr) before, which removes them"));
+      throw ValueError(message(
+          "value.222", "Trainer",
+          "the model's outputs are those of policies (as Mla's) that this trainer lacks, or of an output stage of "
+          "your own; expected the same policies, or model->set_output_stage(nullptr) before, which removes them"));
   }
 
   void move_to_device() {

@@ -18,7 +18,11 @@ namespace equipoise::detail {
 /// Saves LibTorch's generator on the host and puts it back.
 class GeneratorGuard {
  public:
-  GeneratorGuard() : saved_(at::detail::getDefaultCPUGenerator().get_state()) {}
+  GeneratorGuard() {
+    at::Generator generator = at::detail::getDefaultCPUGenerator();
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    saved_ = generator.get_state();
+  }
   GeneratorGuard(const GeneratorGuard&) = delete;
   GeneratorGuard& operator=(const GeneratorGuard&) = delete;
   ~GeneratorGuard() {

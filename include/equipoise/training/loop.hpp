@@ -111,7 +111,8 @@ class Loop {
     const EffectiveBatch whole(restricted(records, pass.active), position.seed);
     optimizer_.hold();
     TrainingStep step(model_, whole, prefetch, pass, position, options_.micro_batches, log);
-    Gradients gradients(groups_, options_.optimizer == Optimizer::sgd && options_.momentum == 0);
+    const bool plain_steps = options_.optimizer == Optimizer::sgd && options_.momentum == 0 && options_.clip_norm <= 0;
+    Gradients gradients(groups_, plain_steps);
     const bool routed = std::any_of(policies.begin(), policies.end(),
                                     [](const AnyPolicy* p) { return p->needs().objective_gradients; });
     ObjectiveSums sums(model_.schema());

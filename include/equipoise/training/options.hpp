@@ -22,7 +22,7 @@ namespace equipoise {
 
 struct TrainerOptions {
   /// In all. Where a run is resumed with another number, its learning rate goes on from where it was, along the schedule of
-  /// the new length: it neither jumps nor goes back up. A schedule that has come to 0 cannot be prolonged.
+  /// the new length: it does not jump, and never rises above what the old plan would still have reached. A schedule that has come to 0 cannot be prolonged.
   std::int64_t epochs = 40;
   std::int64_t batch_size = 32;  ///< records of one optimiser step
   std::int64_t micro_batches =

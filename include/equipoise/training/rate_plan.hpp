@@ -40,35 +40,41 @@ class RatePlan {
   }
 
   /// Begins, or goes on after `done` epochs. With another number of epochs than before, the rate goes on from where it was
-  /// along the new plan, and never above what the plan before would still have reached, so that it neither jumps nor goes
-  /// back up. With another schedule or warm-up it is that one's.
+  /// along the new plan, and never above what the plan before would still have reached. With another schedule or warm-up it is that one's.
   /// \return a sentence that says so; empty where nothing has changed
   /// \throws ValueError where the schedule has come to 0, so that more epochs would train nothing.
   std::string go_on(std::int64_t done) {
     const RateState before = state_;
+    RateState next = before;  // taken when nothing throws any more
     const auto all = static_cast<double>(options_.epochs), at = static_cast<double>(done);
-    state_.epochs = all, state_.schedule = options_.schedule.text(), state_.warmup = options_.warmup_epochs;
-    if (done == 0 || before.epochs == 0) return {};
+    next.epochs = all, next.schedule = options_.schedule.text(), next.warmup = options_.warmup_epochs;
+    if (done == 0 || before.epochs == 0) {
+      state_ = next;
+      return {};
+    }
     const std::string change = "after " + std::to_string(done) + " epochs, of which there were to be " +
                                std::to_string(static_cast<std::int64_t>(before.epochs)) + " and now are " +
                                std::to_string(options_.epochs) + ", ";
-    if (before.schedule != state_.schedule || before.warmup != state_.warmup) {
-      state_.scale = 1, state_.ceiling = std::numeric_limits<double>::infinity();
-      if (!options_.schedule.plateau()) state_.plateau = 1;
+    if (before.schedule != next.schedule || before.warmup != next.warmup) {
+      next.scale = 1, next.ceiling = std::numeric_limits<double>::infinity();
+      if (!options_.schedule.plateau()) next.plateau = 1;
+      state_ = next;
       return change + "the learning rate is that of the new schedule, " + state_.schedule;
     }
-    if (before.epochs == all || options_.epochs <= done) return {};
+    if (before.epochs == all || options_.epochs <= done) {
+      state_ = next;
+      return {};
+    }
     const double from = of_length(at, at, before.epochs), to = of_length(at, at, all);
-    if (from == 0) {
-      state_ = before;
+    if (from == 0)
       throw ValueError(
           message("value.234", "TrainerOptions.epochs", "expected no more than ", done, ", since the schedule ",
-                  state_.schedule, " came to 0 there, got ", options_.epochs,
+                  next.schedule, " came to 0 there, got ", options_.epochs,
                   "; to train on, give another TrainerOptions.schedule, such as CosineDecay{.last = 0.01}"));
-    }
     const double rate = std::min(before.scale * from, before.ceiling);
-    if (to > 0) state_.scale = rate / to;
-    state_.ceiling = std::min(before.scale * highest_from(at, before.epochs), before.ceiling);
+    if (to > 0) next.scale = rate / to;
+    next.ceiling = std::min(before.scale * highest_from(at, before.epochs), before.ceiling);
+    state_ = next;
     return from == to ? std::string()
                       : change + "the learning rate goes on from " + option_text(rate) +
                             " of its first value along the longer or shorter " + state_.schedule;
@@ -93,7 +99,7 @@ class RatePlan {
   [[nodiscard]] double highest_from(double done, double all) const {
     constexpr int points = 1000;
     double highest = 0;
-    for (int i = 0; i <= points; ++i) {
+    for (int i = 0; i < points; ++i) {  // training asks for no factor at the end
       const double at = done + (all - done) * i / points;
       highest = std::max(highest, of_length(at, at, all));
     }

@@ -64,7 +64,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"value.220", "a policy asks for a task without targets in the batch, or for an empty list of coalitions"},
     ErrorKind{"value.221", "all training targets of a task are missing, or none of a survival task has an event"},
     ErrorKind{"value.222",
-              "the trainer lacks the policies that made the model's outputs, and would remove these outputs"},
+              "the trainer would replace or remove the model's output stage, of other policies or of the user's own"},
     ErrorKind{"value.223", "this build of LibTorch cannot use the device"},
     ErrorKind{"value.224", "a value of a target does not fit its task, such as an infinite one"},
     ErrorKind{"value.225", "micro-batches cannot be used with a task whose loss depends on the whole batch"},

@@ -77,7 +77,7 @@ class Gradients {
   void scale(std::size_t group, double factor, Application where) {
     where == Application::gradient ? scale(group, factor) : scale_rate(group, factor);
   }
-  /// Whether the optimiser's step is the gradient times the rate, as that of SGD without momentum.
+  /// Whether the optimiser's step is the gradient times the rate, as that of SGD without momentum and clipping.
   [[nodiscard]] bool plain_steps() const { return plain_steps_; }
   [[nodiscard]] double rate(std::size_t group) const {
     check_group(group);

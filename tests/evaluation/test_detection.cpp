@@ -291,5 +291,9 @@ TEST_CASE("a score that is not a number makes a figure of detection NaN, whereve
     CHECK(std::isnan(c.specificity()));
     CHECK(std::isnan(c.precision()));
     CHECK_THROWS_WITH(eq::reliability(score, positive), Catch::Contains("probabilities in [0, 1]"));
+    CHECK_THROWS_WITH(eq::ConformalResiduals(std::vector<double>{1, 2, 3, 4}, score),
+                      Catch::Contains("finite predictions"));
+    CHECK(std::isnan(
+        eq::ConformalResiduals(std::vector<double>{1, 2}, std::vector<double>{1, 2}).probability_below(1, score[i])));
   }
 }

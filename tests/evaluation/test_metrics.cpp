@@ -60,7 +60,7 @@ TEST_CASE("the area under the ROC curve counts ties as half", "[evaluation][work
 TEST_CASE("a prediction that is not a number makes a figure NaN, wherever it stands", "[evaluation][property]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> truth = {1, 2, 3, 4, 5}, time = {5, 4, 3, 2, 1};
-  const std::vector<bool> positive = {true, false, true, false, true}, event(5, true);
+  const std::vector<bool> positive = {true, false, true, false, true}, event = {false, true, true, false, true};
   for (std::size_t i = 0; i < 5; ++i) {
     std::vector<double> z = {.1, .4, .3, .2, .5};
     z[i] = nan;

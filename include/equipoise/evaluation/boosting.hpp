@@ -49,6 +49,8 @@ class BoostedTrees {
     detail::check_columns("BoostedTrees", x_validation, columns_);
     check_same_length(static_cast<std::size_t>(y_validation.rows()), static_cast<std::size_t>(x_validation.rows()),
                       "BoostedTrees");
+    if (!y_validation.allFinite())
+      throw ValueError(message("value.201", "BoostedTrees", "expected finite validation targets, got NaN or infinity"));
     mean_ = y.mean();
     const auto all = static_cast<std::size_t>(x.cols());
     const detail::TreeOptions of_tree{.features = options.features == 0 ? all : std::min(options.features, all),

@@ -46,8 +46,9 @@ class ConformalResiduals {
   }
 
   /// The chance that the truth is below a limit: the share of residuals that would bring it there, the new record
-  /// counting as one of which nothing is known.
+  /// counting as one of which nothing is known. NaN of a prediction that is NaN.
   [[nodiscard]] double probability_below(double limit, double predicted) const {
+    if (std::isnan(predicted)) return predicted;
     const auto below = std::lower_bound(residual_.begin(), residual_.end(), limit - predicted) - residual_.begin();
     return (static_cast<double>(below) + 0.5) / (static_cast<double>(residual_.size()) + 1);
   }

@@ -93,13 +93,14 @@ namespace detail {
                                     const std::vector<bool>& event) {
   check_same_length(risk.size(), time.size(), "c_index");
   check_same_length(risk.size(), event.size(), "c_index");
+  if (detail::any_nan(risk)) return detail::kNotANumber;
   double right = 0, pairs = 0;
   for (std::size_t i = 0; i < time.size(); ++i) {
     if (!event[i]) continue;
     for (std::size_t j = 0; j < time.size(); ++j) {
       const bool earlier = time[i] < time[j] || (time[i] == time[j] && !event[j]);
       if (!earlier) continue;
-      right += risk[i] > risk[j] ? 1 : risk[i] == risk[j] ? 0.5 : risk[i] < risk[j] ? 0 : detail::kNotANumber;
+      right += risk[i] > risk[j] ? 1 : risk[i] == risk[j] ? 0.5 : 0;
       pairs += 1;
     }
   }

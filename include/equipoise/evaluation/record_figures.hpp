@@ -123,7 +123,13 @@ class RecordFigures {
       const auto found = floors.find(id);
       floor.push_back(found == floors.end() ? detail::kNotANumber : found->second);
     }
-    return share_of_reachable_error(group_numbers(of_method.groups), of_constant.values, of_method.values, floor);
+    Interval out =
+        share_of_reachable_error(group_numbers(of_method.groups), of_constant.values, of_method.values, floor);
+    std::set<std::string_view> counted;  // groups
+    for (std::size_t i = 0; i < floor.size(); ++i)
+      if (!std::isnan(floor[i] + of_method.values[i] + of_constant.values[i])) counted.insert(of_method.groups[i]);
+    if (counted.size() < kFewestForInterval) out.low = out.high = detail::kNotANumber;
+    return out;
   }
 
   /// The figure of each group, in the order of their names; NaN where none of its records counts.

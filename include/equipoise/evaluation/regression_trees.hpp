@@ -191,8 +191,9 @@ inline void check_table(const char* where, const Eigen::MatrixXd& x, const Eigen
   check_option(x.rows() > 0 && x.rows() == y.rows(), where, "as many targets as rows, at least one", y.rows());
 }
 
-/// \throws ShapeError for another number of columns than a model was fitted on
+/// \throws ShapeError for another number of columns than a model was fitted on; ValueError for NaN or infinity
 inline void check_columns(const char* where, const Eigen::MatrixXd& x, Eigen::Index columns) {
+  if (!x.allFinite()) throw ValueError(message("value.201", where, "expected finite features, got NaN or infinity"));
   if (x.cols() != columns)
     throw ShapeError(message("shape.130", where, "expected ", columns, " columns, got ", x.cols()));
 }

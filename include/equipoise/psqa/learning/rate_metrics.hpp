@@ -135,6 +135,14 @@ template <class Statistic>
   return sum;
 }
 
+/// The residuals of the records that a method predicts: none where no training record has the criterion's rate.
+[[nodiscard]] inline ConformalResiduals residuals_of(const KnownRates& calibration) {
+  std::vector<double> truth, predicted;
+  for (const auto& [y, z] : views::zip(calibration.truth, calibration.predicted))
+    if (!std::isnan(z)) truth.push_back(y), predicted.push_back(z);
+  return {truth, predicted};
+}
+
 [[nodiscard]] inline FailureMetrics failure_metrics(const MethodPredictions& j, const KnownRates& test,
                                                     const KnownRates& calibration, const ConformalResiduals& residuals,
                                                     double limit) {
@@ -144,7 +152,7 @@ template <class Statistic>
                        std::max(1.0, static_cast<double>(known.size()));
   const auto chances = [&](const KnownRates& r) {
     std::vector<double> out;
-    for (const double p : r.predicted) out.push_back(residuals.probability_below(limit, p));
+    for (const double p : r.predicted) out.push_back(residuals.probability_below(limit, p));  // NaN of NaN
     return out;
   };
   const auto interval = [&](auto&& statistic) { return over_patients(j, test, statistic); };
@@ -160,7 +168,8 @@ template <class Statistic>
   f.brier = interval([&](const KnownRates& r) { return brier_score(chances(r), r.below(limit)); });
   f.brier_of_share = interval(
       [&](const KnownRates& r) { return brier_score(std::vector<double>(r.truth.size(), share), r.below(limit)); });
-  f.reliability = reliability(chances(test), failing);
+  const std::vector<double> said = chances(test);
+  if (!equipoise::detail::any_nan(said)) f.reliability = reliability(said, failing);
   return f;
 }
 
@@ -232,7 +241,7 @@ template <class Statistic>
            static_cast<double>(r.error.size());
   });
   f.mae_stratum = detail::stratum_means(test, test.error, f.n_stratum);
-  const ConformalResiduals residuals(calibration.truth, calibration.predicted);
+  const ConformalResiduals residuals = detail::residuals_of(calibration);
   for (std::size_t l = 0; l < kFailingLimits.size(); ++l)
     f.failure[l] = detail::failure_metrics(j, test, calibration, residuals, kFailingLimits[l]);
   for (std::size_t l = 0; l < kConfidenceLevels.size(); ++l)

@@ -59,11 +59,10 @@ class DiscreteSurvivalModule : public torch::nn::Module {
   using Target = SurvivalTimes;
   static constexpr double likelihood_scale = 1;
 
-  DiscreteSurvivalModule(std::int64_t joint_width, const std::vector<double>& edges, std::vector<Metric> metrics)
-      : torch::nn::Module("DiscreteSurvival"), metrics_(std::move(metrics)) {
-    const auto intervals = static_cast<std::int64_t>(edges.size());
+  DiscreteSurvivalModule(std::int64_t joint_width, std::vector<double> edges, std::vector<Metric> metrics)
+      : torch::nn::Module("DiscreteSurvival"), edges_(std::move(edges)), metrics_(std::move(metrics)) {
+    const auto intervals = static_cast<std::int64_t>(edges_.size());
     linear_ = register_module("linear", torch::nn::Linear(joint_width, intervals));
-    ends_ = register_buffer("ends", torch::tensor(edges, torch::kDouble));
     prior_ = register_buffer("prior", torch::zeros({intervals}));
   }
 
@@ -106,16 +105,18 @@ class DiscreteSurvivalModule : public torch::nn::Module {
   [[nodiscard]] Intervals intervals(const at::Tensor& target) const {
     const at::Tensor time = target.narrow(1, 0, 1), seen = target.narrow(1, 1, 1).eq(1),
                      known = target.isnan().any(1, true).logical_not();  // [B, 1]
-    const at::Tensor ends = ends_.to(time.scalar_type());                // rounded as the times are: 0.7 is then 0.7
+    // Rounded as the times are, whatever type the model has: 0.7 is then 0.7.
+    const at::Tensor ends = torch::tensor(edges_, torch::kDouble).to(time.options());
     const at::Tensor starts =
         torch::cat({torch::zeros_like(ends.narrow(0, 0, 1)), ends.narrow(0, 0, ends.numel() - 1)});
     const at::Tensor ended = torch::where(seen, ends.lt(time), ends.le(time));
     return {(ended & known).unsqueeze(0), (seen & known & starts.lt(time) & time.le(ends)).unsqueeze(0)};
   }
 
+  std::vector<double> edges_;
   std::vector<Metric> metrics_;
   torch::nn::Linear linear_{nullptr};
-  at::Tensor ends_, prior_;
+  at::Tensor prior_;
 };
 
 /// `DiscreteSurvival{.edges = {6, 12, 24, 60}}`.

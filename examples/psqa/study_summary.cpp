@@ -202,17 +202,19 @@ void add_missing_sentence(const Json& summary, std::vector<std::string>& out) {
 void check_floors(const std::string& path, const psqa::Cohort& cohort) {
   const auto& strictest = psqa::kCriteria[psqa::kStrictest];
   const std::map<std::string, double> rates = floor_column(path, std::string(strictest.name));
-  std::size_t same = 0;
+  std::size_t same = 0, known = 0;
   for (const psqa::CohortRecord& r : cohort.records) {
+    if (std::isnan(r.gpr[psqa::kStrictest])) continue;
+    ++known;
     const auto found = rates.find(r.id);
-    if (found == rates.end() || std::isnan(r.gpr[psqa::kStrictest])) continue;
+    if (found == rates.end()) continue;
     if (!(std::abs(found->second - r.gpr[psqa::kStrictest]) <= kSameRate))
       throw eq::FileError(eq::message("file.448", path, "expected floors of the cohort's records, got ", r.id, " with ",
                                       fixed(found->second, 2), " % at ", strictest.label, ", in the cohort ",
                                       fixed(r.gpr[psqa::kStrictest], 2), " %: is it the table of another cohort?"));
     ++same;
   }
-  if (same == 0)
+  if (same == 0 && known > 0)
     throw eq::FileError(eq::message("file.448", path, "expected floors of the cohort's records, got none of them"));
 }
 

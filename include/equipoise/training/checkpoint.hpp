@@ -28,7 +28,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -396,19 +395,22 @@ inline void save_checkpoint(const std::filesystem::path& path, ModelBase& model,
 
 namespace detail {
 
+/// The names of a checkpoint's parameters and buffers, in its order; none in one of an older version.
+[[nodiscard]] inline std::optional<std::vector<std::string>> saved_names(torch::serialize::InputArchive& archive) {
+  c10::IValue names;
+  if (!archive.try_read("best_names", names)) return {};
+  std::vector<std::string> out;
+  TextReader lines(names.toStringRef());
+  for (std::string name; std::getline(lines, name);) out.push_back(name);
+  return out;
+}
+
 /// The place in the model of each tensor of a checkpoint's best epoch, by name: its parts may have been registered in
 /// another order. \throws std::invalid_argument for a name that the model lacks
 [[nodiscard]] inline std::vector<std::size_t> places_of_best(torch::serialize::InputArchive& archive,
                                                              const std::vector<std::string>& own) {
   std::vector<std::size_t> out;
-  c10::IValue names;
-  if (!archive.try_read("best_names", names)) {  // of an older version: by position
-    out.resize(own.size());
-    std::iota(out.begin(), out.end(), std::size_t{0});
-    return out;
-  }
-  TextReader lines(names.toStringRef());
-  for (std::string name; std::getline(lines, name);) {
+  for (const std::string& name : saved_names(archive).value_or(own)) {
     const auto at = std::find(own.begin(), own.end(), name);
     if (at == own.end()) throw std::invalid_argument("the best epoch has " + name + ", which the model lacks");
     out.push_back(static_cast<std::size_t>(at - own.begin()));
@@ -420,12 +422,7 @@ namespace detail {
 /// by: the first name there, and the model's in its place.
 [[nodiscard]] inline std::optional<std::pair<std::string, std::string>> other_order(
     torch::serialize::InputArchive& archive, const torch::nn::Module& module) {
-  c10::IValue names;
-  if (!archive.try_read("best_names", names)) return {};  // of an older version
-  const std::vector<std::string> own = Snapshot::names(module);
-  std::vector<std::string> saved;
-  TextReader lines(names.toStringRef());
-  for (std::string name; std::getline(lines, name);) saved.push_back(name);
+  const std::vector<std::string> own = Snapshot::names(module), saved = saved_names(archive).value_or(own);
   if (saved == own || !std::is_permutation(saved.begin(), saved.end(), own.begin(), own.end())) return {};
   const auto [theirs, ours] = std::mismatch(saved.begin(), saved.end(), own.begin());
   return std::pair(*theirs, *ours);

@@ -22,11 +22,13 @@ namespace equipoise {
 
 struct TrainerOptions {
   /// In all. Where a run is resumed with another number, its learning rate goes on from where it was, along the schedule of
-  /// the new length: it does not jump, and never rises above what the old plan would still have reached. A schedule that has come to 0 cannot be prolonged.
+  /// the new length: it does not jump, and never rises above what the old plan would still have reached. A schedule that
+  /// has come to 0 cannot be prolonged.
   std::int64_t epochs = 40;
   std::int64_t batch_size = 32;  ///< records of one optimiser step
-  std::int64_t micro_batches =
-      1;  ///< parts into which a batch is cut to save memory; the result depends on it with dropout, batch norm and `StandIn::mean`
+  /// Parts into which a batch is cut to save memory. The result depends on it with dropout, batch norm and
+  /// `StandIn::mean`.
+  std::int64_t micro_batches = 1;
   /// Threads that fetch batches ahead of the model; 0 fetches each when its turn comes. The records, their order and their
   /// transforms are the same for any number.
   std::int64_t workers = 0;

@@ -40,7 +40,8 @@ class RatePlan {
   }
 
   /// Begins, or goes on after `done` epochs. With another number of epochs than before, the rate goes on from where it was
-  /// along the new plan, and never above what the plan before would still have reached. With another schedule or warm-up it is that one's.
+  /// along the new plan, and never above what the plan before would still have reached. With another schedule or warm-up
+  /// it is that one's.
   /// \return a sentence that says so; empty where nothing has changed
   /// \throws ValueError where the schedule has come to 0, so that more epochs would train nothing.
   std::string go_on(std::int64_t done) {

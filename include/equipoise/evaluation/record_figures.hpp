@@ -123,13 +123,11 @@ class RecordFigures {
       const auto found = floors.find(id);
       floor.push_back(found == floors.end() ? detail::kNotANumber : found->second);
     }
-    Interval out =
+    const Interval out =
         share_of_reachable_error(group_numbers(of_method.groups), of_constant.values, of_method.values, floor);
-    std::set<std::string_view> counted;  // groups
-    for (std::size_t i = 0; i < floor.size(); ++i)
-      if (!std::isnan(floor[i] + of_method.values[i] + of_constant.values[i])) counted.insert(of_method.groups[i]);
-    if (counted.size() < kFewestForInterval) out.low = out.high = detail::kNotANumber;
-    return out;
+    return of_enough_groups(out, of_method.groups, [&](std::size_t i) {
+      return !std::isnan(floor[i] + of_method.values[i] + of_constant.values[i]);
+    });
   }
 
   /// The figure of each group, in the order of their names; NaN where none of its records counts.
@@ -179,13 +177,20 @@ class RecordFigures {
     return out;
   }
 
-  [[nodiscard]] static Interval interval_of(const Column& c) {
-    Interval out = bootstrap(group_numbers(c.groups), mean_over_records(c.values));
-    std::set<std::string_view> counted;  // groups
-    for (std::size_t i = 0; i < c.values.size(); ++i)
-      if (!std::isnan(c.values[i])) counted.insert(c.groups[i]);
+  /// The interval; none (NaN) where fewer than `kFewestForInterval` groups have a record that counts.
+  template <class Counts>
+  [[nodiscard]] static Interval of_enough_groups(Interval out, const std::vector<std::string>& groups,
+                                                 Counts&& counts) {
+    std::set<std::string_view> counted;
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      if (counts(i)) counted.insert(groups[i]);
     if (counted.size() < kFewestForInterval) out.low = out.high = detail::kNotANumber;
     return out;
+  }
+
+  [[nodiscard]] static Interval interval_of(const Column& c) {
+    return of_enough_groups(bootstrap(group_numbers(c.groups), mean_over_records(c.values)), c.groups,
+                            [&](std::size_t i) { return !std::isnan(c.values[i]); });
   }
 
   [[nodiscard]] static std::vector<double> group_means(const Column& c, bool with_nan = false) {

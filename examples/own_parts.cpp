@@ -21,26 +21,21 @@ struct Series : torch::nn::Module {
   torch::nn::GRU gru;
 };
 
-/// A task is a module with a prediction, a loss a record, and what it says when it sees nothing: here counts, by Poisson.
+/// A task is a module with a prediction and a loss a record: here counts, by Poisson.
 struct CountsModule : torch::nn::Module {
   using Target = eq::Values;
   explicit CountsModule(std::int64_t joint_width)
-      : linear(register_module("linear", torch::nn::Linear(joint_width, 1))),
-        constant(register_buffer("constant", torch::zeros({1}))) {}
-  [[nodiscard]] std::int64_t outputs() const { return 1; }
-  [[nodiscard]] at::Tensor forward(const at::Tensor& joint) { return linear->forward(joint); }  // log of the rate
-  [[nodiscard]] at::Tensor prior() const { return constant; }
-  void fit_prior(const at::Tensor& targets) { constant.copy_(targets.nanmean(0).log()); }
+      : linear(register_module("linear", torch::nn::Linear(joint_width, 1))) {}
+  at::Tensor forward(const at::Tensor& joint) { return linear->forward(joint); }  // log of the rate
   /// \param prediction [C, B, 1]  \param target [B, 1], NaN where missing  \return [C, B]
-  [[nodiscard]] at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool) const {
-    return (prediction.exp() - target.nan_to_num() * prediction).squeeze(2);
+  at::Tensor loss(const at::Tensor& prediction, const at::Tensor& target, bool) const {
+    const at::Tensor each = prediction.exp() - target.nan_to_num() * prediction;
+    return each.masked_fill(target.isnan(), 0).squeeze(2);
   }
   torch::nn::Linear linear;
-  at::Tensor constant;
 };
-
 struct Counts {
-  [[nodiscard]] std::shared_ptr<CountsModule> build(std::int64_t joint_width) const {
+  std::shared_ptr<CountsModule> build(std::int64_t joint_width) const {
     return std::make_shared<CountsModule>(joint_width);
   }
 };

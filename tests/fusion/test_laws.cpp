@@ -239,7 +239,7 @@ TEST_CASE("an absent modality's inputs reach nothing", "[fusion][law]") {
 
 TEST_CASE("a record without any modality gets the prior", "[fusion][law]") {
   for_each_subject([](const Subject& s) {
-    s.model->fit_prior(0, s.batch.targets[0]);
+    s.model->fit_prior(0, s.batch.targets[0], {});
     const auto m = static_cast<std::int64_t>(s.modalities());
     const at::Tensor out = s.predict(with_presence(s.batch, torch::zeros({kRecords, m}, torch::kBool)));
     const at::Tensor prior = s.prior();

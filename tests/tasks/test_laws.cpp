@@ -281,6 +281,45 @@ TEST_CASE("a looser criterion is never lower, and no rate leaves its bounds", "[
   CHECK(torch::allclose(head->prior(), torch::tensor({96.F, 96.F})));
 }
 
+TEMPLATE_LIST_TEST_CASE("a record of weight 2 counts in a prior as two records, one of weight 0 not at all",
+                        "[tasks][law]", eq::EveryTask) {
+  const auto head = head_of(small_task<TestType>());
+  using Head = std::decay_t<decltype(*head)>;
+  if constexpr (requires(const at::Tensor& t) { head->fit_prior(t, t); }) {
+    const std::int64_t n = 24;
+    const at::Tensor y = with_missing(targets_of(*head, n)), times = torch::arange(n).remainder(4);
+    head->fit_prior(y, times.to(torch::kDouble));
+    const at::Tensor weighted = head->prior().clone();
+    const at::Tensor repeated = y.repeat_interleave(times, 0);
+    head->fit_prior(repeated, torch::ones({repeated.size(0)}, torch::kDouble));
+    CHECK(torch::allclose(weighted, head->prior(), 1e-9, 1e-12));
+    CHECK(weighted.isfinite().all().template item<bool>());
+    head->fit_prior(y, torch::ones({n}, torch::kDouble));
+    CHECK_FALSE(torch::allclose(weighted, head->prior(), 1e-6, 1e-6));  // the weights are looked at
+  } else {
+    CHECK(eq::couples_records<Head>);  // its records have no weights
+  }
+}
+
+TEST_CASE("a weighted quantile is the least value that holds its share of the weight", "[tasks][worked]") {
+  const at::Tensor y = torch::tensor({{1.0, kNan}, {2.0, kNan}, {3.0, kNan}, {kNan, kNan}}, torch::kDouble);
+  const auto quantile = [&](double level, std::vector<double> weights) {
+    const auto head = head_of(eq::QuantileRegression{.outputs = 2, .levels = {level}});
+    head->fit_prior(y, torch::tensor(weights, torch::kDouble));
+    CHECK(head->prior()[1].item<double>() == 0);  // an output without a known entry
+    return head->prior()[0].item<double>();
+  };
+  CHECK(quantile(0.5, {1, 1, 1, 9}) == 2);
+  CHECK(quantile(0.5, {3, 1, 1, 9}) == 1);
+  CHECK(quantile(0.5, {1, 1, 3, 9}) == 3);
+  CHECK(quantile(0.5, {1, 0, 1, 9}) == 1);  // of two medians the lower
+  CHECK(quantile(0.01, {1, 1, 1, 1}) == 1);
+  CHECK(quantile(0.99, {0.1, 0.2, 0.3, 1}) == 3);
+  const auto median = head_of(eq::Regression{.outputs = 2, .loss = eq::PointLoss::l1});
+  median->fit_prior(y, torch::tensor({1.0, 1.0, 3.0, 9.0}, torch::kDouble));
+  CHECK(median->prior()[0].item<double>() == 3);
+}
+
 TEST_CASE("an output that no training record has keeps its constant, and the others have theirs",
           "[tasks][behaviour]") {
   const at::Tensor targets = torch::tensor({{1.0, kNan}, {3.0, kNan}}, torch::kDouble);

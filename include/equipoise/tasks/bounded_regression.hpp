@@ -38,6 +38,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
 #include <torch/nn/module.h>
@@ -120,10 +121,11 @@ class BoundedRegressionModule : public torch::nn::Module {
   }
 
   /// Sets the prior from the targets [N, O] of the training records.
-  void fit_prior(const at::Tensor& targets) {
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
     const bool median = options_.loss == PointLoss::l1;
-    const at::Tensor middle = median ? std::get<0>(targets.nanmedian(0)) : targets.nanmean(0);  // [O]
+    const at::Tensor middle =
+        median ? detail::known_median(targets, weights) : detail::known_mean(targets, weights);  // [O]
     // An output that no record has must not raise those after it.
     prior_.copy_(feasible(middle.masked_fill(middle.isnan(), options_.low).unsqueeze(0)).squeeze(0));
   }

@@ -9,6 +9,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 
 #include <ATen/core/Reduction.h>
 #include <torch/nn/module.h>
@@ -87,10 +88,10 @@ class ClassProbabilities : public torch::nn::Module {
   /// Sets the prior to the class frequencies, in which a class counts by its weight. A class that
   /// never occurs counts as half a record.
   /// \param targets [N] labels of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    const at::Tensor seen = targets.masked_select(targets.ge(0));
-    at::Tensor counts = seen.bincount({}, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
+    at::Tensor counts = detail::class_counts(targets, weights, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
     if (weights_.defined()) counts = counts * weights_;
     prior_.copy_((counts / counts.sum()).log());
   }

@@ -40,6 +40,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/map_terms.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
@@ -110,10 +111,14 @@ class DenseRegressionModule : public torch::nn::Module {
 
   /// Sets the prior: the median of each channel for L1, else the mean.
   /// \param targets [N, O, H, W] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    const at::Tensor flat = targets.transpose(0, 1).flatten(1);  // [O, N * H * W]
-    detail::set_known(prior_, options_.loss == PointLoss::l1 ? std::get<0>(flat.nanmedian(1)) : flat.nanmean(1));
+    const at::Tensor points = targets.transpose(0, 1).flatten(1).t();  // [N * H * W, O]
+    const at::Tensor of_points =
+        weights.defined() ? weights.repeat_interleave(points.size(0) / targets.size(0)) : weights;
+    detail::set_known(prior_, options_.loss == PointLoss::l1 ? detail::known_median(points, of_points)
+                                                             : detail::known_mean(points, of_points));
   }
 
  private:

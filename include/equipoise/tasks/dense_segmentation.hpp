@@ -38,6 +38,7 @@
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/batch/model_batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
 #include <ATen/core/Reduction.h>
@@ -118,10 +119,11 @@ class DenseSegmentationModule : public torch::nn::Module {
 
   /// Sets the prior to the class frequencies. A class that never occurs counts as half a pixel.
   /// \param targets [N, 1, H, W] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    const at::Tensor seen = targets.masked_select(targets.ge(0));
-    const at::Tensor counts = seen.bincount({}, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
+    const at::Tensor counts =
+        detail::class_counts(targets, weights, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
     prior_.copy_((counts / counts.sum()).log());
   }
 

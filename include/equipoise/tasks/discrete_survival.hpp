@@ -38,6 +38,7 @@
 #include <equipoise/core/base/errors.hpp>
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/metrics_of.hpp>
 #include <equipoise/tasks/survival_times.hpp>
 
@@ -88,12 +89,16 @@ class DiscreteSurvivalModule : public torch::nn::Module {
   /// Sets the prior to the share of events among the records that an interval sees. An interval
   /// without any, or with nothing else, counts as if half a record differed.
   /// \param targets [N, 2] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     detail::check_any_event(targets, "DiscreteSurvival");
     const torch::NoGradGuard no_grad;
     const auto [survived, event] = intervals(targets);
     const auto count = [&](const at::Tensor& which) {
-      return which.squeeze(0).sum(0).to(prior_.scalar_type()).clamp_min(0.5);  // [K]
+      const at::Tensor of_records = which.squeeze(0);  // [B, K]
+      const at::Tensor counted =
+          weights.defined() ? of_records * detail::entry_weights(weights, of_records) : of_records;
+      return counted.sum(0).to(prior_.scalar_type()).clamp_min(0.5);  // [K]
     };
     prior_.copy_((count(event) / count(survived)).log());
   }

@@ -41,6 +41,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/metrics_of.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
@@ -94,9 +95,11 @@ class GaussianRegressionModule : public torch::nn::Module {
 
   /// Sets the prior to the mean and the log variance of each output.
   /// \param targets [N, O] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    const at::Tensor mean = targets.nanmean(0), variance = (targets - mean).square().nanmean(0);
+    const at::Tensor mean = detail::known_mean(targets, weights),
+                     variance = detail::known_mean((targets - mean).square(), weights);
     detail::set_known(prior_, torch::cat({mean, (variance - floor_).clamp_min(floor_).log()}));
   }
 

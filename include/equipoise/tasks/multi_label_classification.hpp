@@ -32,6 +32,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
 #include <torch/nn/module.h>
@@ -114,10 +115,14 @@ class MultiLabelClassificationModule : public torch::nn::Module {
   /// Sets the prior to the labels' frequencies, in which a record with a label counts by the
   /// label's weight. A label that all records have, or none, counts as if half a record differed.
   /// \param targets [N, L] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    const at::Tensor with = targets.eq(1).sum(0).to(prior_.scalar_type()).clamp_min(0.5),
-                     without = targets.eq(0).sum(0).to(prior_.scalar_type()).clamp_min(0.5);
+    const auto count = [&](const at::Tensor& which) {
+      const at::Tensor counted = weights.defined() ? which * detail::entry_weights(weights, targets) : which;
+      return counted.sum(0).to(prior_.scalar_type()).clamp_min(0.5);  // [L]
+    };
+    const at::Tensor with = count(targets.eq(1)), without = count(targets.eq(0));
     prior_.copy_((with * weights_ / without).log());
   }
 

@@ -28,12 +28,6 @@ namespace detail {
   return each.masked_fill(valid.eq(false), 0).flatten(2).sum(2) / valid.flatten(2).sum(2).clamp_min(1);
 }
 
-/// Sets `prior` to `fitted`, but for the entries of outputs that no training record has: they are NaN there, and stay as
-/// they were.
-inline void set_known(const at::Tensor& prior, const at::Tensor& fitted) {
-  prior.copy_(at::where(fitted.isnan(), prior.to(fitted.options()), fitted));
-}
-
 /// A layer of 1x1 convolution on maps [R, W, H, W'] or volumes [R, W, Z, H, W'].
 template <class Conv>
 [[nodiscard]] at::Tensor of_each_pixel(Conv& layer, const at::Tensor& joint) {

@@ -37,6 +37,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/metrics_of.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
@@ -93,13 +94,22 @@ class QuantileRegressionModule : public torch::nn::Module {
   }
 
   /// Sets the prior to the quantiles of each output. \param targets [N, O] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    const at::Tensor of_outputs = torch::nanquantile(targets, levels_.to(targets.options()), 0);  // [Q, O]
-    detail::set_known(prior_, of_outputs.t().flatten());
+    detail::set_known(prior_, quantiles(targets, weights).t().flatten());
   }
 
  private:
+  /// The levels' quantiles of each output's known targets, [Q, O].
+  [[nodiscard]] at::Tensor quantiles(const at::Tensor& targets, const at::Tensor& weights) const {
+    if (!weights.defined()) return torch::nanquantile(targets, levels_.to(targets.options()), 0);
+    std::vector<at::Tensor> out;
+    for (std::int64_t q = 0; q < levels_.numel(); ++q)
+      out.push_back(detail::weighted_quantile(targets, levels_[q].item<double>(), weights));
+    return at::stack(out);
+  }
+
   std::int64_t outputs_, middle_ = 0;
   std::vector<Metric> metrics_;
   torch::nn::Linear linear_{nullptr};

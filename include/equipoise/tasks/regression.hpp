@@ -34,6 +34,7 @@
 #include <equipoise/core/base/options.hpp>
 #include <equipoise/core/batch/batch.hpp>
 #include <equipoise/core/model/metric.hpp>
+#include <equipoise/tasks/known_targets.hpp>
 #include <equipoise/tasks/pointwise.hpp>
 
 #include <torch/nn/module.h>
@@ -72,9 +73,11 @@ class RegressionModule : public torch::nn::Module {
 
   /// Sets the prior: the median of each output for L1, else the mean; 0 of an output that no record has.
   /// \param targets [N, O] of the training records
-  void fit_prior(const at::Tensor& targets) {
+  /// \param weights [N], undefined where all records count alike
+  void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     torch::NoGradGuard no_grad;
-    detail::set_known(prior_, loss_ == PointLoss::l1 ? std::get<0>(targets.nanmedian(0)) : targets.nanmean(0));
+    detail::set_known(
+        prior_, loss_ == PointLoss::l1 ? detail::known_median(targets, weights) : detail::known_mean(targets, weights));
   }
 
  private:

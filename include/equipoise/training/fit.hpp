@@ -108,8 +108,10 @@ class Fit {
       const at::NoGradGuard no_grad;
       for (std::size_t k = 0; k < model_.task_count(); ++k)
         if (train.has_target(k)) {
-          const at::Tensor targets = train.prior_targets(k, model_.schema().tasks[k].traits.dense);
-          if (!targets.is_meta()) model_.fit_prior(k, targets.to(options_.device));  // without values nothing fits
+          const PriorTargets y = train.prior_targets(k, model_.schema().tasks[k].traits.dense);
+          if (y.values.is_meta()) continue;  // without values nothing fits
+          const at::Tensor weights = detail::weights_of_mean_one(y.weights);
+          model_.fit_prior(k, y.values.to(options_.device), weights.defined() ? weights.to(options_.device) : weights);
         }
     }
     Records holdout;  // the same however many epochs there are to be: a resumed run may have more

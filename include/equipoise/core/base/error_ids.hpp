@@ -36,7 +36,7 @@ inline constexpr std::array kErrorKinds{
     ErrorKind{"shape.114", "an input has another type than the encoder's parameters, or the encoder cannot process it"},
     ErrorKind{"shape.115", "lengths or padding do not fit the sequences"},
     ErrorKind{"shape.116", "a transform changes the shape of a record, or cannot process its type"},
-    ErrorKind{"shape.117", "a task's loss is not one value a record"},
+    ErrorKind{"shape.117", "a task's loss is not one value a record, or its prediction not one row"},
     ErrorKind{"shape.118", "maps are too small for the scales of MS-SSIM; the message says how many fit"},
     ErrorKind{"shape.119",
               "a metric cannot be computed from its task's predictions and targets; the message has their shapes"},

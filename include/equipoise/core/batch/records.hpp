@@ -7,10 +7,13 @@
 
 #include <equipoise/core/batch/batch.hpp>
 
+#include <ATen/ops/tensor.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -33,7 +36,20 @@ namespace detail {
   return rows;
 }
 
+/// The records' weights over their mean, [N]; undefined without weights, or where all are 0.
+[[nodiscard]] inline at::Tensor weights_of_mean_one(const std::vector<double>& weights) {
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (!(sum > 0)) return {};
+  return at::tensor(weights, at::kDouble).mul(static_cast<double>(weights.size()) / sum);
+}
+
 }  // namespace detail
+
+/// Targets of a task, from which it fits what it predicts without any modality.
+struct PriorTargets {
+  at::Tensor values;            ///< [N, …]; undefined where the data set has none
+  std::vector<double> weights;  ///< [N], of the records; empty where all count alike
+};
 
 /// A data set in a model's order; made by `records_of`. Copies share what they hold.
 class Records {
@@ -48,13 +64,13 @@ class Records {
     for (const at::Tensor& y : about_->targets) has_target_.push_back(y.defined());
   }
   /// Records that are fetched. \param about what is known of all of them, without inputs and targets
-  /// \param example one record, for the shapes  \param targets [K] from which priors are fitted, undefined for none
-  Records(ModelBatch about, ModelBatch example, std::vector<at::Tensor> targets, Fetch fetch)
+  /// \param example one record, for the shapes  \param targets [K] from which priors are fitted
+  Records(ModelBatch about, ModelBatch example, std::vector<PriorTargets> targets, Fetch fetch)
       : about_(std::make_shared<const ModelBatch>(std::move(about))),
         example_(std::make_shared<const ModelBatch>(std::move(example))),
         prior_targets_(std::move(targets)),
         fetch_(std::move(fetch)) {
-    for (const at::Tensor& y : prior_targets_) has_target_.push_back(y.defined());
+    for (const PriorTargets& y : prior_targets_) has_target_.push_back(y.values.defined());
   }
 
   [[nodiscard]] std::int64_t size() const { return about_->size(); }
@@ -64,13 +80,17 @@ class Records {
   [[nodiscard]] const ModelBatch& example() const { return fetch_ ? *example_ : *about_; }
   [[nodiscard]] bool has_target(std::size_t task) const { return task < has_target_.size() && has_target_[task]; }
   /// Targets of a task, for what it predicts without any modality: all of them, or of a large data set of maps a part.
-  [[nodiscard]] at::Tensor prior_targets(std::size_t task, bool maps) const {
+  [[nodiscard]] PriorTargets prior_targets(std::size_t task, bool maps) const {
     if (fetch_) return prior_targets_[task];
     const at::Tensor& all = about_->targets[task];
-    if (!maps || all.is_meta()) return all;
+    if (!maps || !all.defined() || all.is_meta()) return {all, about_->weights};
     std::int64_t seen = 0;
     const std::vector<std::int64_t> rows = detail::prior_rows(all, about_->labelled, task, size(), seen);
-    return static_cast<std::int64_t>(rows.size()) == size() ? all : detail::select_records(all, rows);
+    if (static_cast<std::int64_t>(rows.size()) == size()) return {all, about_->weights};
+    PriorTargets some{detail::select_records(all, rows), {}};
+    if (!about_->weights.empty())
+      for (const std::int64_t i : rows) some.weights.push_back(about_->weights[static_cast<std::size_t>(i)]);
+    return some;
   }
 
   /// The given records, in that order. \throws ValueError for a row that there is not
@@ -99,7 +119,9 @@ class Records {
     about.inputs.assign(about.inputs.size(), at::Tensor());
     about.targets.assign(about.targets.size(), at::Tensor());
     about.paddings.clear();
-    std::vector<at::Tensor> targets = fetch_ ? prior_targets_ : about_->targets;
+    std::vector<PriorTargets> targets = prior_targets_;
+    if (!fetch_)
+      for (const at::Tensor& y : about_->targets) targets.push_back({y, about_->weights});
     return Records(about.select(rows), example(), std::move(targets),
                    [from = *this, of_data = std::vector(rows.begin(), rows.end())](std::span<const std::int64_t> wanted,
                                                                                    std::uint64_t seed) {
@@ -120,7 +142,7 @@ class Records {
  private:
   std::shared_ptr<const ModelBatch> about_, example_;
   std::vector<bool> has_target_;
-  std::vector<at::Tensor> prior_targets_;
+  std::vector<PriorTargets> prior_targets_;  ///< [K] of records that are fetched
   Fetch fetch_;
 };
 

@@ -121,7 +121,7 @@ struct NoPart : torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) { return x; }
   at::Tensor forward(const std::vector<at::Tensor>&, const at::Tensor& presence) { return presence; }
   at::Tensor loss(const at::Tensor& prediction, const at::Tensor&, bool) { return prediction; }
-  at::Tensor prior() { return {}; }
+  [[nodiscard]] at::Tensor prior() const { return {}; }
   void fit_prior(const at::Tensor&) {}
   [[nodiscard]] std::int64_t width() const { return 1; }
   [[nodiscard]] std::int64_t outputs() const { return 1; }

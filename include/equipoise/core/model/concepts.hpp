@@ -121,11 +121,6 @@ template <class T>
 concept names_its_target = Target<typename T::Target>;
 
 template <class T>
-concept says_its_outputs = requires(const T& task) {
-  { task.outputs() } -> std::convertible_to<std::int64_t>;
-};
-
-template <class T>
 concept predicts_from_a_joint_feature = requires(T& task, const at::Tensor& joint) {
   { task.forward(joint) } -> std::same_as<at::Tensor>;
 };
@@ -135,13 +130,27 @@ concept has_a_loss_per_record = requires(T& task, const at::Tensor& prediction, 
   { task.loss(prediction, target, true) } -> std::same_as<at::Tensor>;
 };
 
+// Optional members of a task, for what its loss alone does not say. Predictions are [C, B, …], targets [B, …].
+
 template <class T>
-concept has_a_prior = requires(T& task, const at::Tensor& targets) {
-  { task.prior() } -> std::convertible_to<at::Tensor>;
-  task.fit_prior(targets);
+concept says_its_outputs = requires(const T& task) {
+  { task.outputs() } -> std::convertible_to<std::int64_t>;
 };
 
-// Optional members of a task, for what its loss alone does not say. Predictions are [C, B, …], targets [B, …].
+template <class T>
+concept fits_a_weighted_prior = requires(T& task, const at::Tensor& targets, const at::Tensor& weights) {
+  task.fit_prior(targets, weights);
+};
+template <class T>
+concept fits_a_prior = fits_a_weighted_prior<T> || requires(T& task, const at::Tensor& targets) {
+  task.fit_prior(targets);
+};
+template <class T>
+concept says_its_prior = requires(T& task) {
+  { task.prior() } -> std::convertible_to<at::Tensor>;
+};
+template <class T>
+concept has_a_prior = says_its_prior<T> && fits_a_prior<T>;
 
 template <class T>
 concept checks_its_target = requires(const T& task, const at::Tensor& targets, const Schema::Task& about,
@@ -225,6 +234,11 @@ concept IntermediateFusion = Fusion<F> &&
 /// A module that turns a joint feature into a prediction and judges it against its target. Beside what the concept asks
 /// for, a task may have any of these members; policies, contributions and evaluation use them where they are, and the
 /// loss where they are not:
+///   std::int64_t outputs() const              O; else the size of a prediction
+///   at::Tensor prior()                        [O]: the prediction without any modality, with one of
+///   void fit_prior(targets)                   which sets it from the training targets, or
+///   void fit_prior(targets, weights)          of weighted records, [N], undefined without weights; else the constant with
+///                                             the smallest loss, found by descent and kept in the buffer `best_constant`
 ///   at::Tensor score(prediction, target)      [C, B] in [0, 1]: what OGM, OPM and AGM compare; else the loss over a running mean
 ///   at::Tensor certainty(prediction)          [C, B], larger is surer: MLA's weights; else the modalities' running losses
 ///   at::Tensor probabilities(prediction)      [C, B, classes]: ReconBoost's agreement of modalities; else no agreement
@@ -236,8 +250,9 @@ concept IntermediateFusion = Fusion<F> &&
 ///   static constexpr bool dense               it reads a joint map; else whether its target is `Maps`
 ///   static constexpr bool couples_records     its loss of a record depends on the batch's other records: see there
 template <class T>
-concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> && detail::says_its_outputs<T> &&
-    detail::predicts_from_a_joint_feature<T> && detail::has_a_loss_per_record<T> && detail::has_a_prior<T>;
+concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> &&
+    detail::predicts_from_a_joint_feature<T> && detail::has_a_loss_per_record<T> && detail::says_its_prior<T>
+== detail::fits_a_prior<T>;
 
 // The checks below say what is wrong by assertions of their own; `ok` is true, so that the `static_assert(Check…::ok)`
 // which makes them adds no second error.
@@ -276,15 +291,14 @@ struct CheckTask {
   static_assert(detail::is_a_torch_module<T>, "equipoise: a task must derive from torch::nn::Module");
   static_assert(detail::names_its_target<T>,
                 "equipoise: a task needs `using Target = Values`, `Labels`, `Maps` or a target type of your own");
-  static_assert(detail::says_its_outputs<T>,
-                "equipoise: a task needs a member `outputs()`, the size of its prediction");
   static_assert(detail::predicts_from_a_joint_feature<T>,
                 "equipoise: a task needs `at::Tensor forward(const at::Tensor& joint)`");
   static_assert(
       detail::has_a_loss_per_record<T>,
       "equipoise: a task needs `at::Tensor loss(prediction, target, bool has_missing)` that returns one loss a record");
-  static_assert(detail::has_a_prior<T>,
-                "equipoise: a task needs `prior()` and `fit_prior(targets)`, what it says without any modality");
+  static_assert(detail::says_its_prior<T> == detail::fits_a_prior<T>,
+                "equipoise: a task needs both `prior()` and `fit_prior(targets)`, what it says without any "
+                "modality, or neither");
   static_assert(!detail::names_metrics<T> || detail::has_metrics<T>,
                 "equipoise: a task's `metrics()` is const and returns std::vector<eq::Metric>");
   static constexpr bool ok = true;

@@ -158,9 +158,10 @@ inline void evaluate_frozen(torch::nn::Module& module) {
 template <class Head>
 class GuardedHead {
  public:
-  explicit GuardedHead(Head& head) : head_(head) {}
+  /// \param prior what is predicted without any modality, [O]
+  GuardedHead(Head& head, at::Tensor prior) : head_(head), prior_(std::move(prior)) {}
 
-  [[nodiscard]] at::Tensor prior() const { return head_.prior(); }
+  [[nodiscard]] const at::Tensor& prior() const { return prior_; }
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) {
     const ModeForRows mode(head_, rows.size(0));
     return head_.forward(rows);
@@ -185,6 +186,7 @@ class GuardedHead {
 
  private:
   Head& head_;
+  at::Tensor prior_;
 };
 
 }  // namespace equipoise::detail

@@ -7,6 +7,7 @@
 
 #include <equipoise/core/base/named_tuple.hpp>
 #include <equipoise/core/batch/model_batch.hpp>
+#include <equipoise/core/model/best_constant.hpp>
 #include <equipoise/core/model/concepts.hpp>
 #include <equipoise/core/model/decode.hpp>
 #include <equipoise/core/model/mode.hpp>
@@ -65,14 +66,22 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       schema_.modalities.push_back(text);
       schema_.widths.push_back(detail::feature_spec(*entry.module).width);
     });
-    tasks_.for_each([&](auto key, const auto& entry) {
+    tasks_.for_each([&](auto key, auto& entry) {
       const std::string text = text_of(key);
       fusion_list->register_module(text, entry.fusion);
       head_list->register_module(text, entry.head);
       using Head = std::decay_t<decltype(*entry.head)>;
       if constexpr (detail::has_metrics<Head>)
         detail::check_metric_names(entry.head->metrics(), text, detail::says_what_is_correct<Head>);
-      schema_.tasks.push_back({text, entry.head->outputs(), traits_of<Head>()});
+      std::int64_t outputs = 0;
+      if constexpr (!detail::has_a_prior<Head> || !detail::says_its_outputs<Head>) {
+        const at::Tensor first =
+            detail::first_prediction(*entry.head, joint_of_zeros(*entry.fusion, *entry.head), text);
+        outputs = first.size(0);
+        if constexpr (!detail::has_a_prior<Head>) entry.best_constant = detail::constant_of(*entry.head, first);
+      }
+      if constexpr (detail::says_its_outputs<Head>) outputs = entry.head->outputs();
+      schema_.tasks.push_back({text, outputs, traits_of<Head>()});
       if constexpr (staged && IntermediateFusion<std::decay_t<decltype(*entry.fusion)>>)
         taps_ = std::max<std::size_t>(taps_, entry.fusion->taps());
     });
@@ -182,7 +191,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
 
   [[nodiscard]] at::Tensor decode(std::size_t task, const Features& features, const Presence& presence) override {
     return with_task<at::Tensor>(task, [&](auto& entry) {
-      detail::GuardedHead head(*entry.head);
+      detail::GuardedHead head(*entry.head, prior_of(entry));
       auto&& fusion = in_stages(*entry.fusion);
       return detail::decode(fusion, head, features, presence);
     });
@@ -270,14 +279,20 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     });
   }
 
-  void fit_prior(std::size_t task, const at::Tensor& targets) override {
+  void fit_prior(std::size_t task, const at::Tensor& targets, const at::Tensor& weights) override {
     with_task<int>(task, [&](auto& entry) {
+      using Head = std::decay_t<decltype(*entry.head)>;
       try {
-        entry.head->fit_prior(targets);
+        if constexpr (detail::fits_a_weighted_prior<Head>)
+          entry.head->fit_prior(targets, weights);
+        else if constexpr (detail::fits_a_prior<Head>)
+          entry.head->fit_prior(targets);
+        else
+          detail::fit_constant(*entry.head, targets, weights, entry.best_constant);
       } catch (const ValueError& e) {
         throw ValueError(with_place(e, "task " + this->schema().tasks[task].name));
       }
-      const at::Tensor prior = entry.head->prior();
+      const at::Tensor prior = prior_of(entry);
       if (prior.defined() && !prior.is_meta() && host_value(at::isfinite(prior).all().to(at::kDouble)) == 0)
         throw NumericError(message("numeric.506", "prior of task " + this->schema().tasks[task].name,
                                    "expected finite values after fit_prior, got NaN or infinity"),
@@ -341,6 +356,25 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
       return detail::StagedFusion<F>{fusion, stages(), taps_};
     else
       return (fusion);
+  }
+
+  template <class Entry>
+  [[nodiscard]] static at::Tensor prior_of(const Entry& entry) {
+    if constexpr (detail::has_a_prior<std::decay_t<decltype(*entry.head)>>)
+      return entry.head->prior();
+    else
+      return entry.best_constant;
+  }
+
+  /// A joint feature of one record, a map of one pixel where the task is dense.
+  template <class F, class Head>
+  [[nodiscard]] static at::Tensor joint_of_zeros(const F& fusion, const Head& head) {
+    std::vector<std::int64_t> shape = {1, fusion.width()};
+    if constexpr (yields_a_map<F>)
+      shape.resize(shape.size() + static_cast<std::size_t>(detail::map_dimensions(fusion)), 1);
+    at::TensorOptions options;
+    if (const std::vector<at::Tensor> all = head.parameters(); !all.empty()) options = all.front().options();
+    return at::zeros(shape, options.requires_grad(false));
   }
 
   template <class E>

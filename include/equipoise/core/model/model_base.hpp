@@ -107,7 +107,8 @@ class ModelBase {
   [[nodiscard]] virtual std::vector<Metric> metrics(std::size_t task) = 0;
   /// @}
   /// Sets what task `task` predicts when every modality is absent: the constant that fits the training targets best.
-  virtual void fit_prior(std::size_t task, const at::Tensor& targets) = 0;
+  /// \param weights [N], of the records; undefined where all count alike
+  virtual void fit_prior(std::size_t task, const at::Tensor& targets, const at::Tensor& weights) = 0;
 
   /// `decode`, then the output stage if there is one: what the deployed model says.
   [[nodiscard]] at::Tensor outputs(std::size_t task, const Features& features, const Presence& presence) {

@@ -39,6 +39,7 @@ struct TaskEntry {
   std::shared_ptr<FusionModule> fusion;
   std::shared_ptr<Head> head;
   PartOptions fusion_options, head_options;
+  at::Tensor best_constant = {};  ///< [O], a buffer of a head that has no prior of its own
 };
 
 namespace detail {

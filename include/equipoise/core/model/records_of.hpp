@@ -25,7 +25,11 @@ namespace detail {
 class DataSetIndex {
  public:
   explicit DataSetIndex(const Schema& schema, std::int64_t records)
-      : schema_(schema), records_(records), targets_(schema.tasks.size()), seen_(schema.tasks.size(), 0) {}
+      : schema_(schema),
+        records_(records),
+        targets_(schema.tasks.size()),
+        weights_(schema.tasks.size()),
+        seen_(schema.tasks.size(), 0) {}
 
   void add(const ModelBatch& part) {
     counted_ = counted_ && counts_its_records(part);
@@ -52,9 +56,9 @@ class DataSetIndex {
     about_.presence = Presence(std::move(masks_), 1, schema_.modalities.size());
     about_.inputs.resize(schema_.modalities.size());
     about_.targets.resize(schema_.tasks.size());
-    std::vector<at::Tensor> targets(targets_.size());
+    std::vector<PriorTargets> targets(targets_.size());
     for (std::size_t k = 0; k < targets_.size(); ++k)
-      if (!targets_[k].empty()) targets[k] = at::cat(targets_[k]);
+      if (!targets_[k].empty()) targets[k] = {at::cat(targets_[k]), std::move(weights_[k])};
     return Records(std::move(about_), std::move(example), std::move(targets), std::move(fetch));
   }
 
@@ -62,9 +66,12 @@ class DataSetIndex {
   void add_targets(std::size_t k, const ModelBatch& part) {
     const at::Tensor& y = part.targets[k];
     if (!y.defined()) return;
-    if (!schema_.tasks[k].traits.dense) return targets_[k].push_back(y.clone());
-    const std::vector<std::int64_t> rows = prior_rows(y, part.labelled, k, records_, seen_[k]);
+    const std::vector<std::int64_t> rows = schema_.tasks[k].traits.dense
+                                               ? prior_rows(y, part.labelled, k, records_, seen_[k])
+                                               : rows_between(0, y.size(0));
     if (!rows.empty() || targets_[k].empty()) targets_[k].push_back(select_records(y, rows));
+    if (!part.weights.empty())
+      for (const std::int64_t i : rows) weights_[k].push_back(part.weights[static_cast<std::size_t>(i)]);
   }
 
   const Schema& schema_;
@@ -72,6 +79,7 @@ class DataSetIndex {
   ModelBatch about_;
   std::vector<std::uint64_t> masks_;
   std::vector<std::vector<at::Tensor>> targets_;  ///< [K] parts
+  std::vector<std::vector<double>> weights_;      ///< [K] of the records in `targets_`; empty without weights
   std::vector<std::int64_t> seen_;                ///< [K] labelled records so far
   bool counted_ = true, own_groups_ = true;       ///< no part has ids, or groups, of its own
 };

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Means, quantiles and counts of the targets that are known, a record by its weight: what a task predicts without any
+/// modality.
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+namespace equipoise::detail {
+
+/// Sets `prior` to `fitted`, but for the entries of outputs that no training record has: they are NaN there, and stay as
+/// they were.
+inline void set_known(const at::Tensor& prior, const at::Tensor& fitted) {
+  prior.copy_(at::where(fitted.isnan(), prior.to(fitted.options()), fitted));
+}
+
+/// The weight of each entry of `targets` [N, …], in a shape that broadcasts with it: that of its record.
+[[nodiscard]] inline at::Tensor entry_weights(const at::Tensor& weights, const at::Tensor& targets) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(targets.dim()), 1);
+  shape[0] = -1;
+  const at::ScalarType type = targets.is_floating_point() ? targets.scalar_type() : at::kDouble;
+  return weights.to(targets.device(), type).view(shape);
+}
+
+/// The mean of each output's known entries, [O]; NaN of one without any. \param rows [R, O]  \param weights [R] or undefined
+[[nodiscard]] inline at::Tensor known_mean(const at::Tensor& rows, const at::Tensor& weights) {
+  if (!weights.defined()) return rows.nanmean(0);
+  const at::Tensor counted = rows.isnan().logical_not() * entry_weights(weights, rows);
+  return (rows.nan_to_num() * counted).sum(0) / counted.sum(0);
+}
+
+/// The least entry of each output up to which there is the share `level` of the weight, [O]; NaN of one without any.
+/// \param rows [R, O]  \param weights [R], not all 0
+[[nodiscard]] inline at::Tensor weighted_quantile(const at::Tensor& rows, double level, const at::Tensor& weights) {
+  const at::Tensor all = entry_weights(weights, rows).flatten();
+  std::vector<at::Tensor> out;
+  for (const at::Tensor& column : rows.unbind(1)) {
+    const at::Tensor known = column.isnan().logical_not().logical_and(all.gt(0));
+    const auto [sorted, order] = column.masked_select(known).sort();
+    if (sorted.numel() == 0) {
+      out.push_back(at::full({}, std::numeric_limits<double>::quiet_NaN(), rows.options()));
+      continue;
+    }
+    const at::Tensor sums = all.masked_select(known).to(at::kDouble).index_select(0, order).cumsum(0);
+    const at::Tensor place = at::searchsorted(sums, sums[-1] * level * (1 - 1e-12)).clamp_max(sorted.numel() - 1);
+    out.push_back(sorted.index_select(0, place.view({1})).squeeze(0));
+  }
+  return at::stack(out);
+}
+
+/// The median of each output's known entries, [O]; of two, the lower. \param rows [R, O]  \param weights [R] or undefined
+[[nodiscard]] inline at::Tensor known_median(const at::Tensor& rows, const at::Tensor& weights) {
+  return weights.defined() ? weighted_quantile(rows, 0.5, weights) : std::get<0>(rows.nanmedian(0));
+}
+
+/// How many entries have each class, a record's by its weight, [classes]; a missing label, below 0, has none.
+[[nodiscard]] inline at::Tensor class_counts(const at::Tensor& targets, const at::Tensor& weights,
+                                             std::int64_t classes) {
+  const at::Tensor known = targets.ge(0);
+  std::optional<at::Tensor> of_entries;
+  if (weights.defined()) of_entries = entry_weights(weights, targets).expand_as(targets).masked_select(known);
+  return targets.masked_select(known).bincount(of_entries, classes);
+}
+
+}  // namespace equipoise::detail

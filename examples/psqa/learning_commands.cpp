@@ -361,16 +361,15 @@ void ensure_cohort(const psqa::CohortSettings& settings, const fs::path& folder)
       0);
 }
 
-/// Makes the folder, with a file that says what it is; with `fresh` what is there is deleted first, but only where that
-/// file is there too. \throws FileError for a folder that something else has made
+/// Makes the folder, with a file that says what it is; with `fresh` what is there is deleted first.
+/// \throws FileError for a folder that something else has made: a later `fresh` must not delete it
 void begin_anew(const fs::path& root, bool fresh) {
   const fs::path mark = root / "demo.json";
-  if (fresh && fs::exists(root)) {
-    if (!fs::exists(mark) && !(fs::is_directory(root) && fs::is_empty(root)))
-      throw eq::FileError(eq::message("file.448", root.string(), "expected a folder that psqa demo has made, with ",
-                                      mark.filename().string(), " in it; nothing was deleted. Choose another --out"));
-    fs::remove_all(root);
-  }
+  if (fs::exists(root) && !fs::exists(mark) && !(fs::is_directory(root) && fs::is_empty(root)))
+    throw eq::FileError(eq::message("file.448", root.string(),
+                                    "expected no folder, an empty one or one that psqa demo ", "has made, with ",
+                                    mark.filename().string(), " in it; nothing was changed. Choose another --out"));
+  if (fresh) fs::remove_all(root);
   make_folder(root);
   if (!fs::exists(mark)) std::ofstream(mark) << Json{{"schema", "equipoise.psqa.demo/1"}}.dump(2) << "\n";
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -125,4 +126,20 @@ TEST_CASE("all outputs of a cohort have a column of 3%/2 mm", "[psqa][commands][
   const support::Outcome old = errors_of("floor " + quoted(cohort));
   CHECK(old.code == 1);
   CHECK(has(old.out, "expected schema equipoise.psqa.cohort/3"));
+}
+
+TEST_CASE("a demo neither writes into a folder that it has not made nor deletes it", "[psqa][commands][error]") {
+  if (!support::built()) return;
+  const support::TemporaryFolder folder;
+  const fs::path kept = folder.path() / "kept.txt";
+  std::ofstream(kept) << "mine\n";
+  for (const char* fresh : {"", " --fresh"}) {
+    INFO(fresh);
+    const support::Outcome o = support::psqa("demo --plans 2 --epochs 1 --out " + quoted(folder.path()) + fresh);
+    CHECK(o.code == 1);
+    CHECK(has(o.out, "file.448"));
+    CHECK(has(o.out, "nothing was changed"));
+    CHECK(fs::exists(kept));
+    CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+  }
 }

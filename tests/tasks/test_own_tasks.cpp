@@ -2,6 +2,7 @@
 // checkpoints.
 
 #include <equipoise/evaluation/evaluate.hpp>
+#include <equipoise/evaluation/infer.hpp>
 
 #include "support/catch.hpp"
 #include "support/own_tasks.hpp"
@@ -141,23 +142,51 @@ TEST_CASE("micro-batches are refused where a loss depends on the whole batch", "
   CHECK_THROWS_WITH(eq::Trainer(model_of<"time">(support::Cox{}), o), Contains("value.225") && Contains("task time"));
 }
 
-TEST_CASE("a run of tasks of one's own is resumed bit for bit", "[tasks][own]") {
+namespace {
+
+/// A run of four epochs, and one that stops after two and is resumed.
+template <eq::FixedString Task, class Head, class Data>
+void check_resumed(const Head& head, const Data& data) {
   const support::TemporaryFolder folder;
-  const auto data = survival_data(48);
   eq::TrainerOptions o = options(4);
   o.checkpoint = (folder.path() / "c.pt").string();
-  const auto whole = model_of<"time">(support::Cox{});
+  const auto whole = model_of<Task>(head);
   eq::TrainerOptions plain = o;
   plain.checkpoint.clear();
-  eq::Trainer(whole, eq::Opm{}, plain).fit(data, data);
+  eq::Trainer(whole, eq::ShapleyLossFactors{}, plain).fit(data, data);
   eq::TrainerOptions first = o;
   first.epochs = 2;
-  eq::Trainer(model_of<"time">(support::Cox{}), eq::Opm{}, first).fit(data, data);
-  const auto resumed = model_of<"time">(support::Cox{});
-  eq::Trainer trainer(resumed, eq::Opm{}, o);
+  eq::Trainer(model_of<Task>(head), eq::ShapleyLossFactors{}, first).fit(data, data);
+  const auto resumed = model_of<Task>(head);
+  eq::Trainer trainer(resumed, eq::ShapleyLossFactors{}, o);
   trainer.resume(o.checkpoint);
   trainer.fit(data, data);
   CHECK(torch::equal(support::flat_parameters(*whole), support::flat_parameters(*resumed)));
+  const auto absent = data.with_presence(torch::zeros({data.size(), 2}, torch::kBool));
+  constexpr auto task = eq::name_value<Task>{};
+  CHECK(torch::equal(eq::infer(*whole, absent)[task], eq::infer(*resumed, absent)[task]));
+}
+
+}  // namespace
+
+TEST_CASE("a run of tasks of one's own is resumed bit for bit", "[tasks][own]") {
+  check_resumed<"time">(support::Cox{}, survival_data(48));
+  check_resumed<"grade">(support::Ordinal{}, ordinal_data(48));
+}
+
+TEST_CASE("contributions to an ordinal task of one's own add up, record by record", "[tasks][own][law]") {
+  const auto data = ordinal_data(80);
+  const auto model = model_of<"grade">(support::Ordinal{});
+  eq::Trainer(model, options(5)).fit(data);
+  const auto all = eq::all_coalitions(2);
+  const eq::CoalitionTable table = eq::coalition_table(*model, model->to_model_batch(data), all);
+  const at::Tensor gain = table.losses[0][0] - table.losses[0][3];
+  const auto phi = eq::shapley(*model, data);
+  const auto& of_task = phi.tasks.at(0);
+  for (Eigen::Index i = 0; i < of_task.per_record.cols(); ++i)
+    if (i != 1) CHECK(of_task.per_record.col(i).sum() == Approx(gain[i].item<double>()).margin(1e-12));
+  CHECK(std::isnan(of_task.per_record(0, 1)));  // the record without a label
+  CHECK(of_task.losses[3] < of_task.losses[0]);
 }
 
 TEST_CASE("a target of one's own says what does not fit, and what is missing", "[tasks][own][error]") {

@@ -3,6 +3,7 @@
 #include <equipoise/training/logs.hpp>
 #include <equipoise/training/tensorboard_log.hpp>
 #include <fstream>
+#include <locale>
 #include <regex>
 #include <sstream>
 
@@ -240,6 +241,39 @@ TEST_CASE("a table and lines of JSON hold the whole history, also where a run go
   }
   CHECK_FALSE(std::getline(table, line));
   CHECK_FALSE(std::getline(lines, line));
+}
+
+TEST_CASE("logs, checkpoints and options do not depend on the locale", "[training][behaviour]") {
+  struct Comma : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+    char do_thousands_sep() const override { return '.'; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const support::TemporaryFolder folder;
+  const auto logs = [&](const std::string& name) {
+    const fs::path csv = folder.path() / (name + ".csv"), jsonl = folder.path() / (name + ".jsonl");
+    eq::TrainerOptions o = options(1);
+    o.seed = 1234567, o.schedule = eq::CosineDecay{.last = 0.125};
+    o.checkpoint = (folder.path() / (name + ".pt")).string();
+    for (const std::int64_t epochs : {1, 3}) {
+      o.epochs = epochs;
+      eq::Trainer trainer(model(), eq::stack(eq::Ogm{.alpha = 0.5}, eq::ShapleyLossFactors{.momentum = 0.75}), o);
+      trainer.add(eq::CsvLog(csv));
+      trainer.add(eq::JsonlLog(jsonl));
+      if (epochs > 1) trainer.resume(o.checkpoint);
+      (void)trainer.fit(data(), data(4));
+    }
+    return text_of(csv) + text_of(jsonl);
+  };
+  const std::string plain = logs("plain");
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Comma));
+  const std::string other = logs("comma");
+  eq::TrainerOptions o = options(3);  // a checkpoint of the other locale
+  o.seed = 1234567, o.schedule = eq::CosineDecay{.last = 0.125};
+  eq::Trainer reader(model(), eq::stack(eq::Ogm{.alpha = 0.5}, eq::ShapleyLossFactors{.momentum = 0.75}), o);
+  CHECK_NOTHROW(reader.resume((folder.path() / "plain.pt").string()));
+  std::locale::global(before);
+  CHECK(plain == other);
 }
 
 TEST_CASE("a log that cannot be written is an error before the first epoch", "[training][error]") {

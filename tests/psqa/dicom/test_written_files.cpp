@@ -147,3 +147,18 @@ TEST_CASE("a plan that comes back from its file gives the same dose", "[psqa][di
     }
   }
 }
+
+TEST_CASE("reading and writing leave the program's DCMTK logger as it is", "[psqa][dicom][behaviour]") {
+  const auto before = DCM_dcmdataLogger.getLogLevel();
+  const support::TemporaryFolder folder;
+  for (const auto level : {OFLogger::WARN_LOG_LEVEL, OFLogger::DEBUG_LOG_LEVEL, OFLogger::OFF_LOG_LEVEL}) {
+    DCM_dcmdataLogger.setLogLevel(level);
+    write_rtplan(plan_of(LinacModel::agility, Technique::arc), folder.path() / "p.dcm");
+    CHECK(DCM_dcmdataLogger.getLogLevel() == level);
+    CHECK(read_rtplan(folder.path() / "p.dcm").beams.size() == 1);
+    CHECK(DCM_dcmdataLogger.getLogLevel() == level);
+    CHECK_THROWS(read_rtplan(folder.path() / "none.dcm"));
+    CHECK(DCM_dcmdataLogger.getLogLevel() == level);
+  }
+  DCM_dcmdataLogger.setLogLevel(before);
+}

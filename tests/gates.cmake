@@ -30,6 +30,9 @@ add_test(NAME gate.links COMMAND gate_links)
 add_test(NAME gate.consumer COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DBUILD=${CMAKE_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer
                                     -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} "-DPARTS=${EQUIPOISE_PARTS}" -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
 set_tests_properties(gate.consumer PROPERTIES TIMEOUT 600)
+add_test(NAME gate.own_project COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DBUILD=${CMAKE_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/own_project
+                                       -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/own_project.cmake)
+set_tests_properties(gate.own_project PROPERTIES TIMEOUT 1200 LABELS slow)
 
 # Wrong composition: one file, one mistake, one sentence, which is the first error; each also compiles with the mistake left out. They share the tests' precompiled header.
 get_target_property(pch_folder equipoise_pch_tests BINARY_DIR)
@@ -46,6 +49,12 @@ foreach(source IN LISTS compile_fails)
   string(REGEX REPLACE "([][+.*()^$?\\\\])" "\\\\\\1" pattern "${sentence}")
   set_tests_properties(compile_ok.${name} PROPERTIES LABELS slow)
   set_tests_properties(compile_fail.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${pattern}" LABELS compile_fail ENVIRONMENT LC_ALL=C)
+endforeach()
+
+# Flags under which NaN is no longer told apart are refused.
+foreach(flag fast-math finite-math-only)
+  add_test(NAME compile_fail.${flag} COMMAND ${CMAKE_CXX_COMPILER} ${compile_flags} -std=gnu++20 -f${flag} -fsyntax-only ${CMAKE_SOURCE_DIR}/include/equipoise/core/base/errors.hpp COMMAND_EXPAND_LISTS)
+  set_tests_properties(compile_fail.${flag} PROPERTIES PASS_REGULAR_EXPRESSION "-ffast-math and -ffinite-math-only break NaN" LABELS compile_fail ENVIRONMENT LC_ALL=C)
 endforeach()
 
 # The examples and scripts say and do what they promise.

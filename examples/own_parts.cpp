@@ -21,7 +21,7 @@ struct Series : torch::nn::Module {
   torch::nn::GRU gru;
 };
 
-/// A task is a module with a prediction and a loss a record: here counts, by Poisson.
+/// A task is a module with a prediction and a loss for each record: here counts, by Poisson.
 struct CountsModule : torch::nn::Module {
   using Target = eq::Values;
   explicit CountsModule(std::int64_t joint_width)

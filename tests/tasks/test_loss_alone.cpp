@@ -12,8 +12,10 @@
 #include <limits>
 #include <span>
 #include <sstream>
+#include <utility>
 
 #include "support/catch.hpp"
+#include "support/samples.hpp"
 
 namespace eq = equipoise;
 using namespace eq::literals;
@@ -51,6 +53,28 @@ struct Numbers {
   bool positive = false;
   std::shared_ptr<NumbersModule> build(std::int64_t width) const {
     return std::make_shared<NumbersModule>(width, outputs, entry, positive);
+  }
+};
+
+/// One number whose prediction is its mean and the logarithm of its variance.
+struct Single {
+  at::Tensor tensor;
+  static at::Tensor missing(const at::Tensor& t) { return t.isnan(); }
+  static void check(const at::Tensor&, const eq::Schema::Task&) {}
+};
+struct GaussianPairModule : torch::nn::Module {
+  using Target = Single;
+  explicit GaussianPairModule(std::int64_t width) : linear(register_module("linear", torch::nn::Linear(width, 2))) {}
+  at::Tensor forward(const at::Tensor& joint) { return linear->forward(joint); }
+  at::Tensor loss(const at::Tensor& z, const at::Tensor& y, bool) const {
+    const at::Tensor log_variance = z.select(2, 1), error = y.select(1, 0) - z.select(2, 0);
+    return 0.5 * (log_variance + error.square() / log_variance.exp());
+  }
+  torch::nn::Linear linear;
+};
+struct GaussianPair {
+  std::shared_ptr<GaussianPairModule> build(std::int64_t width) const {
+    return std::make_shared<GaussianPairModule>(width);
   }
 };
 
@@ -144,16 +168,54 @@ TEST_CASE("a task with a loss alone predicts the constant with the smallest loss
   CHECK(largest_difference(of(kSquare, two), {2.25, 1500}) < 1e-3);
   // An output that no record has.
   CHECK(of(kSquare, torch::cat({numbers({1, 3}), numbers({kNan, kNan})}, 1)).isfinite().all().item<bool>());
-  // A median: the loss beside it is larger by at most 1/4 of the distance.
+  // Medians, of outputs in different units.
   const auto absolute = [](const at::Tensor& z, const at::Tensor& t) { return (z - t).abs(); };
-  CHECK(largest_difference(of(absolute, numbers({1, 2, 3, 4, 100})), {3}) < 0.05);
+  CHECK(largest_difference(of(absolute, numbers({1, 2, 3, 4, 100})), {3}) < 1e-6);
+  const at::Tensor units = torch::cat({numbers({0.1, 0.3, 0.4}), numbers({700, 999, 1500})}, 1);
+  CHECK(largest_difference(of(absolute, units), {0.3, 999}) < 1e-3);
   // Counts, whose prediction is the logarithm of a rate.
   const auto poisson = [](const at::Tensor& z, const at::Tensor& t) { return z.exp() - t * z; };
   CHECK(largest_difference(of(poisson, numbers({0, 1, 2, 60})), {std::log(63.0 / 4)}) < 1e-5);
   // Waiting times: the loss exists for positive predictions alone.
   const auto exponential = [](const at::Tensor& z, const at::Tensor& t) { return z.log() + t / z; };
   CHECK(largest_difference(of(exponential, numbers({0.01, 0.02, 0.06}), true), {0.03}) < 1e-6);
-  CHECK(largest_difference(of(exponential, numbers({100, 300}), true), {200}) < 1e-2);
+  CHECK(largest_difference(of(exponential, numbers({100, 300}), true), {200}) < 1e-3);
+  const at::Tensor times = torch::cat({numbers({0.001, 0.005, 0.009}), numbers({100, 500, 900})}, 1);
+  const at::Tensor found = of(exponential, times, true);
+  CHECK(largest_difference(found / torch::tensor({0.005, 500.0}, torch::kDouble), {1, 1}) < 1e-5);
+}
+
+TEST_CASE("mean and variance of a Gaussian loss alone are found far from where the search begins",
+          "[tasks][behaviour]") {
+  torch::manual_seed(5);
+  for (const auto& [mean, deviation] : {std::pair{0.95, 0.03}, {50.0, 12.0}, {500.0, 80.0}, {2000.0, 5.0}})
+    for (const torch::ScalarType type : {torch::kDouble, torch::kFloat}) {
+      INFO(mean << " " << type);
+      at::Tensor y = torch::randn({300, 1}, torch::kDouble);
+      y = ((y - y.mean()) / y.std(false) * deviation + mean).to(type);
+      const auto model =
+          eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 2}), eq::task<"y">(eq::Concat{}, GaussianPair{}));
+      model->to(type);
+      const auto data = eq::batch(eq::input<"a">(torch::randn({300, 2}, type)), eq::target<"y">(Single{y}));
+      eq::Trainer(model, {.epochs = 1, .learning_rate = 1e-9, .progress = nullptr}).fit(data);
+      const at::Tensor z = eq::infer(*model, data.with_presence(torch::zeros({300, 1}, torch::kBool)))["y"_n][0];
+      CHECK(z[0].item<double>() == Approx(mean).epsilon(1e-3));
+      CHECK(std::exp(z[1].item<double>() / 2) == Approx(deviation).epsilon(1e-2));
+    }
+}
+
+TEST_CASE("a constant is fitted to labelled records, of many some at random", "[tasks][behaviour]") {
+  // Every second record has the second class, and the first half has no label.
+  const std::int64_t n = 700'000;
+  const at::Tensor place = torch::arange(n), label = place.remainder(2).masked_fill(place.lt(n / 2), -1);
+  const auto data = eq::batch(eq::input<"a">(torch::zeros({n, 1})), eq::target<"y">(eq::Labels{label}));
+  const auto model = eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 1, .widths = {1}}),
+                                 eq::task<"y">(eq::Concat{.width = 1}, Classes{}));
+  eq::Trainer(model, {.epochs = 1, .batch_size = n, .progress = nullptr}).fit(data);
+  const auto absent = data.slice(0, 1).with_presence(torch::zeros({1, 1}, torch::kBool));
+  const at::Tensor p = eq::infer(*model, absent)["y"_n][0].softmax(0);
+  CHECK(p[0].item<double>() == Approx(0.5).margin(0.01));
+  CHECK(p[1].item<double>() == Approx(0.5).margin(0.01));
 }
 
 TEST_CASE("classes and maps with a loss alone have their frequencies and means", "[tasks][behaviour]") {
@@ -226,6 +288,38 @@ TEST_CASE("a task with a loss alone trains under policies, has contributions, an
 TEST_CASE("a task whose loss no constant changes keeps its first prediction", "[tasks][behaviour]") {
   const auto none = [](const at::Tensor& z, const at::Tensor&) { return z - z; };
   CHECK(constant_of(Numbers{1, none}, data_of(eq::Values{numbers({1, 2})})).isfinite().all().item<bool>());
+}
+
+TEST_CASE("a run with a loss alone is resumed with its constant, and a loss of a wrong shape is refused",
+          "[tasks][behaviour]") {
+  const support::TemporaryFolder folder;
+  const auto data = data_of(eq::Values{numbers({1, 2, 3, 10})});
+  eq::TrainerOptions o{.epochs = 1, .progress = nullptr};
+  o.checkpoint = (folder.path() / "c.pt").string();
+  const Numbers task{1, kSquare};
+  eq::Trainer(model_of(task), o).fit(data);
+  o.epochs = 2;
+  const auto resumed = model_of(task);
+  eq::Trainer trainer(resumed, o);
+  trainer.resume(o.checkpoint);
+  CHECK(largest_difference(resumed->named_buffers()["heads.y.best_constant"], {4}) < 1e-6);
+  (void)trainer.fit(data);
+  CHECK(largest_difference(resumed->named_buffers()["heads.y.best_constant"], {4}) < 1e-6);
+  // A loss without its last step has one value an output.
+  struct Wide : NumbersModule {
+    using NumbersModule::NumbersModule;
+    at::Tensor loss(const at::Tensor& z, const at::Tensor& y, bool) const { return (z - y).square(); }
+  };
+  const auto wide =
+      eq::compose(eq::modality<"a">(eq::Mlp{.in_features = 2}), eq::modality<"b">(eq::Mlp{.in_features = 2}),
+                  eq::task<"y">(eq::Sum{.width = 4}, std::make_shared<Wide>(4, 1, kSquare, false)));
+  wide->to(torch::kDouble);
+  eq::Trainer of_wide(wide, {.epochs = 1, .progress = nullptr});
+  CHECK_THROWS_WITH(of_wide.fit(data.with_weights({1, 2, 3, 4})),
+                    Contains("shape.117] loss, task y: expected one value a record, [1, 4], got [1, 4, 1]"));
+  const auto never = [](const at::Tensor& z, const at::Tensor&) { return z / 0; };
+  eq::Trainer of_never(model_of(Numbers{1, never}), {.epochs = 1, .progress = nullptr});
+  CHECK_THROWS_WITH(of_never.fit(data), Contains("numeric.506") && Contains("prior of task y"));
 }
 
 TEST_CASE("a prediction that is no row names the task", "[tasks][error]") {

@@ -91,7 +91,7 @@ class ClassProbabilities : public torch::nn::Module {
   /// \param weights [N], undefined where all records count alike
   void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    at::Tensor counts = detail::class_counts(targets, weights, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
+    at::Tensor counts = detail::class_counts(targets, weights, prior_.numel()).to(prior_.options()).clamp_min(0.5);
     if (weights_.defined()) counts = counts * weights_;
     prior_.copy_((counts / counts.sum()).log());
   }

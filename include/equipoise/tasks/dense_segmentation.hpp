@@ -123,7 +123,7 @@ class DenseSegmentationModule : public torch::nn::Module {
   void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
     const at::Tensor counts =
-        detail::class_counts(targets, weights, prior_.numel()).to(prior_.scalar_type()).clamp_min(0.5);
+        detail::class_counts(targets, weights, prior_.numel()).to(prior_.options()).clamp_min(0.5);
     prior_.copy_((counts / counts.sum()).log());
   }
 

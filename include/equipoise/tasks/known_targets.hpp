@@ -43,20 +43,21 @@ inline void set_known(const at::Tensor& prior, const at::Tensor& fitted) {
 /// The least entry of each output up to which there is the share `level` of the weight, [O]; NaN of one without any.
 /// \param rows [R, O]  \param weights [R], not all 0
 [[nodiscard]] inline at::Tensor weighted_quantile(const at::Tensor& rows, double level, const at::Tensor& weights) {
-  const at::Tensor all = entry_weights(weights, rows).flatten();
+  const at::Tensor there = rows.to(at::kCPU),
+                   all = entry_weights(weights, there).flatten();  // a GPU adds in no fixed order
   std::vector<at::Tensor> out;
-  for (const at::Tensor& column : rows.unbind(1)) {
+  for (const at::Tensor& column : there.unbind(1)) {
     const at::Tensor known = column.isnan().logical_not().logical_and(all.gt(0));
     const auto [sorted, order] = column.masked_select(known).sort();
     if (sorted.numel() == 0) {
-      out.push_back(at::full({}, std::numeric_limits<double>::quiet_NaN(), rows.options()));
+      out.push_back(at::full({}, std::numeric_limits<double>::quiet_NaN(), there.options()));
       continue;
     }
     const at::Tensor sums = all.masked_select(known).to(at::kDouble).index_select(0, order).cumsum(0);
     const at::Tensor place = at::searchsorted(sums, sums[-1] * level * (1 - 1e-12)).clamp_max(sorted.numel() - 1);
     out.push_back(sorted.index_select(0, place.view({1})).squeeze(0));
   }
-  return at::stack(out);
+  return at::stack(out).to(rows.device());
 }
 
 /// The median of each output's known entries, [O]; of two, the lower. \param rows [R, O]  \param weights [R] or undefined
@@ -67,10 +68,10 @@ inline void set_known(const at::Tensor& prior, const at::Tensor& fitted) {
 /// How many entries have each class, a record's by its weight, [classes]; a missing label, below 0, has none.
 [[nodiscard]] inline at::Tensor class_counts(const at::Tensor& targets, const at::Tensor& weights,
                                              std::int64_t classes) {
-  const at::Tensor known = targets.ge(0);
+  const at::Tensor there = targets.to(at::kCPU), known = there.ge(0);  // a GPU adds in no fixed order
   std::optional<at::Tensor> of_entries;
-  if (weights.defined()) of_entries = entry_weights(weights, targets).expand_as(targets).masked_select(known);
-  return targets.masked_select(known).bincount(of_entries, classes);
+  if (weights.defined()) of_entries = entry_weights(weights, there).expand_as(there).masked_select(known);
+  return there.masked_select(known).bincount(of_entries, classes);
 }
 
 }  // namespace equipoise::detail

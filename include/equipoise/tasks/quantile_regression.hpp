@@ -103,10 +103,10 @@ class QuantileRegressionModule : public torch::nn::Module {
  private:
   /// The levels' quantiles of each output's known targets, [Q, O].
   [[nodiscard]] at::Tensor quantiles(const at::Tensor& targets, const at::Tensor& weights) const {
-    if (!weights.defined()) return torch::nanquantile(targets, levels_.to(targets.options()), 0);
+    const at::Tensor counted = weights.defined() ? weights : at::ones({targets.size(0)}, at::kDouble);
     std::vector<at::Tensor> out;
     for (std::int64_t q = 0; q < levels_.numel(); ++q)
-      out.push_back(detail::weighted_quantile(targets, levels_[q].item<double>(), weights));
+      out.push_back(detail::weighted_quantile(targets, levels_[q].item<double>(), counted));
     return at::stack(out);
   }
 

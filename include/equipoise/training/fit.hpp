@@ -104,14 +104,16 @@ class Fit {
     check_labels(model_, train);
     check_weights(model_, train);
     check_checkpoint();
+    const GeneratorGuard generator;
     if (state_.next_epoch == 0) {
       const at::NoGradGuard no_grad;
       for (std::size_t k = 0; k < model_.task_count(); ++k)
         if (train.has_target(k)) {
           const PriorTargets y = train.prior_targets(k, model_.schema().tasks[k].traits.dense);
           if (y.values.is_meta()) continue;  // without values nothing fits
-          const at::Tensor weights = detail::weights_of_mean_one(y.weights);
-          model_.fit_prior(k, y.values.to(options_.device), weights.defined() ? weights.to(options_.device) : weights);
+          at::Tensor weights;
+          if (!y.weights.empty()) weights = at::tensor(y.weights, at::kDouble);
+          model_.fit_prior(k, y.values.to(options_.device), weights);
         }
     }
     Records holdout;  // the same however many epochs there are to be: a resumed run may have more
@@ -124,7 +126,6 @@ class Fit {
     return_to_last();  // when nothing is refused any more
     const std::string of_monitor = watch(judged);
     const auto patient = [&] { return options_.patience == 0 || state_.watched.since_best < options_.patience; };
-    const GeneratorGuard generator;
     try {
       callbacks_.on_run_begin(view());
       for (const std::string& note :

@@ -7,13 +7,10 @@
 
 #include <equipoise/core/batch/batch.hpp>
 
-#include <ATen/ops/tensor.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,13 +31,6 @@ namespace detail {
     if (every == 1 || (((labelled[static_cast<std::size_t>(i)] >> task) & 1U) && seen++ % every == 0))
       rows.push_back(i);
   return rows;
-}
-
-/// The records' weights over their mean, [N]; undefined without weights, or where all are 0.
-[[nodiscard]] inline at::Tensor weights_of_mean_one(const std::vector<double>& weights) {
-  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  if (!(sum > 0)) return {};
-  return at::tensor(weights, at::kDouble).mul(static_cast<double>(weights.size()) / sum);
 }
 
 }  // namespace detail

@@ -133,7 +133,7 @@ concept has_a_loss_per_record = requires(T& task, const at::Tensor& prediction, 
 // Optional members of a task, for what its loss alone does not say. Predictions are [C, B, …], targets [B, …].
 
 template <class T>
-concept says_its_outputs = requires(const T& task) {
+concept says_its_outputs = requires(T& task) {
   { task.outputs() } -> std::convertible_to<std::int64_t>;
 };
 
@@ -151,6 +151,9 @@ concept says_its_prior = requires(T& task) {
 };
 template <class T>
 concept has_a_prior = says_its_prior<T> && fits_a_prior<T>;
+template <class T>
+concept has_all_of_a_prior_or_nothing = says_its_prior<T>
+== fits_a_prior<T>;
 
 template <class T>
 concept checks_its_target = requires(const T& task, const at::Tensor& targets, const Schema::Task& about,
@@ -250,9 +253,9 @@ concept IntermediateFusion = Fusion<F> &&
 ///   static constexpr bool dense               it reads a joint map; else whether its target is `Maps`
 ///   static constexpr bool couples_records     its loss of a record depends on the batch's other records: see there
 template <class T>
-concept Task = detail::is_a_torch_module<T> && detail::names_its_target<T> &&
-    detail::predicts_from_a_joint_feature<T> && detail::has_a_loss_per_record<T> && detail::says_its_prior<T>
-== detail::fits_a_prior<T>;
+concept Task =
+    detail::is_a_torch_module<T> && detail::names_its_target<T> && detail::predicts_from_a_joint_feature<T> &&
+    detail::has_a_loss_per_record<T> && detail::has_all_of_a_prior_or_nothing<T>;
 
 // The checks below say what is wrong by assertions of their own; `ok` is true, so that the `static_assert(Check…::ok)`
 // which makes them adds no second error.
@@ -296,7 +299,7 @@ struct CheckTask {
   static_assert(
       detail::has_a_loss_per_record<T>,
       "equipoise: a task needs `at::Tensor loss(prediction, target, bool has_missing)` that returns one loss a record");
-  static_assert(detail::says_its_prior<T> == detail::fits_a_prior<T>,
+  static_assert(detail::has_all_of_a_prior_or_nothing<T>,
                 "equipoise: a task needs both `prior()` and `fit_prior(targets)`, what it says without any "
                 "modality, or neither");
   static_assert(!detail::names_metrics<T> || detail::has_metrics<T>,

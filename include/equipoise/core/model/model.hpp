@@ -222,9 +222,7 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
     return with_task<at::Tensor>(task, [&](auto& entry) {
       detail::check_map_size(prediction, target);
       at::Tensor losses = entry.head->loss(prediction, target, has_missing);
-      if (losses.dim() != 2 || losses.size(0) != prediction.size(0) || losses.size(1) != prediction.size(1))
-        throw ShapeError(message("shape.117", "loss", "expected one value a record, ", prediction.sizes().slice(0, 2),
-                                 ", got ", losses.sizes()));
+      detail::check_losses(losses, prediction);
       return losses;
     });
   }
@@ -282,19 +280,24 @@ class Model<named_tuple<slot<ModalityTexts, EncoderEntry<EncoderModules>>...>,
   void fit_prior(std::size_t task, const at::Tensor& targets, const at::Tensor& weights) override {
     with_task<int>(task, [&](auto& entry) {
       using Head = std::decay_t<decltype(*entry.head)>;
+      const std::string& name = schema_.tasks[task].name;
+      const at::Tensor w = detail::weights_of_labelled<typename Head::Target>(targets, weights);
       try {
         if constexpr (detail::fits_a_weighted_prior<Head>)
-          entry.head->fit_prior(targets, weights);
+          entry.head->fit_prior(targets, w);
         else if constexpr (detail::fits_a_prior<Head>)
           entry.head->fit_prior(targets);
         else
-          detail::fit_constant(*entry.head, targets, weights, entry.best_constant);
+          detail::fit_constant(*entry.head, targets, w, name, entry.best_constant);
       } catch (const ValueError& e) {
-        throw ValueError(with_place(e, "task " + this->schema().tasks[task].name));
+        throw ValueError(with_place(e, "task " + name));
+      } catch (const c10::Error& e) {  // of an own loss
+        throw ShapeError(message("shape.117", "prior of task " + name, "expected a loss of constant predictions, ",
+                                 "LibTorch says: ", e.what_without_backtrace()));
       }
       const at::Tensor prior = prior_of(entry);
       if (prior.defined() && !prior.is_meta() && host_value(at::isfinite(prior).all().to(at::kDouble)) == 0)
-        throw NumericError(message("numeric.506", "prior of task " + this->schema().tasks[task].name,
+        throw NumericError(message("numeric.506", "prior of task " + name,
                                    "expected finite values after fit_prior, got NaN or infinity"),
                            {});
       return 0;

@@ -32,7 +32,7 @@ add_test(NAME gate.consumer COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR
 set_tests_properties(gate.consumer PROPERTIES TIMEOUT 600)
 add_test(NAME gate.own_project COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DBUILD=${CMAKE_BINARY_DIR} -DWORK=${CMAKE_CURRENT_BINARY_DIR}/own_project
                                        -DTORCH=${EQUIPOISE_LIBTORCH_ROOT} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/own_project.cmake)
-set_tests_properties(gate.own_project PROPERTIES TIMEOUT 1200 LABELS slow)
+set_tests_properties(gate.own_project PROPERTIES TIMEOUT 1200 LABELS slow ENVIRONMENT OMP_NUM_THREADS=1)
 
 # Wrong composition: one file, one mistake, one sentence, which is the first error; each also compiles with the mistake left out. They share the tests' precompiled header.
 get_target_property(pch_folder equipoise_pch_tests BINARY_DIR)

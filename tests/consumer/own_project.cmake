@@ -1,14 +1,5 @@
-# Installs the library, then builds and runs the project of examples/own_project with its precompiled header.
-set(prefix "${WORK}/prefix")
-file(REMOVE_RECURSE "${WORK}")
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(result)
-    message(FATAL_ERROR "${ARGN}\n${output}")
-  endif()
-endfunction()
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-set(ENV{CMAKE_PREFIX_PATH} "${prefix}:${TORCH}")
+# Builds and runs the project of examples/own_project with its precompiled header.
+include(${CMAKE_CURRENT_LIST_DIR}/installed.cmake)
 run(${CMAKE_COMMAND} -S ${SOURCE}/examples/own_project -B ${WORK}/build -DCMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/first_model)

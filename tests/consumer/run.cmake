@@ -1,14 +1,5 @@
-# Installs into an odd prefix, then configures, builds and runs a project that knows nothing but find_package.
-set(prefix "${WORK}/an odd prefix")
-file(REMOVE_RECURSE "${WORK}")
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(result)
-    message(FATAL_ERROR "${ARGN}\n${output}")
-  endif()
-endfunction()
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-set(ENV{CMAKE_PREFIX_PATH} "${prefix}:${TORCH}")
+# Configures, builds and runs a project that knows nothing but find_package.
+include(${CMAKE_CURRENT_LIST_DIR}/installed.cmake)
 # The core alone, whatever else is installed.
 run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/core -DCMAKE_BUILD_TYPE=Release)
 if(PARTS)

@@ -135,7 +135,7 @@ TEST_CASE("a demo neither writes into a folder that it has not made nor deletes 
   std::ofstream(kept) << "mine\n";
   for (const char* fresh : {"", " --fresh"}) {
     INFO(fresh);
-    const support::Outcome o = support::psqa("demo --plans 2 --epochs 1 --out " + quoted(folder.path()) + fresh);
+    const support::Outcome o = support::psqa("demo --plans 40 --epochs 1 --out " + quoted(folder.path()) + fresh);
     CHECK(o.code == 1);
     CHECK(has(o.out, "file.448"));
     CHECK(has(o.out, "nothing was changed"));

@@ -5,11 +5,7 @@
 /// Means, quantiles and counts of the targets that are known, a record by its weight: what a task predicts without any
 /// modality.
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/searchsorted.h>
-#include <ATen/ops/stack.h>
-#include <ATen/ops/where.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <limits>

@@ -155,7 +155,7 @@ TEST_CASE("reading and writing leave the program's DCMTK logger as it is", "[psq
     DCM_dcmdataLogger.setLogLevel(level);
     write_rtplan(plan_of(LinacModel::agility, Technique::arc), folder.path() / "p.dcm");
     CHECK(DCM_dcmdataLogger.getLogLevel() == level);
-    CHECK(read_rtplan(folder.path() / "p.dcm").beams.size() == 1);
+    CHECK_FALSE(read_rtplan(folder.path() / "p.dcm").beams.empty());
     CHECK(DCM_dcmdataLogger.getLogLevel() == level);
     CHECK_THROWS(read_rtplan(folder.path() / "none.dcm"));
     CHECK(DCM_dcmdataLogger.getLogLevel() == level);

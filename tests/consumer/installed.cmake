@@ -1,0 +1,11 @@
+# Installs the library into an odd prefix, for a project that knows nothing but find_package. `run` stops at the first command that fails.
+set(prefix "${WORK}/an odd prefix")
+file(REMOVE_RECURSE "${WORK}")
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(result)
+    message(FATAL_ERROR "${ARGN}\n${output}")
+  endif()
+endfunction()
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+set(ENV{CMAKE_PREFIX_PATH} "${prefix}:${TORCH}")

@@ -152,8 +152,8 @@ concept says_its_prior = requires(T& task) {
 template <class T>
 concept has_a_prior = says_its_prior<T> && fits_a_prior<T>;
 template <class T>
-concept has_all_of_a_prior_or_nothing = says_its_prior<T>
-== fits_a_prior<T>;
+concept has_all_of_a_prior_or_nothing = (says_its_prior<T> && fits_a_prior<T>) ||
+                                        !(says_its_prior<T> || fits_a_prior<T>);
 
 template <class T>
 concept checks_its_target = requires(const T& task, const at::Tensor& targets, const Schema::Task& about,

@@ -54,6 +54,13 @@ eq::TrainerOptions options(std::int64_t epochs = 2) {
   return {.epochs = epochs, .batch_size = 16, .seed = 5, .learning_rate = 0.02, .holdout = 0.25};
 }
 
+/// Each record's Shapley values [M, N] add up to its gain [N]; the second record has no label.
+void check_records_add_up(const Eigen::MatrixXd& per_record, const at::Tensor& gain) {
+  for (Eigen::Index i = 0; i < per_record.cols(); ++i)
+    if (i != 1) CHECK(per_record.col(i).sum() == Approx(gain[i].item<double>()).margin(1e-12));
+  CHECK(std::isnan(per_record(0, 1)));
+}
+
 }  // namespace
 
 TEST_CASE("Cox's loss of three records is the worked one", "[tasks][worked]") {
@@ -131,9 +138,7 @@ TEST_CASE("the loss of a task that couples records does not depend on how a data
   const auto& of_task = phi.tasks.at(0);
   // Efficiency, record by record: what both modalities take from the record's term of the partial likelihood.
   const at::Tensor gain = whole.losses[0][0] - whole.losses[0][3];
-  for (Eigen::Index i = 0; i < of_task.per_record.cols(); ++i)
-    if (i != 1) CHECK(of_task.per_record.col(i).sum() == Approx(gain[i].item<double>()).margin(1e-12));
-  CHECK(std::isnan(of_task.per_record(0, 1)));  // the record without a label
+  check_records_add_up(of_task.per_record, gain);
 }
 
 TEST_CASE("micro-batches are refused where a loss depends on the whole batch", "[tasks][own][error]") {
@@ -183,9 +188,7 @@ TEST_CASE("contributions to an ordinal task of one's own add up, record by recor
   const at::Tensor gain = table.losses[0][0] - table.losses[0][3];
   const auto phi = eq::shapley(*model, data);
   const auto& of_task = phi.tasks.at(0);
-  for (Eigen::Index i = 0; i < of_task.per_record.cols(); ++i)
-    if (i != 1) CHECK(of_task.per_record.col(i).sum() == Approx(gain[i].item<double>()).margin(1e-12));
-  CHECK(std::isnan(of_task.per_record(0, 1)));  // the record without a label
+  check_records_add_up(of_task.per_record, gain);
   CHECK(of_task.losses[3] < of_task.losses[0]);
 }
 

@@ -95,10 +95,7 @@ class DiscreteSurvivalModule : public torch::nn::Module {
     const torch::NoGradGuard no_grad;
     const auto [survived, event] = intervals(targets);
     const auto count = [&](const at::Tensor& which) {
-      const at::Tensor of_records = which.squeeze(0);  // [B, K]
-      const at::Tensor counted =
-          weights.defined() ? of_records * detail::entry_weights(weights, of_records) : of_records;
-      return counted.sum(0).to(prior_.scalar_type()).clamp_min(0.5);  // [K]
+      return detail::weighted_count(which.squeeze(0), weights).to(prior_.scalar_type()).clamp_min(0.5);  // [K]
     };
     prior_.copy_((count(event) / count(survived)).log());
   }

@@ -36,9 +36,10 @@ inline void set_known(const at::Tensor& prior, const at::Tensor& fitted) {
   return (rows.nan_to_num() * counted).sum(0) / counted.sum(0);
 }
 
-/// The least entry of each output up to which there is the share `level` of the weight, [O]; NaN of one without any.
-/// \param rows [R, O]  \param weights [R], not all 0
-[[nodiscard]] inline at::Tensor weighted_quantile(const at::Tensor& rows, double level, const at::Tensor& weights) {
+/// The least entry of each output up to which there is each share of the weight, [Q, O]; NaN of an output without any.
+/// \param rows [R, O]  \param levels [Q], double, on the host  \param weights [R], not all 0
+[[nodiscard]] inline at::Tensor weighted_quantiles(const at::Tensor& rows, const at::Tensor& levels,
+                                                   const at::Tensor& weights) {
   const at::Tensor there = rows.to(at::kCPU),
                    all = entry_weights(weights, there).flatten();  // a GPU adds in no fixed order
   std::vector<at::Tensor> out;
@@ -46,19 +47,26 @@ inline void set_known(const at::Tensor& prior, const at::Tensor& fitted) {
     const at::Tensor known = column.isnan().logical_not().logical_and(all.gt(0));
     const auto [sorted, order] = column.masked_select(known).sort();
     if (sorted.numel() == 0) {
-      out.push_back(at::full({}, std::numeric_limits<double>::quiet_NaN(), there.options()));
+      out.push_back(at::full(levels.sizes(), std::numeric_limits<double>::quiet_NaN(), there.options()));
       continue;
     }
     const at::Tensor sums = all.masked_select(known).to(at::kDouble).index_select(0, order).cumsum(0);
-    const at::Tensor place = at::searchsorted(sums, sums[-1] * level * (1 - 1e-12)).clamp_max(sorted.numel() - 1);
-    out.push_back(sorted.index_select(0, place.view({1})).squeeze(0));
+    const at::Tensor places = at::searchsorted(sums, sums[-1] * levels * (1 - 1e-12)).clamp_max(sorted.numel() - 1);
+    out.push_back(sorted.index_select(0, places));
   }
-  return at::stack(out).to(rows.device());
+  return at::stack(out, 1).to(rows.device());
 }
 
 /// The median of each output's known entries, [O]; of two, the lower. \param rows [R, O]  \param weights [R] or undefined
 [[nodiscard]] inline at::Tensor known_median(const at::Tensor& rows, const at::Tensor& weights) {
-  return weights.defined() ? weighted_quantile(rows, 0.5, weights) : std::get<0>(rows.nanmedian(0));
+  if (!weights.defined()) return std::get<0>(rows.nanmedian(0));
+  return weighted_quantiles(rows, at::full({1}, 0.5, at::kDouble), weights)[0];
+}
+
+/// In how many records each column is true, a record by its weight, [K]. \param which bool [N, K]
+/// \param weights [N] or undefined
+[[nodiscard]] inline at::Tensor weighted_count(const at::Tensor& which, const at::Tensor& weights) {
+  return (weights.defined() ? which * entry_weights(weights, which) : which).sum(0);
 }
 
 /// How many entries have each class, a record's by its weight, [classes]; a missing label, below 0, has none.

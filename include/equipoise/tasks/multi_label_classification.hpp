@@ -119,8 +119,7 @@ class MultiLabelClassificationModule : public torch::nn::Module {
   void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
     const auto count = [&](const at::Tensor& which) {
-      const at::Tensor counted = weights.defined() ? which * detail::entry_weights(weights, targets) : which;
-      return counted.sum(0).to(prior_.scalar_type()).clamp_min(0.5);  // [L]
+      return detail::weighted_count(which, weights).to(prior_.scalar_type()).clamp_min(0.5);  // [L]
     };
     const at::Tensor with = count(targets.eq(1)), without = count(targets.eq(0));
     prior_.copy_((with * weights_ / without).log());

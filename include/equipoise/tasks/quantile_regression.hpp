@@ -97,19 +97,12 @@ class QuantileRegressionModule : public torch::nn::Module {
   /// \param weights [N], undefined where all records count alike
   void fit_prior(const at::Tensor& targets, const at::Tensor& weights = {}) {
     const torch::NoGradGuard no_grad;
-    detail::set_known(prior_, quantiles(targets, weights).t().flatten());
+    const at::Tensor counted = weights.defined() ? weights : at::ones({targets.size(0)}, at::kDouble),
+                     levels = levels_.to(at::kCPU, at::kDouble);
+    detail::set_known(prior_, detail::weighted_quantiles(targets, levels, counted).t().flatten());  // [Q, O] before
   }
 
  private:
-  /// The levels' quantiles of each output's known targets, [Q, O].
-  [[nodiscard]] at::Tensor quantiles(const at::Tensor& targets, const at::Tensor& weights) const {
-    const at::Tensor counted = weights.defined() ? weights : at::ones({targets.size(0)}, at::kDouble);
-    std::vector<at::Tensor> out;
-    for (std::int64_t q = 0; q < levels_.numel(); ++q)
-      out.push_back(detail::weighted_quantile(targets, levels_[q].item<double>(), counted));
-    return at::stack(out);
-  }
-
   std::int64_t outputs_, middle_ = 0;
   std::vector<Metric> metrics_;
   torch::nn::Linear linear_{nullptr};

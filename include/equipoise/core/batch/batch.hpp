@@ -116,6 +116,14 @@ class RecordIndex {
 [[nodiscard]] inline at::Tensor select_records(const at::Tensor& from, std::span<const std::int64_t> indices) {
   return from.defined() ? from.index_select(0, index_tensor(indices, from)) : from;
 }
+/// Values of records, or none where there are none.
+[[nodiscard]] inline std::vector<double> select_records(const std::vector<double>& from,
+                                                        std::span<const std::int64_t> indices) {
+  std::vector<double> out;
+  if (!from.empty())
+    for (const std::int64_t i : indices) out.push_back(from[static_cast<std::size_t>(i)]);
+  return out;
+}
 [[nodiscard]] inline Sequences select_records(const Sequences& from, std::span<const std::int64_t> indices) {
   return {select_records(from.tensor, indices), select_records(from.padding, indices)};
 }
@@ -187,8 +195,8 @@ struct ModelBatch {
     for (const at::Tensor& p : paddings) out.paddings.push_back(index.of(p));
     out.presence = presence.select(records);
     out.incomplete = incomplete;
+    out.weights = detail::select_records(weights, records);
     for (const std::int64_t i : records) {
-      if (!weights.empty()) out.weights.push_back(weights[static_cast<std::size_t>(i)]);
       out.labelled.push_back(labelled[static_cast<std::size_t>(i)]);
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
       out.groups.push_back(groups[static_cast<std::size_t>(i)]);
@@ -377,8 +385,8 @@ struct Batch {
     for (const std::int64_t i : records) {
       out.ids.push_back(ids[static_cast<std::size_t>(i)]);
       out.groups.push_back(groups[static_cast<std::size_t>(i)]);
-      if (!weights.empty()) out.weights.push_back(weights[static_cast<std::size_t>(i)]);
     }
+    out.weights = detail::select_records(weights, records);
     return out;
   }
 };

@@ -73,14 +73,11 @@ class Records {
   [[nodiscard]] PriorTargets prior_targets(std::size_t task, bool maps) const {
     if (fetch_) return prior_targets_[task];
     const at::Tensor& all = about_->targets[task];
-    if (!maps || !all.defined() || all.is_meta()) return {all, about_->weights};
+    if (!maps || all.is_meta()) return {all, about_->weights};
     std::int64_t seen = 0;
     const std::vector<std::int64_t> rows = detail::prior_rows(all, about_->labelled, task, size(), seen);
     if (static_cast<std::int64_t>(rows.size()) == size()) return {all, about_->weights};
-    PriorTargets some{detail::select_records(all, rows), {}};
-    if (!about_->weights.empty())
-      for (const std::int64_t i : rows) some.weights.push_back(about_->weights[static_cast<std::size_t>(i)]);
-    return some;
+    return {detail::select_records(all, rows), detail::select_records(about_->weights, rows)};
   }
 
   /// The given records, in that order. \throws ValueError for a row that there is not

@@ -32,11 +32,17 @@
 
 namespace equipoise::detail {
 
+/// Whether each record has a label, bool [N].
+template <class Target>
+[[nodiscard]] at::Tensor has_a_label(const at::Tensor& targets) {
+  return Target::missing(targets).reshape({targets.size(0), -1}).all(1).logical_not();
+}
+
 /// The weights of the records with a label over their mean, [N], 0 of the others; undefined where all have the same.
 template <class Target>
 [[nodiscard]] at::Tensor weights_of_labelled(const at::Tensor& targets, const at::Tensor& weights) {
   if (!weights.defined()) return {};
-  const at::Tensor labelled = Target::missing(targets).reshape({targets.size(0), -1}).all(1).logical_not(),
+  const at::Tensor labelled = has_a_label<Target>(targets),
                    counted = weights.to(targets.device(), at::kDouble) * labelled;
   const double sum = host_value(counted.sum());
   return sum > 0 ? counted * (host_value(labelled.sum().to(at::kDouble)) / sum) : at::Tensor();
@@ -165,7 +171,7 @@ class BestConstant {
 /// \param numbers of each record in predictions or targets
 template <class Head>
 [[nodiscard]] at::Tensor fitted_records(const at::Tensor& targets, const at::Tensor& weights, std::int64_t numbers) {
-  at::Tensor some = Head::Target::missing(targets).reshape({targets.size(0), -1}).all(1).logical_not();
+  at::Tensor some = has_a_label<typename Head::Target>(targets);
   if (weights.defined()) some = some.logical_and(weights.gt(0));
   const at::Tensor rows = some.nonzero().squeeze(1);
   // The loss is computed some hundred times. One that depends on all records may need a matrix of them.

@@ -70,8 +70,8 @@ class DataSetIndex {
                                                ? prior_rows(y, part.labelled, k, records_, seen_[k])
                                                : rows_between(0, y.size(0));
     if (!rows.empty() || targets_[k].empty()) targets_[k].push_back(select_records(y, rows));
-    if (!part.weights.empty())
-      for (const std::int64_t i : rows) weights_[k].push_back(part.weights[static_cast<std::size_t>(i)]);
+    const std::vector<double> weights = select_records(part.weights, rows);
+    weights_[k].insert(weights_[k].end(), weights.begin(), weights.end());
   }
 
   const Schema& schema_;
